@@ -1,0 +1,331 @@
+"""The functions of ODSQL as Python functions, one for each entry of the catalogue.
+
+Those whose names are builtins of Python end in an underscore: `sum_`, `min_`, `max_`, `range_`.
+Each returns a `Value` or a `Condition` of the builder. Text arguments are texts; fields come as
+`F.name`, or as a name where nothing but a field can stand.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from odsql import nodes
+from odsql.building import (
+    Condition,
+    Expression,
+    F,
+    FieldValue,
+    Item,
+    Value,
+    _checked,
+    _number,
+    _text,
+    geometry,
+    literal,
+    quantity,
+)
+from odsql.errors import BuildError
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+__all__ = [
+    "all_fields", "avg", "bbox", "count", "date", "date_format", "day", "disjoint", "distance",
+    "envelope", "exclude", "facet", "full_text", "geo_cluster", "hour", "ifnull", "in_bbox",
+    "include", "intersects", "json_format", "length", "lower", "max_", "median", "min_", "minute",
+    "month", "now", "percentile", "random", "range_", "search", "second", "startswith", "suggest",
+    "sum_", "vector_similarity", "vector_similarity_threshold", "within", "within_distance", "year",
+]  # fmt: skip
+
+AnyField = FieldValue | str
+Mode = Literal["intersects", "disjoint", "within"]
+
+
+def _value_call(name: str, *arguments: nodes.Expression) -> Value:
+    return Value(nodes.Call(name, arguments))
+
+
+def _condition_call(name: str, *arguments: nodes.Expression) -> Condition:
+    return Condition(nodes.Call(name, arguments))
+
+
+def _field(field: AnyField) -> nodes.Field:
+    if isinstance(field, str):
+        field = F[field]
+    if not isinstance(field, FieldValue):
+        msg = f"{field!r} is not a field; write F.name"
+        raise BuildError(msg)
+    return field.node
+
+
+def _tree(value: object) -> nodes.Expression:
+    """Take a field, an expression or a Python value."""
+    return literal(value)
+
+
+# ---------------------------------------------------------------- scalars
+
+
+def length(text: Value | str) -> Value:
+    """Number of characters of a text."""
+    return _value_call("length", _tree(text))
+
+
+def lower(text: Value | str) -> Value:
+    """The text in lower case."""
+    return _value_call("lower", _tree(text))
+
+
+def year(date: Value) -> Value:
+    """Year of a date, an integer."""
+    return _value_call("year", _tree(date))
+
+
+def month(date: Value) -> Value:
+    """Month of a date, 1 to 12."""
+    return _value_call("month", _tree(date))
+
+
+def day(date: Value) -> Value:
+    """Day of the month of a date, 1 to 31."""
+    return _value_call("day", _tree(date))
+
+
+def hour(date: Value) -> Value:
+    """Hour of a datetime, 0 to 23, in the time zone of the request."""
+    return _value_call("hour", _tree(date))
+
+
+def minute(date: Value) -> Value:
+    """Minute of a datetime, 0 to 59."""
+    return _value_call("minute", _tree(date))
+
+
+def second(date: Value) -> Value:
+    """Second of a datetime, 0 to 59."""
+    return _value_call("second", _tree(date))
+
+
+def date_format(date: Value, pattern: str) -> Value:
+    """A date as text, by a pattern such as `yyyy-MM`; names follow the `lang` parameter."""
+    return _value_call("date_format", _tree(date), _text(pattern))
+
+
+def json_format(text: Value, fallback: str | Literal[False] | None = False) -> Value:
+    """A text field read as JSON; `fallback` (a text or None) is returned for invalid JSON."""
+    if fallback is False:
+        return _value_call("json_format", _tree(text))
+    return _value_call("json_format", _tree(text), _tree(fallback))
+
+
+def ifnull(value: Value, alternative: object) -> Value:
+    """The value, or the alternative of the same type where it is null."""
+    return _value_call("ifnull", _tree(value), _tree(alternative))
+
+
+def date(text: str) -> Value:
+    """A date literal from its text: a year `2024`, a month, a day, a time with or without zone."""
+    return Value(_checked(nodes.Date(text)))
+
+
+def now(**parts: int) -> Value:
+    """The current time, shifted or set: `now(days=-7, hour=0)` (ODSQL: now).
+
+    Plural names shift, singular ones set; the order is kept.
+    """
+    arguments = (_checked(nodes.Named(name, _number(value))) for name, value in parts.items())
+    return _value_call("now", *arguments)
+
+
+def random(seed: int) -> Value:
+    """A random order that is the same for the same seed; for order_by only."""
+    return _value_call("random", _number(seed))
+
+
+def vector_similarity(text: str) -> Value:
+    """Similarity to a text; order_by of catalog searches only."""
+    return _value_call("vector_similarity", _text(text))
+
+
+def distance(field: AnyField, point: object) -> Value:
+    """Distance to a point in metres; for select and order_by."""
+    return _value_call("distance", _field(field), geometry(point))
+
+
+# ---------------------------------------------------------------- predicates
+
+
+def full_text(text: str) -> Condition:
+    """Records with these words in any visible field: a bare text literal."""
+    return Condition(_text(text))
+
+
+def _search(name: str, arguments: tuple[AnyField, ...]) -> Condition:
+    *fields, text = arguments or (None,)
+    if not isinstance(text, str):
+        msg = f"{name} takes fields, or none, and then a text"
+        raise BuildError(msg)
+    return _condition_call(name, *(_star_or_field(one) for one in fields), _text(text))
+
+
+def _star_or_field(field: AnyField) -> nodes.Expression:
+    return nodes.Star() if isinstance(field, str) and field == "*" else _field(field)
+
+
+def search(*fields_and_text: AnyField) -> Condition:
+    """Fuzzy full-text search: `search("text")`, `search(F.name, "text")`."""
+    return _search("search", fields_and_text)
+
+
+def suggest(*fields_and_text: AnyField) -> Condition:
+    """Records with terms that begin with the text."""
+    return _search("suggest", fields_and_text)
+
+
+def startswith(*fields_and_text: AnyField) -> Condition:
+    """Records whose whole value begins with the text, minding case."""
+    return _search("startswith", fields_and_text)
+
+
+def vector_similarity_threshold(text: str) -> Condition:
+    """Records similar to a text; where of catalog searches only."""
+    return _condition_call("vector_similarity_threshold", _text(text))
+
+
+def within_distance(field: AnyField, point: object, radius: str) -> Condition:
+    """Records at most `radius` ("10km", "500 m") from a point; point as (longitude, latitude)."""
+    return _condition_call("within_distance", _field(field), geometry(point), quantity(radius))
+
+
+def in_bbox(
+    field: AnyField,
+    latitude1: float | Decimal,
+    longitude1: float | Decimal,
+    latitude2: float | Decimal,
+    longitude2: float | Decimal,
+) -> Condition:
+    """Records inside a box given by two corners, latitude first."""
+    corners = map(_number, (latitude1, longitude1, latitude2, longitude2))
+    return _condition_call("in_bbox", _field(field), *corners)
+
+
+def intersects(field: AnyField, shape: object) -> Condition:
+    """Records whose shape touches the given one."""
+    return _condition_call("intersects", _field(field), geometry(shape))
+
+
+def disjoint(field: AnyField, shape: object) -> Condition:
+    """Records whose shape does not touch the given one."""
+    return _condition_call("disjoint", _field(field), geometry(shape))
+
+
+def within(field: AnyField, shape: object) -> Condition:
+    """Records whose shape lies inside the given one."""
+    return _condition_call("within", _field(field), geometry(shape))
+
+
+# ---------------------------------------------------------------- aggregates
+
+
+def avg(value: Value) -> Value:
+    """Mean of a number."""
+    return _value_call("avg", _tree(value))
+
+
+def median(value: Value) -> Value:
+    """Median of a number."""
+    return _value_call("median", _tree(value))
+
+
+def sum_(value: Value) -> Value:
+    """Sum of a number."""
+    return _value_call("sum", _tree(value))
+
+
+def min_(value: Value) -> Value:
+    """Smallest number or date."""
+    return _value_call("min", _tree(value))
+
+
+def max_(value: Value) -> Value:
+    """Largest number or date."""
+    return _value_call("max", _tree(value))
+
+
+def percentile(value: Value, percent: float | Decimal) -> Value:
+    """Percentile of a number; `percent` goes from 0 to 100, not to 1.
+
+    Raises:
+        BuildError: percent is outside 0 to 100.
+    """
+    if not 0 <= percent <= 100:
+        msg = f"percentile takes 0 to 100, not {percent}"
+        raise BuildError(msg)
+    return _value_call("percentile", _tree(value), _number(percent))
+
+
+def count(value: Value | None = None, *, distinct: bool = False) -> Value:
+    """Number of records, of non-null values, or (approximately) of distinct values."""
+    if value is None:
+        return _value_call("count", nodes.Star())
+    counted = _tree(value)
+    return _value_call("count", nodes.Distinct(counted) if distinct else counted)
+
+
+def envelope(field: AnyField) -> Value:
+    """Convex hull of points."""
+    return _value_call("envelope", _field(field))
+
+
+def bbox(field: AnyField) -> Value:
+    """Bounding box of shapes."""
+    return _value_call("bbox", _field(field))
+
+
+# ---------------------------------------------------------------- groups, selections, facets
+
+
+def range_(field: AnyField, *steps: object) -> Value:
+    """Ranges to group by: a width, an interval "1 day", or steps; "*" at an end opens that side.
+
+    `range_(F.capacity, 15)`, `range_(F.date, "1 month")`, `range_(F.capacity, "*", 10, 20, "*")`.
+    """
+    return _value_call("range", _field(field), *map(_step, steps))
+
+
+def _step(step: object) -> nodes.Expression:
+    if isinstance(step, str):
+        return nodes.Star() if step == "*" else quantity(step)
+    return literal(step)
+
+
+def geo_cluster(field: AnyField, zoom: int, radius: float | None = None) -> Value:
+    """Clusters of points to group by; zoom 0 to 25, radius in pixels (40 if not given)."""
+    rest = () if radius is None else (_number(radius),)
+    return _value_call("geo_cluster", _field(field), _number(zoom), *rest)
+
+
+def all_fields() -> Item:
+    """`*`: every field, for select."""
+    return Item(nodes.Star())
+
+
+def include(pattern: str) -> Item:
+    """Select the fields of this name; `*` may end it."""
+    return Item(_checked(nodes.Call("include", (nodes.Pattern(pattern),))))
+
+
+def exclude(pattern: str) -> Item:
+    """Leave out the fields of this name; `*` may end it."""
+    return Item(_checked(nodes.Call("exclude", (nodes.Pattern(pattern),))))
+
+
+def facet(name: str, **options: str | bool | int) -> Expression:
+    """A facet with options: disjunctive, hierarchical, separator, sort, limit."""
+    arguments: dict[str, Any] = {"name": name, **options}
+    return Expression(
+        nodes.Call(
+            "facet",
+            tuple(_checked(nodes.Named(key, literal(one))) for key, one in arguments.items()),
+        )
+    )

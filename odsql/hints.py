@@ -1,0 +1,139 @@
+"""The mistakes people make, and what they probably meant.
+
+Each function looks at the refused token and its neighbours and returns a hint or None; the first
+hint wins. They run only when a text has been refused.
+"""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+
+from attrs import frozen
+
+from odsql.functions import CATALOGUE
+from odsql.scanning import Source
+
+__all__ = ["guess"]
+
+
+@frozen
+class Refused:
+    """A refused token: its clause, the tokens around it, and the text from it on.
+
+    `token` is empty at the end of the text; `before` and `after` where there is no neighbour.
+    """
+
+    clause: str
+    token: str
+    before: str
+    after: str
+    rest: str
+
+
+def guess(clause: str, text: str, tokens: list[str], index: int) -> str | None:
+    """Say what was meant by the refused token number `index`, if it is a known mistake."""
+    token = tokens[index]
+    position = Source(text).spans[index].start if token else len(text)
+    before = tokens[index - 1] if index else ""
+    after = tokens[index + 1] if index + 1 < len(tokens) else ""
+    refused = Refused(clause, token, before, after, text[position:])
+    hints = (look(refused) for look in _LOOKS)
+    return next((hint for hint in hints if hint is not None), None) or _bracket(text, tokens, index)
+
+
+def _operator(refused: Refused) -> str | None:
+    match refused.before, refused.token:
+        case "<", ">":
+            return "ODSQL has no <>; write !="
+        case "=", "=":
+            return "ODSQL compares with a single ="
+        case _, "&":
+            return "write AND"
+        case _, "|":
+            return "write OR"
+        case _, "!":
+            return "write NOT, or != between two values"
+        case _, "%":
+            return "ODSQL has no %; like matches whole words and takes * at the end of one"
+    return None
+
+
+def _misplaced_not(refused: Refused) -> str | None:
+    operator = refused.after.lower()
+    if refused.token.lower() == "not" and operator in ("in", "like"):
+        return f"NOT goes in front: NOT field {operator} ..."
+    return None
+
+
+def _doubled_quote(refused: Refused) -> str | None:
+    quote = refused.token[:1]
+    if quote in ("'", '"') and refused.before[-1:] == quote:
+        return f"a quote inside a text is written \\{quote}, not {quote}{quote}"
+    return None
+
+
+def _date(refused: Refused) -> str | None:
+    day = re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", refused.rest)
+    if day is not None:
+        return f"write a date as date'{day[0]}'"
+    if refused.token[:1] in ("'", '"') and refused.before.lower() in ("date", "geom"):
+        prefix = refused.before.lower()
+        return f"no space between {prefix} and the quote: {prefix}{refused.token}"
+    if refused.token.lower().startswith(("date'", 'date"')):
+        return "lists take texts and numbers, not dates; use a range, [date'...'..date'...']"
+    return None
+
+
+def _constant(refused: Refused) -> str | None:
+    if refused.before.lower() in ("true", "false") and refused.token in ("", ")"):
+        return "a condition is not a constant: write field is true; for 'never' write 1 = 2"
+    return None
+
+
+def _function(refused: Refused) -> str | None:
+    name = refused.before.lower()
+    if refused.token != "(" or not re.match(r"[^\W\d]", name):
+        return None
+    if name in CATALOGUE:
+        return f"{name}(...) has no place in {refused.clause}"
+    if name in ("if", "case", "when"):
+        return "ODSQL has no if and no case; filter in where, or compute from the answer"
+    near = get_close_matches(name, [*CATALOGUE], n=3, cutoff=0.6)
+    suggestion = f"; did you mean {', '.join(near)}?" if near else ""
+    return f"there is no function {name}{suggestion}"
+
+
+def _in(refused: Refused) -> str | None:
+    if refused.token.lower() == "in":
+        return "in follows a plain field or a literal, not a function or an expression"
+    if refused.before.lower() == "in":
+        return "after in comes a list (a, b), a range [a..b] or a field"
+    return None
+
+
+def _name(refused: Refused) -> str | None:
+    if not re.match(r"[^\W\d]", refused.token):
+        return None
+    if refused.before[:1].isdigit():
+        name = refused.before + refused.token
+        return f"a name that begins with a digit goes in back quotes: `{name}`"
+    return None
+
+
+_LOOKS = (_operator, _misplaced_not, _doubled_quote, _date, _constant, _function, _in, _name)
+
+
+def _bracket(text: str, tokens: list[str], index: int) -> str | None:
+    """Point at a parenthesis that is never closed, or at one that was never opened."""
+    opened: list[int] = []
+    for number, token in enumerate(tokens[:index]):
+        if token == "(":
+            opened.append(number)
+        elif token == ")" and opened:
+            opened.pop()
+    if tokens[index] == "" and opened:
+        return f"the ( at position {Source(text).spans[opened[-1]].start} is never closed"
+    if tokens[index] == ")" and not opened:
+        return "this ) closes nothing"
+    return None

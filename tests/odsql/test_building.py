@@ -1,0 +1,168 @@
+"""The builder makes the trees that the parser makes, or says why it cannot."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import odsql
+from odsql import F, ODSQLError, parse_group_by, parse_order_by, parse_select, parse_where
+from odsql.building import Expression, literal
+from odsql.functions import CATALOGUE
+from tests.odsql import strategies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PARIS = "geom'POINT(2.35 48.85)'"
+
+
+@pytest.mark.parametrize(
+    ("built", "text"),
+    [
+        (F.a == 1, "a = 1"),
+        (F.a != "x", 'a != "x"'),
+        (F.a > -1.5, "a > -1.5"),
+        (F.a >= Decimal("0.10"), "a >= 0.10"),
+        (F.a < 1e-7, "a < 0.0000001"),
+        (F.a >= 1, "a >= 1"),
+        (F["1_uai"] == F.b, "`1_uai` = b"),
+        (F.a == None, "a is null"),  # noqa: E711 - the point
+        (F.a != None, "a is not null"),  # noqa: E711
+        (F.a == True, "a is true"),  # noqa: E712
+        (F.a.is_not_false(), "a is not false"),
+        (F.a & ~F.b | (F.c == 1), "a AND NOT b OR c = 1"),
+        (~(F.a & (F.b | F.c)), "NOT (a AND (b OR c))"),
+        ((F.a - (F.b - F.c)) * 2 > -F.d, "(a - (b - c)) * 2 > -d"),
+        (2 / F.a + 1 > 0, "2 / a + 1 > 0"),
+        (F.a.like("film*"), 'a like "film*"'),
+        (F.a.isin(["x", 1, True]), 'a in ("x", 1, true)'),
+        (F.a.isin([]), "1 = 2"),
+        (F.a.has("x"), '"x" in a'),
+        (F.a.between(1, 5), "a in [1..5]"),
+        (F.a.between(1, 5, bounds="]["), "a in ]1..5["),
+        (F.d == datetime.date(2024, 1, 31), "d = date'2024-01-31'"),
+        (
+            F.d > datetime.datetime(2024, 1, 31, 10, tzinfo=datetime.UTC),
+            "d > date'2024-01-31T10:00:00+00:00'",
+        ),
+        (F.d >= odsql.date("2024"), "d >= date'2024'"),
+        (F.d >= odsql.now(days=-7, hour=0), "d >= now(days=-7, hour=0)"),
+        (F.a.startswith("x"), 'startswith(a, "x")'),
+        (odsql.search("x") & odsql.full_text("y"), 'search("x") AND "y"'),
+        (odsql.search("*", "x"), 'search(*, "x")'),
+        (odsql.within_distance(F.g, (2.35, 48.85), "10 km"), f"within_distance(g, {PARIS}, 10km)"),
+        (odsql.in_bbox("g", 48.8, -2.2, 49, 3), "in_bbox(g, 48.8, -2.2, 49, 3)"),
+        (odsql.within(F.g, {"type": "Point", "coordinates": [1, 2]}),
+         'within(g, geom\'{"type": "Point", "coordinates": [1, 2]}\')'),
+        (odsql.year(F.d) == 2024, "year(d) = 2024"),
+        (odsql.length(odsql.lower(F.a)) > 3, "length(lower(a)) > 3"),
+    ],
+)  # fmt: skip
+def test_conditions_say_what_the_text_says(built: Expression, text: str) -> None:
+    """And the text they render is that text."""
+    assert built.node == parse_where(text).condition
+    assert str(built) == text
+
+
+@pytest.mark.parametrize(
+    ("built", "parse", "text"),
+    [
+        (odsql.all_fields(), parse_select, "*"),
+        (odsql.count(), parse_select, "count(*)"),
+        (odsql.count(F.a, distinct=True).as_("n"), parse_select, "count(distinct a) as n"),
+        (odsql.sum_(F.a) / odsql.count() * 100, parse_select, "sum(a) / count(*) * 100"),
+        (odsql.percentile(F.a, 95), parse_select, "percentile(a, 95)"),
+        (odsql.include("pop*"), parse_select, "include(pop*)"),
+        (odsql.range_(F.a, 15), parse_group_by, "range(a, 15)"),
+        (odsql.range_(F.a, "*", 10, "*").as_("r"), parse_group_by, "range(a, *, 10, *) as r"),
+        (odsql.range_(F.d, "1 month"), parse_group_by, "range(d, 1month)"),
+        (odsql.geo_cluster(F.g, 10), parse_group_by, "geo_cluster(g, 10)"),
+        (F.a.desc(), parse_order_by, "a desc"),
+        (odsql.max_(F.a).asc(), parse_order_by, "max(a) asc"),
+    ],
+)  # fmt: skip
+def test_items_say_what_the_text_says(
+    built: Expression, parse: Callable[[str], Any], text: str
+) -> None:
+    """For select, group_by and order_by."""
+    assert parse(str(built)) == parse(text)
+    assert str(built) == text
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: bool(F.a == 1), "no truth value"),
+        (lambda: (F.a == 1) and (F.b == 2), "no truth value"),
+        (lambda: 1 < F.a < 5, "no truth value"),
+        (lambda: F.a == 1 & F.b, "parentheses"),
+        (lambda: (F.a + 1) & F.b, "not a condition"),
+        (lambda: F.a & (F.b + 1), "not a condition"),  # type: ignore[operator]
+        (lambda: F.a + "x", "cannot calculate"),
+        (lambda: F.a == float("nan"), "no literal for nan"),
+        (lambda: F.a == float("inf"), "no literal for inf"),
+        (lambda: F.a == object(), "no literal for object"),
+        (lambda: F.a == datetime.datetime(2024, 1, 31), "no time zone"),
+        (
+            lambda: F.a.between(datetime.date(2024, 1, 1), datetime.datetime.now(datetime.UTC)),
+            "two dates or two datetimes",
+        ),
+        (lambda: F.a.isin("abc"), "list of values"),
+        (lambda: F.a.isin([datetime.date(2024, 1, 31)]), "join =="),
+        (lambda: F.a > None, "only be compared"),
+        (lambda: F["a`b"], "cannot be a name"),
+        (lambda: F.a == "half \ud800", "surrogate"),
+        (lambda: F.a.between(1, 2, bounds="()"), "bounds are"),  # type: ignore[arg-type]
+        (lambda: odsql.percentile(F.a, 101), "0 to 100"),
+        (lambda: odsql.within_distance(F.g, (1, 2), "far"), "number with a unit"),
+        (lambda: odsql.within_distance(F.g, 5, "1km"), "no geometry"),
+        (lambda: odsql.search(F.a), "then a text"),
+    ],
+)
+def test_what_odsql_cannot_say_is_refused_when_it_is_built(
+    build: Callable[[], object], message: str
+) -> None:
+    """With a message that says what to write."""
+    with pytest.raises(TypeError, match=message):
+        build()
+
+
+@given(name=st.text(), value=st.text())
+def test_no_value_and_no_name_changes_the_query(name: str, value: str) -> None:
+    """What comes back from parsing is what was built, or building was refused."""
+    try:
+        built = (F[name] == value) & F[name].like(value) & F[name].isin([value])
+    except ODSQLError:
+        return
+    assert parse_where(str(built)).condition == built.node
+
+
+@given(value=st.one_of(st.integers(), st.floats(), st.decimals()))
+def test_numbers_keep_their_value(value: float | Decimal) -> None:
+    """Or are refused, if they are no numbers."""
+    try:
+        tree = literal(value)
+    except ODSQLError:
+        return
+    text = odsql.render(tree)
+    assert Decimal(text) == Decimal(str(value))
+    assert parse_where(f"a > {text}") == parse_where(f"a > ({text})")
+
+
+@given(tree=strategies.conditions)
+def test_wrappers_of_equal_trees_are_equal(tree: Any) -> None:
+    """`equals` compares, since `==` builds."""
+    assert Expression(tree).equals(Expression(parse_where(odsql.render(tree)).condition))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", sorted(set(CATALOGUE) - {"geometry", "polygon"}))
+def test_every_function_has_a_builder(name: str) -> None:
+    """Under its own name, or with an underscore; older spellings have none."""
+    taken = name in ("sum", "min", "max", "range")
+    assert callable(getattr(odsql, name + "_" * taken))

@@ -1,0 +1,134 @@
+"""Query: clauses in, request parameters out, and back."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odsql import BuildError, F, ODSQLSyntaxError, Query, count, facet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FULL = Query(
+    select=["name", count().as_("n")],
+    where=(F.population > 1000) & (F.name != "it's"),
+    group_by="name",
+    order_by=F.population.desc(),
+    limit=20,
+    offset=40,
+    refine=["theme:Health", 'city:"La Rochelle"'],
+    exclude="year:2020",
+    facet=["theme", facet("city", disjunctive=True)],
+    lang="fr",
+    timezone="Europe/Paris",
+    include_links=True,
+    include_app_metas=False,
+)
+
+
+def test_a_query_becomes_request_parameters() -> None:
+    """In the order of the specification; repeated ones are repeated."""
+    assert FULL.params() == [
+        ("select", "name, count(*) as n"),
+        ("where", 'population > 1000 AND name != "it\'s"'),
+        ("group_by", "name"),
+        ("order_by", "population desc"),
+        ("limit", "20"),
+        ("offset", "40"),
+        ("refine", 'theme:"Health"'),
+        ("refine", 'city:"La Rochelle"'),
+        ("exclude", 'year:"2020"'),
+        ("facet", "theme"),
+        ("facet", 'facet(name="city", disjunctive=true)'),
+        ("lang", "fr"),
+        ("timezone", "Europe/Paris"),
+        ("include_links", "true"),
+        ("include_app_metas", "false"),
+    ]
+
+
+def test_what_is_not_set_is_not_sent() -> None:
+    """An empty query asks for nothing in particular."""
+    assert Query().params() == []
+    assert Query().url("https://example.org/records") == "https://example.org/records"
+
+
+def test_a_query_reads_back_from_its_url_and_its_repr() -> None:
+    """Nothing is lost on the way."""
+    assert Query.from_url(FULL.url("https://example.org/records")) == FULL
+    assert eval(repr(FULL), {"Query": Query}) == FULL
+    assert pickle.loads(pickle.dumps(FULL)) == FULL
+    assert hash(eval(repr(FULL), {"Query": Query})) == hash(FULL)
+
+
+def test_conditions_are_anded_and_none_changes_nothing() -> None:
+    """So that optional conditions read well."""
+    code: str | None = None
+    query = Query(where="a = 1 or b = 2").where(F.c == code if code else None, "d = 4")
+    assert dict(query.params()) == {"where": "(a = 1 OR b = 2) AND d = 4"}
+    assert query.where(None) is query
+
+
+def test_other_clauses_replace_what_was_there() -> None:
+    """The last word counts."""
+    query = Query(select="a", order_by="a").select("b", F.c).order_by(F.b.desc(), "c")
+    assert dict(query.params()) == {"select": "b, c", "order_by": "b desc, c"}
+
+
+def test_a_function_gets_the_current_value() -> None:
+    """And returns the new one."""
+    query = Query(where=F.a == 1, select="a")
+    changed = query.where(lambda current: current | (F.b == 2)).select(lambda items: [*items, F.b])
+    assert dict(changed.params()) == {"select": "a, b", "where": "a = 1 OR b = 2"}
+    assert Query().where(lambda current: current) == Query()
+
+
+def test_queries_never_change() -> None:
+    """Methods return new ones; the old one stays as it was."""
+    query = Query(limit=1)
+    query.limit(2).where("a = 1")
+    assert query.params() == [("limit", "1")]
+    with pytest.raises(AttributeError, match="never changes"):
+        query.clauses = None  # type: ignore[assignment]
+
+
+@given(value=st.text(), name=st.from_regex(r"[a-z]{1,5}", fullmatch=True))
+def test_a_refinement_takes_any_value(value: str, name: str) -> None:
+    """What cannot be sent is refused; everything else reads back."""
+    try:
+        query = Query().refine(**{name: value})
+    except BuildError:
+        return
+    assert Query.from_url(query.url("https://example.org")) == query
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Query(wher="a = 1"), "no parameter 'wher'"),
+        (lambda: Query(limit=-2), "at least -1"),
+        (lambda: Query(offset=-1), "at least 0"),
+        (lambda: Query(limit=True), "whole number"),
+        (lambda: Query(where=F.a + 1), "no condition"),
+        (lambda: Query(select=F.a == 1), "belongs in where"),
+        (lambda: Query(select=[1]), "neither"),
+        (lambda: Query(lang=""), "is a word"),
+        (lambda: Query.from_url("https://example.org?limt=1"), "unknown parameter 'limt'"),
+        (lambda: Query.from_url("limit=ten"), "whole number"),
+    ],
+)
+def test_what_makes_no_query_is_refused(build: Callable[[], Any], message: str) -> None:
+    """Before anything is sent."""
+    with pytest.raises(BuildError, match=message):
+        build()
+
+
+def test_broken_text_is_refused_where_it_is_written() -> None:
+    """Not when the request is sent."""
+    with pytest.raises(ODSQLSyntaxError, match="where has a syntax error"):
+        Query().where("a ==")

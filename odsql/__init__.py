@@ -1,41 +1,66 @@
 """ODSQL, the query language of the Explore API v2.1: parser, tree, renderer and builder.
 
-Everything here works without a network; `explore_async` is the client.
+Everything here works without a network; `explore_async` is the client. Names are loaded when they
+are first used, so that a program that only parses does not pay for the builder.
 """
 
 from __future__ import annotations
 
-from odsql import helpers, nodes
-from odsql.building import F
-from odsql.errors import BuildError, ODSQLError, ODSQLSyntaxError
-from odsql.helpers import *  # noqa: F403 - the names are listed once, in helpers
-from odsql.parsing import (
-    parse_facet,
-    parse_group_by,
-    parse_order_by,
-    parse_refinement,
-    parse_select,
-    parse_where,
-)
-from odsql.query import Query
-from odsql.rendering import format, render  # noqa: A004 - the field's word for it
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from odsql import nodes
+    from odsql.building import F
+    from odsql.errors import BuildError, ODSQLError, ODSQLSyntaxError
+    from odsql.helpers import *  # noqa: F403
+    from odsql.parsing import (
+        parse_facet,
+        parse_group_by,
+        parse_order_by,
+        parse_refinement,
+        parse_select,
+        parse_where,
+    )
+    from odsql.query import Query
+    from odsql.rendering import format, render  # noqa: A004 - the field's word for it
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "BuildError",
-    "F",
-    "ODSQLError",
-    "ODSQLSyntaxError",
-    "Query",
-    "format",
-    "nodes",
-    "parse_facet",
-    "parse_group_by",
-    "parse_order_by",
-    "parse_refinement",
-    "parse_select",
-    "parse_where",
-    "render",
-    *helpers.__all__,
-]
+    "BuildError", "F", "ODSQLError", "ODSQLSyntaxError", "Query", "all_fields", "avg", "bbox",
+    "count", "date", "date_format", "day", "disjoint", "distance", "envelope", "exclude", "facet",
+    "format", "full_text", "geo_cluster", "hour", "ifnull", "in_bbox", "include", "intersects",
+    "json_format", "length", "lower", "max_", "median", "min_", "minute", "month", "nodes", "now",
+    "parse_facet", "parse_group_by", "parse_order_by", "parse_refinement", "parse_select",
+    "parse_where", "percentile", "random", "range_", "render", "search", "second", "startswith",
+    "suggest", "sum_", "vector_similarity", "vector_similarity_threshold", "within",
+    "within_distance", "year",
+]  # fmt: skip
+
+_HOMES = {
+    "F": "building",
+    "Query": "query",
+    "format": "rendering",
+    "render": "rendering",
+    **dict.fromkeys(("BuildError", "ODSQLError", "ODSQLSyntaxError"), "errors"),
+    **dict.fromkeys((name for name in __all__ if name.startswith("parse_")), "parsing"),
+}
+"""The module of each public name; `helpers` has those that are not listed."""
+
+
+if not TYPE_CHECKING:  # a type checker would take any name for granted
+
+    def __getattr__(name: str) -> object:
+        if name == "nodes":
+            return import_module("odsql.nodes")
+        if name not in __all__:
+            msg = f"module 'odsql' has no attribute {name!r}"
+            raise AttributeError(msg)
+        value: object = getattr(import_module(f"odsql.{_HOMES.get(name, 'helpers')}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

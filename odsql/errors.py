@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 
-from odsql.hints import guess
-from odsql.scanning import Source
+from odsql.scanning import line_and_column, spans
 
 __all__ = ["BuildError", "ODSQLError", "ODSQLSyntaxError"]
 
@@ -117,7 +116,7 @@ class ODSQLSyntaxError(ODSQLError):
     @property
     def picture(self) -> str:
         """The line of the clause that has the error, and a caret below it."""
-        line, column = Source(self.text).line_and_column(self.position)
+        line, column = line_and_column(self.text, self.position)
         shown = re.split(r"\r\n|\r|\n", self.text)[line]
         start = max(0, column - _PICTURE_WIDTH // 2) if len(shown) > _PICTURE_WIDTH else 0
         shown = shown[start : start + _PICTURE_WIDTH]
@@ -145,7 +144,7 @@ def syntax_error(
 ) -> ODSQLSyntaxError:
     """Make the error for token number `index`; `acceptable` are names of terminals."""
     token = tokens[index]
-    position = Source(text).spans[index].start if token else len(text)
+    position = spans(text)[index].start if token else len(text)
     if clause == "where":
         acceptable = [one for one in acceptable if one not in ("AGGREGATE", "COUNT")]
     expected = _expected(acceptable)
@@ -153,13 +152,15 @@ def syntax_error(
         broken = _broken_literal(clause, text, position)
         if broken is not None:
             return broken
+    from odsql.hints import guess  # only a refused text needs it
+
     hint = guess(clause, text, tokens, index)
     return ODSQLSyntaxError(clause, text, position, token, expected, hint)
 
 
 def nesting_error(clause: str, text: str, index: int, limit: int) -> ODSQLSyntaxError:
     """Make the error for a text whose parentheses stand too deep inside each other."""
-    start, end = Source(text).spans[index]
+    start, end = spans(text)[index]
     hint = f"at most {limit} parentheses, NOTs and minus signs may stand inside each other"
     return ODSQLSyntaxError(clause, text, start, text[start:end], (), hint)
 

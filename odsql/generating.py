@@ -9,8 +9,9 @@ written is smaller and faster to run than what lark holds, and says the same:
   entered: `shift NUMBER` becomes `shift NUMBER and build the number`.
 * A goto that would lead into a state that only renames a symbol leads to where the renaming ends.
 
-Codes in a row of `ACTIONS`: negative is "reduce by rule ~code"; below `FUSED` is "shift, go to
-state code"; else "shift, build with BUILDERS[code // FUSED], go to state code % FUSED".
+Codes in a row of `ACTIONS`: negative is "reduce by rule ~code", and rules from `RENAMES` on only
+rename; below `FUSED` is "shift, go to state code"; else "shift, build with
+BUILDERS[code // FUSED], go to state code % FUSED". Terminal 0 is no terminal.
 
 The same grammar object, `reference_parser`, run by lark itself, is what the tests compare with.
 """
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lark.grammar import Rule
-    from lark.lexer import TerminalDef
 
 __all__ = ["STARTS", "generate", "reference_parser"]
 
@@ -41,11 +41,6 @@ FUSED = 4096
 
 GRAMMAR = Path(__file__).with_name("grammar.lark")
 TABLES = Path(__file__).with_name("tables.py")
-
-LITERALS = ("DATE", "GEOMETRY", "TEXT", "NAME")
-"""Terminals in the order the scanner tries them; every soft keyword is a NAME to the scanner."""
-
-HARD_KEYWORDS = ("_AND", "_OR", "_NOT", "_NULL", "_TRUE", "_FALSE")
 
 
 def reference_parser(**options: Any) -> Lark:
@@ -76,7 +71,16 @@ class _Compiler:
     builders: list[str] = field(factory=lambda: [""])
 
     def __attrs_post_init__(self) -> None:
-        self.terminals = [*sorted(one.name for one in self.lark.terminals), "$END"]
+        rules = {
+            argument
+            for row in self.table.states.values()
+            for action, argument in row.values()
+            if action is not Shift and not isinstance(argument, int)
+        }
+        in_order = sorted(rules, key=lambda rule: (_renames(rule), str(rule)))
+        self.rules = {rule: number for number, rule in enumerate(in_order)}
+        names = (one.name for one in self.lark.terminals if not one.name.startswith("__IGNORE"))
+        self.terminals = ["", *sorted(names), "$END"]
 
     @property
     def table(self) -> Any:
@@ -87,7 +91,7 @@ class _Compiler:
         """Where `symbol` leads from `state`, renamings followed to their end."""
         target: int = self.table.states[state][symbol][1]
         rule = self.only_rule(target)
-        if rule is None or _picks(rule) is not None or _builder(rule):
+        if rule is None or not _renames(rule):
             return target
         return self.goto(state, rule.origin.name)
 
@@ -126,7 +130,7 @@ class _Compiler:
             if action is Shift:
                 row[number] = self.shift_code(state, symbol)
             else:
-                row[number] = ~self.rules.setdefault(argument, len(self.rules))
+                row[number] = ~self.rules[argument]
         if state in self.table.end_states.values():
             row[self.terminals.index("$END")] = state
         return dict(sorted(row.items()))
@@ -155,6 +159,11 @@ class _Compiler:
         return seen
 
 
+def _renames(rule: Rule) -> bool:
+    """Whether a rule gives one symbol another name and builds nothing."""
+    return len(rule.expansion) == 1 and _keeps_its_symbol(rule) and not _builder(rule)
+
+
 def _symbol(item: tuple[str, Any]) -> str:
     return item[0]
 
@@ -176,37 +185,6 @@ def _builder(rule: Rule) -> str:
     return str(rule.alias or "")
 
 
-def _regexp(terminal: TerminalDef) -> str:
-    """The pattern with its flags, which lark keeps in no order."""
-    flags = "".join(sorted(terminal.pattern.flags))
-    value = terminal.pattern.value if flags else terminal.pattern.to_regexp()
-    return f"(?{flags}:{value})" if flags else value
-
-
-def _token_pattern(lark: Lark) -> str:
-    patterns = {one.name: _regexp(one) for one in lark.terminals}
-    fixed = sorted(one.pattern.value for one in lark.terminals if one.pattern.type == "str")
-    punctuation = "".join(one for one in fixed if len(one) == 1)
-    parts = [
-        *(patterns[name] for name in LITERALS),
-        *(patterns[name] for name in HARD_KEYWORDS),
-        patterns["NUMBER"],
-        patterns["COMPARISON"],
-        *(re.escape(one) for one in fixed if len(one) > 1),
-        patterns["MINUS"],
-        "[" + re.escape(punctuation) + r"\[\]]",
-        r"(?s:['\"`].*)",  # a quote that is never closed: the rest of the text
-        r"(?:[0-9]{4})?-[0-9]{2}-[0-9]{2}",  # a day that is not in date'...'
-        r"\S",  # no token of ODSQL
-    ]
-    return "|".join(parts)
-
-
-def _literal_pattern(lark: Lark) -> str:
-    patterns = {one.name: _regexp(one) for one in lark.terminals}
-    return "|".join(patterns[name] for name in LITERALS)
-
-
 def _keywords(lark: Lark, number: Callable[[str], int]) -> dict[str, int]:
     """Every word and sign that is a terminal of its own, by its text in lower case."""
     words = {}
@@ -218,6 +196,7 @@ def _keywords(lark: Lark, number: Callable[[str], int]) -> dict[str, int]:
             words |= {word: number(terminal.name) for word in alternatives[1].split("|")}
     words |= {sign: number("COMPARISON") for sign in ("!=", ">=", "<=", ">", "<")}
     words |= {"[": number("BRACKET"), "]": number("BRACKET"), "-": number("MINUS")}
+    words[""] = number("$END")
     return dict(sorted(words.items()))
 
 
@@ -240,18 +219,23 @@ def generate() -> str:
         '"""LALR(1) tables of ODSQL: generated from `grammar.lark` by `odsql.generating`."""',
         "# ruff: noqa",
         f"FUSED = {FUSED}",
-        f"TOKEN_PATTERN = {_token_pattern(lark)!a}",
-        f"LITERAL_PATTERN = {_literal_pattern(lark)!a}",
         f"TERMINALS = {tuple(compiler.terminals)!r}",
+        f"FUNCTIONS = {_function_terminals(compiler.terminals)!r}",
         f"KEYWORDS = {_keywords(lark, compiler.terminals.index)!r}",
         f"BUILDERS = {tuple(compiler.builders)!r}",
         f"STARTS = {starts!r}",
         f"ENDS = {ends!r}",
+        f"RENAMES = {sum(not _renames(rule) for rule in compiler.rules)}",
         f"RULES: tuple[tuple[int, int, tuple[int, ...] | None, str], ...] = {tuple(rules)!r}",
         *_shared("ACTIONS", rows),
         *_shared("GOTOS", gotos),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _function_terminals(terminals: list[str]) -> tuple[int, ...]:
+    kinds = {one.kind.upper() for one in CATALOGUE.values()}
+    return tuple(number for number, name in enumerate(terminals) if name in kinds)
 
 
 def _shared(name: str, rows: list[dict[int, int]]) -> list[str]:

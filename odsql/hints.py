@@ -7,14 +7,34 @@ hint wins. They run only when a text has been refused.
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 
 from attrs import frozen
 
 from odsql.functions import CATALOGUE
-from odsql.scanning import Source
+from odsql.scanning import spans
 
 __all__ = ["guess"]
+
+
+_NO_CHOICE = "ODSQL has no if and no case: filter in where, or compute from the answer"
+_ELSEWHERE = {
+    "case": _NO_CHOICE,
+    "coalesce": "write ifnull(field, alternative)",
+    "concat": "join texts after the answer has come",
+    "contains": 'write field like "word" or search(field, "words")',
+    "day_of_week": "write date_format(field, 'e')",
+    "dayofweek": "write date_format(field, 'e')",
+    "if": _NO_CHOICE,
+    "iif": _NO_CHOICE,
+    "in_distance": "write within_distance(field, geometry, 1km)",
+    "len": "write length(field)",
+    "nvl": "write ifnull(field, alternative)",
+    "quarter": "group by range(field, 1 quarter)",
+    "today": "write now(hour=0, minute=0, second=0)",
+    "upper": "there is lower(field)",
+    "when": _NO_CHOICE,
+}
+"""What other languages call it, and what ODSQL has instead."""
 
 
 @frozen
@@ -34,7 +54,7 @@ class Refused:
 def guess(clause: str, text: str, tokens: list[str], index: int) -> str | None:
     """Say what was meant by the refused token number `index`, if it is a known mistake."""
     token = tokens[index]
-    position = Source(text).spans[index].start if token else len(text)
+    position = spans(text)[index].start if token else len(text)
     before = tokens[index - 1] if index else ""
     after = tokens[index + 1] if index + 1 < len(tokens) else ""
     refused = Refused(clause, token, before, after, text[position:])
@@ -97,8 +117,10 @@ def _function(refused: Refused) -> str | None:
         return None
     if name in CATALOGUE:
         return f"{name}(...) has no place in {refused.clause}"
-    if name in ("if", "case", "when"):
-        return "ODSQL has no if and no case; filter in where, or compute from the answer"
+    if name in _ELSEWHERE:
+        return f"there is no function {name}; {_ELSEWHERE[name]}"
+    from difflib import get_close_matches  # only a typing error needs it
+
     near = get_close_matches(name, [*CATALOGUE], n=3, cutoff=0.6)
     suggestion = f"; did you mean {', '.join(near)}?" if near else ""
     return f"there is no function {name}{suggestion}"
@@ -133,7 +155,7 @@ def _bracket(text: str, tokens: list[str], index: int) -> str | None:
         elif token == ")" and opened:
             opened.pop()
     if tokens[index] == "" and opened:
-        return f"the ( at position {Source(text).spans[opened[-1]].start} is never closed"
+        return f"the ( at position {spans(text)[opened[-1]].start} is never closed"
     if tokens[index] == ")" and not opened:
         return "this ) closes nothing"
     return None

@@ -13,15 +13,13 @@ three operands, so the depth of a tree is the depth of its parentheses and never
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
 
 import attrs
 from attrs import field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-    from odsql.scanning import Source
 
 __all__ = [
     "And",
@@ -73,23 +71,33 @@ class Span(NamedTuple):
     end: int
 
 
-@frozen
+Place = tuple[str, int, int] | None
+"""Where a node was read: the clause, the number of its first token and that of its last one."""
+
+
 class Node:
     """What all nodes share: a place in the text they were read from, or none if they were built.
 
-    `at` is (source, index of the first token, index of the last token); `span` turns it into
-    offsets only when somebody asks, because most trees are never asked.
+    `at` holds token numbers; `span` turns them into offsets only when somebody asks, because most
+    trees are never asked.
     """
 
-    at: tuple[Source, int, int] | None = field(default=None, eq=False, repr=False, kw_only=True)
+    __slots__ = ()
+
+    at: Place
 
     @property
     def span(self) -> Span | None:
         """Offsets of this node in the clause it was parsed from; None for a built node."""
         if self.at is None:
             return None
-        source, first, last = self.at
-        return source.span(first, last)
+        from odsql.scanning import spans  # scanning needs Span from here
+
+        text, first, last = self.at
+        if last < first:
+            return Span(0, 0)
+        places = spans(text)
+        return Span(places[first].start, places[last].end)
 
     @property
     def legacy(self) -> bool:
@@ -105,6 +113,7 @@ class Text(Node):
     """A text literal, `"..."` or `'...'`; as a condition of its own it is a full-text search."""
 
     value: str
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -112,6 +121,7 @@ class Number(Node):
     """A number as it was written, without a sign: `10`, `2.50`; `-1` is `Negate(Number("1"))`."""
 
     text: str
+    at: Place = field(default=None, eq=False, repr=False)
 
     @property
     def value(self) -> int | Decimal:
@@ -124,6 +134,7 @@ class Date(Node):
     """A date literal `date'...'`; `text` is what stands between the quotes."""
 
     text: str
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -131,6 +142,7 @@ class Geometry(Node):
     """A geometry literal `geom'...'`: WKT, WKB in hexadecimal, or GeoJSON, longitude first."""
 
     text: str
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -138,11 +150,14 @@ class Boolean(Node):
     """`true` or `false`, where ODSQL has a place for them; never a condition of its own."""
 
     value: bool
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
 class Null(Node):
     """`null`."""
+
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -151,6 +166,7 @@ class Quantity(Node):
 
     amount: Number
     unit: str
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 # ---------------------------------------------------------------- names and calls
@@ -161,11 +177,14 @@ class Field(Node):
     """A field, a label or a dotted catalog name, without back quotes."""
 
     name: str
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
 class Star(Node):
     """`*`: all fields in `select` and `search`, the open end in `range`, all rows in `count`."""
+
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -173,6 +192,7 @@ class Word(Node):
     """A bare word that is an argument and no field: `WITHIN` in `geometry(f, geom'..', WITHIN)`."""
 
     text: str
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -180,6 +200,7 @@ class Pattern(Node):
     """What `include` and `exclude` take: a field name that may end in `*`."""
 
     text: str
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -188,6 +209,7 @@ class Named(Node):
 
     name: str
     value: Expression
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -195,6 +217,7 @@ class Distinct(Node):
     """`distinct x` inside `count`."""
 
     operand: Expression
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -204,6 +227,7 @@ class StaticRange(Node):
     steps: tuple[Expression, ...]
     include_low: bool
     include_high: bool
+    at: Place = field(default=None, eq=False, repr=False)
 
     @property
     def legacy(self) -> bool:
@@ -217,6 +241,7 @@ class Call(Node):
 
     name: str
     arguments: tuple[Expression, ...]
+    at: Place = field(default=None, eq=False, repr=False)
 
     @property
     def legacy(self) -> bool:
@@ -234,6 +259,7 @@ class Negate(Node):
     """Unary minus: `-x`; in `order_by` also the older way to say descending."""
 
     operand: Expression
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -246,6 +272,7 @@ class Arithmetic(Node):
 
     operands: tuple[Expression, ...]
     operators: tuple[str, ...]
+    at: Place = field(default=None, eq=False, repr=False)
 
     @property
     def additive(self) -> bool:
@@ -269,6 +296,7 @@ class Comparison(Node):
     left: Expression
     operator: Literal["=", "!=", ">", "<", ">=", "<=", ":"]
     right: Expression
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -284,6 +312,7 @@ class InRange(Node):
     include_low: bool = True
     include_high: bool = True
     operator: Literal["in", ":"] = "in"
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -292,6 +321,7 @@ class InList(Node):
 
     value: Expression
     items: tuple[Expression, ...]
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -300,6 +330,7 @@ class Member(Node):
 
     literal: Expression
     field: Expression
+    at: Place = attrs.field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -308,6 +339,7 @@ class Like(Node):
 
     value: Expression
     text: Text
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -317,6 +349,7 @@ class Is(Node):
     value: Expression
     constant: Null | Boolean
     negated: bool = False
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -324,6 +357,7 @@ class Not(Node):
     """`NOT operand`: the exact complement, rows with null included."""
 
     operand: Expression
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 def _flat_and(operands: Iterable[Expression]) -> tuple[Expression, ...]:
@@ -351,6 +385,7 @@ class And(Node):
     """`a AND b AND ...`, two operands or more; never directly inside another `And`."""
 
     operands: tuple[Expression, ...] = field(converter=_flat_and)
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -358,6 +393,7 @@ class Or(Node):
     """`a OR b OR ...`, two operands or more; never directly inside another `Or`."""
 
     operands: tuple[Expression, ...] = field(converter=_flat_or)
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 # ---------------------------------------------------------------- clauses
@@ -369,6 +405,7 @@ class Labelled(Node):
 
     expression: Expression
     label: str
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -377,6 +414,7 @@ class Ordering(Node):
 
     expression: Expression
     direction: Literal["asc", "desc"] | None = None
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -384,6 +422,7 @@ class Where(Node):
     """A `where` clause; an empty one filters nothing."""
 
     condition: Expression | None = None
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -391,6 +430,7 @@ class Select(Node):
     """A `select` clause."""
 
     items: tuple[Expression | Labelled, ...]
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -398,6 +438,7 @@ class GroupBy(Node):
     """A `group_by` clause; may be empty."""
 
     items: tuple[Expression | Labelled, ...] = ()
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -405,6 +446,7 @@ class OrderBy(Node):
     """An `order_by` clause."""
 
     items: tuple[Ordering, ...]
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -413,6 +455,7 @@ class Refinement(Node):
 
     facet: str
     value: str
+    at: Place = field(default=None, eq=False, repr=False)
 
 
 Expression = (
@@ -453,7 +496,8 @@ N = TypeVar("N", bound=Node)
 
 def children(node: Node) -> Iterator[Node]:
     """Yield the nodes directly below `node`, in the order of the text."""
-    for attribute in attrs.fields(type(node)):
+    kind: Any = type(node)
+    for attribute in attrs.fields(kind):
         value = getattr(node, attribute.name)
         if isinstance(value, Node):
             yield value
@@ -476,16 +520,18 @@ def rewrite(node: N, change: Callable[[Node], Node]) -> N:
     `change` returns its argument to leave a node as it is. Untouched parts are shared with the
     old tree. The result has the type of `node` as long as `change` keeps it.
     """
+    kind: Any = type(node)
     changes: dict[str, Any] = {}
-    for attribute in attrs.fields(type(node)):
+    for attribute in attrs.fields(kind):
         if attribute.name == "at":
             continue
         old = getattr(node, attribute.name)
         new = _rewrite_value(old, change)
         if new is not old:
             changes[attribute.name] = new
-    rebuilt = attrs.evolve(node, **changes) if changes else node
-    return change(rebuilt)  # type: ignore[return-value]
+    whole: Any = node
+    changed: Any = change(attrs.evolve(whole, **changes) if changes else node)
+    return cast("N", changed)
 
 
 def _rewrite_value(value: object, change: Callable[[Node], Node]) -> object:

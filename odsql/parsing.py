@@ -1,11 +1,12 @@
 """Text -> tree.
 
-One loop drives the tables that `generating` wrote, over tokens from one regular expression. Three
+One loop drives the tables that `generating` wrote, over tokens from one regular expression. A few
 things make it fast, and none of them changes what is accepted (the tests compare with lark's own
 parser on the same grammar):
 
 * A terminal that can only become one node is shifted and built in one step (`generating`).
 * Lists grow in place; nodes keep token numbers instead of offsets (`scanning`).
+* A run of rules that only give a symbol another name is looked up in one step.
 * A word that is a keyword only in some places is looked up as the keyword first. Where the grammar
   has no place for it, it is looked up again as a name.
 
@@ -15,12 +16,12 @@ Everything that has to do with a refused text happens after the loop has failed,
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, get_args
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from odsql import actions, nodes, tables
 from odsql.errors import nesting_error, refinement_error, syntax_error
-from odsql.functions import Kind
-from odsql.scanning import TOKEN, Source
+from odsql.scanning import is_closed, tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,15 +44,10 @@ the bound keeps every walk over a tree far from Python's recursion limit."""
 _FUSED = tables.FUSED
 _ACTIONS = tables.ACTIONS
 _GOTOS = tables.GOTOS
-_END = tables.TERMINALS.index("$END")
-_NAME = tables.TERMINALS.index("NAME")
-_UNKNOWN = -1
 _OPEN = tables.TERMINALS.index("LPAR")
-_FUNCTIONS = frozenset(
-    number
-    for number, name in enumerate(tables.TERMINALS)
-    if name in {kind.upper() for kind in get_args(Kind)}
-)
+_NAME = tables.TERMINALS.index("NAME")
+_NO_TERMINAL = 0
+_FUNCTIONS = frozenset(tables.FUNCTIONS)
 _SOFT = frozenset(
     number
     for number, name in enumerate(tables.TERMINALS)
@@ -67,40 +63,27 @@ _BUILDERS: tuple[Any, ...] = tuple(map(_resolve, tables.BUILDERS))
 _RULES: tuple[tuple[int, int, tuple[int, ...] | None, Any], ...] = tuple(
     (symbol, length, picks, _resolve(name)) for symbol, length, picks, name in tables.RULES
 )
+_RENAMES = ~tables.RENAMES
+
+_KIND_BY_TEXT = tables.KEYWORDS.get
+_KIND_BY_START = (
+    dict.fromkeys("0123456789", tables.TERMINALS.index("NUMBER"))
+    | dict.fromkeys("'\"", tables.TERMINALS.index("TEXT"))
+    # Not d and g: a date'...' begins with them, too.
+    | dict.fromkeys("_abcefhijklmnopqrstuvwxyzABCEFHIJKLMNOPQRSTUVWXYZ", _NAME)
+).get
+_KIND_OF_LITERAL = {
+    "d": tables.TERMINALS.index("DATE"),
+    "g": tables.TERMINALS.index("GEOMETRY"),
+}
 
 
-class _Kinds(dict[str, int]):
-    """Terminal number by token text: keywords and signs are entries, the rest by first letter."""
-
-    def __missing__(self, token: str) -> int:
-        start = token[0]
-        if token[-1] in "'\"" and len(token) > 1:
-            return self.kind_of_quoted(token)
-        if start in "0123456789":
-            return _UNKNOWN if "-" in token else self["<number>"]
-        if start == "`":
-            return _NAME if len(token) > 2 and token[-1] == "`" else _UNKNOWN
-        if start == "_" or (start.isalnum() and not start.isdecimal()):
-            return self.get(token.lower(), _NAME)
-        return _UNKNOWN
-
-    def kind_of_quoted(self, token: str) -> int:
-        start = token[0]
-        if start in "'\"":
-            return self["<text>"]
-        return self["<date>"] if start in "dD" else self["<geometry>"]
-
-
-def _kinds() -> _Kinds:
-    kinds = _Kinds(tables.KEYWORDS)
-    kinds |= {word.upper(): number for word, number in tables.KEYWORDS.items()}
-    for terminal in ("NUMBER", "TEXT", "DATE", "GEOMETRY"):
-        kinds[f"<{terminal.lower()}>"] = tables.TERMINALS.index(terminal)
-    return kinds
-
-
-_KINDS = _kinds()
-_LITERAL = re.compile(tables.LITERAL_PATTERN)
+def _kind_by_look(token: str) -> int:
+    """Terminal number of a token that neither its text nor its first letter gives away."""
+    start = token[0]
+    if start.isalnum() and not start.isdecimal():
+        return _KIND_OF_LITERAL[start.lower()] if token[-1] in "'\"" else _NAME
+    return _NAME if start == "`" and len(token) > 1 else _NO_TERMINAL
 
 
 def parse(clause: str, text: str) -> Any:
@@ -109,73 +92,82 @@ def parse(clause: str, text: str) -> Any:
     Raises:
         ODSQLSyntaxError: the text is not ODSQL; the error says where and what was expected.
     """
-    tokens = TOKEN.findall(text)
-    kinds = [_KINDS[token] for token in tokens]
-    if tokens and tokens[-1][0] in "'\"`" and not _is_closed(tokens[-1]):
-        kinds[-1] = _UNKNOWN
+    tokens = tokenize(text)
+    kinds = [
+        _KIND_BY_TEXT(token.lower()) or _KIND_BY_START(token[0]) or _kind_by_look(token)
+        for token in tokens
+    ]
+    if len(tokens) > 1 and tokens[-2][0] in "'\"`" and not is_closed(tokens[-2]):
+        kinds[-2] = _NO_TERMINAL
+    if "-0" in text or "-1" in text:
+        _refuse_bare_days(tokens, kinds)
     if len(tokens) > MAX_NESTING:
         _refuse_deep_nesting(clause, text, tokens)
-    tokens.append("")
-    kinds.append(_END)
     states = [tables.STARTS[clause]]
     values: list[Any] = []
-    refused = _run(Source(text), tokens, kinds, states, values)
+    refused = _run(text, tokens, kinds, states, values)
     if refused is None:
         return values[0]
     before = [tables.STARTS[clause]]
-    _run(Source(text), tokens[:refused], kinds[:refused], before, [])
+    _run(text, tokens[:refused], kinds[:refused], before, [])
     raise syntax_error(clause, text, tokens, refused, _acceptable(before))
 
 
-def _is_closed(token: str) -> bool:
-    """Whether a token that begins with a quote is a literal, and not an open quote and the rest."""
-    quote = token[0]
-    if quote != "`" and token[-1] == quote and len(token) > 1:  # noqa: SIM102 - the quick way out
-        if "\\" not in token and token.isprintable():
-            return True
-    return _LITERAL.fullmatch(token) is not None
+def _refuse_bare_days(tokens: list[str], kinds: list[int]) -> None:
+    """`2024-01-31` looks like a number to the table above; it is neither a number nor a date."""
+    for index, token in enumerate(tokens):
+        if "-" in token and token[0].isdecimal():
+            kinds[index] = _NO_TERMINAL
+
+
+@cache
+def _renamed(below: int, state: int, kind: int) -> int:
+    """The state in which `kind` meets something other than a rename, `below` being underneath."""
+    while (code := _ACTIONS[state].get(kind, 0)) <= _RENAMES:
+        state = _GOTOS[below][_RULES[~code][0]]
+    return state
 
 
 def _run(  # noqa: C901 - one loop, and every call less in it is felt
-    source: Source, tokens: list[str], kinds: list[int], states: list[int], values: list[Any]
+    text: str, tokens: list[str], kinds: list[int], states: list[int], values: list[Any]
 ) -> int | None:
     """Run the tables over the tokens.
 
     Returns None when all of them were taken, else the number of the first that was refused.
     `states` and `values` are the two stacks; they hold what was read so far.
     """
+    action_rows, goto_rows, rules = _ACTIONS, _GOTOS, _RULES
     firsts: list[int] = []  # for each value, the number of its first token
     index = 0
     state = states[-1]
     for token, kind in zip(tokens, kinds, strict=True):
-        code = _ACTIONS[state].get(kind)
+        code = action_rows[state].get(kind)
         if code is None:
-            code = _ACTIONS[state].get(_NAME) if kind in _SOFT else None
+            code = action_rows[state].get(_NAME) if kind in _SOFT else None
             if code is None:
                 return index
         while code < 0:
-            symbol, length, picks, build = _RULES[~code]
-            if length > 1:
-                children = values[-length:]
-                del states[-length:], values[-length:], firsts[1 - length :]
-                if picks is not None:
-                    children = [children[one] for one in picks]
-                if build is None:
-                    values.append(children[0])
-                else:
-                    values.append(build((source, firsts[-1], index - 1), *children))
-            elif length == 0:
-                values.append(build((source, index, index - 1)))
-                firsts.append(index)
+            if code <= _RENAMES:
+                state = states[-1] = _renamed(states[-2], state, kind)
             else:
-                states.pop()
-                if picks is not None:
-                    values[-1] = build((source, firsts[-1], index - 1))
-                elif build is not None:
-                    values[-1] = build((source, firsts[-1], index - 1), values[-1])
-            state = _GOTOS[states[-1]][symbol]
-            states.append(state)
-            code = _ACTIONS[state].get(kind)
+                symbol, length, picks, build = rules[~code]
+                if length == 1:
+                    at = (text, firsts[-1], index - 1)
+                    values[-1] = build(values[-1], at) if picks is None else build(at)
+                    states.pop()
+                elif length:
+                    children = values[-length:]
+                    del states[-length:], values[-length:], firsts[1 - length :]
+                    if picks is not None:
+                        children = [children[one] for one in picks]
+                    at = (text, firsts[-1], index - 1)
+                    values.append(build(*children, at) if build else children[0])
+                else:
+                    values.append(build((text, index, index - 1)))
+                    firsts.append(index)
+                state = goto_rows[states[-1]][symbol]
+                states.append(state)
+            code = action_rows[state].get(kind)
             if code is None:
                 return index
         if code < _FUSED:
@@ -183,7 +175,7 @@ def _run(  # noqa: C901 - one loop, and every call less in it is felt
             values.append(token)
         else:
             state = code % _FUSED
-            values.append(_BUILDERS[code // _FUSED]((source, index, index), token))
+            values.append(_BUILDERS[code // _FUSED](token, (text, index, index)))
         states.append(state)
         firsts.append(index)
         index += 1  # noqa: SIM113 - enumerate would cost more

@@ -1,54 +1,75 @@
 """Text -> tokens, and back from token numbers to places in the text.
 
-The scanner is one regular expression, composed from the terminals of the grammar. Tokens are plain
-strings and a node remembers only the numbers of its first and last token; offsets are found by
-scanning once more, when a span is asked for, which nearly always is never.
+The scanner is one regular expression for the terminals of the grammar, in the order that is
+fastest. Tokens are plain strings and a node remembers only the numbers of its first and last token;
+offsets are found by scanning once more, when a span is asked for, which nearly always is never.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from functools import cached_property
+from functools import lru_cache
 
 from odsql.nodes import Span
-from odsql.tables import TOKEN_PATTERN
 
-__all__ = ["TOKEN", "Source"]
+__all__ = ["TOKEN", "is_closed", "line_and_column", "spans", "tokenize"]
 
-TOKEN = re.compile(TOKEN_PATTERN)
-"""Matches one token. Whatever is no token matches too, as one character or as all of an unclosed
-quote, so that scanning never stops before the end."""
+# No literal holds NUL or half of a surrogate pair: neither can be sent in a URL. The possessive
+# quantifiers keep an unclosed quote from being tried again and again.
+_SINGLE = r"'[^'\\\0\ud800-\udfff]*+(?:\\[^\0\ud800-\udfff][^'\\\0\ud800-\udfff]*+)*+'"
+_DOUBLE = _SINGLE.replace("'", '"')
+_BACK_QUOTED = r"`[^`\0\ud800-\udfff]++`"
+
+TOKEN = re.compile(
+    rf"""\s*+(
+      [dD][aA][tT][eE](?:{_SINGLE}|{_DOUBLE})
+    | [gG][eE][oO][mM](?:{_SINGLE}|{_DOUBLE})
+    | [^\W\d]\w*+(?:\.[^\W\d]\w*+)*+
+    | [!<>]=
+    | [=<>:(),+*/\[\]]
+    | [0-9]{{4}}-(?:0[0-9]|1[0-2])-[0-9]{{2}}(?![0-9])  # a day that is not in date'...'
+    | [0-9]++(?:\.[0-9]++)?+
+    | {_SINGLE}
+    | {_DOUBLE}
+    | {_BACK_QUOTED}
+    | -0[0-9]-[0-9]{{2}}(?![0-9])  # what is left of such a day
+    | -
+    | \.\.
+    | ['"`][\s\S]*  # a quote that is never closed: the rest of the text
+    | \S  # no token of ODSQL
+    | \Z
+    )""",
+    re.VERBOSE,
+)
+"""Matches white space and one token. Whatever is no token matches too, so that scanning never stops
+before the end; the end itself is an empty token."""
+
+_CLOSED = re.compile(f"{_SINGLE}|{_DOUBLE}|{_BACK_QUOTED}")
 
 
-class Source:
-    """A clause and where its tokens stand; shared by all nodes that were parsed from it."""
+def tokenize(text: str) -> list[str]:
+    """Split a clause into tokens; the last one is empty and stands for the end."""
+    return TOKEN.findall(text.rstrip())
 
-    __slots__ = ("__dict__", "text")
 
-    def __init__(self, text: str) -> None:
-        """Remember `text`; nothing is computed before it is asked for."""
-        self.text = text
+def is_closed(token: str) -> bool:
+    """Whether a token that begins with a quote is a literal, and not an open quote and the rest."""
+    quote = token[0]
+    if quote != "`" and token[-1] == quote and len(token) > 1:  # noqa: SIM102 - the quick way out
+        if "\\" not in token and token.isprintable():
+            return True
+    return _CLOSED.fullmatch(token) is not None
 
-    def __getstate__(self) -> str:
-        return self.text
 
-    def __setstate__(self, text: str) -> None:
-        self.text = text
+@lru_cache(maxsize=4)
+def spans(text: str) -> list[Span]:
+    """Return the place of every token of a clause, in order, the empty one at the end included."""
+    return [Span(*match.span(1)) for match in TOKEN.finditer(text.rstrip())]
 
-    @cached_property
-    def spans(self) -> list[Span]:
-        """The place of every token, in order."""
-        return [Span(*match.span()) for match in TOKEN.finditer(self.text)]
 
-    def span(self, first: int, last: int) -> Span:
-        """Where tokens `first` to `last` stand, both included."""
-        if last < first or not self.spans:
-            return Span(0, 0)
-        return Span(self.spans[first].start, self.spans[last].end)
-
-    def line_and_column(self, position: int) -> tuple[int, int]:
-        """Line and column of an offset, both counted from 0."""
-        starts = [0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", self.text))]
-        line = bisect_right(starts, position) - 1
-        return line, position - starts[line]
+def line_and_column(text: str, position: int) -> tuple[int, int]:
+    """Return line and column of an offset, both counted from 0."""
+    starts = [0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", text))]
+    line = bisect_right(starts, position) - 1
+    return line, position - starts[line]

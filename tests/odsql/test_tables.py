@@ -20,7 +20,7 @@ class _Actions(Transformer[Any, Any]):
 
     def __getattr__(self, name: str) -> Any:
         action = getattr(actions, name)
-        return lambda children: action(None, *map(_plain, children))
+        return lambda children: action(*map(_plain, children), None)
 
 
 def _plain(child: object) -> object:

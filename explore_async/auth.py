@@ -1,0 +1,78 @@
+"""Who is asking: the API key, kept so that it cannot leak.
+
+The key exists in one place of this program and in one place of a request, the `Authorization`
+header. It is not part of any repr, cannot be pickled, and is never put into a URL: the API also
+takes `?apikey=`, but URLs end up in logs, in proxies and in error messages.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn, Protocol
+
+from attrs import field, frozen
+
+from explore_async.errors import ConfigurationError
+
+__all__ = ["Anonymous", "ApiKey", "Auth", "as_auth"]
+
+_HIDDEN = "<hidden>"
+
+
+class Auth(Protocol):
+    """What the transport needs to know about the caller."""
+
+    async def authorization(self) -> str | None:
+        """The value of the `Authorization` header for the next request, or None for no header."""
+
+    def redact(self, text: str) -> str:
+        """The same text without any secret, should a server ever echo one."""
+
+
+@frozen
+class Anonymous:
+    """No credentials: the portal's public data under its anonymous quota."""
+
+    async def authorization(self) -> str | None:
+        """No header."""
+        return None
+
+    def redact(self, text: str) -> str:
+        """The text itself; there is no secret to take out."""
+        return text
+
+
+@frozen
+class ApiKey:
+    """An API key, sent as `Authorization: Apikey <key>`.
+
+    Raises:
+        ConfigurationError: the key is empty or holds a space, a line break or non-ASCII text,
+            which could not be sent in a header.
+    """
+
+    _key: str = field(repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not self._key or any(not "!" <= letter <= "~" for letter in self._key):
+            raise ConfigurationError(
+                "The API key is empty or holds a space, a line break or a non-ASCII letter. "
+                "Copy it again from the portal's account page."
+            )
+
+    async def authorization(self) -> str | None:
+        """The header value that holds the key."""
+        return f"Apikey {self._key}"
+
+    def redact(self, text: str) -> str:
+        """The text with the key replaced."""
+        return text.replace(self._key, _HIDDEN)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("An API key is not pickled; read it anew in the process that needs it.")
+
+
+def as_auth(auth: Auth | str | None) -> Auth:
+    """Accept a key as text, an `Auth`, or None for anonymous access."""
+    if auth is None:
+        return Anonymous()
+    return ApiKey(auth) if isinstance(auth, str) else auth

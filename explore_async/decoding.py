@@ -1,0 +1,89 @@
+"""From bytes to values: gzip with an end check, JSON with a reason when it is not JSON.
+
+aiohttp accepts a gzip stream that stops half way as complete. `Inflater` knows whether it has seen
+the end of every member, and inflates in small pieces so that a tiny body cannot fill the memory.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+import orjson
+
+from explore_async.errors import DecodeError, TruncatedError, snippet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Inflater", "parse_json"]
+
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+_PIECE = 64 * 1024
+
+
+class Inflater:
+    """Inflates one gzip body of one or more members, piece by piece.
+
+    Attributes:
+        complete: whether the bytes fed so far end where a member ends.
+    """
+
+    def __init__(self) -> None:
+        self.complete = False
+        self._member = zlib.decompressobj(_GZIP_WINDOW)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Inflate more bytes.
+
+        Yields:
+            Pieces of at most 64 KiB.
+
+        Raises:
+            ValueError: the bytes are not gzip.
+        """
+        while data:
+            if self._member.eof:
+                data = data.lstrip(b"\0")  # padding after a member is allowed
+                if not data:
+                    return
+                self._member = zlib.decompressobj(_GZIP_WINDOW)
+            try:
+                piece = self._member.decompress(data, _PIECE)
+            except zlib.error as error:
+                raise ValueError(str(error)) from error
+            self.complete = self._member.eof
+            data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+            if piece:
+                yield piece
+
+
+def parse_json(content: bytes, *, content_type: str, url: str) -> object:
+    """Decode the JSON body of a good answer.
+
+    Raises:
+        TruncatedError: the body begins like JSON but does not end like it.
+        DecodeError: the body is not JSON, for instance the HTML page of a proxy.
+    """
+    try:
+        value: object = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        reason = error.msg
+    else:
+        return value
+    begins, ends = content.lstrip()[:1], content.rstrip()[-1:]
+    if begins in {b"{", b"["} and ends != {b"{": b"}", b"[": b"]"}[begins]:
+        raise TruncatedError(
+            f"The JSON body was cut after {len(content)} bytes. Ask again.",
+            bytes_received=len(content),
+            status=200,
+            url=url,
+        )
+    raise DecodeError(
+        f"The server answered {content_type or 'no content type'} that is not JSON ({reason}): "
+        f"{snippet(content)!r}. Check the base URL and whether the portal asks to log in.",
+        content_type=content_type,
+        snippet=snippet(content),
+        status=200,
+        url=url,
+    )

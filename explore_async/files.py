@@ -1,0 +1,247 @@
+"""Files that appear only when they are whole, and the counting of the lines that go into them.
+
+All disk work but the opening and the final rename runs in a thread of its own: the event loop does
+not wait for the disk, and the threads that resolve host names are not kept busy with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
+
+import orjson
+
+from explore_async.errors import (
+    ConfigurationError,
+    DecodeError,
+    StorageError,
+    TooLargeError,
+    TruncatedError,
+    is_error_object,
+    snippet,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+
+__all__ = ["LineTally", "PartFile"]
+
+_DIGEST_BYTES = 8
+
+
+class PartFile:
+    """A hidden file beside its target, renamed onto it by `commit` and removed without it.
+
+    Args:
+        target: the final name; it must not be a directory.
+        tally: counts the lines, for formats of one row per line.
+
+    Attributes:
+        target: the final name.
+        size: bytes written.
+
+    Raises:
+        ConfigurationError: on entering, when the file cannot be created.
+    """
+
+    def __init__(self, target: Path, *, tally: LineTally | None = None) -> None:
+        self.target = target
+        self.size = 0
+        self._tally = tally
+        self._digest = hashlib.sha256()
+        self._part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.part")
+        self._descriptor = -1
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explore-file")
+
+    @property
+    def rows(self) -> int | None:
+        """Lines written so far, or None where they are not counted."""
+        return None if self._tally is None else self._tally.rows
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of what was written, in hexadecimal."""
+        return self._digest.hexdigest()
+
+    def __enter__(self) -> Self:
+        if self.target.is_dir() or not self.target.name:
+            raise ConfigurationError(f"{self.target} is a directory; give the name of a file.")
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+        try:
+            # 0o666 leaves the permissions to the umask, as for any file a program creates.
+            self._descriptor = os.open(self._part, flags, 0o666)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.target} cannot be written: {error.strerror}. Nothing was sent; check that "
+                "the directory exists and may be written to."
+            ) from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # Waits for the one block that may still be on its way, so no write follows the removal.
+        self._thread.shutdown(wait=True, cancel_futures=True)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+            self._part.unlink(missing_ok=True)
+
+    async def write(self, block: bytes) -> None:
+        """Append a block.
+
+        Raises:
+            StorageError: the disk refuses it.
+            TooLargeError, DecodeError: the tally refuses it.
+        """
+        await self._in_thread(lambda: self._append(block))
+
+    async def finish(self) -> None:
+        """Check the end of what was written and force it to the disk.
+
+        Raises:
+            TruncatedError: the last line is cut.
+        """
+        await self._in_thread(self._flush)
+
+    def commit(self) -> None:
+        """Give the file its final name, replacing an older one in one step.
+
+        Not awaited, so that no cancellation can come between the rename and its report.
+
+        Raises:
+            StorageError: the rename failed; the file is removed.
+        """
+        try:
+            self._part.replace(self.target)
+        except OSError as error:
+            raise _storage_error(self.target, error) from error
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+    async def _in_thread(self, work: Callable[[], None]) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except OSError as error:
+            raise _storage_error(self.target, error) from error
+
+    def _append(self, block: bytes) -> None:
+        if self._tally is not None:
+            self._tally.feed(block)
+        self._digest.update(block)
+        view = memoryview(block)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+        self.size += len(block)
+
+    def _flush(self) -> None:
+        if self._tally is not None:
+            self._tally.finish()
+        os.fsync(self._descriptor)
+
+
+class LineTally:
+    """Counts the rows of a jsonl stream and looks at its ends, without decoding what is between.
+
+    Args:
+        line_cap: the longest line allowed, in bytes.
+        distinct: count different rows too. This keeps an 8-byte digest of each different row,
+            about 100 bytes of memory per row with Python's set around it. Among a million rows the
+            chance that any two different ones are taken for the same is 1 in 37 million.
+
+    Attributes:
+        rows: lines that are not blank.
+    """
+
+    def __init__(self, *, line_cap: int, distinct: bool = False) -> None:
+        self.rows = 0
+        self._line_cap = line_cap
+        self._digests: set[bytes] | None = set() if distinct else None
+        self._first: bytes | None = None
+        self._last = b""
+        self._rest = b""
+
+    @property
+    def unique(self) -> int:
+        """Different rows so far; 0 when they are not counted."""
+        return len(self._digests or ())
+
+    def feed(self, block: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            TooLargeError: a line is longer than the cap.
+            DecodeError: a line is not a JSON object.
+        """
+        *lines, self._rest = (self._rest + block).split(b"\n")
+        if len(self._rest) > self._line_cap:
+            raise TooLargeError(
+                f"Line {self.rows + 1} of the export is longer than {self._line_cap} bytes. "
+                "Raise `caps.line`."
+            )
+        for line in lines:
+            self._take(line.rstrip(b"\r"))
+
+    def finish(self) -> None:
+        """Look at the last line once all is fed.
+
+        Raises:
+            TruncatedError: it is cut, or holds the error that the server broke off with.
+        """
+        if self._rest:
+            rest, self._rest = self._rest, b""
+            if _decoded(rest) is None:
+                raise TruncatedError(
+                    f"The export was cut inside row {self.rows + 1}. Ask for it again.",
+                    status=200,
+                )
+            self._take(rest)
+        broken = self.rows > 1 and is_error_object(_decoded(self._last))
+        if broken and not is_error_object(_decoded(self._first or b"")):
+            self.rows -= 1
+            raise TruncatedError(
+                f"The server broke the export off after {self.rows} rows with an error: "
+                f"{snippet(self._last)}. Ask for it again.",
+                status=200,
+            )
+
+    def _take(self, line: bytes) -> None:
+        if not line:
+            return
+        if line[:1] != b"{" or line[-1:] != b"}":
+            raise DecodeError(
+                f"Line {self.rows + 1} of the export is not a row; it begins {snippet(line)!r}. "
+                "Ask for it again; if it persists, report it to the portal.",
+                snippet=snippet(line),
+                status=200,
+            )
+        self.rows += 1
+        self._last = line
+        if self._first is None:
+            self._first = line
+        if self._digests is not None:
+            self._digests.add(hashlib.blake2b(line, digest_size=_DIGEST_BYTES).digest())
+
+
+def _decoded(line: bytes) -> object:
+    value: object = None
+    with suppress(orjson.JSONDecodeError):
+        value = orjson.loads(line)
+    return value
+
+
+def _storage_error(target: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{target} could not be written: {error.strerror}. Nothing was kept; free space or choose "
+        "another place, and ask again."
+    )

@@ -1,0 +1,315 @@
+"""What the API answers with: frozen values that keep what they do not know in `extra`.
+
+Records stay plain dicts, because their keys are the user's own fields. Everything else has a shape
+that the specification gives, and becomes one of these classes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from explore_async.errors import ConfigurationError, DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from odsql import Query
+
+__all__ = [
+    "DatasetField",
+    "DatasetInfo",
+    "Facet",
+    "FacetValue",
+    "Operation",
+    "Page",
+    "Progress",
+    "Reconciliation",
+    "Row",
+    "as_list",
+    "as_object",
+    "operation_params",
+]
+
+Row = dict[str, object]
+
+
+@frozen(kw_only=True)
+class Operation:
+    """One operation of the specification.
+
+    Attributes:
+        name: its operationId.
+        parameters: the query parameters it takes.
+    """
+
+    name: str
+    parameters: frozenset[str]
+
+
+@frozen(kw_only=True)
+class Page:
+    """One answer of getRecords or getDatasets.
+
+    Attributes:
+        rows: the rows, in the server's order.
+        offset: index of the first row in the whole result.
+        limit: how many rows were asked for.
+        total_count: rows in the whole result; None when the server does not say. For a query
+            with `group_by` the server counts the rows of this page instead.
+    """
+
+    rows: list[Row] = field(repr=False)
+    offset: int
+    limit: int
+    total_count: int | None
+
+
+@frozen(kw_only=True)
+class FacetValue:
+    """One value of a facet.
+
+    Attributes:
+        name: the value as shown to a reader.
+        value: the value to pass to `refine`.
+        count: records that have it; None when the server gives no count, as for excluded values.
+        state: `displayed`, `refined` or `excluded`.
+        children: values below this one, in a hierarchical facet.
+    """
+
+    name: str
+    value: str
+    count: int | None
+    state: str
+    children: tuple[FacetValue, ...] = ()
+
+    @classmethod
+    def from_json(cls, value: object) -> FacetValue:
+        """Read one item of a `facets` list.
+
+        Raises:
+            DecodeError: it does not have the shape of one.
+        """
+        item = as_object(value, "a facet value")
+        count = item.get("count")
+        return cls(
+            name=str(item.get("name", "")),
+            value=str(item.get("value", item.get("name", ""))),
+            count=count if isinstance(count, int) else None,
+            state=str(item.get("state", "")),
+            children=tuple(
+                cls.from_json(child) for child in as_list(item.get("facets", []), "child facets")
+            ),
+        )
+
+
+@frozen(kw_only=True)
+class Facet:
+    """A facet with its values.
+
+    The server lists at most 100 values of a facet unless `facet(name=..., limit=...)` says
+    otherwise, and null is never one of them.
+
+    Attributes:
+        name: the field.
+        values: its values, in the server's order.
+    """
+
+    name: str
+    values: tuple[FacetValue, ...]
+
+    @classmethod
+    def from_json(cls, value: object) -> Facet:
+        """Read one facet.
+
+        Raises:
+            DecodeError: it does not have the shape of one.
+        """
+        item = as_object(value, "a facet")
+        values = as_list(item.get("facets", []), "facet values")
+        return cls(
+            name=str(item.get("name", "")),
+            values=tuple(FacetValue.from_json(each) for each in values),
+        )
+
+
+@frozen(kw_only=True)
+class DatasetField:
+    """A field of a dataset.
+
+    Attributes:
+        name: what ODSQL calls it.
+        label: what a reader sees.
+        type: `text`, `int`, `double`, `date`, `datetime`, `geo_point_2d`, ...
+        description: the portal's text, or None.
+        annotations: settings such as `facet` or `multivalued`, as the server gives them.
+    """
+
+    name: str
+    label: str
+    type: str
+    description: str | None
+    annotations: Mapping[str, object]
+
+    @classmethod
+    def from_json(cls, value: object) -> DatasetField:
+        """Read one item of a dataset's `fields`.
+
+        Raises:
+            DecodeError: it does not have the shape of one.
+        """
+        item = as_object(value, "a field")
+        description = item.get("description")
+        return cls(
+            name=str(item.get("name", "")),
+            label=str(item.get("label", item.get("name", ""))),
+            type=str(item.get("type", "")),
+            description=None if description is None else str(description),
+            annotations=_object_or_none(item.get("annotations"), "annotations"),
+        )
+
+
+@frozen(kw_only=True)
+class DatasetInfo:
+    """What the portal says about a dataset.
+
+    Attributes:
+        dataset_id: identifier in URLs.
+        dataset_uid: identifier that survives renaming.
+        has_records: whether it has rows at all.
+        data_visible: whether the caller may read the rows.
+        features: capabilities, such as `geo` or `analyze`.
+        fields: the schema.
+        metas: metadata by template, such as `default` and `dcat`.
+        extra: whatever else the server sent.
+    """
+
+    dataset_id: str
+    dataset_uid: str
+    has_records: bool
+    data_visible: bool
+    features: tuple[str, ...]
+    fields: tuple[DatasetField, ...] = field(repr=False)
+    metas: Mapping[str, object] = field(repr=False)
+    extra: Mapping[str, object] = field(repr=False)
+
+    @classmethod
+    def from_json(cls, value: object) -> DatasetInfo:
+        """Read one dataset, as getDataset and the rows of getDatasets give it.
+
+        Raises:
+            DecodeError: it does not have the shape of one.
+        """
+        rest = dict(as_object(value, "a dataset"))
+        if not isinstance(rest.get("dataset_id"), str):
+            raise DecodeError(
+                "The answer has no dataset_id, so it is not a dataset. Check the base URL, and "
+                "that `select` keeps dataset_id.",
+                status=200,
+            )
+        fields = _list_or_none(rest.pop("fields", None), "fields")
+        features = _list_or_none(rest.pop("features", None), "features")
+        return cls(
+            dataset_id=str(rest.pop("dataset_id")),
+            dataset_uid=str(rest.pop("dataset_uid", "")),
+            has_records=bool(rest.pop("has_records", False)),
+            data_visible=bool(rest.pop("data_visible", True)),
+            features=tuple(str(feature) for feature in features),
+            fields=tuple(DatasetField.from_json(each) for each in fields),
+            metas=_object_or_none(rest.pop("metas", None), "metas"),
+            extra=rest,
+        )
+
+
+@frozen(kw_only=True)
+class Progress:
+    """How far an export has come.
+
+    Attributes:
+        bytes: decoded bytes written to the file so far.
+        rows: lines written so far for formats of one row per line, None for the others.
+    """
+
+    bytes: int
+    rows: int | None
+
+
+@frozen(kw_only=True)
+class Reconciliation:
+    """The proof that an export is whole: what was announced against what arrived.
+
+    Attributes:
+        expected: rows the server counted before the export.
+        received: rows in the file; equal to `expected`, or the export would have failed.
+        unique: different rows among them, told apart by a 64-bit digest of their bytes.
+        bytes: size of the file.
+        path: the file.
+        checksum: SHA-256 of the file, in hexadecimal, as `sha256sum` prints it.
+    """
+
+    expected: int
+    received: int
+    unique: int
+    bytes: int
+    path: Path
+    checksum: str
+
+
+def operation_params(
+    query: Query | None, operation: Operation, *, extra: Sequence[tuple[str, str]] = ()
+) -> list[tuple[str, str]]:
+    """The parameters of a query for one operation, checked before anything is sent.
+
+    Servers ignore parameters they do not know, which would answer another question than asked.
+
+    Raises:
+        ConfigurationError: the operation does not take one of them.
+    """
+    params = [*(query.params() if query is not None else ()), *extra]
+    unknown = sorted({name for name, _ in params} - operation.parameters)
+    if unknown:
+        raise ConfigurationError(
+            f"{operation.name} takes no {', '.join(unknown)}; the server would ignore it silently. "
+            f"It takes: {', '.join(sorted(operation.parameters)) or 'no parameters'}."
+        )
+    return params
+
+
+def as_object(value: object, what: str) -> dict[str, object]:
+    """The value itself when it is a JSON object.
+
+    Raises:
+        DecodeError: it is something else.
+    """
+    if isinstance(value, dict):
+        return value
+    raise _misshapen(value, what, "an object")
+
+
+def as_list(value: object, what: str) -> list[object]:
+    """The value itself when it is a JSON array.
+
+    Raises:
+        DecodeError: it is something else.
+    """
+    if isinstance(value, list):
+        return value
+    raise _misshapen(value, what, "an array")
+
+
+def _object_or_none(value: object, what: str) -> dict[str, object]:
+    return {} if value is None else as_object(value, what)
+
+
+def _list_or_none(value: object, what: str) -> list[object]:
+    return [] if value is None else as_list(value, what)
+
+
+def _misshapen(value: object, what: str, shape: str) -> DecodeError:
+    return DecodeError(
+        f"The server sent {what} that is {type(value).__name__}, not {shape}. "
+        "Check that the base URL leads to an Explore API v2.1.",
+        status=200,
+    )

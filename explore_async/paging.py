@@ -1,0 +1,357 @@
+"""Pages of records: which to ask for, and whether together they are the result (getRecords).
+
+The rules are the server's:
+
+* a page holds at most 100 rows, and `offset + limit` may not pass 10,000;
+* with `group_by` it is 20,000 for both, and `total_count` is the number of rows *returned* (older
+  portals leave it out), so the end is known only by a page that is not full;
+* nothing holds a snapshot: rows written while pages are read shift the pages that follow.
+
+Whatever does not add up is an error, because a result that is short looks like a result.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+import orjson
+from attrs import field, frozen
+
+from explore_async.errors import (
+    ConfigurationError,
+    DecodeError,
+    RepeatedPageError,
+    ShortPageError,
+    TotalCountDriftError,
+    WindowExceeded,
+)
+from explore_async.models import Page, Row, as_list, as_object
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+
+    from explore_async.scheduling import Scheduler
+
+__all__ = ["Plan", "Records"]
+
+_PAGE = 100
+_WINDOW = 10_000
+_GROUPED_WINDOW = 20_000
+
+
+@frozen(kw_only=True)
+class Plan:
+    """Which rows are wanted, and in what portions. Checked when made, before anything is sent.
+
+    Attributes:
+        start: index of the first row wanted.
+        max_rows: the most rows wanted; None for all there are.
+        page_size: rows per request; None for the most the server gives.
+        grouped: whether the query has a `group_by`.
+
+    Raises:
+        ConfigurationError: a number is out of its range.
+        WindowExceeded: `start + max_rows` lies beyond what the server pages through.
+    """
+
+    start: int
+    max_rows: int | None
+    grouped: bool
+    page_size: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        largest = self.window if self.grouped else _PAGE
+        if self.page_size is not None and not 1 <= self.page_size <= largest:
+            raise ConfigurationError(
+                f"page_size is {self.page_size}; this query takes 1 to {largest}."
+            )
+        if self.start < 0 or (self.max_rows is not None and self.max_rows < 0):
+            raise ConfigurationError(
+                f"offset is {self.start} and max_rows {self.max_rows}; neither may be negative."
+            )
+        last = self.start + (1 if self.max_rows is None else self.max_rows)
+        if last > self.window:
+            raise self.beyond(last)
+
+    @property
+    def window(self) -> int:
+        """The largest `offset + limit` the server answers."""
+        return _GROUPED_WINDOW if self.grouped else _WINDOW
+
+    @property
+    def step(self) -> int:
+        """Rows per request."""
+        return self.page_size or (_GROUPED_WINDOW if self.grouped else _PAGE)
+
+    @property
+    def stop(self) -> int:
+        """Index behind the last row that may be asked for."""
+        return self.window if self.max_rows is None else self.start + self.max_rows
+
+    def limit_at(self, offset: int) -> int:
+        """The `limit` to send for the page that begins at `offset`."""
+        return min(self.step, self.stop - offset)
+
+    def end(self, total: int) -> int:
+        """Index behind the last row of this plan in a result of `total` rows.
+
+        Raises:
+            WindowExceeded: all rows are wanted and there are more than the window holds.
+        """
+        if self.max_rows is None and total > self.window:
+            raise self.beyond(total)
+        return min(total, self.stop)
+
+    def beyond(self, wanted: int | None) -> WindowExceeded:
+        """The error for rows that paging cannot reach."""
+        what = f"{wanted} rows are" if wanted is not None else "More rows are"
+        return WindowExceeded(
+            f"{what} wanted, but the server pages only through the first {self.window}. "
+            "Use `dataset.export(...)`, which has no such window, narrow the query with `where`, "
+            "or ask for the first rows only with `max_rows`.",
+            window=self.window,
+            wanted=wanted,
+        )
+
+
+@frozen(kw_only=True, eq=False)
+class Records:
+    """The rows of a query, as one lazy object; making it sends nothing (getRecords, getDatasets).
+
+    Iterate it for rows, or use `pages`, `count`, `first` and `to_list`. Each use begins anew. Pages
+    are fetched concurrently and delivered in order; a slow reader stops new requests.
+
+    Leaving a loop early is clean: the requests in flight are cancelled as soon as the event loop
+    runs again. Where that must have happened by a certain line, use `async with records.open()`.
+
+    Raises while reading:
+        WindowExceeded: there are more rows than the server pages through and no `max_rows` is
+            set; raised before the first row.
+        IntegrityError: pages are short, repeat, or `total_count` changes between them.
+        ExploreError: a request failed for good.
+    """
+
+    plan: Plan
+    _ask: Callable[[int, int], Awaitable[object]] = field(repr=False)
+    _address: Callable[[int, int], str] = field(repr=False)
+    _scheduler: Scheduler = field(repr=False)
+
+    def __aiter__(self) -> AsyncIterator[Row]:
+        return self._rows()
+
+    def open(self) -> aclosing[AsyncGenerator[Row, None]]:
+        """The rows, in an `async with` block that has cancelled its requests when it is left."""
+        return aclosing(self._rows())
+
+    def url(self) -> str:
+        """The URL of the first page, without credentials. Sends nothing."""
+        return self._address(self.plan.start, max(1, self.plan.limit_at(self.plan.start)))
+
+    async def to_list(self) -> list[Row]:
+        """All rows, in memory."""
+        rows: list[Row] = []
+        async with aclosing(self.pages()) as pages:
+            async for page in pages:
+                rows += page.rows
+        return rows
+
+    async def first(self) -> Row | None:
+        """The first row, or None when there is none; asks for one row only."""
+        if self.plan.max_rows == 0:
+            return None
+        page = await self._page(self.plan.start, 1)
+        return page.rows[0] if page.rows else None
+
+    async def count(self) -> int:
+        """How many rows match on the server, whatever `offset` and `max_rows` say.
+
+        One request without rows. With `group_by` the server does not count the groups, so they
+        are paged through.
+
+        Raises:
+            WindowExceeded: there are more groups than the window holds.
+        """
+        if not self.plan.grouped:
+            page = await self._page(0, 0)
+            if page.total_count is not None:
+                return page.total_count
+            raise DecodeError(
+                "The server sent no total_count, so the rows cannot be counted. "
+                "Check that the base URL leads to an Explore API v2.1.",
+                status=200,
+                url=self.url(),
+            )
+        whole = Plan(start=0, max_rows=None, grouped=True, page_size=self.plan.page_size)
+        rows = 0
+        async with aclosing(self._pages(whole)) as pages:
+            async for page in pages:
+                rows += len(page.rows)
+        return rows
+
+    def pages(self) -> AsyncGenerator[Page, None]:
+        """The pages, in order. Close it (`contextlib.aclosing`) when leaving it early."""
+        return self._pages(self.plan)
+
+    async def _rows(self) -> AsyncGenerator[Row, None]:
+        async with aclosing(self.pages()) as pages:
+            async for page in pages:
+                for row in page.rows:
+                    yield row
+
+    async def _pages(self, plan: Plan) -> AsyncGenerator[Page, None]:
+        if plan.max_rows == 0:
+            return
+        first = await self._page(plan.start, plan.limit_at(plan.start))
+        check = _Check(plan=plan, ask=self._page, url=self.url(), total=first.total_count)
+        await check.admit(first)
+        if check.total is None:
+            rest = self._unknown_pages(first, plan)
+        else:
+            # end() refuses a result that is too long here, before a single row is delivered.
+            jobs = _jobs(self._page, plan, first.offset + first.limit, plan.end(check.total))
+            rest = self._scheduler.ordered(jobs)
+        async with aclosing(rest) as pages:
+            yield first
+            async for page in pages:
+                await check.admit(page)
+                yield page
+
+    async def _unknown_pages(self, first: Page, plan: Plan) -> AsyncGenerator[Page, None]:
+        """The pages after the first, one by one, until one is not full."""
+        page = first
+        while len(page.rows) == page.limit:
+            offset = page.offset + page.limit
+            if offset >= plan.stop:
+                if plan.max_rows is None:
+                    raise plan.beyond(None)
+                return
+            page = await self._page(offset, plan.limit_at(offset))
+            yield page
+
+    async def _page(self, offset: int, limit: int) -> Page:
+        answer = as_object(await self._ask(offset, limit), "an answer")
+        if "results" not in answer:
+            raise DecodeError(
+                f"The answer has no results, only {', '.join(sorted(answer)) or 'nothing'}. "
+                "Check that the base URL leads to an Explore API v2.1.",
+                status=200,
+                url=self._address(offset, limit),
+            )
+        total = answer.get("total_count")
+        rows = as_list(answer["results"], "results")
+        if not set(map(type, rows)) <= {dict}:
+            as_object(next(row for row in rows if not isinstance(row, dict)), "a row")
+        return Page(
+            rows=cast("list[Row]", rows),
+            offset=offset,
+            limit=limit,
+            total_count=total if isinstance(total, int) else None,
+        )
+
+
+def _jobs(
+    ask: Callable[[int, int], Awaitable[Page]], plan: Plan, begin: int, end: int
+) -> Iterator[Callable[[], Awaitable[Page]]]:
+    for offset in range(begin, end, plan.step):
+        yield partial(ask, offset, plan.limit_at(offset))
+
+
+class _Check:
+    """Holds the pages of one reading against each other, in the order they are delivered.
+
+    Attributes:
+        total: rows in the whole result as the first page says; None when it cannot be known.
+    """
+
+    def __init__(
+        self,
+        *,
+        plan: Plan,
+        ask: Callable[[int, int], Awaitable[Page]],
+        url: str,
+        total: int | None,
+    ) -> None:
+        self.total = None if plan.grouped else total
+        self._plan = plan
+        self._ask = ask
+        self._url = url
+        self._seen: set[tuple[int, bytes, bytes]] = set()
+        self._last_row: Row | None = None
+        self._repeats_are_data = False
+
+    async def admit(self, page: Page) -> None:
+        """Check a page before its rows are delivered.
+
+        Raises:
+            TotalCountDriftError: it announces another total than the first page.
+            ShortPageError: it has more or fewer rows than belong at its place.
+            RepeatedPageError: it was delivered before.
+        """
+        self._refuse_drift(page)
+        self._refuse_wrong_length(page)
+        if not page.rows:
+            return
+        # The ends of a page stand for the page: comparing all of it would cost as much as
+        # decoding it, and an accidental likeness is settled by asking once more.
+        mark = (len(page.rows), orjson.dumps(page.rows[0]), orjson.dumps(page.rows[-1]))
+        if mark in self._seen and not self._repeats_are_data:
+            await self._settle_repeat(page)
+        self._seen.add(mark)
+        self._last_row = page.rows[-1]
+
+    def _refuse_drift(self, page: Page) -> None:
+        if self.total is None or page.total_count == self.total:
+            return
+        raise TotalCountDriftError(
+            f"total_count went from {self.total} to {page.total_count} while pages were read: the "
+            "dataset is being written to, so rows may be missing or double. Read it again, or use "
+            "an export, which is one consistent answer.",
+            expected=self.total,
+            received=page.total_count,
+            url=self._url,
+        )
+
+    def _refuse_wrong_length(self, page: Page) -> None:
+        received = len(page.rows)
+        if self.total is None:
+            expected = min(received, page.limit)
+        else:
+            expected = max(0, min(page.limit, self.total - page.offset))
+        if received == expected:
+            return
+        raise ShortPageError(
+            f"The page at offset {page.offset} holds {received} rows where {expected} belong. "
+            "Read it again; if it persists, report it to the portal.",
+            expected=expected,
+            received=received,
+            url=self._url,
+        )
+
+    async def _settle_repeat(self, page: Page) -> None:
+        """Tell a server that repeats itself from data that does.
+
+        With a narrow `select` two honest pages may well be equal. An honest server then also gives
+        the row before this page followed by this page when asked one row earlier, and gives
+        nothing behind the end. Grouped rows contain their keys and never repeat.
+        """
+        if self._plan.grouped or not await self._moves_with_offset(page):
+            raise RepeatedPageError(
+                f"The page at offset {page.offset} was sent before: the server, or a cache on the "
+                "way, does not honour `offset`. Use an export instead, and report it to the "
+                "portal.",
+                expected=page.offset,
+                url=self._url,
+            )
+        self._repeats_are_data = True
+
+    async def _moves_with_offset(self, page: Page) -> bool:
+        limit = min(len(page.rows) + 1, _PAGE)
+        shifted = await self._ask(page.offset - 1, limit)
+        if shifted.rows != [self._last_row, *page.rows][:limit]:
+            return False
+        if self.total is None or self.total >= self._plan.window:
+            return True
+        behind = await self._ask(self.total, 1)
+        return not behind.rows

@@ -1,0 +1,45 @@
+"""Fixtures for all tests: recorded answers of real portals, and canned answers without a socket."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import ClientResponse
+from aioresponses import aioresponses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+RECORDED = Path(__file__).parent / "fidelity" / "recorded"
+
+
+class CannedResponse(ClientResponse):
+    """The response class that aioresponses 0.7.9 needs on aiohttp 3.14 and later.
+
+    There `ClientResponse` has a new required keyword, `stream_writer`, that aioresponses does not
+    pass. Nothing is uploaded, so an object that says "0 bytes written" is enough. On older versions
+    the keyword does not exist and nothing is added.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if "stream_writer" in inspect.signature(ClientResponse.__init__).parameters:
+            kwargs.setdefault("stream_writer", SimpleNamespace(output_size=0))
+        super().__init__(*args, **kwargs)
+
+
+@pytest.fixture
+def canned(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
+    """Answers every aiohttp request from a list, for tests in which one reply is enough."""
+    monkeypatch.setattr("aioresponses.core.ClientResponse", CannedResponse)
+    with aioresponses() as answers:
+        yield answers
+
+
+@pytest.fixture
+def recorded() -> Callable[[str], bytes]:
+    """The bytes of a recorded body, by its path below tests/fidelity/recorded."""
+    return lambda name: (RECORDED / name).read_bytes()

@@ -1,0 +1,1 @@
+"""The client, tested over real loopback sockets wherever the wire matters."""

@@ -1,0 +1,218 @@
+"""The client: addresses, operations and models, read from recorded answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from explore_async import (
+    ConfigurationError,
+    DatasetInfo,
+    DecodeError,
+    ExploreClient,
+    NotFoundResource,
+)
+from odsql import Query
+from tests.explore_async.doubles import json_body
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiohttp import web
+    from aioresponses import aioresponses
+
+    from tests.explore_async.doubles import FakePortal
+
+HOST = "https://data.example.org"
+BASE = f"{HOST}/api/explore/v2.1"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("data.example.org", BASE),
+        (HOST, BASE),
+        (f"{HOST}/", BASE),
+        (f" {BASE}/ ", BASE),
+        ("localhost:8080", "https://localhost:8080/api/explore/v2.1"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080/api/explore/v2.1"),
+        ("http://[::1]:8080", "http://[::1]:8080/api/explore/v2.1"),
+        (f"{HOST}/proxy/api/explore/v2.1", f"{HOST}/proxy/api/explore/v2.1"),
+        ("données.example", "https://xn--donnes-eva.example/api/explore/v2.1"),
+    ],
+)
+def test_a_portal_is_addressed_as_it_is_known(given: str, expected: str) -> None:
+    """By domain, by address, or by the API's own address."""
+    assert ExploreClient(given).base_url == expected
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "https://",
+        "ftp://host",
+        "https://host/explore",
+        "http://host:port",
+        "https://host/?x=1",
+        "https://user:secret@host",
+        "https://host/api/explore/v2.0",
+        "https://host/?apikey=secret",
+    ],
+)
+def test_an_address_that_leads_nowhere_is_refused(given: str) -> None:
+    """Before anything is sent, and without repeating what may hold a secret."""
+    with pytest.raises(ConfigurationError, match="base URL") as caught:
+        ExploreClient(given)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("dataset_id", "path"),
+    [
+        ("a b", "a%20b"),
+        ("a/b", "a%2Fb"),
+        ("é", "%C3%A9"),
+        ("a%2F", "a%252F"),
+        ("a@public", "a%40public"),
+    ],
+)
+async def test_identifiers_stay_one_segment(
+    client: ExploreClient, portal: FakePortal, dataset_id: str, path: str
+) -> None:
+    """Whatever they contain, they cannot change the path."""
+    assert f"/datasets/{path}/records?" in client.dataset(dataset_id).records().url()
+    raw = []
+
+    def override(request: web.Request) -> web.Response:
+        raw.append(request.raw_path)
+        return json_body({"id": 1})
+
+    portal.override = override
+    await client.dataset(dataset_id).record(dataset_id)
+    assert raw == [f"/api/explore/v2.1/catalog/datasets/{path}/records/{path}"]
+
+
+@pytest.mark.parametrize("dataset_id", ["", ".", ".."])
+def test_identifiers_that_change_the_path_are_refused(dataset_id: str) -> None:
+    """`..` would lead to another operation."""
+    with pytest.raises(ConfigurationError, match="identifier"):
+        ExploreClient(HOST).dataset(dataset_id)
+
+
+async def test_odsql_arrives_as_it_was_written(client: ExploreClient, portal: FakePortal) -> None:
+    """Plus, percent, ampersand, quotes and accents are encoded once."""
+    where = "name = \"50% + 1 & 'é' #?\""
+    await client.dataset("trees").records(Query(where=where)).first()
+    assert portal.requests[0][1]["where"] == Query(where=where).params()[0][1]
+
+
+async def test_info_reads_a_recorded_dataset(
+    canned: aioresponses, recorded: Callable[[str], bytes]
+) -> None:
+    """getDataset, with everything the server sent kept."""
+    body = recorded("vancouver/metadata-property-tax-report.json")
+    canned.get(f"{BASE}/catalog/datasets/property-tax-report", body=body)
+    async with ExploreClient(HOST) as client:
+        info = await client.dataset("property-tax-report").info()
+    assert (info.dataset_id, info.has_records, info.data_visible) == (
+        "property-tax-report",
+        True,
+        True,
+    )
+    assert (info.fields[0].name, info.fields[0].type) == ("pid", "text")
+    assert info.fields[1].annotations == {"facet": True}
+    assert "default" in info.metas
+    assert info.extra["visibility"] == "domain"
+
+
+async def test_rows_of_the_catalog_can_be_typed(
+    canned: aioresponses, recorded: Callable[[str], bytes]
+) -> None:
+    """The operation getDatasets gives dicts; DatasetInfo reads them."""
+    canned.get(f"{BASE}/catalog/datasets?limit=1&offset=0", body=recorded("ukpn/getDatasets.json"))
+    async with ExploreClient(HOST) as client:
+        row = await client.datasets().first()
+    assert DatasetInfo.from_json(row).dataset_id
+    assert DatasetInfo.from_json(row).fields
+
+
+async def test_datasets_are_paged_like_records(client: ExploreClient, portal: FakePortal) -> None:
+    """The same lazy object at another path."""
+    assert await client.datasets(max_rows=3).to_list() == portal.rows[:3]
+    assert portal.requests == [("/catalog/datasets", {"limit": "3", "offset": "0"})]
+
+
+async def test_export_formats_are_the_links(
+    canned: aioresponses, recorded: Callable[[str], bytes]
+) -> None:
+    """listDatasetExportFormats, without the link to itself."""
+    body = recorded("enw/list-export-formats-example.json")
+    canned.get(f"{BASE}/catalog/datasets/x/exports", body=body)
+    async with ExploreClient(HOST) as client:
+        formats = await client.dataset("x").export_formats()
+    assert formats[:3] == ("csv", "json", "data.json")
+    assert "self" not in formats
+
+
+async def test_recorded_pages_are_read(
+    canned: aioresponses, recorded: Callable[[str], bytes]
+) -> None:
+    """A page of Paris with ten of 1,486 rows, and grouped rows without a total."""
+    base = f"{BASE}/catalog/datasets/velib/records"
+    canned.get(f"{base}?limit=10&offset=0", body=recorded("velib-fi/01-records.json"))
+    grouped = recorded("velib-fi/16-group_by-text.json")
+    canned.get(f"{base}?group_by=name&limit=10&offset=0", body=grouped)
+    canned.get(f"{base}?limit=0&offset=0", body=recorded("misc/webstat.empty-records.json"))
+    async with ExploreClient(HOST) as client:
+        dataset = client.dataset("velib")
+        assert len(await dataset.records(max_rows=10).to_list()) == 10
+        groups = await dataset.records(Query(group_by="name"), max_rows=10).to_list()
+        assert groups[0]["count(*)"] == 5
+        assert await dataset.records().count() == 0
+
+
+async def test_a_missing_record_is_not_found(
+    canned: aioresponses, recorded: Callable[[str], bytes]
+) -> None:
+    """getRecord, with the server's words."""
+    canned.get(
+        f"{BASE}/catalog/datasets/x/records/1", status=404, body=recorded("errors/404-record.json")
+    )
+    async with ExploreClient(HOST) as client:
+        with pytest.raises(NotFoundResource, match="record 1 does not exist") as caught:
+            await client.dataset("x").record("1")
+    assert caught.value.url == f"{BASE}/catalog/datasets/x/records/1"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{}, {"dataset_id": 5}, {"dataset_id": "x", "fields": {}}, {"dataset_id": "x", "fields": [1]}],
+)
+async def test_what_is_no_dataset_is_an_error(
+    client: ExploreClient, portal: FakePortal, answer: dict[str, Any]
+) -> None:
+    """It is not taken for an empty one."""
+    portal.override = lambda request: json_body(answer)
+    with pytest.raises(DecodeError):
+        await client.dataset("x").info()
+
+
+@pytest.mark.parametrize("query", [Query(where="id > 1"), Query().limit(1)])
+async def test_parameters_of_another_operation_are_refused(
+    client: ExploreClient, portal: FakePortal, query: Query
+) -> None:
+    """A portal ignores them silently."""
+    with pytest.raises(ConfigurationError, match="getDataset takes no"):
+        await client.dataset("trees").info(query)
+    with pytest.raises(ConfigurationError, match="getRecord takes no"):
+        await client.dataset("trees").record("1", query)
+    assert portal.requests == []
+
+
+def test_reprs_say_what_they_stand_for() -> None:
+    """In a notebook, for instance."""
+    client = ExploreClient("host")
+    assert repr(client) == "ExploreClient('https://host/api/explore/v2.1')"
+    assert repr(client.dataset("trees")) == "Dataset('trees')"

@@ -1,0 +1,536 @@
+"""Exports: streamed, counted, and a file only when it is whole."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from explore_async import (
+    APIError,
+    Caps,
+    ConfigurationError,
+    DecodeError,
+    ExploreClient,
+    ExploreError,
+    IntegrityError,
+    ODSQLError,
+    Progress,
+    QuotaExceeded,
+    RequestTimeout,
+    Retry,
+    StorageError,
+    StreamConsumedError,
+    Timeouts,
+    TooLargeError,
+    TruncatedError,
+    WindowExceeded,
+)
+from odsql import Query
+from tests.explore_async.doubles import (
+    Clock,
+    Wire,
+    files_in,
+    gzipped,
+    http,
+    json_body,
+    jsonl,
+    rows,
+    settle,
+    writes,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aiohttp import web
+
+    from explore_async import ExportStream, Row
+    from tests.explore_async.doubles import FakePortal
+
+GZIP = "Content-Encoding: gzip"
+CUT_CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+async def rows_of(stream: ExportStream) -> list[Row]:
+    return [row async for row in stream.rows()]
+
+
+async def read(answer: bytes, **options: Any) -> list[Row]:
+    """All rows of a jsonl export that is answered like this."""
+    async with Wire(writes(answer)).running() as wire:
+        async with ExploreClient(wire.url, timing=Clock().timing(), **options) as client:
+            async with client.dataset("trees").export("jsonl") as stream:
+                return await rows_of(stream)
+
+
+async def save(answer: bytes, path: Path, **options: Any) -> Path:
+    """Save a jsonl export that is answered like this."""
+    async with Wire(writes(answer)).running() as wire:
+        async with ExploreClient(wire.url, timing=Clock().timing(), **options) as client:
+            async with client.dataset("trees").export("jsonl") as stream:
+                return await stream.save(path)
+
+
+# ------------------------------------------------------------------ reading
+
+
+async def test_nothing_is_sent_before_the_first_read(
+    client: ExploreClient, portal: FakePortal
+) -> None:
+    """Making and entering an export is free."""
+    async with client.dataset("trees").export("jsonl"):
+        await settle()
+    assert portal.requests == []
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 5000])
+@pytest.mark.parametrize("encoding", [[], [GZIP]], ids=["plain", "gzip"])
+@pytest.mark.parametrize("ending", [b"\n", b"", b"\r\n", b"\n\n"])
+async def test_rows_come_whole_however_they_are_sent(
+    count: int, encoding: list[str], ending: bytes
+) -> None:
+    """Packed or not, with or without a final line end."""
+    body = jsonl(count).rstrip(b"\n") + ending
+    assert await read(http(gzipped(body) if encoding else body, *encoding)) == rows(count)
+
+
+async def test_lines_fall_apart_at_any_byte() -> None:
+    """The network cuts where it likes."""
+
+    async def respond(writer: asyncio.StreamWriter) -> None:
+        body = jsonl(3)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
+        for byte in body:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    async with Wire(respond).running() as wire, ExploreClient(wire.url) as client:
+        async with client.dataset("trees").export("jsonl") as stream:
+            assert [orjson.loads(line) async for line in stream.lines()] == rows(3)
+            assert (stream.rows_received, stream.bytes_received) == (3, len(jsonl(3)))
+
+
+async def test_bytes_are_given_as_they_are() -> None:
+    """For any format; a body that begins like nothing in particular is just bytes."""
+    body = bytes(range(256)) * 1000
+    async with Wire(writes(http(body))).running() as wire, ExploreClient(wire.url) as client:
+        async with client.dataset("trees").export("parquet") as stream:
+            assert b"".join([chunk async for chunk in stream.bytes()]) == body
+
+
+async def test_rows_need_jsonl(client: ExploreClient) -> None:
+    """Other formats have no row per line."""
+    async with client.dataset("trees").export("csv") as stream:
+        with pytest.raises(ConfigurationError, match="jsonl"):
+            await rows_of(stream)
+
+
+async def test_a_stream_is_read_once(client: ExploreClient) -> None:
+    """And inside its block only."""
+    stream = client.dataset("trees").export("jsonl")
+    with pytest.raises(StreamConsumedError):
+        await rows_of(stream)
+    async with stream:
+        await rows_of(stream)
+        with pytest.raises(StreamConsumedError):
+            await rows_of(stream)
+    with pytest.raises(StreamConsumedError):
+        async with stream:
+            pytest.fail("it cannot be entered again")
+
+
+async def test_leaving_early_closes_the_connection(portal: FakePortal) -> None:
+    """An export left after one row neither blocks the next request nor goes on arriving."""
+    portal.rows = rows(200_000)
+    async with ExploreClient(portal.url, concurrency=1) as client:
+        for _ in range(2):
+            async with client.dataset("trees").export("jsonl") as stream:
+                async for row in stream.rows():
+                    assert row["id"] == 0
+                    break
+        connector = client._transport._session().connector
+        assert connector is not None
+        assert not connector._acquired
+    assert stream.bytes_received < 5_000_000
+
+
+async def test_requests_may_be_sent_while_reading(portal: FakePortal) -> None:
+    """Even with room for one: an open export does not hold the place of a request."""
+    async with ExploreClient(portal.url, concurrency=1) as client:
+        async with client.dataset("trees").export("jsonl") as stream:
+            async for _ in stream.rows():
+                assert await client.dataset("trees").records().first() is not None
+
+
+async def test_opening_is_tried_again_but_reading_is_not(clock: Clock) -> None:
+    """Rows already given cannot be taken back."""
+    answers = writes(http(b"", status="503 X"), http(jsonl(2), length=500))
+    async with Wire(answers).running() as wire:
+        async with ExploreClient(wire.url, timing=clock.timing()) as client:
+            async with client.dataset("trees").export("jsonl") as stream:
+                with pytest.raises(TruncatedError):
+                    await rows_of(stream)
+        assert wire.connections == 2
+
+
+# ------------------------------------------------------------------ cut or not data
+
+CUTS = [
+    pytest.param(http(jsonl(3), length=5000), 3, id="short-length"),
+    pytest.param(CUT_CHUNKED + b"%x\r\n" % len(jsonl(3)) + jsonl(3) + b"\r\n", 3, id="chunked"),
+    pytest.param(http(jsonl(3)[:-9], length=-1), 2, id="inside-a-row"),
+    pytest.param(http(gzipped(jsonl(3))[:-4], GZIP), 3, id="gzip-trailer"),
+    pytest.param(http(gzipped(jsonl(3)) + gzipped(jsonl(3))[:20], GZIP), 3, id="gzip-member"),
+]
+
+
+@pytest.mark.parametrize(("answer", "whole"), CUTS)
+async def test_a_cut_export_says_what_arrived(answer: bytes, whole: int) -> None:
+    """Rows and bytes, after the rows themselves were given."""
+    seen = []
+    async with Wire(writes(answer)).running() as wire, ExploreClient(wire.url) as client:
+        async with client.dataset("trees").export("jsonl") as stream:
+            reader = stream.rows()
+            for _ in range(whole):
+                seen.append(await anext(reader))
+            with pytest.raises(TruncatedError) as caught:
+                await anext(reader)
+    assert seen == rows(whole)
+    assert caught.value.rows == whole
+    assert caught.value.bytes_received >= len(jsonl(whole))
+    assert caught.value.url == stream.url
+
+
+@pytest.mark.parametrize(("answer", "whole"), CUTS)
+async def test_a_cut_export_leaves_no_file(answer: bytes, whole: int, tmp_path: Path) -> None:
+    """Neither under its name nor under another."""
+    with pytest.raises(TruncatedError) as caught:
+        await save(answer, tmp_path / "trees.jsonl")
+    assert files_in(tmp_path) == []
+    assert caught.value.rows == whole
+
+
+async def test_a_large_cut_export_counts_what_arrived(tmp_path: Path) -> None:
+    """Over many blocks of the file."""
+    body = jsonl(60_000)
+    with pytest.raises(TruncatedError) as caught:
+        await save(http(body, length=len(body) + 1), tmp_path / "trees.jsonl")
+    assert (caught.value.rows, caught.value.bytes_received) == (60_000, len(body))
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"error_code": "ODSQLError", "message": "Unknown field: x"}', ODSQLError),
+        (b'{\n  "error_code": "ODSQLError",\n  "message": "Unknown field: x"\n}', ODSQLError),
+        (b'{"errorcode": 10002, "error": "Too many"}', QuotaExceeded),
+        (b'{"message": "no", "error_code": "SomethingNew"}', APIError),
+        (b"<!DOCTYPE html><html>Log in</html>", DecodeError),
+        (b"  <html>", DecodeError),
+    ],
+)
+async def test_an_error_with_status_200_is_an_error(
+    body: bytes, kind: type[ExploreError], tmp_path: Path
+) -> None:
+    """The body is looked at before its first row is given."""
+    with pytest.raises(kind):
+        await read(http(body), retry=Retry.never())
+    with pytest.raises(kind):
+        await save(http(gzipped(body), GZIP), tmp_path / "x", retry=Retry.never())
+    assert files_in(tmp_path) == []
+
+
+async def test_html_by_its_content_type_is_an_error() -> None:
+    """Whatever it begins with."""
+    with pytest.raises(DecodeError, match="text/html"):
+        await read(http(b"Please wait", "Content-Type: text/html; charset=utf-8"))
+
+
+@pytest.mark.parametrize(
+    "error", [b'{"error_code": "X", "message": "boom"}', b'{"error_code":"X"}']
+)
+async def test_an_error_behind_rows_is_an_error(error: bytes, tmp_path: Path) -> None:
+    """The server began well and broke off."""
+    answer = http(jsonl(4) + error + b"\n")
+    with pytest.raises(TruncatedError) as caught:
+        await read(answer)
+    assert caught.value.rows == 4
+    with pytest.raises(TruncatedError) as caught:
+        await save(answer, tmp_path / "trees.jsonl")
+    assert caught.value.rows == 4
+    assert files_in(tmp_path) == []
+
+
+async def test_columns_named_like_errors_are_data(tmp_path: Path) -> None:
+    """A dataset of errors is a dataset."""
+    line = b'{"error_code": "E1", "message": "disk full"}\n'
+    assert len(await read(http(line * 2000))) == 2000
+    await save(http(line * 2), tmp_path / "errors.jsonl")
+    wide = b'{"error_code": "E1", "message": "disk full", "id": 1}'
+    assert await read(http(wide)) == [orjson.loads(wide)]
+
+
+@pytest.mark.parametrize("line", [b"[1]", b"NaN", b'{"a": NaN}', b"{]}"])
+async def test_a_line_that_is_no_row_is_an_error(line: bytes) -> None:
+    """With its number and its beginning."""
+    with pytest.raises((DecodeError, TruncatedError), match="row"):
+        await read(http(jsonl(1) + line + b"\n" + jsonl(1)))
+
+
+async def test_an_endless_line_is_refused(tmp_path: Path) -> None:
+    """Before it fills the memory."""
+    answer = http(b'{"a": "' + b"x" * 3_000_000)
+    with pytest.raises(TooLargeError):
+        await read(answer, caps=Caps(line=100_000))
+    with pytest.raises(TooLargeError):
+        await save(answer, tmp_path / "x", caps=Caps(line=100_000))
+    assert files_in(tmp_path) == []
+
+
+async def test_a_stream_that_falls_silent_is_a_timeout() -> None:
+    """After `timeouts.read` seconds without a byte, however long it may take in all."""
+    over = asyncio.Event()
+
+    async def respond(writer: asyncio.StreamWriter) -> None:
+        writer.write(http(jsonl(2), length=500))
+        await over.wait()
+
+    async with Wire(respond).running() as wire:
+        async with ExploreClient(wire.url, timeouts=Timeouts(read=0.05)) as client:
+            async with client.dataset("trees").export("jsonl") as stream:
+                with pytest.raises(RequestTimeout):
+                    await rows_of(stream)
+        over.set()
+
+
+# ------------------------------------------------------------------ files
+
+
+async def test_a_file_is_what_was_sent(tmp_path: Path) -> None:
+    """Byte for byte, over block boundaries, with progress on the way and at the end."""
+    body, seen = jsonl(60_000), list[Progress]()
+    async with Wire(writes(http(body))).running() as wire, ExploreClient(wire.url) as client:
+        async with client.dataset("trees").export("jsonl") as stream:
+            path = await stream.save(tmp_path / "trees.jsonl", progress=seen.append)
+    assert path.read_bytes() == body
+    assert seen[-1] == Progress(bytes=len(body), rows=60_000)
+    assert len(seen) > 1
+    assert [each.bytes for each in seen] == sorted(each.bytes for each in seen)
+
+
+async def test_other_formats_are_saved_without_counting(tmp_path: Path) -> None:
+    """A Parquet file has no lines."""
+    seen: list[Progress] = []
+    async with Wire(writes(http(b"PAR1\n\nPAR1"))).running() as wire:
+        async with ExploreClient(wire.url) as client:
+            async with client.dataset("trees").export("parquet") as stream:
+                await stream.save(tmp_path / "trees.parquet", progress=seen.append)
+    assert seen == [Progress(bytes=10, rows=None)]
+
+
+async def test_an_older_file_is_replaced_only_by_a_whole_one(tmp_path: Path) -> None:
+    """Readers see the old one or the new one."""
+    path = tmp_path / "trees.jsonl"
+    path.write_text("old")
+    with pytest.raises(TruncatedError):
+        await save(http(jsonl(3), length=5000), path)
+    assert path.read_text() == "old"
+    await save(http(jsonl(3)), path)
+    assert path.read_bytes() == jsonl(3)
+
+
+async def test_a_file_follows_the_umask(tmp_path: Path) -> None:
+    """It is as readable as any file the user makes."""
+    old = os.umask(0o027)
+    try:
+        path = await save(http(jsonl(1)), tmp_path / "trees.jsonl")
+    finally:
+        os.umask(old)
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("where", ["missing/trees.jsonl", ".", "file/trees.jsonl"])
+async def test_a_path_that_cannot_be_written_is_refused_before_sending(
+    client: ExploreClient, portal: FakePortal, tmp_path: Path, where: str
+) -> None:
+    """A quota is not spent on an answer that has no place."""
+    (tmp_path / "file").touch()
+    async with client.dataset("trees").export("jsonl") as stream:
+        with pytest.raises(ConfigurationError, match="directory"):
+            await stream.save(tmp_path / where)
+    with pytest.raises(ConfigurationError, match="directory"):
+        await client.dataset("trees").export_verified(tmp_path / where)
+    assert portal.requests == []
+
+
+async def test_a_full_disk_is_an_error_without_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ENOSPC in the middle."""
+
+    def full(descriptor: int, data: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("explore_async.files.os.write", full)
+    with pytest.raises(StorageError, match="No space left"):
+        await save(http(jsonl(3)), tmp_path / "trees.jsonl")
+    assert files_in(tmp_path) == []
+
+
+async def test_a_progress_callback_that_fails_leaves_no_file(
+    client: ExploreClient, tmp_path: Path
+) -> None:
+    """Its error comes out unchanged."""
+
+    def progress(progress: Progress) -> None:
+        raise KeyError("the user's own")
+
+    with pytest.raises(KeyError):
+        async with client.dataset("trees").export("jsonl") as stream:
+            await stream.save(tmp_path / "trees.jsonl", progress=progress)
+    assert files_in(tmp_path) == []
+
+
+async def test_cancelling_leaves_no_file(tmp_path: Path) -> None:
+    """While bytes are still coming."""
+    arrived, over = asyncio.Event(), asyncio.Event()
+
+    async def respond(writer: asyncio.StreamWriter) -> None:
+        writer.write(http(jsonl(60_000), length=10_000_000))
+        await over.wait()
+
+    async def saving(client: ExploreClient) -> None:
+        async with client.dataset("trees").export("jsonl") as stream:
+            await stream.save(tmp_path / "trees.jsonl", progress=lambda progress: arrived.set())
+
+    async with Wire(respond).running() as wire, ExploreClient(wire.url) as client:
+        task = asyncio.create_task(saving(client))
+        await arrived.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert files_in(tmp_path) == []
+        over.set()
+
+
+# ------------------------------------------------------------------ verified
+
+
+async def test_a_verified_export_is_reconciled(
+    client: ExploreClient, portal: FakePortal, tmp_path: Path
+) -> None:
+    """Expected, received, unique, bytes, checksum."""
+    portal.rows = rows(500) + rows(20)
+    path = tmp_path / "trees.jsonl"
+    query = Query(where="id >= 0")
+    result = await client.dataset("trees").export_verified(path, query)
+    content = path.read_bytes()
+    assert (result.expected, result.received, result.unique) == (520, 520, 500)
+    assert (result.bytes, result.path) == (len(content), path)
+    assert result.checksum == hashlib.sha256(content).hexdigest()
+    count, export = (params for _, params in portal.requests)
+    assert count == {"where": "id >= 0", "limit": "0", "offset": "0"}
+    assert export == {"where": "id >= 0"}
+
+
+async def test_the_limit_of_the_query_is_expected(
+    client: ExploreClient, portal: FakePortal, tmp_path: Path
+) -> None:
+    """No more rows than asked for; -1 asks for all."""
+    portal.rows = rows(500)
+    dataset = client.dataset("trees")
+    path = tmp_path / "trees.jsonl"
+    assert (await dataset.export_verified(path, Query().limit(30))).received == 30
+    assert (await dataset.export_verified(path, Query().limit(900))).received == 500
+    assert (await dataset.export_verified(path, Query().limit(-1))).received == 500
+
+
+@pytest.mark.parametrize("sent", [0, 499, 501])
+async def test_another_count_is_an_error_and_leaves_no_file(
+    client: ExploreClient, portal: FakePortal, tmp_path: Path, sent: int
+) -> None:
+    """Cut at a line's end, which nothing but counting can see."""
+    portal.rows = rows(500)
+
+    def override(request: web.Request) -> web.Response | None:
+        if request.path.endswith("/jsonl"):
+            portal.rows = rows(sent)
+        return None
+
+    portal.override = override
+    with pytest.raises(IntegrityError) as caught:
+        await client.dataset("trees").export_verified(tmp_path / "trees.jsonl")
+    assert (caught.value.expected, caught.value.received) == (500, sent)
+    assert files_in(tmp_path) == []
+
+
+async def test_groups_are_counted_by_paging(
+    client: ExploreClient, portal: FakePortal, tmp_path: Path
+) -> None:
+    """total_count of a grouped answer is no count of groups."""
+    portal.rows, portal.grouped_total = rows(300), "absent"
+    query = Query(group_by="id")
+    result = await client.dataset("trees").export_verified(tmp_path / "x.jsonl", query)
+    assert result.expected == result.received == 300
+    portal.rows = rows(20_001)
+    with pytest.raises(WindowExceeded):
+        await client.dataset("trees").export_verified(tmp_path / "y.jsonl", query)
+    assert len(files_in(tmp_path)) == 1
+
+
+async def test_a_count_that_fails_leaves_no_file(
+    client: ExploreClient, portal: FakePortal, tmp_path: Path
+) -> None:
+    """And the export is not asked for."""
+    error = {"error_code": "NotFoundResource", "message": "no such dataset"}
+    portal.override = lambda request: json_body(error, status=404)
+    with pytest.raises(APIError):
+        await client.dataset("trees").export_verified(tmp_path / "trees.jsonl")
+    assert files_in(tmp_path) == []
+    assert len(portal.requests) == 1
+
+
+# ------------------------------------------------------------------ requests
+
+
+async def test_options_become_parameters(client: ExploreClient) -> None:
+    """Booleans as the API writes them; what is not given is not sent."""
+    export = client.dataset("trees").export
+    assert export("csv").url.endswith("/exports/csv")
+    assert export("csv", use_labels=True, compressed=False, epsg=2154).url.endswith(
+        "/exports/csv?use_labels=true&compressed=false&epsg=2154"
+    )
+
+
+@pytest.mark.parametrize("wrong", ["exe", "", "../records", "CSV"])
+async def test_unknown_formats_are_refused(client: ExploreClient, wrong: str) -> None:
+    """Unless the caller insists, because portals grow."""
+    with pytest.raises(ConfigurationError, match="export format"):
+        client.dataset("trees").export(wrong)
+    assert client.dataset("trees").export("a/b", unlisted_format=True).url.endswith("/a%2Fb")
+
+
+async def test_an_offset_is_refused(client: ExploreClient) -> None:
+    """An export has none, and a server would ignore it."""
+    with pytest.raises(ConfigurationError, match="exportRecords takes no offset"):
+        client.dataset("trees").export("jsonl", Query().offset(5))
+
+
+async def test_many_exports_run_side_by_side(
+    client: ExploreClient, portal: FakePortal, tmp_path: Path
+) -> None:
+    """Under the same gathering as everything else."""
+    portal.rows = rows(1000)
+    dataset = client.dataset("trees")
+    results = await client.gather(
+        *(dataset.export_verified(tmp_path / f"{name}.jsonl") for name in range(4))
+    )
+    assert {each.checksum for each in results} == {results[0].checksum}
+    assert len(files_in(tmp_path)) == 4

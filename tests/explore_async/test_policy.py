@@ -1,0 +1,94 @@
+"""Policies: how long to wait, decided without waiting."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from explore_async import Retry, Timeouts
+from explore_async.policy import parse_moment, parse_retry_after
+from tests.explore_async.doubles import NOW
+
+
+@pytest.mark.parametrize(
+    ("attempt", "chance", "expected"),
+    [(1, 0.0, 0.25), (1, 1.0, 0.5), (2, 1.0, 1.0), (3, 1.0, 2.0), (9, 1.0, 20.0)],
+)
+def test_backoff_doubles_within_its_cap(attempt: int, chance: float, expected: float) -> None:
+    """Half of each wait is fixed, half is chance."""
+    retry = Retry(attempts=10)
+    assert retry.delay(attempt=attempt, elapsed=0, asked=None, chance=chance) == expected
+
+
+def test_a_wait_that_is_asked_for_is_never_shortened() -> None:
+    """Chance only makes it longer, so that clients do not come back together."""
+    retry = Retry()
+    assert retry.delay(attempt=1, elapsed=0, asked=7.0, chance=0.0) == 7.0
+    assert retry.delay(attempt=1, elapsed=0, asked=7.0, chance=1.0) == 7.5
+
+
+def test_a_wait_longer_than_allowed_is_not_made() -> None:
+    """A quota that resets at midnight is an error now."""
+    assert Retry(max_wait=60).delay(attempt=1, elapsed=0, asked=60.5, chance=0.0) is None
+
+
+def test_attempts_are_counted() -> None:
+    """`attempts` counts the first one too; `never` is one."""
+    assert Retry(attempts=2).delay(attempt=1, elapsed=0, asked=None, chance=0) is not None
+    assert Retry(attempts=2).delay(attempt=2, elapsed=0, asked=None, chance=0) is None
+    assert Retry.never().delay(attempt=1, elapsed=0, asked=None, chance=0) is None
+
+
+def test_the_deadline_covers_attempts_and_waits() -> None:
+    """A wait that would end behind it is not begun."""
+    retry = Retry(deadline=10)
+    assert retry.delay(attempt=1, elapsed=9.7, asked=None, chance=0.0) == 0.25
+    assert retry.delay(attempt=1, elapsed=9.8, asked=None, chance=0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, None),
+        ("0", 0.0),
+        (" 120 ", 120.0),
+        ("Mon, 17 Aug 2026 12:01:00 GMT", 60.0),
+        ("Mon, 17 Aug 2026 11:59:00 GMT", 0.0),
+        ("-5", None),
+        ("1.5", None),
+        ("soon", None),
+        ("", None),
+        ("9" * 30, None),
+        ("٣", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(text: str | None, expected: float | None) -> None:
+    """Anything else is as if it were not there."""
+    assert parse_retry_after(text, now=NOW) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-08-18T00:00:00Z", "2026-08-18 00:00:00+00:00", "2026-08-18T00:00:00"]
+)
+def test_reset_times_are_read_as_bodies_and_headers_write_them(text: str) -> None:
+    """Always aware, in UTC where nothing is said."""
+    assert parse_moment(text) == datetime(2026, 8, 18, tzinfo=UTC)
+
+
+def test_a_reset_time_that_cannot_be_read_is_none() -> None:
+    """Garbage does not hide the 429 behind another error."""
+    assert parse_moment("tomorrow") is None
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0])
+def test_timeouts_are_positive(wrong: float) -> None:
+    """Zero would mean "never" to some and "at once" to others."""
+    with pytest.raises(ValueError, match="connect"):
+        Timeouts(connect=wrong)
+
+
+def test_policies_are_values() -> None:
+    """Equal when they say the same."""
+    assert Retry() == Retry()
+    assert timedelta(seconds=Retry().deadline) == timedelta(minutes=5)

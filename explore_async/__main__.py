@@ -1,0 +1,7 @@
+"""`python -m explore_async` is the `explore` command."""
+
+from __future__ import annotations
+
+from explore_async.cli import main
+
+main()

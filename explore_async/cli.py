@@ -1,0 +1,305 @@
+"""The command line: `explore`.
+
+    explore demo
+    explore records --url https://opendata.paris.fr DATASET --where "capacity > 30" --limit 5
+    explore export --url https://opendata.paris.fr DATASET -o stations.jsonl
+
+The portal comes from `--url` or EXPLORE_URL, an API key from EXPLORE_API_KEY only: on a command
+line every user of the machine could read it. Exit status: 0 done, 1 it failed and says why on
+standard error, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+import odsql
+from explore_async.client import ExploreClient
+from explore_async.demo import demo as run_demo
+from explore_async.display import bars, progress_bar, table
+from explore_async.errors import ExploreError
+from explore_async.exporting import EXPORT_FORMATS
+from explore_async.models import DatasetInfo
+from odsql import F, Query
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+
+    from explore_async.models import Row
+
+__all__ = ["main"]
+
+
+class _Commands(click.Group):
+    """Commands whose failures are one message and exit status 1, never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command and turn the errors that a user can mend into messages."""
+        try:
+            return super().invoke(ctx)
+        except (ExploreError, odsql.ODSQLError) as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(odsql.__version__, package_name="explore-async", prog_name="explore")
+def main() -> None:
+    """Ask open data portals that publish through the Explore API v2.1."""
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(work)
+
+
+# ---------------------------------------------------------------- options
+
+
+def _portal_options(command: Callable[..., None]) -> Callable[..., None]:
+    command = click.option(
+        "--url", envvar="EXPLORE_URL", required=True, help="The portal. [env: EXPLORE_URL]"
+    )(command)
+    return _auth_option(command)
+
+
+def _auth_option(command: Callable[..., None]) -> Callable[..., None]:
+    # Hidden: the key is read from the environment and shown nowhere.
+    return click.option("--auth", envvar="EXPLORE_API_KEY", hidden=True)(command)
+
+
+def _filter_options(command: Callable[..., None]) -> Callable[..., None]:
+    for name, text in (
+        ("--where", "Condition; several are ANDed."),
+        ("--refine", "Facet filter, facet:value."),
+        ("--exclude", "Facet value to leave out, facet:value."),
+    ):
+        command = click.option(name, multiple=True, metavar="ODSQL", help=text)(command)
+    return click.option("--timezone", metavar="NAME", help="Time zone of datetimes.")(command)
+
+
+def _shape_options(command: Callable[..., None]) -> Callable[..., None]:
+    for name, text in (
+        ("--select", "What to return."),
+        ("--group-by", "What to group by."),
+        ("--order-by", "What to order by."),
+    ):
+        command = click.option(name, metavar="ODSQL", help=text)(command)
+    return click.option("--lang", metavar="CODE", help="Language of names, fr for example.")(
+        command
+    )
+
+
+def _limit_option(default: int | None) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option(
+        "--limit", type=click.IntRange(min=0), default=default, show_default=True, help="Most rows."
+    )
+
+
+_FORMAT = click.option(
+    "--format",
+    "layout",
+    type=click.Choice(["table", "jsonl"]),
+    default="table",
+    show_default=True,
+    help="How to print.",
+)
+
+
+def _query(**clauses: Any) -> Query:
+    given = {name: value for name, value in clauses.items() if value not in (None, ())}
+    return Query(**given)
+
+
+def _print_rows(rows: Iterable[Row], layout: str) -> None:
+    if layout == "table":
+        click.echo(table(list(rows)))
+        return
+    for row in rows:
+        click.echo(orjson.dumps(row).decode())
+
+
+# ---------------------------------------------------------------- commands
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8021, show_default=True)
+def serve(host: str, port: int) -> None:
+    """Serve a local portal with the cities of the world, until interrupted."""
+    _run(_serve(host, port))
+
+
+async def _serve(host: str, port: int) -> None:
+    from explore_async.portal import Store, load_geonames
+    from explore_async.portal import serve as serve_store
+
+    with Store() as store:
+        load_geonames(store)
+        try:
+            async with serve_store(store, host=host, port=port) as base_url:
+                click.echo(f"{base_url}/api/explore/v2.1")
+                click.echo("Press Ctrl-C to stop.", err=True)
+                await asyncio.Event().wait()
+        except OSError as error:
+            msg = f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
+            raise click.ClickException(msg) from None
+
+
+@main.command()
+@_portal_options
+@_filter_options
+@_limit_option(20)
+@_FORMAT
+def datasets(url: str, auth: str | None, limit: int, layout: str, **filters: Any) -> None:
+    """List the datasets of a portal."""
+    _run(_datasets(url, auth, _query(**filters), limit, layout))
+
+
+async def _datasets(url: str, auth: str | None, query: Query, limit: int, layout: str) -> None:
+    async with ExploreClient(url, auth=auth) as client:
+        rows = await client.datasets(query, max_rows=limit).to_list()
+    if layout == "jsonl":
+        _print_rows(rows, layout)
+        return
+    click.echo(table([_summary(DatasetInfo.from_json(row)) for row in rows], cell_width=60))
+
+
+def _summary(info: DatasetInfo) -> Row:
+    default = info.metas.get("default")
+    metas = default if isinstance(default, dict) else {}
+    return {
+        "dataset_id": info.dataset_id,
+        "records": metas.get("records_count"),
+        "title": metas.get("title"),
+    }
+
+
+@main.command()
+@click.argument("dataset")
+@_portal_options
+@_filter_options
+@_shape_options
+@_limit_option(10)
+@click.option("--offset", type=click.IntRange(min=0), help="Rows to skip.")
+@_FORMAT
+def records(
+    dataset: str, url: str, auth: str | None, limit: int, layout: str, **clauses: Any
+) -> None:
+    """Print rows of a dataset, pages fetched concurrently."""
+    _run(_records(dataset, url, auth, _query(**clauses), limit, layout))
+
+
+async def _records(
+    dataset: str, url: str, auth: str | None, query: Query, limit: int, layout: str
+) -> None:
+    async with ExploreClient(url, auth=auth) as client:
+        rows = await client.dataset(dataset).records(query, max_rows=limit).to_list()
+    _print_rows(rows, layout)
+
+
+@main.command()
+@click.argument("dataset")
+@click.argument("names", nargs=-1)
+@_portal_options
+@_filter_options
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
+@_FORMAT
+def facets(
+    dataset: str,
+    names: tuple[str, ...],
+    url: str,
+    auth: str | None,
+    limit: int,
+    layout: str,
+    **filters: Any,
+) -> None:
+    """Print facets of a dataset with their counts; without NAMES, those it declares."""
+    _run(_facets(dataset, names, url, auth, _query(**filters), limit, layout))
+
+
+async def _facets(
+    dataset: str,
+    names: tuple[str, ...],
+    url: str,
+    auth: str | None,
+    query: Query,
+    limit: int,
+    layout: str,
+) -> None:
+    wanted = [str(F[name]) if name.isidentifier() else name for name in names]
+    async with ExploreClient(url, auth=auth) as client:
+        found = await client.dataset(dataset).facets(*wanted, query=query)
+    for facet in found:
+        if layout == "table":
+            click.echo(f"{facet.name}\n{bars(facet, limit=limit)}\n")
+            continue
+        _print_rows(
+            ({"facet": facet.name, "value": one.value, "count": one.count} for one in facet.values),
+            layout,
+        )
+
+
+@main.command()
+@click.argument("dataset")
+@_portal_options
+@_filter_options
+@_shape_options
+@_limit_option(None)
+@click.option("--format", "file_format", type=click.Choice(sorted(EXPORT_FORMATS)), default="jsonl")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write."
+)
+def export(
+    dataset: str,
+    url: str,
+    auth: str | None,
+    file_format: str,
+    output: Path | None,
+    **clauses: Any,
+) -> None:
+    """Export all rows of a dataset to a file; jsonl is counted and proved whole."""
+    path = output if output is not None else Path(f"{dataset}.{file_format}")
+    _run(_export(dataset, url, auth, _query(**clauses), file_format, path))
+
+
+async def _export(
+    dataset_id: str, url: str, auth: str | None, query: Query, file_format: str, path: Path
+) -> None:
+    async with ExploreClient(url, auth=auth) as client:
+        dataset = client.dataset(dataset_id)
+        if file_format == "jsonl":
+            await _export_rows(dataset, query, path)
+            return
+        async with dataset.export(file_format, query) as stream:
+            await stream.save(path)
+        click.echo(f"{path}: {stream.bytes_received:,} bytes")
+
+
+async def _export_rows(dataset: Any, query: Query, path: Path) -> None:
+    with progress_bar("export", await dataset.records(query).count()) as progress:
+        proof = await dataset.export_verified(path, query, progress=progress)
+    click.echo(
+        f"{proof.path}: expected {proof.expected:,}, received {proof.received:,}, "
+        f"unique {proof.unique:,} rows, {proof.bytes:,} bytes"
+    )
+
+
+@main.command()
+@click.option("--url", envvar="EXPLORE_URL", help="A portal; without it a local one is started.")
+@_auth_option
+@click.option("--dataset", metavar="ID", help="A dataset of that portal.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File for the export."
+)
+def demo(url: str | None, auth: str | None, dataset: str | None, output: Path | None) -> None:
+    """Show the main job end to end: query, concurrent pages and facets, a proved export."""
+    _run(run_demo(url=url, dataset_id=dataset, output=output, auth=auth))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""How values look in an answer: JSON text and CSV cells, made by DuckDB.
+
+JSON is laid out as Python's `json.dumps` does (recorded): `", "` and `": "`, doubles with their
+`.0`, geo points `{"lon": .., "lat": ..}`, datetimes with an offset, non-ASCII characters escaped.
+The text of a whole row is one SQL expression: rows never become Python objects.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from explore_async.portal.grouping import offset_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from explore_async.portal.compiling import Output
+    from explore_async.portal.context import Context, Value
+
+__all__ = ["csv_cell", "dumps", "escaped", "json_row", "parquet_column"]
+
+_NOT_ASCII = re.compile("[\x7f-\U0010ffff]+")
+_PRECISIONS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
+
+
+def dumps(value: object) -> str:
+    """Write a JSON body as the live server does."""
+    return json.dumps(value)
+
+
+def escaped(text: str) -> str:
+    """Escape what is not ASCII in JSON text."""
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _NOT_ASCII.sub(lambda match: json.dumps(match[0])[1:-1], text)
+
+
+def json_row(outputs: Sequence[Output], context: Context) -> str:
+    """SQL for one row as a JSON object."""
+    parts = []
+    for at, output in enumerate(outputs):
+        start = "{" if at == 0 else ", "
+        parts.append(context.bind(f"{start}{json.dumps(output.label, ensure_ascii=False)}: "))
+        parts.append(f"coalesce({_json(output.value, context)}, 'null')")
+    return f"concat({', '.join(parts)}, '}}')"
+
+
+def _json(value: Value, context: Context) -> str:
+    sql = value.sql
+    if value.multivalued:
+        items = f"list_transform({sql}, lambda e: CAST(to_json(e) AS VARCHAR))"
+        return f"('[' || array_to_string({items}, ', ') || ']')"
+    if value.type == "text":
+        return f"CAST(to_json({sql}) AS VARCHAR)"
+    if value.type in ("int", "boolean"):
+        return f"CAST({sql} AS VARCHAR)"
+    if value.type == "double":
+        return _double(sql)
+    if value.type in ("date", "datetime"):
+        return f"('\"' || {_moment(value, context)} || '\"')"
+    if value.type == "geo_point_2d":
+        return (
+            f"('{{\"lon\": ' || {_double(f'{sql}.lon')} || ', \"lat\": ' || "
+            f"{_double(f'{sql}.lat')} || '}}')"
+        )
+    return sql
+
+
+def _double(sql: str) -> str:
+    """Shortest digits that read back the same; what is no number as Python writes it."""
+    return (
+        f"CASE WHEN isfinite({sql}) THEN CAST({sql} AS VARCHAR) "
+        f"WHEN isnan({sql}) THEN 'NaN' WHEN {sql} > 0 THEN 'Infinity' "
+        f"WHEN {sql} < 0 THEN '-Infinity' END"
+    )
+
+
+def _moment(value: Value, context: Context) -> str:
+    if value.type == "date":
+        return f"strftime({value.sql}, '{_PRECISIONS[value.precision]}')"
+    local = context.local(value.sql)
+    clock = f"strftime({local}, '%Y-%m-%dT%H:%M:%S')"
+    fraction = (
+        f"CASE WHEN date_part('us', {local}) % 1000000 = 0 THEN '' "
+        f"ELSE strftime({local}, '.%f') END"
+    )
+    if context.settings.is_utc:
+        return f"{clock} || {fraction} || '+00:00'"
+    offset = offset_text(f"date_diff('minute', {value.sql}, {local})")
+    return f"{clock} || {fraction} || {offset}"
+
+
+def csv_cell(value: Value, context: Context, separator: str) -> str:
+    """SQL for one CSV cell; numbers stay numbers, so that the writer can leave them unquoted."""
+    sql = value.sql
+    if value.multivalued:
+        return f"array_to_string({sql}, {separator})"
+    if value.type in ("text", "int", "double", "file"):
+        return sql
+    if value.type == "boolean":
+        return f"CAST({sql} AS VARCHAR)"
+    if value.type in ("date", "datetime"):
+        return f"({_moment(value, context)})"
+    if value.type == "geo_point_2d":
+        return f"({_double(f'{sql}.lat')} || ', ' || {_double(f'{sql}.lon')})"
+    return sql
+
+
+def bare_geometry(text: str) -> str:
+    """Return the geometry of a GeoJSON feature, which is what CSV shows of a shape."""
+    shape = json.loads(text)
+    return json.dumps(shape.get("geometry", shape))
+
+
+def parquet_column(output: Output, labels: Mapping[str, str]) -> str:
+    """SQL for one Parquet column: lists and points stay what they are, datetimes are in UTC."""
+    name = labels.get(output.label, output.label).replace('"', '""')
+    sql = output.value.sql
+    if output.value.type == "datetime":
+        sql = f"timezone('UTC', {sql})"
+    return f'{sql} AS "{name}"'

@@ -1,0 +1,380 @@
+"""The HTTP routes of the portal, under `/api/explore/v2.1`.
+
+Shapes, order of keys, headers, limits and error texts follow what live portals were seen to send;
+`docs/portal.md` says what is faithful, what is approximate and what is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import hdrs, web
+from aiohttp.web_response import ContentCoding
+
+from explore_async.portal import exporting
+from explore_async.portal.answers import dumps, escaped, json_row
+from explore_async.portal.compiling import Query, compile_query
+from explore_async.portal.engine import Engine
+from explore_async.portal.errors import PortalError, missing_resource, not_supported
+from explore_async.portal.facets import count_facet, wanted_facets
+from explore_async.portal.requests import (
+    export_limit,
+    read_query,
+    read_settings,
+    record_window,
+)
+from odsql import nodes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from explore_async.portal.compiling import Plan
+    from explore_async.portal.context import Settings
+    from explore_async.portal.schema import Dataset
+    from explore_async.portal.store import Store
+
+__all__ = ["BASE_PATH", "make_app", "serve"]
+
+BASE_PATH = "/api/explore/v2.1"
+RATE_LIMIT = 10_000_000
+
+_JSON = "application/json; charset=utf-8"
+_COMMON_HEADERS = {
+    "vary": "Accept-Language, Cookie, Host",
+    "content-language": "en-us",
+    "access-control-allow-origin": "*",
+    "x-content-type-options": "nosniff",
+}
+_NO_CACHE = "no-cache, no-store, max-age=0, must-revalidate"
+
+
+class Portal:
+    """The request handlers over one store."""
+
+    def __init__(self, store: Store, *, clock: Callable[[], datetime]) -> None:
+        """Keep the store; `clock` tells the moment of a request, with an offset."""
+        self.store = store
+        self.engine = Engine(store)
+        self.clock = clock
+        self._calls = 0
+
+    # ------------------------------------------------------------ catalog
+
+    async def datasets(self, request: web.Request) -> web.StreamResponse:
+        """`GET /catalog/datasets`."""
+        query = read_query(request.query)
+        window = record_window(request.query, grouped=query.grouped)
+        plan = self._plan(query, self.store.catalog, request)
+        if query.select is not None or query.grouped:
+            return await self._page(request, plan, window.limit, window.offset)
+        page = await self._dataset_objects(plan, limit=window.limit, offset=window.offset)
+        total = await self.engine.single(plan.total, plan.context.parameters)
+        return self._answer(request, dumps({"total_count": total, "results": page}))
+
+    async def _dataset_objects(
+        self, plan: Plan, *, limit: int | None, offset: int = 0
+    ) -> list[dict[str, Any]]:
+        """Whole dataset objects for the rows of a plan over the catalog."""
+        if limit == 0:
+            return []
+        shown = [output.value.sql for output in plan.outputs if output.label == "dataset_id"]
+        rows = await self.engine.rows(
+            plan.page(shown, limit=limit, offset=offset), plan.context.parameters
+        )
+        found = (self.store.dataset(row[0]) for row in rows)
+        return [one.described() for one in found if one is not None]
+
+    async def dataset(self, request: web.Request) -> web.StreamResponse:
+        """`GET /catalog/datasets/{dataset_id}`."""
+        dataset = self._dataset(request)
+        query = read_query(request.query)
+        if query.select is None:
+            return self._answer(request, dumps(dataset.described()))
+        own = nodes.Comparison(nodes.Field("dataset_id"), "=", nodes.Text(dataset.dataset_id))
+        query = Query(select=query.select, where=(nodes.Where(own),))
+        plan = self._plan(query, self.store.catalog, request)
+        page = plan.page([json_row(plan.outputs, plan.context)], limit=1)
+        rows = await self.engine.rows(page, plan.context.parameters)
+        return self._answer(request, escaped(rows[0][0]))
+
+    async def catalog_facets(self, request: web.Request) -> web.StreamResponse:
+        """`GET /catalog/facets`."""
+        url = _url(request, "/catalog/facets")
+        links = [_link("self", url), _link("source", _url(request, "/catalog"))]
+        return await self._facets(request, self.store.catalog, links)
+
+    async def catalog_exports(self, request: web.Request) -> web.StreamResponse:
+        """`GET /catalog/exports`."""
+        return self._formats(request, "/catalog/exports", ("csv", "json"))
+
+    async def catalog_export(self, request: web.Request) -> web.StreamResponse:
+        """`GET /catalog/exports/{format}`: JSON as dataset objects, CSV as the catalog's table."""
+        name = _format(request, ("csv", "json"))
+        query = read_query(request.query)
+        plan = self._plan(query, self.store.catalog, request)
+        limit = export_limit(request.query)
+        if name == "json" and query.select is None and not query.grouped:
+            objects = await self._dataset_objects(plan, limit=limit)
+            body = "[" + ",".join(map(dumps, objects)) + "]"
+            return self._answer(request, body, filename="datasets.json")
+        return await self._export(request, plan, name, "datasets")
+
+    # ------------------------------------------------------------ one dataset
+
+    async def records(self, request: web.Request) -> web.StreamResponse:
+        """`GET /catalog/datasets/{dataset_id}/records`."""
+        dataset = self._dataset(request)
+        query = read_query(request.query)
+        window = record_window(request.query, grouped=query.grouped)
+        plan = self._plan(query, dataset, request)
+        return await self._page(request, plan, window.limit, window.offset)
+
+    async def record(self, request: web.Request) -> web.StreamResponse:
+        """`GET .../records/{record_id}`: identifiers are undocumented, so there are none."""
+        self._dataset(request)
+        raise missing_resource("record", request.match_info["record_id"])
+
+    async def facets(self, request: web.Request) -> web.StreamResponse:
+        """`GET .../facets`."""
+        dataset = self._dataset(request)
+        path = f"/catalog/datasets/{dataset.dataset_id}"
+        links = [
+            _link("self", _url(request, f"{path}/facets")),
+            _link("dataset", _url(request, path)),
+        ]
+        return await self._facets(request, dataset, links)
+
+    async def attachments(self, request: web.Request) -> web.StreamResponse:
+        """`GET .../attachments`: there are none."""
+        path = f"/catalog/datasets/{self._dataset(request).dataset_id}"
+        links = [
+            _link("self", _url(request, f"{path}/attachments")),
+            _link("dataset", _url(request, path)),
+        ]
+        return self._answer(request, dumps({"links": links, "attachments": []}))
+
+    async def exports(self, request: web.Request) -> web.StreamResponse:
+        """`GET .../exports`."""
+        path = f"/catalog/datasets/{self._dataset(request).dataset_id}/exports"
+        return self._formats(request, path, exporting.FORMATS)
+
+    async def export(self, request: web.Request) -> web.StreamResponse:
+        """`GET .../exports/{format}`."""
+        dataset = self._dataset(request)
+        name = _format(request, exporting.FORMATS)
+        plan = self._plan(read_query(request.query), dataset, request)
+        return await self._export(request, plan, name, dataset.dataset_id)
+
+    # ------------------------------------------------------------ shared
+
+    def _dataset(self, request: web.Request) -> Dataset:
+        identifier = request.match_info["dataset_id"]
+        dataset = self.store.dataset(identifier)
+        if dataset is None:
+            raise missing_resource("dataset", identifier)
+        return dataset
+
+    def _settings(self, request: web.Request) -> Settings:
+        return read_settings(request.query, self.clock())
+
+    def _plan(self, query: Query, dataset: Dataset, request: web.Request) -> Plan:
+        return compile_query(query, dataset, self._settings(request))
+
+    async def _page(
+        self, request: web.Request, plan: Plan, limit: int, offset: int
+    ) -> web.StreamResponse:
+        """Answer a page of rows; of groups `total_count` is how many came back (measured)."""
+        parameters = plan.context.parameters
+        total = 0 if plan.kind == "groups" else await self.engine.single(plan.total, parameters)
+        rows: list[str] = []
+        if limit:
+            shown = [json_row(plan.outputs, plan.context)]
+            repeated = plan.kind == "repeated"
+            page = plan.page(
+                shown, limit=None if repeated else limit, offset=0 if repeated else offset
+            )
+            rows = [row[0] for row in await self.engine.rows(page, parameters)]
+            if repeated:
+                rows *= max(0, min(limit, total - offset))
+        if plan.kind == "groups":
+            total = len(rows)
+        body = f'{{"total_count": {total}, "results": [{", ".join(rows)}]}}'
+        return self._answer(request, escaped(body))
+
+    async def _facets(
+        self, request: web.Request, dataset: Dataset, links: list[dict[str, str]]
+    ) -> web.StreamResponse:
+        query = read_query(request.query)
+        settings = self._settings(request)
+        wanted = wanted_facets(request.query.getall("facet", []), dataset)
+        facets = [
+            await count_facet(facet, query, dataset, settings, self.engine) for facet in wanted
+        ]
+        return self._answer(request, dumps({"links": links, "facets": facets}))
+
+    def _formats(
+        self, request: web.Request, path: str, formats: tuple[str, ...]
+    ) -> web.StreamResponse:
+        links = [_link("self", _url(request, path))]
+        links += [_link(one, _url(request, f"{path}/{one}")) for one in formats]
+        return self._answer(request, dumps({"links": links}))
+
+    async def _export(
+        self, request: web.Request, plan: Plan, name: str, filename: str
+    ) -> web.StreamResponse:
+        """Send an export in chunks; the first one is made before the status line is sent."""
+        export = exporting.Export(plan, name, export_limit(request.query), request.query)
+        exporting.check(export)
+        async with contextlib.aclosing(exporting.export(export, self.engine)) as chunks:
+            first = await anext(chunks, b"")
+            response = web.StreamResponse(headers=self._headers(f"{filename}.{name}"))
+            response.headers[hdrs.CONTENT_TYPE] = exporting.CONTENT_TYPES[name]
+            _compress(request, response)
+            # A reader that leaves is no error; closing `chunks` interrupts the statement.
+            with contextlib.suppress(ConnectionResetError):
+                await response.prepare(request)
+                await response.write(first)
+                async for chunk in chunks:
+                    await response.write(chunk)
+                await response.write_eof()
+        return response
+
+    def _answer(
+        self, request: web.Request, body: str, *, filename: str | None = None
+    ) -> web.StreamResponse:
+        headers = {**self._headers(filename), hdrs.CONTENT_TYPE: _JSON}
+        response = web.Response(body=body.encode(), headers=headers)
+        _compress(request, response)
+        return response
+
+    def _headers(self, filename: str | None) -> dict[str, str]:
+        """Headers of a success; the quota is only for show and never runs out."""
+        self._calls += 1
+        tomorrow = (self.clock().astimezone(UTC) + timedelta(days=1)).date()
+        headers = {
+            "cache-control": _NO_CACHE,
+            "x-ratelimit-limit": str(RATE_LIMIT),
+            "x-ratelimit-remaining": str(max(0, RATE_LIMIT - self._calls)),
+            "x-ratelimit-reset": f"{tomorrow} 00:00:00+00:00",
+        }
+        if filename is not None:
+            headers[hdrs.CONTENT_DISPOSITION] = f'attachment; filename="{filename}"'
+        return headers
+
+
+def _compress(request: web.Request, response: web.StreamResponse) -> None:
+    if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower():
+        response.enable_compression(ContentCoding.gzip)
+
+
+def _url(request: web.Request, path: str) -> str:
+    return f"{request.url.origin()}{BASE_PATH}{path}"
+
+
+def _link(relation: str, url: str) -> dict[str, str]:
+    return {"rel": relation, "href": url}
+
+
+def _format(request: web.Request, formats: tuple[str, ...]) -> str:
+    name = request.match_info["format"]
+    if name in formats:
+        return name
+    if name in exporting.UNSUPPORTED_FORMATS or name in exporting.FORMATS:
+        raise not_supported(f"The export format {name}")
+    raise _unknown_uri()
+
+
+def _unknown_uri() -> PortalError:
+    return PortalError(404, "NotFoundURI", "The requested URI does not exist.")
+
+
+def _error(request: web.Request, error: PortalError) -> web.Response:
+    """An error body: indented by two, its content type without a charset (recorded)."""
+    response = web.Response(
+        body=_pretty(error.body).encode(), status=error.status, content_type="application/json"
+    )
+    if error.status == 404:
+        response.headers["cache-control"] = _NO_CACHE
+        _compress(request, response)
+    return response
+
+
+def _pretty(body: dict[str, Any]) -> str:
+    lines = ",\n".join(f"  {dumps(key)}: {dumps(value)}" for key, value in body.items())
+    return f"{{\n{lines}\n}}"
+
+
+@web.middleware
+async def _errors(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except PortalError as error:
+        return _error(request, error)
+    except web.HTTPNotFound:
+        return _error(request, _unknown_uri())
+
+
+async def _common_headers(_: web.Request, response: web.StreamResponse) -> None:
+    for name, value in _COMMON_HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
+def make_app(store: Store, *, clock: Callable[[], datetime] | None = None) -> web.Application:
+    """Make the application that serves `store`; the store stays the caller's to close.
+
+    `clock` returns the current moment with an offset; it decides what `now()` means.
+    """
+    portal = Portal(store, clock=clock or (lambda: datetime.now(UTC)))
+    app = web.Application(middlewares=[_errors])
+    app.on_response_prepare.append(_common_headers)
+    one = "/catalog/datasets/{dataset_id}"
+    routes: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {
+        "/catalog/datasets": portal.datasets,
+        "/catalog/facets": portal.catalog_facets,
+        "/catalog/exports": portal.catalog_exports,
+        "/catalog/exports/{format}": portal.catalog_export,
+        one: portal.dataset,
+        f"{one}/records": portal.records,
+        f"{one}/records/{{record_id}}": portal.record,
+        f"{one}/facets": portal.facets,
+        f"{one}/attachments": portal.attachments,
+        f"{one}/exports": portal.exports,
+        f"{one}/exports/{{format}}": portal.export,
+    }
+    for path, handler in routes.items():
+        # Widely used clients end paths with a slash.
+        app.router.add_get(BASE_PATH + path, handler)
+        app.router.add_get(f"{BASE_PATH}{path}/", handler)
+
+    async def close(_: web.Application) -> None:
+        portal.engine.close()
+
+    app.on_cleanup.append(close)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def serve(
+    store: Store,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    clock: Callable[[], datetime] | None = None,
+) -> AsyncIterator[str]:
+    """Serve a store while the block runs; yields the base URL, such as `http://127.0.0.1:50123`.
+
+    Port 0 takes a free one. The API is at `<base URL>/api/explore/v2.1`.
+    """
+    runner = web.AppRunner(make_app(store, clock=clock), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        address = runner.addresses[0]
+        yield f"http://{address[0]}:{address[1]}"
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,251 @@
+"""Conditions: a `where` tree as SQL that DuckDB filters with.
+
+A comparison with null is not true. `NOT` is the exact complement of what it negates, so records
+with null come back under it, while `!=` drops them (both measured on live portals). SQL has three
+truth values and ODSQL two: null counts as false wherever something is negated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from explore_async.portal import dates, fulltext, geometry
+from explore_async.portal.context import NUMERIC, TEMPORAL, Value
+from explore_async.portal.errors import incompatible_types, malformed, not_supported
+from explore_async.portal.values import comparable, compile_value, has_aggregate
+from odsql import nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from explore_async.portal.context import Context
+
+__all__ = ["compile_condition"]
+
+_MIRRORED = {"=": "=", ":": ":", "!=": "!=", ">": "<", "<": ">", ">=": "<=", "<=": ">="}
+_SQL_OPERATORS = {"=": "=", ":": "=", "!=": "<>", ">": ">", "<": "<", ">=": ">=", "<=": "<="}
+_ORDERING = frozenset({">", "<", ">=", "<="})
+
+
+def compile_condition(node: nodes.Node, context: Context) -> str:
+    """Compile a condition to a boolean expression in parentheses, or raise the ODSQL error."""
+    compiler = _CONDITIONS.get(type(node))
+    if compiler is None:
+        raise malformed(f"{type(node).__name__} is no condition", context.clause)
+    return compiler(node, context)
+
+
+def _and(node: nodes.And, context: Context) -> str:
+    return f"({' AND '.join(compile_condition(one, context) for one in node.operands)})"
+
+
+def _or(node: nodes.Or, context: Context) -> str:
+    return f"({' OR '.join(compile_condition(one, context) for one in node.operands)})"
+
+
+def _not(node: nodes.Not, context: Context) -> str:
+    return f"(NOT coalesce({compile_condition(node.operand, context)}, false))"
+
+
+def _like(node: nodes.Like, context: Context) -> str:
+    return fulltext.like(compile_value(node.value, context), node.text.value, context)
+
+
+def _text(node: nodes.Text, context: Context) -> str:
+    return fulltext.bare_text(node.value, context)
+
+
+def _list(node: nodes.InList, context: Context) -> str:
+    return _in_list(compile_value(node.value, context), node.items, context)
+
+
+def _member(node: nodes.Member, context: Context) -> str:
+    return _in_list(compile_value(node.field, context), (node.literal,), context)
+
+
+def _boolean_field(node: nodes.Field, context: Context) -> str:
+    value = compile_value(node, context)
+    if value.type != "boolean":
+        raise malformed(f"Field {node.name} is not a boolean field", context.clause)
+    return f"({value.sql})"
+
+
+# ---------------------------------------------------------------- comparisons
+
+
+def _comparison(node: nodes.Comparison, context: Context) -> str:
+    left, right, operator = node.left, node.right, str(node.operator)
+    if has_aggregate(left) or has_aggregate(right):
+        raise malformed("An aggregation is not allowed here", context.clause)
+    if isinstance(left, nodes.Null) or isinstance(right, nodes.Null):
+        return "(false)"
+    if _is_literal(left) and not _is_literal(right):
+        left, right, operator = right, left, _MIRRORED[operator]
+    value = compile_value(left, context)
+    return _compare(value, operator, right, context)
+
+
+def _is_literal(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Text | nodes.Number | nodes.Date | nodes.Boolean)
+
+
+def _compare(value: Value, operator: str, right: nodes.Node, context: Context) -> str:
+    if value.type in TEMPORAL and isinstance(right, nodes.Text | nodes.Date):
+        period = dates.period_of(right, value.type, context)
+        return dates.compare_with_period(value, operator, period, context)
+    if value.type == "text" and isinstance(right, nodes.Number):
+        # Live portals take a bare number for a text of digits: code_insee = 44035.
+        right = nodes.Text(right.text)
+    other = compile_value(right, context)
+    comparable(value, other, context)
+    if operator in _ORDERING and value.type not in NUMERIC | TEMPORAL:
+        raise incompatible_types(context.clause)
+    if value.multivalued or other.multivalued:
+        return _compare_lists(value, operator, other)
+    return f"({value.sql} {_SQL_OPERATORS[operator]} {other.sql})"
+
+
+def _compare_lists(value: Value, operator: str, other: Value) -> str:
+    """`=` is true for any element; `!=` for lists without it, and not for null."""
+    if value.multivalued and other.multivalued:
+        raise not_supported("A comparison of two multivalued fields")
+    many, one = (value, other) if value.multivalued else (other, value)
+    held = f"list_contains({many.sql}, {one.sql})"
+    return f"(NOT {held})" if operator == "!=" else f"({held})"
+
+
+def _in_range(node: nodes.InRange, context: Context) -> str:
+    """Both ends as comparisons; a bracket that faces outwards excludes its end."""
+    value = compile_value(node.value, context)
+    if value.type not in NUMERIC | TEMPORAL:
+        raise incompatible_types(context.clause)
+    low, high = node.low, node.high
+    if value.type in TEMPORAL and node.operator == ":":
+        low, high = _as_day(low), _as_day(high)
+    first = _compare(value, ">=" if node.include_low else ">", low, context)
+    last = _compare(value, "<=" if node.include_high else "<", high, context)
+    return f"({first} AND {last})"
+
+
+def _as_day(node: nodes.Expression) -> nodes.Expression:
+    """After a colon a day may be eight digits: `[20220312 TO 20220401]`."""
+    if isinstance(node, nodes.Number) and len(node.text) == 8 and node.text.isdecimal():
+        return nodes.Date(node.text)
+    return node
+
+
+def _in_list(value: Value, items: Sequence[nodes.Node], context: Context) -> str:
+    """True for any of the items; one bound list, so that its length does not matter."""
+    bound = [_item(value, item, context) for item in items]
+    if value.multivalued:
+        return f"(list_has_any({value.sql}, {context.bind(bound)}))"
+    listed = f"CAST({context.bind(bound)} AS {_listed_type(value, bound)}[])"
+    return f"(CASE WHEN {value.sql} IS NOT NULL THEN list_contains({listed}, {value.sql}) END)"
+
+
+def _listed_type(value: Value, bound: Sequence[object]) -> str:
+    if value.type == "text":
+        return "VARCHAR"
+    if value.type == "boolean":
+        return "BOOLEAN"
+    whole = all(isinstance(one, int) and abs(one) < 2**63 for one in bound)
+    return "BIGINT" if value.type == "int" and whole else "DOUBLE"
+
+
+def _item(value: Value, item: nodes.Node, context: Context) -> str | float | bool:
+    sign = 1
+    if isinstance(item, nodes.Negate):
+        item, sign = item.operand, -1
+    if isinstance(item, nodes.Number):
+        if value.type == "text":
+            return item.text if sign > 0 else f"-{item.text}"
+        if value.type in NUMERIC:
+            return sign * (item.value if isinstance(item.value, int) else float(item.value))
+    if isinstance(item, nodes.Text) and value.type == "text":
+        return item.value
+    if isinstance(item, nodes.Boolean) and value.type == "boolean":
+        return item.value
+    raise incompatible_types(context.clause)
+
+
+def _is(node: nodes.Is, context: Context) -> str:
+    value = compile_value(node.value, context)
+    negation = "NOT " if node.negated else ""
+    if isinstance(node.constant, nodes.Null):
+        return f"({value.sql} IS {negation}NULL)"
+    if value.type != "boolean":
+        raise incompatible_types(context.clause)
+    # Whether `is not true` keeps null on live portals is unknown; here it is the complement.
+    return f"({value.sql} IS {negation}{'TRUE' if node.constant.value else 'FALSE'})"
+
+
+# ---------------------------------------------------------------- predicates
+
+
+def _predicate(node: nodes.Call, context: Context) -> str:
+    if node.name in _PREDICATES:
+        return _PREDICATES[node.name](node.arguments, context)
+    if node.name == "distance" and len(node.arguments) == 3:
+        return _within_distance(node.arguments, context)
+    raise not_supported(f"The condition {node.name}()")
+
+
+def _within_distance(arguments: Sequence[nodes.Node], context: Context) -> str:
+    if len(arguments) != 3:
+        raise malformed("within_distance() takes three arguments", context.clause)
+    return geometry.within_distance(arguments[0], arguments[1], arguments[2], context)
+
+
+def _inside(arguments: Sequence[nodes.Node], context: Context) -> str:
+    if len(arguments) != 2:
+        raise malformed("A field and a geometry are expected", context.clause)
+    return geometry.in_polygon(arguments[0], arguments[1], context)
+
+
+def _disjoint(arguments: Sequence[nodes.Node], context: Context) -> str:
+    """Points outside; a record without a point is nowhere, so it is not disjoint (unknown)."""
+    inside = _inside(arguments, context)
+    return f"({geometry.point_field(arguments[0], context)} IS NOT NULL AND NOT {inside})"
+
+
+def _geometry(arguments: Sequence[nodes.Node], context: Context) -> str:
+    """The older `geometry(field, geom'..', MODE)`; without a mode it intersects."""
+    if len(arguments) not in (2, 3):
+        raise malformed("geometry() takes two or three arguments", context.clause)
+    mode = "intersects"
+    if len(arguments) == 3:
+        word = arguments[2]
+        mode = word.text.lower() if isinstance(word, nodes.Word) else ""
+    if mode not in ("intersects", "within", "disjoint"):
+        raise malformed("geometry() takes INTERSECTS, DISJOINT or WITHIN", context.clause)
+    return (_disjoint if mode == "disjoint" else _inside)(arguments[:2], context)
+
+
+_PREDICATES: dict[str, Callable[[Sequence[nodes.Node], Context], str]] = {
+    "search": fulltext.search,
+    "suggest": fulltext.suggest,
+    "startswith": fulltext.startswith,
+    "within_distance": _within_distance,
+    "in_bbox": geometry.in_bbox,
+    "intersects": _inside,
+    "within": _inside,
+    "disjoint": _disjoint,
+    "polygon": _inside,
+    "geometry": _geometry,
+}
+
+
+_CONDITIONS: dict[type[nodes.Node], Callable[[Any, Context], str]] = {
+    nodes.And: _and,
+    nodes.Or: _or,
+    nodes.Not: _not,
+    nodes.Comparison: _comparison,
+    nodes.InRange: _in_range,
+    nodes.InList: _list,
+    nodes.Member: _member,
+    nodes.Like: _like,
+    nodes.Is: _is,
+    nodes.Text: _text,
+    nodes.Field: _boolean_field,
+    nodes.Call: _predicate,
+}

@@ -1,0 +1,301 @@
+"""Dates: literals as periods, `now(...)`, parts and patterns.
+
+A date literal is the whole period it names: `date'2026-08-29'` is that day, so `>` skips it and
+`<=` includes it. Years, months, hours, minutes and seconds work in the same way; that days do was
+measured on live portals, the rest follows from it (unknown).
+
+A literal without an offset is read in the `timezone` of the request when it is compared with a
+datetime field (unknown on live portals), and as it stands with a date field.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from explore_async.portal.context import Value
+from explore_async.portal.errors import incompatible_types, malformed, not_supported
+from odsql import nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import tzinfo
+
+    from explore_async.portal.context import Context, ValueType
+
+__all__ = ["Period", "compare_with_period", "date_part", "format_date", "now", "read_period"]
+
+_LITERAL = re.compile(
+    r"(?P<year>\d{4})"
+    r"(?:(?P<separator>[-/]?)(?P<month>\d{2})(?:(?P=separator)(?P<day>\d{2}))?)?"
+    r"(?:[T ](?P<hour>\d{2})(?::?(?P<minute>\d{2})"
+    r"(?::?(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?)?"
+    r"\s*(?P<offset>Z|[+-]\d{2}(?::?\d{2})?)?)?",
+    re.IGNORECASE,
+)
+_FULL_DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?", re.DOTALL)
+
+
+@frozen
+class Period:
+    """From `start` up to and without `end`; naive, in UTC or, for date fields, in no zone."""
+
+    start: datetime
+    end: datetime
+
+
+def read_period(text: str, *, zone: tzinfo, clause: str) -> Period:
+    """Read a date literal.
+
+    Takes a year, a month, a day (`2024-01-31`, `2024/01/31`, `20240131`), with a time and an
+    offset if wanted. `zone` is where a literal without offset is. Raises the ODSQL error for
+    anything else.
+    """
+    match = _LITERAL.fullmatch(text.strip())
+    if match is None or (match["hour"] and not match["day"]):
+        raise malformed(f"Invalid date to parse '{text}'", clause)
+    if match["separator"] == "" and match["month"] and not match["day"]:
+        raise malformed(f"Invalid date to parse '{text}'", clause)
+    try:
+        start = _start(match)
+    except ValueError as error:
+        raise malformed(f"Invalid date to parse '{text}'", clause) from error
+    end = _end(start, match)
+    if match["offset"]:
+        zone = _offset(match["offset"])
+    return Period(_in_utc(start, zone), _in_utc(end, zone))
+
+
+def _start(match: re.Match[str]) -> datetime:
+    fraction = (match["fraction"] or "").ljust(6, "0")[:6]
+    return datetime(
+        int(match["year"]),
+        int(match["month"] or 1),
+        int(match["day"] or 1),
+        int(match["hour"] or 0),
+        int(match["minute"] or 0),
+        int(match["second"] or 0),
+        int(fraction),
+    )
+
+
+def _end(start: datetime, match: re.Match[str]) -> datetime:
+    """Where the period ends: one unit of the smallest part that was written after its start."""
+    try:
+        if not match["month"]:
+            return start.replace(year=start.year + 1)
+        if not match["day"]:
+            return _add_months(start, 1)
+        for part, step in (
+            ("fraction", timedelta(microseconds=1)),
+            ("second", timedelta(seconds=1)),
+            ("minute", timedelta(minutes=1)),
+            ("hour", timedelta(hours=1)),
+        ):
+            if match[part]:
+                return start + step
+        return start + timedelta(days=1)
+    except (ValueError, OverflowError):
+        return datetime.max
+
+
+def _add_months(moment: datetime, months: int) -> datetime:
+    """Shift by months; a day that the month does not have becomes its last one."""
+    index = moment.year * 12 + moment.month - 1 + months
+    year, month = divmod(index, 12)
+    day = min(moment.day, calendar.monthrange(year, month + 1)[1])
+    return moment.replace(year=year, month=month + 1, day=day)
+
+
+def _offset(text: str) -> tzinfo:
+    if text in ("Z", "z"):
+        return UTC
+    digits = text[1:].replace(":", "").ljust(4, "0")
+    delta = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return timezone(-delta if text[0] == "-" else delta)
+
+
+def _in_utc(moment: datetime, zone: tzinfo) -> datetime:
+    try:
+        return moment.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        return moment
+
+
+# ---------------------------------------------------------------- comparing
+
+
+def period_of(node: nodes.Node, kind: ValueType, context: Context) -> Period:
+    """Read what a date or datetime field is compared with.
+
+    A date literal may be partial. A quoted text or a number must be a whole day, as live portals
+    want: `"2024"` and `2024` are refused, `"2024-05-01"` is taken.
+    """
+    zone = UTC if kind == "date" else context.settings.timezone
+    if isinstance(node, nodes.Date):
+        return read_period(node.text, zone=zone, clause=context.clause)
+    if isinstance(node, nodes.Text) and _FULL_DAY.fullmatch(node.value):
+        return read_period(node.value, zone=zone, clause=context.clause)
+    raise incompatible_types(context.clause)
+
+
+def compare_with_period(value: Value, operator: str, period: Period, context: Context) -> str:
+    """SQL that compares a date value with a whole period."""
+    if operator in ("=", ":", "!="):
+        low, high = context.bind(period.start), context.bind(period.end)
+        inside = f"({value.sql} >= {low} AND {value.sql} < {high})"
+        return f"(NOT {inside})" if operator == "!=" else inside
+    after = operator in (">", "<=")
+    bound = context.bind(period.end if after else period.start)
+    sign = ">=" if operator.startswith(">") else "<"
+    return f"({value.sql} {sign} {bound})"
+
+
+# ---------------------------------------------------------------- functions
+
+_PARTS = frozenset({"year", "month", "day", "hour", "minute", "second"})
+
+
+def date_part(name: str, value: Value, context: Context) -> Value:
+    """Compile `year(date)` and its like; datetimes are read in the zone of the request."""
+    if value.type not in ("date", "datetime") or name not in _PARTS:
+        raise malformed(f"{name}() takes a date", context.clause)
+    local = context.local(value.sql) if value.type == "datetime" else value.sql
+    return Value(
+        f"CAST(date_part('{name}', CAST({local} AS TIMESTAMP)) AS BIGINT)",
+        "int",
+        constant=value.constant,
+        aggregate=value.aggregate,
+    )
+
+
+_PATTERN = re.compile(r"'(?:[^']|'')*'|([A-Za-z])\1*|[?,.:/\- ]|.", re.DOTALL)
+_SYMBOLS = {
+    "yy": "%y", "YY": "%y", "yyyy": "%Y", "YYYY": "%Y", "xxxx": "%G", "ww": "%V", "e": "%u",
+    "D": "%-j", "DDD": "%j", "M": "%-m", "MM": "%m", "d": "%-d", "dd": "%d", "H": "%-H",
+    "HH": "%H", "m": "%-M", "mm": "%M", "s": "%-S", "ss": "%S",
+}  # fmt: skip
+_ENGLISH = {"E": "%a", "EEEE": "%A", "MMMM": "%B"}
+
+
+def format_date(value: Value, pattern: str, context: Context) -> Value:
+    """Compile `date_format(date, pattern)` for the symbols that have one meaning.
+
+    Weeks are ISO weeks and days of the week count from Monday (1), as in the pattern language the
+    reference describes. Names are English only; `xx` and `w` are refused, like every symbol that
+    the reference does not list.
+    """
+    if value.type not in ("date", "datetime"):
+        raise malformed("date_format() takes a date", context.clause)
+    template = "".join(_template(match[0], context) for match in _PATTERN.finditer(pattern))
+    local = context.local(value.sql) if value.type == "datetime" else value.sql
+    return Value(
+        f"strftime(CAST({local} AS TIMESTAMP), {context.bind(template)})",
+        "text",
+        constant=value.constant,
+        aggregate=value.aggregate,
+    )
+
+
+def _template(symbol: str, context: Context) -> str:
+    if symbol in _SYMBOLS:
+        return _SYMBOLS[symbol]
+    if symbol in _ENGLISH:
+        if context.settings.language != "en":
+            raise not_supported(f"date_format() with names in {context.settings.language!r}")
+        return _ENGLISH[symbol]
+    if symbol.startswith("'") and len(symbol) > 1:
+        return (symbol[1:-1].replace("''", "'") or "'").replace("%", "%%")
+    if symbol in "?,.:/- ":
+        return symbol
+    raise not_supported(f"The symbol {symbol!r} of date_format()")
+
+
+_WEEKDAYS = ("mondays", "tuesdays", "wednesdays", "thursdays", "fridays", "saturdays", "sundays")
+_ABSOLUTE = {
+    "year": (1, 9999), "month": (1, 12), "day": (1, 31), "hour": (0, 23), "minute": (0, 59),
+    "second": (0, 59), "microsecond": (0, 999_999), "weekday": (0, 6),
+}  # fmt: skip
+_RELATIVE = frozenset({"years", "months", "days", "hours", "minutes", "seconds", "microseconds"})
+
+
+def now(arguments: Iterable[nodes.Node], context: Context) -> Value:
+    """Compile `now(...)`: singular names set a part, plural ones shift, the last of a name counts.
+
+    Parts are set first, on the clock of the request's time zone; then years and months, then the
+    rest, then the days of the week.
+    """
+    parts: dict[str, int] = {}
+    for argument in arguments:
+        if not isinstance(argument, nodes.Named):
+            raise malformed("now() takes named arguments only", context.clause)
+        parts.pop(argument.name, None)
+        parts[argument.name] = _whole(argument, context)
+    try:
+        moment = _moved(context.settings.now.astimezone(context.settings.timezone), parts)
+    except (ValueError, OverflowError) as error:
+        raise malformed("now() leaves the years 1 to 9999", context.clause) from error
+    return Value(
+        f"CAST({context.bind(_in_utc(moment, context.settings.timezone))} AS TIMESTAMP)",
+        "datetime",
+        constant=True,
+    )
+
+
+def _whole(argument: nodes.Named, context: Context) -> int:
+    node: nodes.Node = argument.value
+    sign = 1
+    if isinstance(node, nodes.Negate):
+        node, sign = node.operand, -1
+    name = argument.name
+    if not isinstance(node, nodes.Number) or not isinstance(node.value, int):
+        raise malformed(f"now({name}=...) takes a whole number", context.clause)
+    number = sign * node.value
+    if name in _RELATIVE or name in _WEEKDAYS:
+        return number
+    if name not in _ABSOLUTE:
+        raise malformed(f"now() has no argument {name}", context.clause)
+    low, high = _ABSOLUTE[name]
+    if number < low or (number > high and name != "day"):
+        raise malformed(f"now({name}={number}) is not between {low} and {high}", context.clause)
+    return number
+
+
+def _moved(moment: datetime, parts: dict[str, int]) -> datetime:
+    naive = moment.replace(tzinfo=None)
+    for name in ("year", "month", "hour", "minute", "second", "microsecond"):
+        if name in parts:
+            last = _last_day(naive, name, parts[name])
+            naive = naive.replace(**{name: parts[name], "day": min(naive.day, last)})  # type: ignore[arg-type]
+    if "day" in parts:
+        naive = naive.replace(
+            day=min(parts["day"], calendar.monthrange(naive.year, naive.month)[1])
+        )
+    naive = _add_months(naive, 12 * parts.get("years", 0) + parts.get("months", 0))
+    naive += timedelta(
+        **{name: parts[name] for name in _RELATIVE - {"years", "months"} if name in parts}
+    )
+    if "weekday" in parts:
+        naive += timedelta(days=(parts["weekday"] - naive.weekday()) % 7)
+    for weekday, name in enumerate(_WEEKDAYS):
+        if parts.get(name):
+            naive = _to_weekday(naive, weekday, parts[name])
+    return naive
+
+
+def _last_day(moment: datetime, name: str, number: int) -> int:
+    """The last day of the month that setting one part leads to."""
+    year = number if name == "year" else moment.year
+    month = number if name == "month" else moment.month
+    return calendar.monthrange(year, month)[1]
+
+
+def _to_weekday(moment: datetime, weekday: int, count: int) -> datetime:
+    """The count-th such day from `moment` on, or back from it; the day itself is the first."""
+    if count > 0:
+        return moment + timedelta(days=(weekday - moment.weekday()) % 7 + 7 * (count - 1))
+    return moment - timedelta(days=(moment.weekday() - weekday) % 7 + 7 * (-count - 1))

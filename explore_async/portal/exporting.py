@@ -1,0 +1,228 @@
+"""Exports: every row of an answer as a stream of bytes.
+
+JSON is one array whose rows are joined by a bare comma, CSV has `;`, CRLF and a byte order mark
+(all recorded). JSON Lines ends every row with a line feed and leaves characters as they are
+(unknown). Parquet is what DuckDB writes (datetimes in UTC; lists and points keep their structure,
+which is unknown on live portals).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from attrs import frozen
+
+from explore_async.portal.answers import (
+    bare_geometry,
+    csv_cell,
+    escaped,
+    json_row,
+    parquet_column,
+)
+from explore_async.portal.errors import invalid_parameter, malformed, not_supported
+from explore_async.portal.requests import GROUP_LIMIT, flag
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        AsyncGenerator,
+        Callable,
+        Iterable,
+        Iterator,
+        Sequence,
+    )
+
+    from multidict import MultiMapping
+
+    from explore_async.portal.compiling import Plan
+    from explore_async.portal.engine import Engine, Row
+
+__all__ = ["CONTENT_TYPES", "FORMATS", "UNSUPPORTED_FORMATS", "Export", "export"]
+
+FORMATS = ("csv", "json", "jsonl", "parquet")
+UNSUPPORTED_FORMATS = frozenset(
+    {
+        "data.json", "dcat", "dublin_core", "fgb", "geojson", "gpx", "jsonld", "kml", "n3", "ov2",
+        "rdf", "rdfxml", "rss", "shp", "sitemap", "ttl", "turtle", "xlsx",
+    }
+)  # fmt: skip
+CONTENT_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "json": "application/json; charset=utf-8",
+    "jsonl": "application/x-ndjson; charset=utf-8",
+    "parquet": "application/octet-stream; charset=utf-8",
+}
+"""Content types; those of JSON Lines and Parquet are unknown on live portals."""
+
+_CHUNK = 1 << 18
+
+
+@frozen
+class Export:
+    """One export: a plan, its format, how many rows (None: all) and the request's parameters."""
+
+    plan: Plan
+    format: str
+    limit: int | None
+    parameters: MultiMapping[str]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Names of fields that `use_labels=true` replaces."""
+        if not flag(self.parameters, "use_labels", default=False):
+            return {}
+        return {one.name: one.label for one in self.plan.context.dataset.fields}
+
+
+def check(one: Export) -> None:
+    """Refuse what live portals refuse, or what this portal does not do."""
+    beyond = one.limit is None or one.limit > GROUP_LIMIT
+    if one.plan.kind == "groups" and one.plan.ordered_by_aggregate and beyond:
+        raise malformed(
+            f"aggregation function in order by is not supported with a limit > {GROUP_LIMIT}. "
+            f"Please remove the order by or set a limit parameter lower than {GROUP_LIMIT + 1}",
+            "order_by",
+        )
+    if flag(one.parameters, "compressed", default=False):
+        raise not_supported("compressed=true")
+
+
+def export(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
+    """Yield the bytes of an export; close it when leaving early, as it holds a statement.
+
+    Call `check` first, while an error can still be answered.
+    """
+    return _WRITERS[one.format](one, engine)
+
+
+async def _batches(
+    one: Export, shown: list[str], write: Callable[[list[Row]], bytes], engine: Engine
+) -> AsyncGenerator[bytes]:
+    """Rows of the plan, written in batches; the one aggregated row comes once per record."""
+    plan = one.plan
+    parameters = plan.context.parameters
+    if plan.kind != "repeated":
+        sql = plan.page(shown, limit=one.limit)
+        async with aclosing(engine.stream(sql, parameters, write)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+        return
+    total = await engine.single(plan.total, parameters)
+    rows = await engine.rows(plan.page(shown, limit=None), parameters)
+    times = total if one.limit is None else min(one.limit, total)
+    for _ in range(times):
+        yield write(rows)
+
+
+# ---------------------------------------------------------------- JSON
+
+
+async def _jsonl(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
+    def write(rows: list[Row]) -> bytes:
+        return "".join([f"{row[0]}\n" for row in rows]).encode()
+
+    shown = [json_row(one.plan.outputs, one.plan.context)]
+    async with aclosing(_batches(one, shown, write, engine)) as chunks:
+        async for chunk in chunks:
+            yield chunk
+
+
+async def _json(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
+    def write(rows: list[Row]) -> bytes:
+        return escaped(",".join([row[0] for row in rows])).encode()
+
+    shown = [json_row(one.plan.outputs, one.plan.context)]
+    before = b"["
+    async with aclosing(_batches(one, shown, write, engine)) as chunks:
+        async for chunk in chunks:
+            yield before + chunk
+            before = b","
+    yield b"[]" if before == b"[" else b"]"
+
+
+# ---------------------------------------------------------------- CSV
+
+
+async def _csv(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
+    context = one.plan.context
+    delimiter = one.parameters.get("delimiter", "") or ";"
+    if delimiter not in (";", ",", "\t", "|"):
+        # The live text is unknown.
+        raise invalid_parameter(f"Invalid value for delimiter API parameter: {delimiter}.")
+    separator = context.bind(one.parameters.get("list_separator", "") or ",")
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if _quotes_all(one) else csv.QUOTE_MINIMAL
+    outputs = one.plan.outputs
+    shapes = [at for at, output in enumerate(outputs) if output.value.type == "geo_shape"]
+
+    def lines(rows: Iterable[Sequence[Any]]) -> bytes:
+        buffer = io.StringIO(newline="")
+        writer = csv.writer(buffer, delimiter=delimiter, quoting=quoting, lineterminator="\r\n")
+        writer.writerows(rows)
+        return buffer.getvalue().encode()
+
+    def write(rows: list[Row]) -> bytes:
+        return lines(_with_geometries(rows, shapes) if shapes else rows)
+
+    bom = b"\xef\xbb\xbf" if flag(one.parameters, "with_bom", default=True) else b""
+    labels = one.labels
+    header = bom + lines([[labels.get(output.label, output.label) for output in outputs]])
+    shown = [csv_cell(output.value, context, separator) for output in outputs]
+    # The header waits for the first rows, so that their errors can still be answered as errors.
+    async with aclosing(_batches(one, shown, write, engine)) as chunks:
+        async for chunk in chunks:
+            yield header + chunk
+            header = b""
+    if header:
+        yield header
+
+
+def _quotes_all(one: Export) -> bool:
+    """`quote_all` quotes every text, header and null included; numbers stay bare."""
+    return flag(one.parameters, "quote_all", default=False)
+
+
+def _with_geometries(rows: list[Row], shapes: list[int]) -> Iterator[list[Any]]:
+    for row in rows:
+        cells = list(row)
+        for at in shapes:
+            cells[at] = None if cells[at] is None else bare_geometry(cells[at])
+        yield cells
+
+
+# ---------------------------------------------------------------- Parquet
+
+
+async def _parquet(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
+    """Let DuckDB write a file of its own, send it, remove it."""
+    compression = one.parameters.get("parquet_compression", "") or "snappy"
+    if compression not in ("snappy", "zstd"):
+        # The live text is unknown.
+        raise invalid_parameter(
+            f"Invalid value for parquet_compression API parameter: {compression}."
+        )
+    if one.plan.kind == "repeated":
+        raise not_supported("A Parquet export of an aggregation without group_by")
+    shown = [parquet_column(output, one.labels) for output in one.plan.outputs]
+    page = one.plan.page(shown, limit=one.limit)
+    with tempfile.TemporaryDirectory(prefix="portal-") as folder:
+        path = Path(folder) / "export.parquet"
+        parameters = one.plan.context.parameters
+        target = parameters.bind(str(path))
+        await engine.execute(
+            f"COPY ({page}) TO {target} (FORMAT parquet, COMPRESSION {compression})", parameters
+        )
+        with path.open("rb") as file:
+            while chunk := await engine.run(lambda: file.read(_CHUNK)):
+                yield chunk
+
+
+_WRITERS: dict[str, Callable[[Export, Engine], AsyncGenerator[bytes]]] = {
+    "csv": _csv,
+    "json": _json,
+    "jsonl": _jsonl,
+    "parquet": _parquet,
+}

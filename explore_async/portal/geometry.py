@@ -1,0 +1,218 @@
+"""Geography over points: distances in metres, boxes, polygons.
+
+Points are fields of type `geo_point_2d`. Geometries are WKT or GeoJSON, longitude first, in
+degrees on WGS 84. Polygons are flat in longitude and latitude, without edges across the 180th
+meridian; whether a point exactly on an edge is inside is not defined. What is not listed here
+(lines, shapes in the data, WKB) is refused, never guessed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from explore_async.portal.context import Value
+from explore_async.portal.errors import malformed, not_supported
+from odsql import nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from explore_async.portal.context import Context
+
+__all__ = [
+    "METRES",
+    "distance",
+    "in_bbox",
+    "in_polygon",
+    "metres",
+    "point_field",
+    "within_distance",
+]
+
+EARTH_RADIUS = 6_371_008.7714
+"""Metres; the mean radius of the Earth (IUGG), as search engines use it for distances."""
+
+METRES = {
+    "mi": 1609.344, "yd": 0.9144, "ft": 0.3048, "m": 1.0, "cm": 0.01, "km": 1000.0, "mm": 0.001,
+}  # fmt: skip
+"""Metres in one unit of distance."""
+
+_WKT = re.compile(r"\s*(point|polygon|multipolygon)\s*(\(.*\))\s*", re.IGNORECASE | re.DOTALL)
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_POSITION = re.compile(rf"({_NUMBER})\s+({_NUMBER})(?:\s+{_NUMBER})*")
+_RING = re.compile(r"\(([^()]*)\)")
+
+Position = tuple[float, float]
+
+
+@frozen
+class Shape:
+    """A geometry as rings of positions (longitude, latitude); a point is one ring of one."""
+
+    type: str
+    rings: tuple[tuple[Position, ...], ...]
+
+
+def read_shape(node: nodes.Node, context: Context) -> Shape:
+    """Read a point, polygon or multipolygon literal; refuse everything else by name."""
+    if not isinstance(node, nodes.Geometry):
+        raise malformed("A geometry literal geom'...' is expected", context.clause)
+    text = node.text.strip()
+    shape = _read_geojson(text, context) if text.startswith("{") else _read_wkt(text)
+    if shape is None:
+        raise not_supported(f"The geometry geom'{text[:60]}'")
+    if not all(math.isfinite(number) for ring in shape.rings for at in ring for number in at):
+        raise malformed("A position must be two finite numbers", context.clause)
+    return shape
+
+
+def _read_wkt(text: str) -> Shape | None:
+    match = _WKT.fullmatch(text)
+    if match is None:
+        return None
+    kind = match[1].lower()
+    rings = tuple(
+        ring for body in _RING.findall(match[2]) if (ring := _read_ring(body)) is not None
+    )
+    if not rings or not all(rings) or match[2].count("(") != match[2].count(")"):
+        return None
+    return _checked(kind, rings)
+
+
+def _read_ring(body: str) -> tuple[Position, ...] | None:
+    positions = [_POSITION.fullmatch(part.strip()) for part in body.split(",")]
+    if not all(positions):
+        return ()
+    return tuple((float(one[1]), float(one[2])) for one in positions if one)
+
+
+def _read_geojson(text: str, context: Context) -> Shape | None:
+    try:
+        read: Any = json.loads(text)
+        kind, coordinates = str(read["type"]).lower(), read["coordinates"]
+        if kind == "point":
+            return _checked(kind, (_ring([coordinates]),))
+        if kind == "polygon":
+            return _checked(kind, tuple(_ring(ring) for ring in coordinates))
+        if kind == "multipolygon":
+            return _checked(kind, tuple(_ring(ring) for part in coordinates for ring in part))
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise malformed("The geometry is no GeoJSON geometry", context.clause) from error
+    return None
+
+
+def _ring(coordinates: Sequence[Sequence[float]]) -> tuple[Position, ...]:
+    return tuple((float(one[0]), float(one[1])) for one in coordinates)
+
+
+def _checked(kind: str, rings: tuple[tuple[Position, ...], ...]) -> Shape | None:
+    """A point has one position, a ring of a polygon four at least, the last one like the first."""
+    if kind == "point":
+        return Shape(kind, rings) if len(rings) == 1 and len(rings[0]) == 1 else None
+    closed = all(len(ring) > 3 and ring[0] == ring[-1] for ring in rings)
+    return Shape(kind, rings) if rings and closed else None
+
+
+def point_field(node: nodes.Node, context: Context) -> str:
+    """SQL of a geo_point_2d field; other fields are refused."""
+    if not isinstance(node, nodes.Field):
+        raise malformed("A geographic field is expected", context.clause)
+    column = context.column(node.name)
+    if column.field.type == "geo_shape":
+        raise not_supported("A geographic condition on a geo_shape field")
+    if column.field.type != "geo_point_2d":
+        raise malformed(f"Field {node.name} is not a geographic field", context.clause)
+    return column.sql
+
+
+def metres(node: nodes.Node, context: Context) -> float:
+    """Read a distance such as `800m`."""
+    if not isinstance(node, nodes.Quantity) or node.unit not in METRES:
+        raise malformed(f"A distance with a unit ({', '.join(METRES)}) is expected", context.clause)
+    return float(node.amount.value) * METRES[node.unit]
+
+
+def distance(field: nodes.Node, literal: nodes.Node, context: Context) -> Value:
+    """Great-circle distance in metres, by the haversine formula on a sphere."""
+    longitude, latitude = _point(literal, context)
+    return Value(_haversine(point_field(field, context), longitude, latitude, context), "double")
+
+
+def within_distance(
+    field: nodes.Node, literal: nodes.Node, radius: nodes.Node, context: Context
+) -> str:
+    """SQL: not further than the radius; a band of latitudes comes first because it is cheap."""
+    column = point_field(field, context)
+    longitude, latitude = _point(literal, context)
+    reach = metres(radius, context)
+    band = math.degrees(reach / EARTH_RADIUS) + 1e-9
+    low, high = context.bind(latitude - band), context.bind(latitude + band)
+    exact = _haversine(column, longitude, latitude, context)
+    return f"({column}.lat BETWEEN {low} AND {high} AND {exact} <= {context.bind(reach)})"
+
+
+def _point(literal: nodes.Node, context: Context) -> Position:
+    shape = read_shape(literal, context)
+    if shape.type != "point":
+        raise not_supported(f"A distance to a {shape.type}")
+    return shape.rings[0][0]
+
+
+def _haversine(column: str, longitude: float, latitude: float, context: Context) -> str:
+    lon, lat = context.bind(longitude), context.bind(latitude)
+    return (
+        f"({2 * EARTH_RADIUS} * asin(least(1.0, sqrt("
+        f"pow(sin(radians({column}.lat - {lat}) / 2), 2) + cos(radians({lat})) * "
+        f"cos(radians({column}.lat)) * pow(sin(radians({column}.lon - {lon}) / 2), 2)))))"
+    )
+
+
+def in_bbox(arguments: Sequence[nodes.Node], context: Context) -> str:
+    """SQL for `in_bbox(field, latitude1, longitude1, latitude2, longitude2)`; edges included.
+
+    Corners in the wrong order give no rows, as on live portals.
+    """
+    if len(arguments) != 5:
+        raise malformed("in_bbox() takes a field and four numbers", context.clause)
+    column = point_field(arguments[0], context)
+    south, west, north, east = (context.bind(_number(one, context)) for one in arguments[1:])
+    return f"({column}.lat BETWEEN {south} AND {north} AND {column}.lon BETWEEN {west} AND {east})"
+
+
+def _number(node: nodes.Node, context: Context) -> float:
+    sign = 1.0
+    if isinstance(node, nodes.Negate):
+        node, sign = node.operand, -1.0
+    if not isinstance(node, nodes.Number):
+        raise malformed("in_bbox() takes a field and four numbers", context.clause)
+    return sign * float(node.value)
+
+
+def in_polygon(field: nodes.Node, literal: nodes.Node, context: Context) -> str:
+    """SQL: the point lies in the polygon, by the even-odd rule over all its edges."""
+    column = point_field(field, context)
+    shape = read_shape(literal, context)
+    if shape.type == "point":
+        raise not_supported("A geographic condition with a point that is not a distance")
+    edges = [
+        {"x1": first[0], "y1": first[1], "x2": second[0], "y2": second[1]}
+        for ring in shape.rings
+        for first, second in pairwise(ring)
+    ]
+    every = [position for ring in shape.rings for position in ring]
+    west, east = (context.bind(pick(at[0] for at in every)) for pick in (min, max))
+    south, north = (context.bind(pick(at[1] for at in every)) for pick in (min, max))
+    crossed = (
+        f"((e.y1 > {column}.lat) <> (e.y2 > {column}.lat)) AND "
+        f"{column}.lon < (e.x2 - e.x1) * ({column}.lat - e.y1) / (e.y2 - e.y1) + e.x1"
+    )
+    return (
+        f"({column}.lat BETWEEN {south} AND {north} AND {column}.lon BETWEEN {west} AND {east} "
+        f"AND len(list_filter({context.bind(edges)}, lambda e: {crossed})) % 2 = 1)"
+    )

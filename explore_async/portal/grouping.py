@@ -1,0 +1,258 @@
+"""Keys of `group_by`: fields, functions and ranges.
+
+A key has two sides: what records are grouped and ordered by, and what the answer shows. For a
+field both are the same; a range groups by its lower bound and shows `[15, 29]`.
+
+Labels: closed on whole numbers (`[15, 29]`, recorded), half-open on decimals and dates
+(`[10, 20[`, documented). Buckets without records are absent, records outside explicit steps are in
+no bucket, records with null in one of their own (the first two unknown).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from explore_async.portal import dates
+from explore_async.portal.context import NUMERIC, TEMPORAL, Value
+from explore_async.portal.errors import geo_grouping, malformed, not_supported
+from explore_async.portal.values import compile_value, has_aggregate, has_field
+from odsql import nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from explore_async.portal.context import Context
+
+__all__ = ["GroupKey", "compile_key"]
+
+
+@frozen
+class GroupKey:
+    """One key: `grouped` is SQL over records, `show` makes the answer's SQL from the grouped one.
+
+    `condition` drops records that are in no group; `unnested` is a list column whose elements are
+    grouped one by one.
+    """
+
+    node: nodes.Node
+    label: str
+    named: bool
+    grouped: str
+    show: Callable[[str], Value]
+    condition: str | None = None
+    unnested: str | None = None
+
+
+def compile_key(
+    node: nodes.Node, label: str, context: Context, *, named: bool, position: int
+) -> GroupKey:
+    """Compile one key of `group_by`; `named` says that the label is an alias."""
+    if isinstance(node, nodes.Call) and node.name == "range":
+        return _range(node, label, context, named=named)
+    if isinstance(node, nodes.Call) and node.name == "geo_cluster":
+        raise not_supported("The grouping geo_cluster()")
+    if has_aggregate(node) or not has_field(node):
+        raise malformed("group_by takes fields and functions of fields", context.clause)
+    value = compile_value(node, context)
+    if value.type in ("geo_point_2d", "geo_shape", "file"):
+        raise geo_grouping()
+    kind, precision = value.type, value.precision
+
+    def show(sql: str) -> Value:
+        return Value(sql, kind, precision=precision)
+
+    if not value.multivalued:
+        return GroupKey(node, label, named, value.sql, show)
+    # Every element counts once per record, as a search engine counts documents.
+    elements = (
+        f"unnest(CASE WHEN {value.sql} IS NULL THEN [NULL] ELSE list_distinct({value.sql}) END)"
+    )
+    return GroupKey(node, label, named, f"u{position}", show, unnested=elements)
+
+
+def _range(node: nodes.Call, label: str, context: Context, *, named: bool) -> GroupKey:
+    if len(node.arguments) < 2:
+        raise malformed("range() takes a field and a width or steps", context.clause)
+    value = compile_value(node.arguments[0], context)
+    steps = node.arguments[1:]
+    if value.type not in NUMERIC | TEMPORAL:
+        raise malformed("range() takes a number or a date", context.clause)
+    if isinstance(steps[0], nodes.StaticRange):
+        raise not_supported("The bracketed form of range()")
+    if len(steps) > 1:
+        return _steps(node, value, steps, label, context, named=named)
+    if isinstance(steps[0], nodes.Quantity):
+        return _interval(node, value, steps[0], label, context, named=named)
+    return _width(node, value, steps[0], label, context, named=named)
+
+
+# ---------------------------------------------------------------- equal widths
+
+
+def _width(
+    node: nodes.Call, value: Value, width: nodes.Node, label: str, context: Context, *, named: bool
+) -> GroupKey:
+    number = width.value if isinstance(width, nodes.Number) else 0
+    if value.type not in NUMERIC or number <= 0:
+        raise malformed("range() of numbers takes a positive width", context.clause)
+    if value.type == "int" and isinstance(number, int):
+        step = f"CAST({context.bind(number)} AS BIGINT)"
+        grouped = f"({value.sql} - ((({value.sql} % {step}) + {step}) % {step}))"
+        return GroupKey(
+            node, label, named, grouped, lambda sql: _closed(sql, f"{sql} + {step} - 1")
+        )
+    step = f"CAST({context.bind(float(number))} AS DOUBLE)"
+    grouped = f"(floor({value.sql} / {step}) * {step})"
+    return GroupKey(node, label, named, grouped, lambda sql: _half_open(sql, f"{sql} + {step}"))
+
+
+def _closed(low: str, high: str) -> Value:
+    return Value(f"('[' || ({low}) || ', ' || ({high}) || ']')", "text")
+
+
+def _half_open(low: str, high: str) -> Value:
+    """Decimals in a label are written without a useless `.0`."""
+    shown = (f"regexp_replace(CAST({one} AS VARCHAR), '\\.0$', '')" for one in (low, high))
+    first, second = shown
+    return Value(f"('[' || {first} || ', ' || {second} || '[')", "text")
+
+
+# ---------------------------------------------------------------- explicit steps
+
+
+def _steps(
+    node: nodes.Call,
+    value: Value,
+    steps: Sequence[nodes.Node],
+    label: str,
+    context: Context,
+    *,
+    named: bool,
+) -> GroupKey:
+    """Steps with `*` at either end for an open side; lower bound included, upper excluded."""
+    if any(isinstance(step, nodes.Star) for step in steps[1:-1]):
+        raise malformed("range() takes * as its first or last step only", context.clause)
+    bounds = [
+        None if isinstance(step, nodes.Star) else _bound(step, value, context) for step in steps
+    ]
+    known = [bound for bound in bounds if bound is not None]
+    if not known or any(a >= b for a, b in pairwise(known)):  # type: ignore[operator]
+        raise malformed("range() takes steps in ascending order", context.clause)
+    cases, labels = [], []
+    for at, (low, high) in enumerate(pairwise(bounds), start=1):
+        tests = [f"{value.sql} IS NOT NULL"]
+        if low is not None:
+            tests.append(f"{value.sql} >= {context.bind(low)}")
+        if high is not None:
+            tests.append(f"{value.sql} < {context.bind(high)}")
+        cases.append(f"WHEN {' AND '.join(tests)} THEN {at}")
+        labels.append(_step_label(low, high, value))
+    grouped = f"(CASE {' '.join(cases)} END)"
+    shown = f"CAST({context.bind(labels)} AS VARCHAR[])"
+    return GroupKey(
+        node,
+        label,
+        named,
+        grouped,
+        lambda sql: Value(f"list_extract({shown}, {sql})", "text"),
+        condition=f"({value.sql} IS NULL OR {grouped} IS NOT NULL)",
+    )
+
+
+def _bound(step: nodes.Node, value: Value, context: Context) -> float | datetime:
+    sign = 1
+    if isinstance(step, nodes.Negate):
+        step, sign = step.operand, -1
+    if value.type in NUMERIC and isinstance(step, nodes.Number):
+        number = step.value
+        return sign * (number if isinstance(number, int) else float(number))
+    if value.type in TEMPORAL and isinstance(step, nodes.Date | nodes.Text):
+        return dates.period_of(step, value.type, context).start
+    raise malformed("range() takes steps of the type of its field", context.clause)
+
+
+def _step_label(low: float | datetime | None, high: float | datetime | None, value: Value) -> str:
+    first = "*" if low is None else _step_text(low)
+    if high is None:
+        return f"[{first}, *]"
+    if value.type == "int" and isinstance(high, int):
+        return f"[{first}, {high - 1}]"
+    return f"[{first}, {_step_text(high)}["
+
+
+def _step_text(bound: float | datetime) -> str:
+    if isinstance(bound, datetime):
+        return bound.replace(tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return str(bound).removesuffix(".0")
+
+
+# ---------------------------------------------------------------- intervals of time
+
+_FIXED = {
+    "ms": 1, "millisecond": 1, "s": 1000, "second": 1000, "m": 60_000, "minute": 60_000,
+    "h": 3_600_000, "hour": 3_600_000, "d": 86_400_000, "day": 86_400_000,
+}  # fmt: skip
+_CALENDAR = {
+    "w": "week", "week": "week", "M": "month", "month": "month", "q": "quarter",
+    "quarter": "quarter", "y": "year", "year": "year",
+}  # fmt: skip
+
+
+def _interval(
+    node: nodes.Call,
+    value: Value,
+    interval: nodes.Quantity,
+    label: str,
+    context: Context,
+    *,
+    named: bool,
+) -> GroupKey:
+    """A histogram: buckets of fixed length, or of one week, month, quarter or year."""
+    amount = interval.amount.value
+    unit = interval.unit if interval.unit in _CALENDAR or len(interval.unit) < 3 else ""
+    unit = unit or interval.unit.removesuffix("s")
+    if value.type not in TEMPORAL or not isinstance(amount, int) or amount < 1:
+        raise malformed("range() of dates takes a whole positive interval", context.clause)
+    local = context.local(value.sql) if value.type == "datetime" else value.sql
+    moment = f"CAST({local} AS TIMESTAMP)"
+    if unit in _CALENDAR:
+        if amount != 1:
+            raise malformed(f"range() takes one {_CALENDAR[unit]} only", context.clause)
+        step = f"INTERVAL 1 {_CALENDAR[unit]}"
+        grouped = f"date_trunc('{_CALENDAR[unit]}', {moment})"
+    elif unit in _FIXED:
+        step = f"to_milliseconds({context.bind(amount * _FIXED[unit])})"
+        grouped = f"time_bucket({step}, {moment}, TIMESTAMP '1970-01-01')"
+    else:
+        raise malformed(f"range() knows no unit {interval.unit}", context.clause)
+    shifted = value.type == "datetime" and not context.settings.is_utc
+
+    def show(sql: str) -> Value:
+        ends = (_moment(end, context, shifted=shifted) for end in (sql, f"({sql} + {step})"))
+        return Value(f"('[' || {next(ends)} || ', ' || {next(ends)} || '[')", "text")
+
+    return GroupKey(node, label, named, grouped, show)
+
+
+def _moment(sql: str, context: Context, *, shifted: bool) -> str:
+    """A bound of a bucket: `.000Z` in UTC, an offset in another time zone."""
+    clock = f"strftime({sql}, '%Y-%m-%dT%H:%M:%S')"
+    if not shifted:
+        return f"{clock} || '.000Z'"
+    zone = context.bind(context.settings.timezone.key)
+    utc = f"timezone('UTC', timezone({zone}, {sql}))"
+    minutes = f"date_diff('minute', {utc}, {sql})"
+    return f"{clock} || {offset_text(minutes)}"
+
+
+def offset_text(minutes: str) -> str:
+    """SQL that writes an offset in minutes as `+02:00`."""
+    return (
+        f"(CASE WHEN {minutes} < 0 THEN '-' ELSE '+' END || "
+        f"lpad(CAST(abs({minutes}) // 60 AS VARCHAR), 2, '0') || ':' || "
+        f"lpad(CAST(abs({minutes}) % 60 AS VARCHAR), 2, '0'))"
+    )

@@ -1,0 +1,150 @@
+"""A request's parameters as a query, a window and settings.
+
+Parameters that no rule knows are ignored, as on live portals. Of a clause that may be given once
+the first one counts (unknown on live portals).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from attrs import frozen
+
+import odsql
+from explore_async.portal.compiling import Query
+from explore_async.portal.context import Settings
+from explore_async.portal.errors import PortalError, invalid_parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from multidict import MultiMapping
+
+__all__ = [
+    "Window",
+    "export_limit",
+    "flag",
+    "parse",
+    "read_query",
+    "read_settings",
+    "record_window",
+]
+
+PAGE_LIMIT = 100
+PAGE_WINDOW = 10_000
+GROUP_LIMIT = 20_000
+
+_CALLED_AS_TYPED = ("select", "group_by", "order_by")
+
+T = TypeVar("T")
+
+
+@frozen
+class Window:
+    """Which rows of an answer are wanted."""
+
+    limit: int
+    offset: int
+
+
+def parse(read: Callable[[str], T], text: str) -> T:
+    """Parse one clause; a syntax error becomes the live server's answer."""
+    try:
+        return read(text)
+    except odsql.ODSQLSyntaxError as error:
+        raise PortalError(400, "ODSQLSyntaxError", error.server_message) from error
+
+
+def read_query(parameters: MultiMapping[str]) -> Query:
+    """Parse all clauses of a request; an empty clause is none."""
+
+    def one(name: str, read: Callable[[str], T]) -> T | None:
+        text = parameters.get(name, "")
+        return parse(read, text) if text.strip() else None
+
+    def many(name: str, read: Callable[[str], T]) -> tuple[T, ...]:
+        texts = parameters.getall(name, [])
+        return tuple(parse(read, text) for text in texts if text.strip())
+
+    return Query(
+        select=one("select", odsql.parse_select),
+        where=many("where", odsql.parse_where),
+        group_by=one("group_by", odsql.parse_group_by),
+        order_by=one("order_by", odsql.parse_order_by),
+        refine=many("refine", odsql.parse_refinement),
+        exclude=many("exclude", odsql.parse_refinement),
+        texts={name: parameters[name] for name in _CALLED_AS_TYPED if name in parameters},
+    )
+
+
+def read_settings(parameters: MultiMapping[str], now: datetime) -> Settings:
+    """Read `timezone` (an IANA name) and `lang`; without `lang` names are English."""
+    name = parameters.get("timezone", "") or "UTC"
+    try:
+        zone = ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        # The live text is unknown.
+        raise invalid_parameter(f"Invalid value for timezone API parameter: {name}.") from error
+    return Settings(now, zone, parameters.get("lang", "") or "en")
+
+
+def record_window(parameters: MultiMapping[str], *, grouped: bool) -> Window:
+    """Read `limit` and `offset` of records and datasets, and check them as live portals do.
+
+    Without groups: limit 10 by default, -1 to 100 allowed, offset + limit up to 10,000; what -1
+    returns is unknown, here it is 100. With groups: 20,000 for each, and all groups when there is
+    no limit (recorded: 14 groups came back without one).
+    """
+    limit = _integer(parameters, "limit")
+    offset = _integer(parameters, "offset") or 0
+    if offset < 0:
+        # The live text is unknown.
+        raise invalid_parameter(
+            f"Invalid value for offset API parameter: {offset} was found but >= 0 is expected."
+        )
+    top, window = (GROUP_LIMIT, GROUP_LIMIT) if grouped else (PAGE_LIMIT, PAGE_WINDOW)
+    if limit is None:
+        limit = -1 if grouped else 10
+    if not -1 <= limit <= top:
+        expected = f"<= {top}" if grouped and limit > top else f"-1 <= limit <= {top}"
+        raise invalid_parameter(
+            f"Invalid value for limit API parameter: {limit} was found but {expected} is expected."
+        )
+    if offset + max(limit, 0) > window:
+        raise invalid_parameter(
+            f"Invalid value for sum of offset + limit API parameter: {offset + limit} was found "
+            f"but <= {window} is expected."
+        )
+    return Window(min(top, window - offset) if limit == -1 else limit, offset)
+
+
+def export_limit(parameters: MultiMapping[str]) -> int | None:
+    """Read `limit` of exports; None means everything, which is the default (-1)."""
+    limit = _integer(parameters, "limit")
+    if limit is not None and limit < -1:
+        # The live text is unknown.
+        raise invalid_parameter(
+            f"Invalid value for limit API parameter: {limit} was found but >= -1 is expected."
+        )
+    return None if limit in (None, -1) else limit
+
+
+def flag(parameters: MultiMapping[str], name: str, *, default: bool) -> bool:
+    """Read a `true` or `false` parameter; anything else is the default (unknown)."""
+    return {"true": True, "false": False}.get(parameters.get(name, "").lower(), default)
+
+
+def _integer(parameters: MultiMapping[str], name: str) -> int | None:
+    text = parameters.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        number = int(text)
+    except ValueError as error:
+        # The live text is unknown.
+        raise invalid_parameter(
+            f"Invalid value for {name} API parameter: {text} was found but an integer is expected."
+        ) from error
+    return number

@@ -1,0 +1,248 @@
+"""Values: fields, literals, arithmetic, functions and aggregates as typed SQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from explore_async.portal import dates, geometry
+from explore_async.portal.context import NUMERIC, TEMPORAL, Value
+from explore_async.portal.errors import (
+    incompatible_types,
+    malformed,
+    not_supported,
+    stat_aggregation,
+)
+from odsql import nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from explore_async.portal.context import Context, ValueType
+
+__all__ = ["AGGREGATES", "compile_value", "has_aggregate", "has_field"]
+
+AGGREGATES = frozenset(
+    {"avg", "median", "sum", "min", "max", "percentile", "count", "envelope", "bbox"}
+)
+
+
+def has_aggregate(node: nodes.Node) -> bool:
+    """Whether an aggregate stands anywhere in `node`."""
+    return any(isinstance(one, nodes.Call) and one.name in AGGREGATES for one in nodes.walk(node))
+
+
+def has_field(node: nodes.Node) -> bool:
+    """Whether `node` reads a field outside of any aggregate."""
+    if isinstance(node, nodes.Field):
+        return True
+    if isinstance(node, nodes.Call) and node.name in AGGREGATES:
+        return False
+    return any(has_field(child) for child in nodes.children(node))
+
+
+def compile_value(node: nodes.Node, context: Context) -> Value:
+    """Compile an expression; raises the ODSQL error for what makes no sense."""
+    if isinstance(node, nodes.Field):
+        return _field(node, context)
+    if isinstance(node, nodes.Text):
+        return Value(f"CAST({context.bind(node.value)} AS VARCHAR)", "text", constant=True)
+    if isinstance(node, nodes.Number):
+        return _number(node, context)
+    if isinstance(node, nodes.Date):
+        zone = context.settings.timezone
+        period = dates.read_period(node.text, zone=zone, clause=context.clause)
+        moment = f"CAST({context.bind(period.start)} AS TIMESTAMP)"
+        return Value(moment, "datetime", constant=True)
+    if isinstance(node, nodes.Boolean):
+        return Value(context.bind(node.value), "boolean", constant=True)
+    if isinstance(node, nodes.Negate):
+        value = _numeric(node.operand, context)
+        return evolve(value, sql=f"(- {value.sql})")
+    if isinstance(node, nodes.Arithmetic):
+        return _arithmetic(node, context)
+    if isinstance(node, nodes.Call):
+        return _call(node, context)
+    raise malformed(f"{type(node).__name__} is no value here", context.clause)
+
+
+def _field(node: nodes.Field, context: Context) -> Value:
+    column = context.column(node.name)
+    return Value(
+        column.sql,
+        column.field.type,
+        multivalued=column.field.multivalued,
+        precision=column.field.precision,
+    )
+
+
+def _number(node: nodes.Number, context: Context) -> Value:
+    if "." in node.text:
+        return Value(f"CAST({context.bind(float(node.value))} AS DOUBLE)", "double", constant=True)
+    number = int(node.value)
+    kind = "BIGINT" if -(2**63) <= number < 2**63 else "DOUBLE"
+    bound = context.bind(number if kind == "BIGINT" else float(number))
+    value_type: ValueType = "int" if kind == "BIGINT" else "double"
+    return Value(f"CAST({bound} AS {kind})", value_type, constant=True)
+
+
+def _numeric(node: nodes.Node, context: Context) -> Value:
+    value = compile_value(node, context)
+    if value.type not in NUMERIC:
+        raise malformed("Arithmetic only supports numeric expressions", context.clause)
+    return value
+
+
+def _arithmetic(node: nodes.Arithmetic, context: Context) -> Value:
+    """A chain from left to right; a division is a double, and null where the divisor is zero."""
+    values = [_numeric(operand, context) for operand in node.operands]
+    sql = values[0].sql
+    whole = values[0].type == "int"
+    for operator, value in zip(node.operators, values[1:], strict=True):
+        if operator == "/":
+            sql = f"(CAST({sql} AS DOUBLE) / nullif({value.sql}, 0))"
+            whole = False
+        else:
+            sql = f"({sql} {_OPERATORS[operator]} {value.sql})"
+            whole = whole and value.type == "int"
+    return Value(
+        sql,
+        "int" if whole else "double",
+        aggregate=any(value.aggregate for value in values),
+        constant=all(value.constant for value in values),
+    )
+
+
+_OPERATORS = {"+": "+", "-": "-", "*": "*"}
+
+
+# ---------------------------------------------------------------- functions
+
+
+def _call(node: nodes.Call, context: Context) -> Value:
+    name, arguments = node.name, node.arguments
+    if name in AGGREGATES:
+        return _aggregate(name, arguments, context)
+    if name == "now":
+        return dates.now(arguments, context)
+    if name in ("year", "month", "day", "hour", "minute", "second"):
+        _arity(name, arguments, 1, context)
+        return dates.date_part(name, compile_value(arguments[0], context), context)
+    if name == "date_format":
+        return _date_format(arguments, context)
+    if name in ("length", "lower"):
+        return _of_text(name, arguments, context)
+    if name == "ifnull":
+        return _ifnull(arguments, context)
+    if name == "distance":
+        _arity(name, arguments, 2, context)
+        return geometry.distance(arguments[0], arguments[1], context)
+    raise not_supported(f"The function {name}() in {context.clause}")
+
+
+def _arity(name: str, arguments: Sequence[nodes.Node], count: int, context: Context) -> None:
+    if len(arguments) != count:
+        raise malformed(f"{name}() takes {count} argument(s)", context.clause)
+
+
+def _date_format(arguments: Sequence[nodes.Node], context: Context) -> Value:
+    _arity("date_format", arguments, 2, context)
+    pattern = arguments[1]
+    if not isinstance(pattern, nodes.Text):
+        raise malformed("date_format() takes a text as its pattern", context.clause)
+    return dates.format_date(compile_value(arguments[0], context), pattern.value, context)
+
+
+def _of_text(name: str, arguments: Sequence[nodes.Node], context: Context) -> Value:
+    """Compile `length(text)`, in characters, or `lower(text)`."""
+    _arity(name, arguments, 1, context)
+    value = compile_value(arguments[0], context)
+    if value.type != "text" or value.multivalued:
+        raise malformed(f"{name}() takes a single text", context.clause)
+    return evolve(value, sql=f"{name}({value.sql})", type="text" if name == "lower" else "int")
+
+
+def _ifnull(arguments: Sequence[nodes.Node], context: Context) -> Value:
+    _arity("ifnull", arguments, 2, context)
+    first, second = (compile_value(one, context) for one in arguments)
+    kinds = {first.type, second.type}
+    fits = len(kinds) == 1 or kinds <= NUMERIC or kinds <= TEMPORAL
+    if not fits or first.multivalued or second.multivalued:
+        raise malformed("ifnull() takes two expressions of the same type", context.clause)
+    kind: ValueType = first.type
+    if len(kinds) > 1:
+        kind = "double" if kinds <= NUMERIC else "datetime"
+    return Value(
+        f"coalesce({first.sql}, {second.sql})",
+        kind,
+        aggregate=first.aggregate or second.aggregate,
+        constant=first.constant and second.constant,
+    )
+
+
+# ---------------------------------------------------------------- aggregates
+
+
+def _aggregate(name: str, arguments: Sequence[nodes.Node], context: Context) -> Value:
+    if context.clause not in ("select", "order_by"):
+        raise malformed(f"The aggregation {name}() is not allowed here", context.clause)
+    if any(has_aggregate(one) for one in arguments):
+        raise malformed("An aggregation cannot hold another one", context.clause)
+    if name in ("envelope", "bbox"):
+        raise not_supported(f"The aggregation {name}()")
+    if name == "count":
+        return _count(arguments, context)
+    if name == "percentile":
+        return _percentile(arguments, context)
+    _arity(name, arguments, 1, context)
+    value = compile_value(arguments[0], context)
+    if value.type not in NUMERIC | TEMPORAL:
+        raise stat_aggregation()
+    if name in ("min", "max"):
+        return evolve(value, sql=f"{name}({value.sql})", aggregate=True, constant=False)
+    return _statistic(name, value)
+
+
+def _statistic(name: str, value: Value) -> Value:
+    """Compile `avg`, `median` (doubles) or `sum` (whole for whole numbers)."""
+    if value.type in TEMPORAL:
+        raise not_supported(f"{name}() of dates")
+    if name == "sum" and value.type == "int":
+        return Value(f"CAST(sum({value.sql}) AS BIGINT)", "int", aggregate=True)
+    return Value(f"CAST({name}({value.sql}) AS DOUBLE)", "double", aggregate=True)
+
+
+def _count(arguments: Sequence[nodes.Node], context: Context) -> Value:
+    """Compile `count(*)`, `count(x)` or `count(distinct x)`, which is exact here."""
+    _arity("count", arguments, 1, context)
+    counted = arguments[0]
+    if isinstance(counted, nodes.Star):
+        return Value("count(*)", "int", aggregate=True)
+    if not isinstance(counted, nodes.Distinct):
+        return Value(f"count({compile_value(counted, context).sql})", "int", aggregate=True)
+    value = compile_value(counted.operand, context)
+    if value.multivalued:
+        every = f"list_distinct(flatten(coalesce(list({value.sql}), [])))"
+        return Value(f"len({every})", "int", aggregate=True)
+    return Value(f"count(DISTINCT {value.sql})", "int", aggregate=True)
+
+
+def _percentile(arguments: Sequence[nodes.Node], context: Context) -> Value:
+    """Compile `percentile(x, p)`, p from 0 to 100, interpolated between the neighbours."""
+    _arity("percentile", arguments, 2, context)
+    value, percent = compile_value(arguments[0], context), arguments[1]
+    if value.type not in NUMERIC:
+        raise stat_aggregation()
+    if not isinstance(percent, nodes.Number) or not 0 <= percent.value <= 100:
+        raise malformed("percentile() takes a number from 0 to 100", context.clause)
+    share = context.bind(float(percent.value) / 100)
+    return Value(f"quantile_cont(CAST({value.sql} AS DOUBLE), {share})", "double", aggregate=True)
+
+
+def comparable(first: Value, second: Value, context: Context) -> None:
+    """Raise the live error unless two values can stand on the sides of a comparison."""
+    kinds = {first.type, second.type}
+    fits = len(kinds) == 1 or kinds <= NUMERIC or kinds <= TEMPORAL
+    if not fits or kinds & {"geo_point_2d", "geo_shape", "file"}:
+        raise incompatible_types(context.clause)

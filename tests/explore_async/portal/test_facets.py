@@ -1,0 +1,193 @@
+"""Facets: counts, order, limits, refinements and hierarchies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from explore_async.portal import Store, serve
+from tests.explore_async.portal.asking import GEONAMES, RECORDED, Asker, recorded
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+THINGS = "datasets/things"
+
+
+@pytest.fixture(scope="module")
+def genera() -> Store:
+    """A store with one row per recorded tree, which has its genus and nothing else."""
+    counted = recorded("vancouver/aggregate-grouped.json")
+    rows = ({"genus_name": row["genus_name"]} for row in counted for _ in range(row["count"]))
+    store = Store()
+    store.add("public-trees", [{"name": "genus_name", "type": "text"}], rows)
+    return store
+
+
+@pytest.fixture
+async def ask_genera(genera: Store) -> AsyncIterator[Asker]:
+    """Asks a portal over the recorded trees."""
+    async with serve(genera) as url, aiohttp.ClientSession() as session:
+        yield Asker(url, session)
+
+
+async def facet(ask: Asker, *repeated: tuple[str, str], **parameters: str) -> list[dict[str, Any]]:
+    answer = await ask.get(f"{THINGS}/facets", *repeated, **parameters)
+    assert answer.status == 200, answer.body
+    (only,) = answer.json["facets"]
+    values: list[dict[str, Any]] = only["facets"]
+    return values
+
+
+def values(items: list[dict[str, Any]]) -> list[str]:
+    return [item["value"] for item in items]
+
+
+async def test_a_facet_answers_as_recorded(ask_genera: Asker) -> None:
+    """185,845 trees: order, ties, the cap of 100 values and the layout are the recorded ones."""
+    answer = await ask_genera.get("datasets/public-trees/facets", facet="genus_name")
+    body = (RECORDED / "vancouver/facets-public-trees.json").read_bytes().strip()
+    local = answer.body.replace(ask_genera.url.encode(), b"https://opendata.vancouver.ca")
+    assert local == body
+
+
+async def test_a_grouped_export_answers_as_recorded(ask_genera: Asker) -> None:
+    """The same trees grouped: null first, keys by code point, rows joined by a bare comma."""
+    answer = await ask_genera.get(
+        "datasets/public-trees/exports/json", group_by="genus_name", select="count(*) as count"
+    )
+    assert answer.body == (RECORDED / "vancouver/aggregate-grouped.json").read_bytes().strip()
+
+
+async def test_without_facet_all_declared_ones_come(ask: Asker) -> None:
+    """Fields annotated as facets, in the order of the schema."""
+    answer = await ask.get(f"{THINGS}/facets")
+    assert [one["name"] for one in answer.json["facets"]] == ["tags", "day"]
+
+
+async def test_an_undeclared_facet_works_on_demand(ask: Asker) -> None:
+    """Any field may be asked for; null is no value."""
+    assert await facet(ask, facet="code") == [
+        {"name": "44035", "count": 2, "state": "displayed", "value": "44035"},
+        {"name": "69123", "count": 1, "state": "displayed", "value": "69123"},
+    ]
+
+
+async def test_multivalued_facets_count_elements(ask: Asker) -> None:
+    """A record counts once for each of its values."""
+    counted = await facet(ask, facet="tags")
+    assert [(one["value"], one["count"]) for one in counted] == [("b", 2), ("a", 1), ("c", 1)]
+
+
+@pytest.mark.parametrize(
+    ("described", "expected"),
+    [
+        ('facet(name="tags", sort="alphanum")', ["a", "b", "c"]),
+        ('facet(name="tags", sort="-alphanum")', ["c", "b", "a"]),
+        ('facet(name="tags", sort="count")', ["a", "c", "b"]),
+        ('facet(name="tags", limit=1)', ["b"]),
+        ('facet(name="size", sort="num")', ["-2.0", "1.5", "10.0"]),
+        ('facet(name="size", sort="-num")', ["10.0", "1.5", "-2.0"]),
+    ],
+)
+async def test_facet_options(ask: Asker, described: str, expected: list[str]) -> None:
+    """`sort` and `limit` of `facet(...)`."""
+    assert values(await facet(ask, facet=described)) == expected
+
+
+async def test_where_narrows_counts(ask: Asker) -> None:
+    """Facets count what the filters let through."""
+    counted = await facet(ask, facet="tags", where="id = 1")
+    assert [(one["value"], one["count"]) for one in counted] == [("a", 1), ("b", 1)]
+
+
+async def test_a_refined_value_is_marked(ask: Asker) -> None:
+    """Refining narrows the other values and marks its own as refined."""
+    counted = await facet(ask, facet="tags", refine="tags:a")
+    assert [(one["value"], one["state"]) for one in counted] == [
+        ("a", "refined"),
+        ("b", "displayed"),
+    ]
+
+
+async def test_a_disjunctive_facet_keeps_its_other_values(ask: Asker) -> None:
+    """Its own refinements do not narrow it, so that another value can be chosen."""
+    counted = await facet(ask, facet="code", refine="code:69123")
+    assert [(one["value"], one["state"]) for one in counted] == [
+        ("44035", "displayed"),
+        ("69123", "refined"),
+    ]
+
+
+async def test_an_excluded_value_has_no_count(ask: Asker) -> None:
+    """Documented: shown as excluded without any count information."""
+    counted = await facet(ask, facet="code", exclude="code:44035")
+    assert counted == [
+        {"name": "69123", "count": 1, "state": "displayed", "value": "69123"},
+        {"name": "44035", "state": "excluded", "value": "44035"},
+    ]
+
+
+async def test_dates_are_facets_by_year(ask: Asker) -> None:
+    """Years first; refining a year opens its months."""
+    assert values(await facet(ask, facet="day")) == ["2026"]
+    opened = await facet(ask, facet="day", refine="day:2026")
+    assert [(one["name"], one["value"], one["count"]) for one in opened] == [
+        ("2026", "2026", 3),
+        ("08", "2026/08", 2),
+        ("09", "2026/09", 1),
+    ]
+
+
+async def test_a_hierarchical_text_opens_where_it_is_refined(ask: Asker) -> None:
+    """Each refined level shows what is below it."""
+    assert values(await facet(ask, facet="path")) == ["europe", "america"]
+    opened = await facet(ask, facet="path", refine="path:europe/france")
+    assert [(one["value"], one["state"]) for one in opened] == [
+        ("europe", "refined"),
+        ("europe/france", "refined"),
+        ("europe/france/lyon", "displayed"),
+        ("europe/france/paris", "displayed"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ([("refine", "tags:b")], [1, 2]),
+        ([("refine", "tags:a"), ("refine", "tags:b")], [1]),
+        ([("refine", "code:44035"), ("refine", "code:69123")], [1, 2, 3]),
+        ([("refine", "code:44035"), ("refine", "tags:c")], [3]),
+        ([("refine", "day:2026/08")], [1, 2]),
+        ([("refine", "day:2026/08/29")], [2]),
+        ([("refine", "path:europe")], [1, 2]),
+        ([("refine", "id:3")], [3]),
+        ([("refine", "open:true")], [1]),
+        ([("exclude", "tags:b")], [3, 4]),
+        ([("exclude", "day:2026/08")], [3, 4]),
+    ],
+)
+async def test_refine_and_exclude(
+    ask: Asker, parameters: list[tuple[str, str]], expected: list[int]
+) -> None:
+    """The same facet twice: alternatives if it is disjunctive, both otherwise."""
+    answer = await ask.get(f"{THINGS}/records", *parameters, select="id")
+    assert [row["id"] for row in answer.results] == expected
+
+
+async def test_time_zones_of_cities_are_a_hierarchy(ask_cities: Asker) -> None:
+    """The documented example: continents first, as it shows them, counted over all cities."""
+    answer = await ask_cities.get(f"{GEONAMES}/facets", facet="timezone")
+    (only,) = answer.json["facets"]
+    assert values(only["facets"])[:2] == ["Europe", "America"]
+    assert sum(one["count"] for one in only["facets"]) > 170_000
+
+
+async def test_an_unknown_facet_is_an_unknown_field(ask: Asker) -> None:
+    """Both for `facet` and for `refine`."""
+    for parameters in ({"facet": "nope"}, {"refine": "nope:1"}):
+        answer = await ask.get(f"{THINGS}/facets", **parameters)
+        assert answer.status == 400
+        assert "Unknown field: nope" in answer.json["message"]

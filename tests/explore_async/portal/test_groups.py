@@ -1,0 +1,209 @@
+"""Groups and aggregates: keys, ranges, order, labels and totals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from explore_async.portal import Store, serve
+from tests.explore_async.portal.asking import GEONAMES, Asker, recorded
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+THINGS = "datasets/things/records"
+
+
+async def rows(ask: Asker, **parameters: str) -> list[dict[str, Any]]:
+    return (await ask.get(THINGS, **parameters)).results
+
+
+async def test_groups_are_ordered_by_key_null_first(ask: Asker) -> None:
+    """The null group is there and comes first; keys stand before aggregates."""
+    assert await rows(ask, group_by="code", select="count(*), code") == [
+        {"code": None, "count(*)": 1},
+        {"code": "44035", "count(*)": 2},
+        {"code": "69123", "count(*)": 1},
+    ]
+
+
+async def test_text_keys_are_ordered_by_code_point(ask: Asker) -> None:
+    """The recorded order of keys: `*` before digits, digits as text."""
+    keys = recorded("misc/paris-comptages.group_by-text-order.json")["first_keys_in_order"]
+    with Store() as store:
+        store.add("keys", [{"name": "k", "type": "text"}], [{"k": key} for key in reversed(keys)])
+        async with serve(store) as url:
+            answer = await Asker(url, ask.session).get("datasets/keys/records", group_by="k")
+    assert [row["k"] for row in answer.results] == keys
+
+
+async def test_the_total_of_groups_is_how_many_came_back(ask: Asker) -> None:
+    """Measured: with a limit, total_count is the number of rows returned."""
+    answer = await ask.get(THINGS, group_by="id", limit=3)
+    assert answer.json["total_count"] == 3
+
+
+async def test_without_a_limit_all_groups_come_back(ask_cities: Asker) -> None:
+    """The default of ten is for records; groups come back up to 20,000."""
+    answer = await ask_cities.get(f"{GEONAMES}/records", group_by="country_code")
+    assert answer.json["total_count"] == len(answer.results) > 200
+
+
+async def test_order_by_an_alias(ask: Asker) -> None:
+    """An aggregate sorts by its alias; ties are ordered by key."""
+    assert await rows(ask, group_by="code", select="count(*) as n", order_by="n desc") == [
+        {"code": "44035", "n": 2},
+        {"code": None, "n": 1},
+        {"code": "69123", "n": 1},
+    ]
+
+
+async def test_order_by_an_aggregate_that_is_not_selected(ask: Asker) -> None:
+    """Null sorts last in both directions."""
+    assert await rows(ask, group_by="code", order_by="max(size) desc, code") == [
+        {"code": "69123"},
+        {"code": "44035"},
+        {"code": None},
+    ]
+
+
+async def test_a_key_without_alias_is_called_as_typed(ask: Asker) -> None:
+    """Case and spaces stay as the user wrote them."""
+    (first, *_) = await rows(ask, group_by="YEAR( day )", select="COUNT(*)", where="id = 1")
+    assert first == {"YEAR( day )": 2026, "COUNT(*)": 1}
+
+
+async def test_an_alias_in_select_for_a_key_is_null(ask: Asker) -> None:
+    """Measured: group_by=hour(f) with select=hour(f) as k answers the key and a null."""
+    (row,) = await rows(ask, group_by="hour(moment)", select="hour(moment) as k", where="id=2")
+    assert row == {"hour(moment)": 0, "k": None}
+
+
+async def test_a_key_is_selected_by_its_alias(ask: Asker) -> None:
+    """An alias of group_by in select is the key, not another column."""
+    (row,) = await rows(ask, group_by="code as c", select="c, count(*) as n", where="id=2")
+    assert row == {"c": "69123", "n": 1}
+
+
+async def test_multivalued_keys_explode(ask: Asker) -> None:
+    """Every element is a group; a record without any is in the null group."""
+    assert await rows(ask, group_by="tags", select="count(*) as n") == [
+        {"tags": None, "n": 1},
+        {"tags": "a", "n": 1},
+        {"tags": "b", "n": 2},
+        {"tags": "c", "n": 1},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("select", "expected"),
+    [
+        ("sum(id)", 10),
+        ("sum(size)", 9.5),
+        ("avg(id)", 2.5),
+        ("median(id)", 2.5),
+        ("min(size)", -2.0),
+        ("max(day)", "2026-09-30"),
+        ("min(moment)", "2026-08-28T22:30:00+00:00"),
+        ("percentile(id, 100)", 4.0),
+        ("percentile(id, 0.95)", pytest.approx(1.0285)),
+        ("count(size)", 3),
+        ("count(distinct code)", 2),
+        ("count(distinct tags)", 3),
+        ("count(distinct ifnull(code, 'none'))", 3),
+        ("sum(id)/count(*)", 2.5),
+        ("sum(id*2)", 20),
+        ("avg(id) * 100 - 1", 249.0),
+    ],
+)
+async def test_aggregates(ask: Asker, select: str, expected: object) -> None:
+    """Sums of whole numbers stay whole; averages and percentiles are doubles."""
+    (row, *_) = await rows(ask, select=select)
+    assert row == {select: expected}
+
+
+async def test_an_average_of_nothing_is_null(ask: Asker) -> None:
+    """A group without values has null, not zero."""
+    assert await rows(ask, group_by="id", where="id=4", select="avg(size), sum(size)") == [
+        {"id": 4, "avg(size)": None, "sum(size)": None}
+    ]
+
+
+@pytest.fixture
+async def ask_capacities(ask: Asker) -> AsyncIterator[Asker]:
+    """A portal over as many stations of each capacity range as were recorded."""
+    counted = recorded("velib-fi/19-group_by-range-explicit-alias.json")["results"]
+    lows = {"[*, 14]": 14, "[40, *]": 60}
+    rows = [
+        {"capacity": lows.get(row["capacity"]) or int(row["capacity"][1:3])}
+        for row in counted
+        for _ in range(row["count(*)"])
+    ]
+    with Store() as store:
+        store.add("velib", [{"name": "capacity", "type": "int"}], rows)
+        async with serve(store) as url:
+            yield Asker(url, ask.session)
+
+
+async def test_explicit_steps_answer_as_recorded(ask_capacities: Asker) -> None:
+    """Closed labels on whole numbers, `*` for the open ends, the alias of group_by as key."""
+    answer = await ask_capacities.get(
+        "datasets/velib/records",
+        select="count(*)",
+        group_by="RANGE(capacity,*,15,20,25,30,40,*) as capacity",
+    )
+    expected = recorded("velib-fi/19-group_by-range-explicit-alias.json")["results"]
+    assert answer.results == expected
+
+
+@pytest.mark.parametrize(
+    ("group_by", "expected"),
+    [
+        ("RANGE(id,15)", ["[0, 14]"]),
+        ("range(id, 2)", ["[0, 1]", "[2, 3]", "[4, 5]"]),
+        ("range(size, 5)", [None, "[-5, 0[", "[0, 5[", "[10, 15["]),
+        ("range(size, 0, 2.5, 20)", [None, "[0, 2.5[", "[2.5, 20["]),
+        ("range(day, 1 month)", [
+            None,
+            "[2026-08-01T00:00:00.000Z, 2026-09-01T00:00:00.000Z[",
+            "[2026-09-01T00:00:00.000Z, 2026-10-01T00:00:00.000Z[",
+        ]),
+        ("range(moment, 12h)", [
+            None,
+            "[2026-08-28T12:00:00.000Z, 2026-08-29T00:00:00.000Z[",
+            "[2026-08-29T00:00:00.000Z, 2026-08-29T12:00:00.000Z[",
+            "[2026-08-30T12:00:00.000Z, 2026-08-31T00:00:00.000Z[",
+        ]),
+        ("range(day, *, date'2026-08-29', *)", [
+            None, "[*, 2026-08-29T00:00:00.000Z[", "[2026-08-29T00:00:00.000Z, *]"]),
+    ],
+)  # fmt: skip
+async def test_ranges(ask: Asker, group_by: str, expected: list[str | None]) -> None:
+    """Buckets are ordered by their bounds, not by their labels; null has its own."""
+    found = await rows(ask, group_by=group_by)
+    assert [row[group_by] for row in found] == expected
+
+
+async def test_ranges_of_dates_follow_the_time_zone(ask: Asker) -> None:
+    """In Paris a day begins two hours earlier; bounds then carry the offset."""
+    found = await rows(
+        ask, group_by="range(moment, 1 day)", where="id < 3", timezone="Europe/Paris"
+    )
+    assert found == [
+        {"range(moment, 1 day)": "[2026-08-29T00:00:00+02:00, 2026-08-30T00:00:00+02:00["}
+    ]
+
+
+async def test_steps_leave_out_what_is_outside(ask: Asker) -> None:
+    """Without `*` a value beyond the steps is in no bucket."""
+    found = await rows(ask, group_by="range(id, 2, 4)", select="count(*) as n")
+    assert found == [{"range(id, 2, 4)": "[2, 3]", "n": 2}]
+
+
+async def test_no_key_of_an_answer_is_given_twice(ask: Asker) -> None:
+    """A key that is listed twice comes once; an alias that hides a key is refused."""
+    (row,) = await rows(ask, group_by="code, code", where="id=2")
+    assert row == {"code": "69123"}
+    answer = await ask.get(THINGS, group_by="code", select="count(*) as code")
+    assert answer.status == 400

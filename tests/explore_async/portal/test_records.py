@@ -1,0 +1,202 @@
+"""Records: layout, windows, selections and order, against recorded answers where there are any."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from explore_async.portal import Store, serve
+from tests.explore_async.portal.asking import GEONAMES, RECORDED, recorded
+
+if TYPE_CHECKING:
+    from tests.explore_async.portal.asking import Asker
+
+THINGS = "datasets/things/records"
+
+
+async def test_a_page_of_records_is_the_recorded_one_byte_for_byte(ask: Asker) -> None:
+    """The recorded page differs in its total only: the store holds the ten rows of that page."""
+    answer = await ask.get("datasets/velib/records")
+    body = (RECORDED / "velib-fi/01-records.json").read_bytes().strip()
+    assert answer.body == body.replace(b'"total_count": 1486', b'"total_count": 10')
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+
+
+async def test_select_keeps_its_own_order_and_every_key(ask: Asker) -> None:
+    """Two selected fields answer as recorded."""
+    answer = await ask.get("datasets/velib/records", select="stationcode,name")
+    assert answer.results == recorded("velib-fi/03-select.json")["results"]
+
+
+async def test_every_field_is_there_even_when_null(ask: Asker) -> None:
+    """A record without values has all keys of the schema, in its order."""
+    (row,) = (await ask.get(THINGS, where="id = 4")).results
+    assert list(row.values()) == [4, *[None] * 11]
+    assert list(row)[:3] == ["id", "name", "tags"]
+
+
+async def test_values_of_every_type(ask: Asker) -> None:
+    """Doubles keep `.0`, points are longitude first, datetimes have an offset, lists are arrays."""
+    body = (await ask.get(THINGS, where="id = 2", select="exclude(shape)")).body.decode()
+    assert body == (
+        '{"total_count": 1, "results": [{"id": 2, "name": "Old Mill Museum", "tags": ["b"], '
+        '"size": 10.0, "day": "2026-08-29", "moment": "2026-08-29T00:00:00+00:00", '
+        '"open": false, "place": {"lon": 4.8357, "lat": 45.764}, "path": "europe/france/lyon", '
+        '"code": "69123", "year": "2024"}]}'
+    )
+
+
+async def test_a_geo_shape_is_a_feature(ask: Asker) -> None:
+    """Shapes come back as the GeoJSON feature they were."""
+    (row,) = (await ask.get("datasets/public-trees/records", limit=1, select="geom")).results
+    assert row["geom"]["type"] == "Feature"
+    assert row["geom"]["geometry"]["type"] == "Point"
+    assert row["geom"]["properties"] == {}
+
+
+async def test_the_time_zone_shifts_datetimes_but_not_dates(ask: Asker) -> None:
+    """`timezone` changes the offset of a datetime; a date stays."""
+    (row,) = (
+        await ask.get(THINGS, where="id=1", select="day, moment", timezone="Europe/Paris")
+    ).results
+    assert row == {"day": "2026-08-28", "moment": "2026-08-29T00:30:00+02:00"}
+
+
+async def test_fractions_of_seconds_are_kept(ask: Asker) -> None:
+    """Microseconds appear only where there are any."""
+    (row,) = (await ask.get(THINGS, where="id=3", select="moment")).results
+    assert row["moment"] == "2026-08-30T12:00:00.250000+00:00"
+
+
+@pytest.mark.parametrize(
+    ("select", "expected"),
+    [
+        ("id, size * 2 as double", {"id": 1, "double": 3.0}),
+        ("size*2", {"size*2": 3.0}),
+        ("include(na*), id", {"name": "Café des Arts", "id": 1}),
+        ("id, length(name) as long, lower(name)", {
+            "id": 1, "long": 13, "lower(name)": "café des arts"}),
+        ("id / 0 as nothing", {"nothing": None}),
+        ("id / 2 as half, id - 3 * 2 as less", {"half": 0.5, "less": -5}),
+        ("2023 as year", {"year": 2023}),
+        ("year(day), month(day) as m, hour(moment)", {
+            "year(day)": 2026, "m": 8, "hour(moment)": 22}),
+        ("date_format(day, \"dd/MM/YYYY 'at' EEEE\") as d", {"d": "28/08/2026 at Friday"}),
+        ("ifnull(name, 'none') as n", {"n": "Café des Arts"}),
+        ("`id` as `the id`", {"the id": 1}),
+    ],
+)  # fmt: skip
+async def test_select_expressions(ask: Asker, select: str, expected: dict[str, object]) -> None:
+    """Expressions are named by their alias, or else as they were typed."""
+    (row,) = (await ask.get(THINGS, where="id=1", select=select)).results
+    assert row == expected
+
+
+async def test_star_and_exclude(ask: Asker) -> None:
+    """`*` with another expression adds it; `exclude` takes fields away from all of them."""
+    (row,) = (await ask.get(THINGS, where="id=1", select="*, id+1 as next")).results
+    assert list(row)[-1] == "next"
+    assert len(row) == 13
+    (row,) = (await ask.get(THINGS, where="id=1", select="exclude(p*), exclude(s*)")).results
+    assert list(row) == ["id", "name", "tags", "day", "moment", "open", "code", "year"]
+
+
+async def test_limit_zero_counts(ask: Asker) -> None:
+    """`limit=0` answers the total and no rows."""
+    answer = await ask.get(THINGS, limit=0)
+    assert answer.body == b'{"total_count": 4, "results": []}'
+
+
+async def test_the_default_limit_is_ten(ask_cities: Asker) -> None:
+    """Without `limit` ten records come back; -1 gives a full page of a hundred."""
+    assert len((await ask_cities.get(f"{GEONAMES}/records", select="name")).results) == 10
+    assert (
+        len((await ask_cities.get(f"{GEONAMES}/records", select="name", limit=-1)).results) == 100
+    )
+
+
+async def test_pages_fit_together(ask_cities: Asker) -> None:
+    """Records that tie in order_by keep one order, so pages neither repeat nor lose any."""
+    seen = [
+        row["geoname_id"]
+        for offset in range(0, 500, 100)
+        for row in (
+            await ask_cities.get(
+                f"{GEONAMES}/records",
+                select="geoname_id",
+                where="population = 0",
+                order_by="country_code",
+                limit=100,
+                offset=offset,
+            )
+        ).results
+    ]
+    assert len(seen) == len(set(seen)) == 500
+
+
+@pytest.mark.parametrize(
+    ("order_by", "expected"),
+    [
+        ("size", [3, 1, 2, 4]),
+        ("size desc", [2, 1, 3, 4]),
+        ("-size", [2, 1, 3, 4]),
+        ("open, id desc", [2, 1, 4, 3]),
+        ("length(name) desc", [3, 2, 1, 4]),
+        ("big desc", [2, 1, 3, 4]),
+        ("distance(place, geom'POINT(4.8357 45.764)')", [2, 1, 3, 4]),
+    ],
+)
+async def test_order_by(ask: Asker, order_by: str, expected: list[int]) -> None:
+    """Null comes last in both directions; labels of select may be sorted by."""
+    answer = await ask.get(THINGS, select="id, size*10 as big", order_by=order_by)
+    assert [row["id"] for row in answer.results] == expected
+
+
+async def test_random_order_repeats_for_the_same_seed(ask: Asker) -> None:
+    """`random(seed)` is an order like any other: the same seed, the same order."""
+    first = await ask.get(THINGS, select="id", order_by="random(7)")
+    second = await ask.get(THINGS, select="id", order_by="random(7)")
+    assert first.body == second.body
+
+
+async def test_repeated_where_parameters_are_all_meant(ask: Asker) -> None:
+    """Several `where` are joined by AND."""
+    answer = await ask.get(THINGS, ("where", "id > 1"), ("where", "id < 3"), select="id")
+    assert answer.results == [{"id": 2}]
+
+
+async def test_unknown_parameters_are_ignored(ask: Asker) -> None:
+    """A misspelt parameter answers 200, as measured."""
+    assert (await ask.get(THINGS, limt=1, bogus="x")).json["total_count"] == 4
+
+
+async def test_a_trailing_slash_is_accepted(ask: Asker) -> None:
+    """Two widely used clients request `/records/`."""
+    assert (await ask.get("datasets/things/records/")).status == 200
+
+
+async def test_an_ungrouped_aggregate_repeats_its_row(ask: Asker) -> None:
+    """Live portals repeat the row for every record of the page."""
+    answer = await ask.get(THINGS, select="count(*) as total", limit=1)
+    assert answer.body == b'{"total_count": 4, "results": [{"total": 4}]}'
+    answer = await ask.get(THINGS, select="count(*) as total, max(size)")
+    assert answer.results == [{"total": 4, "max(size)": 10.0}] * 4
+
+
+async def test_not_a_number_is_written_bare(ask: Asker) -> None:
+    """A double that is no number was seen as a bare NaN in live exports."""
+    with Store() as store:
+        store.add("nan", [{"name": "x", "type": "double"}], [{"x": float("nan")}])
+        async with serve(store) as url:
+            answer = await type(ask)(url, ask.session).get("datasets/nan/records")
+    assert answer.body == b'{"total_count": 1, "results": [{"x": NaN}]}'
+
+
+async def test_a_slow_query_does_not_hold_up_others(ask_cities: Asker) -> None:
+    """DuckDB works in threads of its own; the event loop keeps answering."""
+    slow = asyncio.create_task(ask_cities.get(f"{GEONAMES}/records", where="search('versailes')"))
+    await ask_cities.get(GEONAMES)
+    assert not slow.done()
+    assert (await slow).status == 200

@@ -1,0 +1,194 @@
+"""Refusals: the status, code and text of the live server, byte for byte where recorded."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.explore_async.portal.asking import RECORDED
+
+if TYPE_CHECKING:
+    from tests.explore_async.portal.asking import Asker
+
+RECORDS = "datasets/things/records"
+TREES = "datasets/public-trees"
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "body"),
+    [
+        (RECORDS, {"limit": "1473"}, "errors/400-limit-1473.json"),
+        (RECORDS, {"limit": "100", "offset": "10000"}, "errors/400-offset-plus-limit-10100.json"),
+        (RECORDS, {"limit": "1", "offset": "10000"}, "errors/400-offset-plus-limit-10001.json"),
+        (
+            RECORDS,
+            {"group_by": "name", "limit": "60000"},
+            "errors/400-group_by-limit-60000.json",
+        ),
+        (
+            RECORDS,
+            {"where": 'contains(objet, "espaces verts")'},
+            "errors/400-syntax-contains.json",
+        ),
+        (RECORDS, {"select": "invalid_function()"}, "errors/400-syntax-invalid_function.json"),
+        ("datasets", {"where": "BADSYNTAX(("}, "errors/400-syntax-where-badsyntax.json"),
+        ("datasets", {"where": "BOGUS("}, "errors/400-syntax-where-bogus.json"),
+        (RECORDS, {"select": "avg(name)"}, "errors/400-stat-aggregation-text.json"),
+        (
+            RECORDS,
+            {"group_by": "hour(moment) as h", "select": "count(*) as h"},
+            "errors/400-alias-twice.json",
+        ),
+        (RECORDS, {"group_by": "place"}, "errors/400-geo-aggregation.json"),
+        (
+            "datasets/things/exports/csv",
+            {"group_by": "name", "select": "count(*)", "order_by": "count(*)"},
+            "errors/400-orderby-aggregation-limit.json",
+        ),
+        (f"{TREES}/exports/csv", {"select": "no_such_field"}, "vancouver/error-odsql.json"),
+    ],
+)
+async def test_a_refused_query_answers_the_recorded_body(
+    ask: Asker, path: str, parameters: dict[str, str], body: str
+) -> None:
+    """Status 400, two spaces of indentation, a content type without charset, not compressed."""
+    answer = await ask.get(path, **parameters)
+    assert answer.body == (RECORDED / body).read_bytes().strip()
+    assert answer.status == 400
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["content-length"] == str(len(answer.body))
+    assert "x-ratelimit-limit" not in answer.headers
+
+
+async def test_a_dataset_that_is_not_there(ask: Asker) -> None:
+    """404 as recorded: compressed, never cached."""
+    answer = await ask.get("datasets/does-not-exist")
+    assert answer.body == (RECORDED / "vancouver/error-not-found.json").read_bytes().strip()
+    assert answer.status == 404
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.headers["cache-control"].startswith("no-cache")
+
+
+async def test_a_record_that_is_not_there(ask: Asker) -> None:
+    """Record identifiers are undocumented: none is found."""
+    answer = await ask.get(f"{RECORDS}/1")
+    assert (answer.status, answer.body) == (
+        404,
+        (RECORDED / "errors/404-record.json").read_bytes().strip(),
+    )
+
+
+async def test_a_path_that_is_not_there(ask: Asker) -> None:
+    """An unknown path is no resource but a URI that does not exist."""
+    answer = await ask.get("nothing/here")
+    assert (answer.status, answer.body) == (
+        404,
+        (RECORDED / "errors/404-uri.json").read_bytes().strip(),
+    )
+
+
+@pytest.mark.parametrize("clause", ["where", "select", "order_by", "group_by"])
+async def test_an_unknown_field_names_its_clause(ask: Asker, clause: str) -> None:
+    """The text that was recorded for select and where, with the clause in question."""
+    query = "no_such_field > 3" if clause == "where" else "no_such_field"
+    answer = await ask.get(RECORDS, **{clause: query})
+    assert answer.json == {
+        "error_code": "ODSQLError",
+        "message": "ODSQL query is malformed: Unknown field: no_such_field. "
+        f"Clause(s) containing the error(s): {clause}.",
+    }
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "day = '2024'",
+        "day = 2024",
+        "moment > 'yesterday'",
+        "day in ('2024-01-01', '2024-01-02')",
+        "size = '3'",
+        "id in ('1')",
+        "name > 'a'",
+        "name = date'2024-01-01'",
+        "open = 'true'",
+        "place = 'Paris'",
+        "name is true",
+        "size like '1'",
+    ],
+)
+async def test_what_cannot_be_compared_is_refused(ask: Asker, where: str) -> None:
+    """A bare year for a date, text for a number, an order among texts: measured on live portals."""
+    answer = await ask.get(RECORDS, where=where)
+    assert answer.status == 400
+    assert answer.json["error_code"] == "IncompatibleTypesInComparisonFilter"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"group_by": "geo_cluster(place, 10)"},
+        {"select": "bbox(place)"},
+        {"select": "json_format(name)"},
+        {"where": "within_distance(shape, geom'POINT(1 2)', 1km)"},
+        {"where": "intersects(place, geom'LINESTRING(1 2, 3 4)')"},
+        {"where": "intersects(place, geom'0101000000000000000000F03F')"},
+        {"select": "date_format(day, 'QQ')"},
+        {"select": "date_format(day, 'EEEE')", "lang": "fr"},
+        {"order_by": "tags"},
+        {"group_by": "range(size, ]1, 5[)"},
+    ],
+)
+async def test_what_only_a_live_portal_can_do_is_refused(
+    ask: Asker, parameters: dict[str, str]
+) -> None:
+    """No answer is better than a wrong one."""
+    answer = await ask.get(RECORDS, **parameters)
+    assert answer.status == 400
+    assert answer.json["error_code"] == "NotSupportedByLocalPortal"
+    assert "is not supported by this local portal" in answer.json["message"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"where": "name"}, "name is not a boolean field"),
+        ({"where": "day > date'2024-13-01'"}, r"Invalid date to parse '2024-13-01'"),
+        ({"where": "day > date'soon'"}, "Invalid date to parse 'soon'"),
+        ({"where": "day > now(fortnights=1)"}, "no argument fortnights"),
+        ({"select": "id, count(*)"}, "neither grouped nor aggregated"),
+        ({"group_by": "name", "select": "id"}, "neither grouped nor aggregated"),
+        ({"group_by": "name", "order_by": "name, count(*)"}, "must come before fields"),
+        ({"group_by": "range(size, 5, 1)"}, "ascending order"),
+        ({"group_by": "range(day, 2 months)"}, "one month only"),
+        ({"select": "name + 1"}, "numeric expressions"),
+        ({"select": "percentile(size, 101)"}, "from 0 to 100"),
+        ({"select": "id as x, size as x"}, "Alias 'x' is declared several times"),
+        ({"where": "suggest(size, 'a')"}, "not a text field"),
+    ],
+)
+async def test_other_refusals_say_why(ask: Asker, parameters: dict[str, str], reason: str) -> None:
+    """Live texts that are unknown are the portal's own; the code is ODSQLError."""
+    answer = await ask.get(RECORDS, **parameters)
+    assert answer.status == 400
+    assert answer.json["error_code"] == "ODSQLError"
+    assert re.search(reason, answer.json["message"])
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"limit": "ten"}, {"limit": "-2"}, {"offset": "-1"}, {"timezone": "Mars/Olympus"}],
+)
+async def test_parameters_out_of_bounds(ask: Asker, parameters: dict[str, str]) -> None:
+    """Parameters are refused as parameters, not as a query."""
+    answer = await ask.get(RECORDS, **parameters)
+    assert answer.status == 400
+    assert answer.json["error_code"] == "InvalidRESTParameterError"
+
+
+async def test_numbers_that_overflow_are_refused(ask: Asker) -> None:
+    """A whole number beyond 64 bits is an error, not a server failure."""
+    answer = await ask.get(RECORDS, select="id * 9223372036854775807 * 2 as big")
+    assert answer.status == 400
+    assert answer.json["error_code"] == "NotSupportedByLocalPortal"

@@ -1,0 +1,75 @@
+"""The README's code blocks do what the README says."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+README = Path(__file__).parents[1] / "README.md"
+SERVED = "http://127.0.0.1:8021"
+
+
+def blocks(language: str) -> list[str]:
+    text = README.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def portal() -> Iterator[str]:
+    """The portal that the tour tells to start, in a process of its own on a free port."""
+    command = [sys.executable, "-m", "explore_async", "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip().removesuffix("/api/explore/v2.1")
+        server.kill()
+
+
+def test_the_python_blocks_print_what_the_text_blocks_show(
+    portal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One after the other, in one namespace, as a reader would run them."""
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "tour"}
+    sources, outputs = blocks("python"), blocks("text")
+    assert len(sources) == len(outputs) == 4
+    for source, output in zip(sources, outputs, strict=True):
+        exec(compile(source.replace(SERVED, portal), "README.md", "exec"), namespace)
+        assert capsys.readouterr().out == output
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        line
+        for block in blocks("sh")
+        for line in block.splitlines()
+        if line.startswith(".venv") and not line.endswith(" serve")
+    ],
+)
+def test_the_shell_commands_of_the_tour_succeed(portal: str, tmp_path: Path, line: str) -> None:
+    """They exit 0 and print something."""
+    program, *arguments = shlex.split(line.replace(SERVED, portal))
+    module = {"odsql": "odsql", "explore": "explore_async"}[Path(program).name]
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=tmp_path, capture_output=True, text=True, timeout=50, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_there_are_exactly_two_commands_to_start_with() -> None:
+    """One runs the demo, one runs the tests; each makes its own environment."""
+    commands = [block.strip() for block in blocks("sh") if block.startswith("python3")]
+    assert len(commands) == 2
+    assert commands[0].endswith("explore demo")
+    assert "pytest" in commands[1]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from odsql import nodes
-    from odsql.building import F
+    from odsql.building import F, Fields, condition
     from odsql.errors import BuildError, ODSQLError, ODSQLSyntaxError
     from odsql.helpers import *  # noqa: F403
     from odsql.parsing import (
@@ -24,23 +24,26 @@ if TYPE_CHECKING:
     )
     from odsql.query import Query
     from odsql.rendering import format, render  # noqa: A004 - the field's word for it
+    from odsql.schema import Schema
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "BuildError", "F", "ODSQLError", "ODSQLSyntaxError", "Query", "all_fields", "avg", "bbox",
-    "count", "date", "date_format", "day", "disjoint", "distance", "envelope", "exclude", "facet",
-    "format", "full_text", "geo_cluster", "hour", "ifnull", "in_bbox", "include", "intersects",
-    "json_format", "length", "lower", "max_", "median", "min_", "minute", "month", "nodes", "now",
-    "parse_facet", "parse_group_by", "parse_order_by", "parse_refinement", "parse_select",
-    "parse_where", "percentile", "random", "range_", "render", "search", "second", "startswith",
-    "suggest", "sum_", "vector_similarity", "vector_similarity_threshold", "within",
-    "within_distance", "year",
+    "BuildError", "F", "Fields", "ODSQLError", "ODSQLSyntaxError", "Query", "Schema", "all_fields",
+    "avg", "bbox", "condition", "count", "date", "date_format", "day", "disjoint", "distance",
+    "envelope", "exclude", "facet", "format", "full_text", "geo_cluster", "geometry", "hour",
+    "ifnull", "in_bbox", "include", "intersects", "json_format", "length", "lower", "max_",
+    "median", "min_", "minute", "month", "nodes", "now", "parse_facet", "parse_group_by",
+    "parse_order_by", "parse_refinement", "parse_select", "parse_where", "percentile", "polygon",
+    "random", "range_", "render", "search", "second", "startswith", "static_range", "suggest",
+    "sum_", "vector_similarity", "vector_similarity_threshold", "within", "within_distance",
+    "year",
 ]  # fmt: skip
 
 _HOMES = {
-    "F": "building",
+    **dict.fromkeys(("F", "Fields", "condition"), "building"),
     "Query": "query",
+    "Schema": "schema",
     "format": "rendering",
     "render": "rendering",
     **dict.fromkeys(("BuildError", "ODSQLError", "ODSQLSyntaxError"), "errors"),

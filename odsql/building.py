@@ -10,6 +10,9 @@ methods. What is built is the same tree that the parser builds, held by one of t
 * `Condition`: something that is true or false; takes `& | ~`.
 * `FieldValue`: a field, which ODSQL takes as both.
 
+`Fields(schema)` is `F` for a dataset whose fields are known: literals then follow the type of the
+field, and a misspelt name or a wrong type is an error at once.
+
 A wrapper has no truth value. `if`, `and`, `or`, `not` and `1 < F.a < 5` would silently drop a part
 of the filter, so they raise and say what to write.
 """
@@ -26,12 +29,25 @@ from attrs import frozen
 
 from odsql import nodes
 from odsql.errors import BuildError
+from odsql.parsing import parse_where
 from odsql.rendering import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Condition", "Expression", "F", "FieldValue", "Item", "Value", "literal"]
+    from odsql.schema import Schema, SchemaField
+
+__all__ = [
+    "Condition",
+    "Expression",
+    "F",
+    "FieldValue",
+    "Fields",
+    "Item",
+    "Value",
+    "condition",
+    "literal",
+]
 
 Bounds = Literal["[]", "[[", "]]", "]["]
 
@@ -124,10 +140,10 @@ class Value(Expression):
                 raise BuildError(msg)
             constant = nodes.Null() if other is None else nodes.Boolean(other)
             return Condition(nodes.Is(left, constant, negated=operator == "!="))
-        return Condition(nodes.Comparison(left, operator, self._literal(other)))
+        return Condition(nodes.Comparison(left, operator, self._literal(other, operator)))
 
-    def _literal(self, value: object) -> nodes.Expression:
-        """Turn the other side of a comparison into a tree."""
+    def _literal(self, value: object, operator: str) -> nodes.Expression:  # noqa: ARG002
+        """Turn the other side of a comparison into a tree; a field looks at its type first."""
         return literal(value)
 
     def __add__(self, other: object) -> Value:
@@ -164,13 +180,25 @@ class Value(Expression):
 
     def between(self, low: object, high: object, *, bounds: Bounds = "[]") -> Condition:
         """`in [low..high]` for numbers and dates; a bracket facing outwards excludes its bound."""
-        if bounds not in ("[]", "[[", "]]", "]["):
-            msg = f"bounds are [] or [[ or ]] or ][, not {bounds!r}"
-            raise BuildError(msg)
+        _check_bounds(bounds)
         _refuse_mixed_zones(low, high)
+        return Condition(self._range(low, high, bounds, "in"))
+
+    def _range(
+        self, low: object, high: object, bounds: Bounds, operator: Literal["in", ":"]
+    ) -> nodes.InRange:
         include_low, include_high = bounds[0] == "[", bounds[1] == "]"
-        lower, upper = self._literal(low), self._literal(high)
-        return Condition(nodes.InRange(_value(self), lower, upper, include_low, include_high))
+        lower, upper = self._literal(low, "<"), self._literal(high, "<")
+        return nodes.InRange(_value(self), lower, upper, include_low, include_high, operator)
+
+    def colon(self, value: object) -> Condition:
+        """`field: value`, the older spelling of `==`."""
+        return Condition(nodes.Comparison(_value(self), ":", self._literal(value, "=")))
+
+    def colon_range(self, low: object, high: object, *, bounds: Bounds = "[]") -> Condition:
+        """`field: [low..high]`, the older spelling of `between`; takes dates as text, too."""
+        _check_bounds(bounds)
+        return Condition(self._range(low, high, bounds, ":"))
 
     def is_null(self) -> Condition:
         """`is null`."""
@@ -211,11 +239,20 @@ class Value(Expression):
 
 @frozen(eq=False, repr=False)
 class FieldValue(Value, Condition):
-    """A field: a value, and if it is boolean a condition of its own."""
+    """A field: a value, and if it is boolean a condition of its own.
+
+    `known` is what the schema says of it; None for fields of `F`, about which nothing is known.
+    """
 
     node: nodes.Field
+    known: SchemaField | None = None
 
     __hash__ = Expression.__hash__
+
+    def _literal(self, value: object, operator: str) -> nodes.Expression:
+        if self.known is None or isinstance(value, Expression):
+            return literal(value)
+        return typed_literal(self.known, value, operator)
 
     def isin(self, values: Iterable[object]) -> Condition:
         """`in (a, b)`, for texts, numbers and booleans; of no values nothing is true, `1 = 2`.
@@ -226,14 +263,21 @@ class FieldValue(Value, Condition):
         if isinstance(values, str):
             msg = f"isin takes a list of values; for one text write == {values!r}"
             raise BuildError(msg)
-        items = tuple(_list_item(value) for value in values)
+        items = tuple(self._list_item(value) for value in values)
         if not items:
             return Condition(nodes.Comparison(nodes.Number("1"), "=", nodes.Number("2")))
         return Condition(nodes.InList(self.node, items))
 
     def has(self, value: str | float | Decimal | bool) -> Condition:
         """`value in field`: whether a multivalued field holds the value."""
+        if self.known is not None and not self.known.multivalued:
+            msg = f"{self.known.name} holds one value, not several; write == instead of has"
+            raise BuildError(msg)
         return Condition(nodes.Member(_list_item(value), self.node))
+
+    def _list_item(self, value: object) -> nodes.Expression:
+        item = _list_item(value)
+        return item if self.known is None else typed_literal(self.known, value, "=")
 
     def search(self, text: str) -> Condition:
         """Fuzzy full-text search in this field (ODSQL: search)."""
@@ -248,10 +292,14 @@ class FieldValue(Value, Condition):
         return Condition(nodes.Call("startswith", (self.node, _text(text))))
 
 
-class _Fields:
-    """`F.name` and `F["any name"]`."""
+class Fields:
+    """`F.name` and `F["any name"]`; with a schema, of this dataset only."""
 
-    __slots__ = ()
+    __slots__ = ("_schema",)
+
+    def __init__(self, schema: Schema | None = None) -> None:
+        """Make the fields of a dataset; without a schema every name is taken."""
+        self._schema = schema
 
     def __getattr__(self, name: str) -> FieldValue:
         if name.startswith("__"):
@@ -259,14 +307,77 @@ class _Fields:
         return self[name]
 
     def __getitem__(self, name: str) -> FieldValue:
-        return FieldValue(_checked(nodes.Field(name)))
+        node = _checked(nodes.Field(name))
+        return FieldValue(node, None if self._schema is None else _known(self._schema, name))
 
     def __repr__(self) -> str:
-        return "F"
+        return "F" if self._schema is None else f"<Fields of {self._schema.dataset_id}>"
 
 
-F = _Fields()
+F = Fields()
 """Fields by name: `F.population`, or `F["1_uai"]` for names that are no Python names."""
+
+
+def condition(text: str) -> Condition:
+    """Read a condition from its text, to go on building with it.
+
+    Raises:
+        ODSQLSyntaxError: the text is not a condition.
+    """
+    tree = parse_where(text).condition
+    if tree is None:
+        msg = "an empty text is no condition"
+        raise BuildError(msg)
+    return Condition(tree)
+
+
+# ---------------------------------------------------------------- literals of known type
+
+_ISO_DATE = re.compile(r"[0-9]{4}(?:-?[0-9]{2}(?:-?[0-9]{2}(?:[T ][0-9:.]+(?:Z|[+-][0-9:]+)?)?)?)?")
+_NUMBERS = ("int", "double")
+_DATES = ("date", "datetime")
+
+
+def _known(schema: Schema, name: str) -> SchemaField:
+    if name in schema.fields:
+        return schema.fields[name]
+    near = schema.nearest(name)
+    suggestion = f"; did you mean {', '.join(near)}?" if near else ""
+    msg = f"{schema.dataset_id} has no field {name}{suggestion}"
+    raise BuildError(msg)
+
+
+def typed_literal(known: SchemaField, value: object, operator: str) -> nodes.Expression:
+    """Turn a Python value into the literal that a field of this type is compared with.
+
+    The types are those of the server's own check (IncompatibleTypesInComparisonFilter): a date
+    field takes dates, a text field no order, a number field no text.
+
+    Raises:
+        BuildError: the field cannot be compared with this value, or not with this operator.
+    """
+    if known.type in _DATES:
+        return _date_literal(known, value)
+    if known.type in _NUMBERS and isinstance(value, int | float | Decimal):
+        return _number(value)
+    if known.type == "boolean" and isinstance(value, bool):
+        return nodes.Boolean(value)
+    if known.type == "text" and isinstance(value, str):
+        if operator not in ("=", "!="):
+            msg = f"{known.name} is text, which portals compare for equality only, not with order"
+            raise BuildError(msg)
+        return _text(value)
+    msg = f"{known.name} is of type {known.type}; {value!r} is not"
+    raise BuildError(msg)
+
+
+def _date_literal(known: SchemaField, value: object) -> nodes.Date:
+    if isinstance(value, datetime.date):
+        return nodes.Date(_iso(value))
+    if isinstance(value, str) and _ISO_DATE.fullmatch(value):
+        return nodes.Date(value)
+    msg = f'{known.name} is a {known.type}; {value!r} is not (a year alone is a text: "2024")'
+    raise BuildError(msg)
 
 
 # ---------------------------------------------------------------- Python values -> literals
@@ -295,7 +406,7 @@ def literal(value: object) -> nodes.Expression:
     raise BuildError(msg)
 
 
-def geometry(value: object) -> nodes.Geometry:
+def geom(value: object) -> nodes.Geometry:
     """Turn WKT, a GeoJSON mapping or anything with `__geo_interface__` into a geometry literal.
 
     Longitude comes first, as in WKT and GeoJSON.
@@ -370,6 +481,12 @@ def _iso(value: datetime.date) -> str:
         msg = f"{value!r} has no time zone; add one, for example .replace(tzinfo=datetime.UTC)"
         raise BuildError(msg)
     return value.isoformat()
+
+
+def _check_bounds(bounds: str) -> None:
+    if bounds not in ("[]", "[[", "]]", "]["):
+        msg = f"bounds are [] or [[ or ]] or ][, not {bounds!r}"
+        raise BuildError(msg)
 
 
 def _refuse_mixed_zones(low: object, high: object) -> None:

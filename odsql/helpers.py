@@ -7,60 +7,87 @@ Each returns a `Value` or a `Condition` of the builder. Text arguments are texts
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from odsql import nodes
 from odsql.building import (
+    Bounds,
     Condition,
     Expression,
     F,
     FieldValue,
     Item,
     Value,
+    _check_bounds,
     _checked,
     _number,
     _text,
-    geometry,
+    geom,
     literal,
     quantity,
 )
 from odsql.errors import BuildError
+from odsql.functions import CATALOGUE
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
 __all__ = [
     "all_fields", "avg", "bbox", "count", "date", "date_format", "day", "disjoint", "distance",
-    "envelope", "exclude", "facet", "full_text", "geo_cluster", "hour", "ifnull", "in_bbox",
-    "include", "intersects", "json_format", "length", "lower", "max_", "median", "min_", "minute",
-    "month", "now", "percentile", "random", "range_", "search", "second", "startswith", "suggest",
-    "sum_", "vector_similarity", "vector_similarity_threshold", "within", "within_distance", "year",
+    "envelope", "exclude", "facet", "full_text", "geo_cluster", "geometry", "hour", "ifnull",
+    "in_bbox", "include", "intersects", "json_format", "length", "lower", "max_", "median", "min_",
+    "minute", "month", "now", "percentile", "polygon", "random", "range_", "search", "second",
+    "startswith", "static_range", "suggest", "sum_", "vector_similarity",
+    "vector_similarity_threshold", "within", "within_distance", "year",
 ]  # fmt: skip
 
 AnyField = FieldValue | str
 Mode = Literal["intersects", "disjoint", "within"]
 
 
-def _value_call(name: str, *arguments: nodes.Expression) -> Value:
-    return Value(nodes.Call(name, arguments))
+def _value_call(name: str, *arguments: object) -> Value:
+    return Value(_call(name, arguments))
 
 
-def _condition_call(name: str, *arguments: nodes.Expression) -> Condition:
-    return Condition(nodes.Call(name, arguments))
+def _condition_call(name: str, *arguments: object) -> Condition:
+    return Condition(_call(name, arguments))
 
 
-def _field(field: AnyField) -> nodes.Field:
+def _call(name: str, arguments: tuple[object, ...]) -> nodes.Call:
+    """Make a call of trees, fields, other expressions and Python values, and check known types."""
+    if arguments and isinstance(arguments[0], FieldValue):
+        _check_type(name, arguments[0])
+    trees = tuple(one if isinstance(one, nodes.Node) else literal(one) for one in arguments)
+    return nodes.Call(name, cast("tuple[nodes.Expression, ...]", trees))
+
+
+_TYPES = {
+    "text": ("text",),
+    "number": ("int", "double"),
+    "date": ("date", "datetime"),
+    "geo": ("geo_point_2d", "geo_shape"),
+}
+
+
+def _check_type(name: str, field: FieldValue) -> None:
+    """Refuse a field whose known type is not that of the function's first parameter."""
+    wanted = _TYPES.get(CATALOGUE[name].parameters[0].type, ())
+    if name in ("min", "max"):
+        wanted += _TYPES["date"]
+    if field.known is not None and wanted and field.known.type not in wanted:
+        msg = (
+            f"{name} takes {' or '.join(wanted)}; {field.known.name} is of type {field.known.type}"
+        )
+        raise BuildError(msg)
+
+
+def _field(field: AnyField) -> FieldValue:
     if isinstance(field, str):
         field = F[field]
     if not isinstance(field, FieldValue):
         msg = f"{field!r} is not a field; write F.name"
         raise BuildError(msg)
-    return field.node
-
-
-def _tree(value: object) -> nodes.Expression:
-    """Take a field, an expression or a Python value."""
-    return literal(value)
+    return field
 
 
 # ---------------------------------------------------------------- scalars
@@ -68,59 +95,59 @@ def _tree(value: object) -> nodes.Expression:
 
 def length(text: Value | str) -> Value:
     """Number of characters of a text."""
-    return _value_call("length", _tree(text))
+    return _value_call("length", text)
 
 
 def lower(text: Value | str) -> Value:
     """The text in lower case."""
-    return _value_call("lower", _tree(text))
+    return _value_call("lower", text)
 
 
 def year(date: Value) -> Value:
     """Year of a date, an integer."""
-    return _value_call("year", _tree(date))
+    return _value_call("year", date)
 
 
 def month(date: Value) -> Value:
     """Month of a date, 1 to 12."""
-    return _value_call("month", _tree(date))
+    return _value_call("month", date)
 
 
 def day(date: Value) -> Value:
     """Day of the month of a date, 1 to 31."""
-    return _value_call("day", _tree(date))
+    return _value_call("day", date)
 
 
 def hour(date: Value) -> Value:
     """Hour of a datetime, 0 to 23, in the time zone of the request."""
-    return _value_call("hour", _tree(date))
+    return _value_call("hour", date)
 
 
 def minute(date: Value) -> Value:
     """Minute of a datetime, 0 to 59."""
-    return _value_call("minute", _tree(date))
+    return _value_call("minute", date)
 
 
 def second(date: Value) -> Value:
     """Second of a datetime, 0 to 59."""
-    return _value_call("second", _tree(date))
+    return _value_call("second", date)
 
 
 def date_format(date: Value, pattern: str) -> Value:
     """A date as text, by a pattern such as `yyyy-MM`; names follow the `lang` parameter."""
-    return _value_call("date_format", _tree(date), _text(pattern))
+    return _value_call("date_format", date, _text(pattern))
 
 
 def json_format(text: Value, fallback: str | Literal[False] | None = False) -> Value:
     """A text field read as JSON; `fallback` (a text or None) is returned for invalid JSON."""
     if fallback is False:
-        return _value_call("json_format", _tree(text))
-    return _value_call("json_format", _tree(text), _tree(fallback))
+        return _value_call("json_format", text)
+    return _value_call("json_format", text, fallback)
 
 
 def ifnull(value: Value, alternative: object) -> Value:
     """The value, or the alternative of the same type where it is null."""
-    return _value_call("ifnull", _tree(value), _tree(alternative))
+    return _value_call("ifnull", value, alternative)
 
 
 def date(text: str) -> Value:
@@ -147,9 +174,22 @@ def vector_similarity(text: str) -> Value:
     return _value_call("vector_similarity", _text(text))
 
 
-def distance(field: AnyField, point: object) -> Value:
-    """Distance to a point in metres; for select and order_by."""
-    return _value_call("distance", _field(field), geometry(point))
+@overload
+def distance(field: AnyField, point: object) -> Value: ...
+
+
+@overload
+def distance(field: AnyField, point: object, radius: str) -> Condition: ...
+
+
+def distance(field: AnyField, point: object, radius: str | None = None) -> Value | Condition:
+    """Distance to a point in metres, for select and order_by.
+
+    With a radius it is the older spelling of `within_distance`.
+    """
+    if radius is None:
+        return _value_call("distance", _field(field), geom(point))
+    return _condition_call("distance", _field(field), geom(point), quantity(radius))
 
 
 # ---------------------------------------------------------------- predicates
@@ -168,7 +208,7 @@ def _search(name: str, arguments: tuple[AnyField, ...]) -> Condition:
     return _condition_call(name, *(_star_or_field(one) for one in fields), _text(text))
 
 
-def _star_or_field(field: AnyField) -> nodes.Expression:
+def _star_or_field(field: AnyField) -> nodes.Star | FieldValue:
     return nodes.Star() if isinstance(field, str) and field == "*" else _field(field)
 
 
@@ -194,7 +234,7 @@ def vector_similarity_threshold(text: str) -> Condition:
 
 def within_distance(field: AnyField, point: object, radius: str) -> Condition:
     """Records at most `radius` ("10km", "500 m") from a point; point as (longitude, latitude)."""
-    return _condition_call("within_distance", _field(field), geometry(point), quantity(radius))
+    return _condition_call("within_distance", _field(field), geom(point), quantity(radius))
 
 
 def in_bbox(
@@ -211,17 +251,28 @@ def in_bbox(
 
 def intersects(field: AnyField, shape: object) -> Condition:
     """Records whose shape touches the given one."""
-    return _condition_call("intersects", _field(field), geometry(shape))
+    return _condition_call("intersects", _field(field), geom(shape))
 
 
 def disjoint(field: AnyField, shape: object) -> Condition:
     """Records whose shape does not touch the given one."""
-    return _condition_call("disjoint", _field(field), geometry(shape))
+    return _condition_call("disjoint", _field(field), geom(shape))
 
 
 def within(field: AnyField, shape: object) -> Condition:
     """Records whose shape lies inside the given one."""
-    return _condition_call("within", _field(field), geometry(shape))
+    return _condition_call("within", _field(field), geom(shape))
+
+
+def polygon(field: AnyField, shape: object) -> Condition:
+    """Records inside a shape: the older spelling of `within`."""
+    return _condition_call("polygon", _field(field), geom(shape))
+
+
+def geometry(field: AnyField, shape: object, mode: Mode | None = None) -> Condition:
+    """Records by a shape: the older spelling of `intersects`, `disjoint` and `within`."""
+    words = () if mode is None else (nodes.Word(mode.upper()),)
+    return _condition_call("geometry", _field(field), geom(shape), *words)
 
 
 # ---------------------------------------------------------------- aggregates
@@ -229,27 +280,27 @@ def within(field: AnyField, shape: object) -> Condition:
 
 def avg(value: Value) -> Value:
     """Mean of a number."""
-    return _value_call("avg", _tree(value))
+    return _value_call("avg", value)
 
 
 def median(value: Value) -> Value:
     """Median of a number."""
-    return _value_call("median", _tree(value))
+    return _value_call("median", value)
 
 
 def sum_(value: Value) -> Value:
     """Sum of a number."""
-    return _value_call("sum", _tree(value))
+    return _value_call("sum", value)
 
 
 def min_(value: Value) -> Value:
     """Smallest number or date."""
-    return _value_call("min", _tree(value))
+    return _value_call("min", value)
 
 
 def max_(value: Value) -> Value:
     """Largest number or date."""
-    return _value_call("max", _tree(value))
+    return _value_call("max", value)
 
 
 def percentile(value: Value, percent: float | Decimal) -> Value:
@@ -261,15 +312,14 @@ def percentile(value: Value, percent: float | Decimal) -> Value:
     if not 0 <= percent <= 100:
         msg = f"percentile takes 0 to 100, not {percent}"
         raise BuildError(msg)
-    return _value_call("percentile", _tree(value), _number(percent))
+    return _value_call("percentile", value, _number(percent))
 
 
 def count(value: Value | None = None, *, distinct: bool = False) -> Value:
     """Number of records, of non-null values, or (approximately) of distinct values."""
     if value is None:
         return _value_call("count", nodes.Star())
-    counted = _tree(value)
-    return _value_call("count", nodes.Distinct(counted) if distinct else counted)
+    return _value_call("count", nodes.Distinct(literal(value)) if distinct else value)
 
 
 def envelope(field: AnyField) -> Value:
@@ -293,7 +343,15 @@ def range_(field: AnyField, *steps: object) -> Value:
     return _value_call("range", _field(field), *map(_step, steps))
 
 
-def _step(step: object) -> nodes.Expression:
+def static_range(*steps: object, bounds: Bounds = "[]") -> nodes.StaticRange:
+    """Steps of `range_` in brackets, the older spelling; an outer bracket opens its side."""
+    _check_bounds(bounds)
+    return nodes.StaticRange(tuple(map(literal, steps)), bounds[0] == "[", bounds[1] == "]")
+
+
+def _step(step: object) -> nodes.Node:
+    if isinstance(step, nodes.StaticRange):
+        return step
     if isinstance(step, str):
         return nodes.Star() if step == "*" else quantity(step)
     return literal(step)

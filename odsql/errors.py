@@ -1,67 +1,21 @@
 """What is wrong with a text, said so that its author can put it right.
 
-`ODSQLSyntaxError` carries the facts (clause, text, position, what was found and expected, a hint)
-and shows the clause with a caret. The functions that make one know the mistakes people make.
+`ODSQLSyntaxError` carries the facts and shows the clause with a caret. Where and what is known at
+once; what was expected and what was probably meant is worked out when somebody asks, in
+`explaining`, because most refused texts are only counted.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import islice
 
-from odsql.scanning import line_and_column, spans
+from odsql.scanning import TOKEN, is_closed, line_and_column
 
 __all__ = ["BuildError", "ODSQLError", "ODSQLSyntaxError"]
 
-_CLOSED = {
-    "'": re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL),
-    '"': re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL),
-    "`": re.compile(r"`[^`]+`"),
-}
-
-_WORDS = {
-    "NAME": "a field name",
-    "TEXT": "a text in quotes",
-    "NUMBER": "a number",
-    "DATE": "date'...'",
-    "GEOMETRY": "geom'...'",
-    "SCALAR": "a function",
-    "PREDICATE": "a filter function",
-    "AGGREGATE": "an aggregate",
-    "COUNT": "an aggregate",
-    "GROUPING": "range(...) or geo_cluster(...)",
-    "SELECTION": "include(...) or exclude(...)",
-    "FACET": "facet(...)",
-    "COMPARISON": "a comparison (= != > < >= <=)",
-    "EQUAL": "a comparison (= != > < >= <=)",
-    "BRACKET": "[ or ]",
-    "LPAR": "(",
-    "RPAR": ")",
-    "COMMA": "a comma",
-    "PLUS": "+ - * /",
-    "MINUS": "+ - * /",
-    "STAR": "+ - * /",
-    "SLASH": "+ - * /",
-    "__ANON_0": "..",
-    "_AND": "AND or OR",
-    "_OR": "AND or OR",
-    "_AS": "AS label",
-    "_IN": "in",
-    "_IS": "is null",
-    "_LIKE": "like",
-    "_NOT": "NOT",
-    "_NULL": "null",
-    "_TRUE": "true or false",
-    "_FALSE": "true or false",
-    "_TO": "TO",
-    "_DISTINCT": "distinct",
-    "ASC": "asc or desc",
-    "DESC": "asc or desc",
-    "$END": "the end",
-}
-"""Terminals in the user's words; one that is left out (`NOW`, `:`) is covered by another."""
-
-_OPERAND = frozenset({"NAME", "TEXT", "NUMBER"})
 _PICTURE_WIDTH = 100
+_FORBIDDEN = re.compile("[\0\ud800-\udfff]")
 
 
 class ODSQLError(ValueError):
@@ -80,8 +34,6 @@ class ODSQLSyntaxError(ODSQLError):
         text: the whole clause.
         position: 0-based offset of the first character that does not fit; `len(text)` at the end.
         found: the token that stands there; empty at the end.
-        expected: what would have been accepted there, in words.
-        hint: what was probably meant, or None.
     """
 
     def __init__(
@@ -90,17 +42,36 @@ class ODSQLSyntaxError(ODSQLError):
         text: str,
         position: int,
         found: str,
-        expected: tuple[str, ...] = (),
+        expected: tuple[str, ...] | None = None,
         hint: str | None = None,
     ) -> None:
-        """Keep the facts; all are positional so that the error survives pickling."""
+        """Keep the facts; all are positional so that the error survives pickling.
+
+        Without `expected` both it and the hint are worked out when they are asked for.
+        """
         super().__init__(clause, text, position, found, expected, hint)
         self.clause = clause
         self.text = text
         self.position = position
         self.found = found
-        self.expected = expected
-        self.hint = hint
+        self._explanation = None if expected is None else (expected, hint)
+
+    @property
+    def expected(self) -> tuple[str, ...]:
+        """What would have been accepted at the position, in words."""
+        return self._explained()[0]
+
+    @property
+    def hint(self) -> str | None:
+        """What was probably meant, or None."""
+        return self._explained()[1]
+
+    def _explained(self) -> tuple[tuple[str, ...], str | None]:
+        if self._explanation is None:
+            from odsql.explaining import explain  # only needed when somebody asks
+
+            self._explanation = explain(self.clause, self.text)
+        return self._explanation
 
     @property
     def server_message(self) -> str:
@@ -139,61 +110,36 @@ def _short(token: str) -> str:
     return visible if len(visible) <= 40 else visible[:37] + "..."
 
 
-def syntax_error(
-    clause: str, text: str, tokens: list[str], index: int, acceptable: list[str]
-) -> ODSQLSyntaxError:
-    """Make the error for token number `index`; `acceptable` are names of terminals."""
-    token = tokens[index]
-    position = spans(text)[index].start if token else len(text)
-    if clause == "where":
-        acceptable = [one for one in acceptable if one not in ("AGGREGATE", "COUNT")]
-    expected = _expected(acceptable)
-    if token[:1] in ("'", '"', "`") and not tokens[index + 2 :]:
-        broken = _broken_literal(clause, text, position)
-        if broken is not None:
-            return broken
-    from odsql.hints import guess  # only a refused text needs it
+def syntax_error(clause: str, text: str, index: int) -> ODSQLSyntaxError:
+    """Make the error for token number `index`."""
+    match = next(islice(TOKEN.finditer(text.rstrip()), index, None))
+    token, position = match[1], match.start(1)
+    if token[:1] in ("'", '"', "`") and not is_closed(token):
+        return _broken_literal(clause, text, position)
+    return ODSQLSyntaxError(clause, text, position if token else len(text), token)
 
-    hint = guess(clause, text, tokens, index)
-    return ODSQLSyntaxError(clause, text, position, token, expected, hint)
+
+def _broken_literal(clause: str, text: str, position: int) -> ODSQLSyntaxError:
+    """Make the error for a quote that is not closed, or a character no request can carry."""
+    forbidden = _FORBIDDEN.search(text, position)
+    if forbidden is not None:
+        hint = "NUL and halves of surrogate pairs cannot be sent in a request; remove them"
+        return ODSQLSyntaxError(clause, text, forbidden.start(), forbidden[0], (), hint)
+    quote = text[position]
+    if text[position : position + 2] == "``":
+        return ODSQLSyntaxError(clause, text, position, quote, (), "a name is not empty")
+    hint = f"the quote {quote} opened here is never closed"
+    return ODSQLSyntaxError(clause, text, position, quote, (f"a closing {quote}",), hint)
 
 
 def nesting_error(clause: str, text: str, index: int, limit: int) -> ODSQLSyntaxError:
     """Make the error for a text whose parentheses stand too deep inside each other."""
-    start, end = spans(text)[index]
+    match = next(islice(TOKEN.finditer(text.rstrip()), index, None))
     hint = f"at most {limit} parentheses, NOTs and minus signs may stand inside each other"
-    return ODSQLSyntaxError(clause, text, start, text[start:end], (), hint)
+    return ODSQLSyntaxError(clause, text, match.start(1), match[1], (), hint)
 
 
 def refinement_error(text: str) -> ODSQLSyntaxError:
     """Make the error for a `refine` or `exclude` value that is not `facet:value`."""
     hint = 'write facet:value, for example country:"France"'
     return ODSQLSyntaxError("refine", text, 0, text[:1], ("facet:value",), hint)
-
-
-def _expected(acceptable: list[str]) -> tuple[str, ...]:
-    """Say in words what could come; a choice of more than a few helps nobody, so drop the rare."""
-    if set(acceptable) >= _OPERAND:
-        rare = {"LPAR", "MINUS", "GEOMETRY", "_NOT", "_TRUE", "_FALSE", "_NULL", "PREDICATE"}
-        acceptable = [one for one in acceptable if one not in rare or one == "PREDICATE"]
-    words = [_WORDS[one] for one in _in_reading_order(acceptable) if one in _WORDS]
-    return tuple(dict.fromkeys(words))[:8]
-
-
-def _in_reading_order(acceptable: list[str]) -> list[str]:
-    order = list(_WORDS)
-    return sorted((one for one in acceptable if one in _WORDS), key=order.index)
-
-
-def _broken_literal(clause: str, text: str, position: int) -> ODSQLSyntaxError | None:
-    """Make the error for a quote that is not closed, or a character no request can carry."""
-    quote = text[position]
-    forbidden = re.search("[\0\ud800-\udfff]", text[position:])
-    if forbidden is not None:
-        at = position + forbidden.start()
-        hint = "NUL and halves of surrogate pairs cannot be sent in a request; remove them"
-        return ODSQLSyntaxError(clause, text, at, text[at], (), hint)
-    if _CLOSED[quote].match(text, position):
-        return None
-    hint = f"the quote {quote} opened here is never closed"
-    return ODSQLSyntaxError(clause, text, position, quote, (f"a closing {quote}",), hint)

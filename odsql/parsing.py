@@ -1,30 +1,38 @@
 """Text -> tree.
 
-One loop drives the tables that `generating` wrote, over tokens from one regular expression. A few
-things make it fast, and none of them changes what is accepted (the tests compare with lark's own
-parser on the same grammar):
+One loop walks the automaton over tokens from one regular expression. What makes it fast, and none
+of it changes what is accepted (the tests compare with lark's own parser on the same grammar):
 
 * A terminal that can only become one node is shifted and built in one step (`generating`).
+* Rules that only give a symbol another name cost nothing (`automaton`).
 * Lists grow in place; nodes keep token numbers instead of offsets (`scanning`).
-* A run of rules that only give a symbol another name is looked up in one step.
 * A word that is a keyword only in some places is looked up as the keyword first. Where the grammar
   has no place for it, it is looked up again as a name.
 
-Everything that has to do with a refused text happens after the loop has failed, in `errors`.
+Why a text was refused is worked out after the loop has failed, and only if somebody asks
+(`explaining`).
 """
 
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from odsql import actions, nodes, tables
+from odsql.automaton import (
+    APPEND,
+    BUILD,
+    BUILD_OF_ALL,
+    BUILD_OF_ONE,
+    BUILD_OF_SOME,
+    BUILD_OF_THREE,
+    LIST,
+    UNWRAP,
+    State,
+    start,
+)
 from odsql.errors import nesting_error, refinement_error, syntax_error
 from odsql.scanning import is_closed, tokenize
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = [
     "MAX_NESTING",
@@ -41,9 +49,6 @@ MAX_NESTING = 100
 """How many parentheses, NOTs and minus signs may stand inside each other. No real query comes near;
 the bound keeps every walk over a tree far from Python's recursion limit."""
 
-_FUSED = tables.FUSED
-_ACTIONS = tables.ACTIONS
-_GOTOS = tables.GOTOS
 _OPEN = tables.TERMINALS.index("LPAR")
 _NAME = tables.TERMINALS.index("NAME")
 _NO_TERMINAL = 0
@@ -54,16 +59,6 @@ _SOFT = frozenset(
     if name in ("ASC", "DESC", "_AS", "_DISTINCT", "_IN", "_IS", "_LIKE", "_TO")
 )
 
-
-def _resolve(name: str) -> Callable[..., Any] | None:
-    return getattr(actions, name) if name else None
-
-
-_BUILDERS: tuple[Any, ...] = tuple(map(_resolve, tables.BUILDERS))
-_RULES: tuple[tuple[int, int, tuple[int, ...] | None, Any], ...] = tuple(
-    (symbol, length, picks, _resolve(name)) for symbol, length, picks, name in tables.RULES
-)
-_RENAMES = ~tables.RENAMES
 
 _KIND_BY_TEXT = tables.KEYWORDS.get
 _KIND_BY_START = (
@@ -93,6 +88,19 @@ def parse(clause: str, text: str) -> Any:
         ODSQLSyntaxError: the text is not ODSQL; the error says where and what was expected.
     """
     tokens = tokenize(text)
+    kinds = _kinds(text, tokens)
+    if len(tokens) > MAX_NESTING:
+        _refuse_deep_nesting(clause, text, tokens)
+    states = [start(clause)]
+    values: list[Any] = []
+    refused = _run(text, tokens, kinds, states, values)
+    if refused is None:
+        return values[0]
+    raise syntax_error(clause, text, refused)
+
+
+def _kinds(text: str, tokens: list[str]) -> list[int]:
+    """Return the terminal number of every token."""
     kinds = [
         _KIND_BY_TEXT(token.lower()) or _KIND_BY_START(token[0]) or _kind_by_look(token)
         for token in tokens
@@ -101,16 +109,7 @@ def parse(clause: str, text: str) -> Any:
         kinds[-2] = _NO_TERMINAL
     if "-0" in text or "-1" in text:
         _refuse_bare_days(tokens, kinds)
-    if len(tokens) > MAX_NESTING:
-        _refuse_deep_nesting(clause, text, tokens)
-    states = [tables.STARTS[clause]]
-    values: list[Any] = []
-    refused = _run(text, tokens, kinds, states, values)
-    if refused is None:
-        return values[0]
-    before = [tables.STARTS[clause]]
-    _run(text, tokens[:refused], kinds[:refused], before, [])
-    raise syntax_error(clause, text, tokens, refused, _acceptable(before))
+    return kinds
 
 
 def _refuse_bare_days(tokens: list[str], kinds: list[int]) -> None:
@@ -120,63 +119,69 @@ def _refuse_bare_days(tokens: list[str], kinds: list[int]) -> None:
             kinds[index] = _NO_TERMINAL
 
 
-@cache
-def _renamed(below: int, state: int, kind: int) -> int:
-    """The state in which `kind` meets something other than a rename, `below` being underneath."""
-    while (code := _ACTIONS[state].get(kind, 0)) <= _RENAMES:
-        state = _GOTOS[below][_RULES[~code][0]]
-    return state
-
-
 def _run(  # noqa: C901 - one loop, and every call less in it is felt
-    text: str, tokens: list[str], kinds: list[int], states: list[int], values: list[Any]
+    text: str, tokens: list[str], kinds: list[int], states: list[State], values: list[Any]
 ) -> int | None:
-    """Run the tables over the tokens.
+    """Run the automaton over the tokens.
 
     Returns None when all of them were taken, else the number of the first that was refused.
-    `states` and `values` are the two stacks; they hold what was read so far.
+    `states` and `values` are the two stacks; they hold what was read so far. An action gets the
+    children and the place: the text, the number of the first token and that of the last.
     """
-    action_rows, goto_rows, rules = _ACTIONS, _GOTOS, _RULES
     firsts: list[int] = []  # for each value, the number of its first token
     index = 0
     state = states[-1]
     for token, kind in zip(tokens, kinds, strict=True):
-        code = action_rows[state].get(kind)
-        if code is None:
-            code = action_rows[state].get(_NAME) if kind in _SOFT else None
-            if code is None:
-                return index
-        while code < 0:
-            if code <= _RENAMES:
-                state = states[-1] = _renamed(states[-2], state, kind)
+        entry = state[kind]
+        if entry is None and kind in _SOFT:
+            entry = state[_NAME]
+        if entry is None:
+            return index
+        while entry[0] is None:
+            _, todo, goto, length, picks, build = entry
+            if todo == BUILD_OF_THREE:
+                left, middle, right = values[-3:]
+                del states[-3:], values[-2:], firsts[-2:]
+                values[-1] = build(left, middle, right, (text, firsts[-1], index - 1))
+            elif todo == BUILD_OF_ONE:
+                values[-1] = build(values[-1], (text, firsts[-1], index - 1))
+                del states[-1]
+            elif todo == APPEND:
+                item = values[-1]
+                del states[-length:], values[1 - length :], firsts[1 - length :]
+                values[-1].append(item)
+            elif todo == BUILD_OF_SOME:
+                children = values[-length:]
+                del states[-length:], values[1 - length :], firsts[1 - length :]
+                kept = [children[one] for one in picks]
+                values[-1] = build(*kept, (text, firsts[-1], index - 1))
+            elif todo == LIST:
+                values[-1] = [values[-1]]
+                del states[-1]
+            elif todo == BUILD_OF_ALL:
+                children = values[-length:]
+                del states[-length:], values[1 - length :], firsts[1 - length :]
+                values[-1] = build(*children, (text, firsts[-1], index - 1))
+            elif todo == UNWRAP:
+                inner = values[picks[0] - length]
+                del states[-length:], values[1 - length :], firsts[1 - length :]
+                values[-1] = inner
+            elif todo == BUILD:
+                values[-1] = build((text, firsts[-1], index - 1))
+                del states[-1]
             else:
-                symbol, length, picks, build = rules[~code]
-                if length == 1:
-                    at = (text, firsts[-1], index - 1)
-                    values[-1] = build(values[-1], at) if picks is None else build(at)
-                    states.pop()
-                elif length:
-                    children = values[-length:]
-                    del states[-length:], values[-length:], firsts[1 - length :]
-                    if picks is not None:
-                        children = [children[one] for one in picks]
-                    at = (text, firsts[-1], index - 1)
-                    values.append(build(*children, at) if build else children[0])
-                else:
-                    values.append(build((text, index, index - 1)))
-                    firsts.append(index)
-                state = goto_rows[states[-1]][symbol]
-                states.append(state)
-            code = action_rows[state].get(kind)
-            if code is None:
+                values.append(build((text, index, index - 1)))
+                firsts.append(index)
+            state = states[-1][goto]
+            states.append(state)
+            entry = state[kind]
+            if entry is None:
                 return index
-        if code < _FUSED:
-            state = code
-            values.append(token)
-        else:
-            state = code % _FUSED
-            values.append(_BUILDERS[code // _FUSED](token, (text, index, index)))
+        build, state, under = entry
+        if under is not None:
+            states[-1] = under
         states.append(state)
+        values.append(build(token, (text, index, index)) if build else token)
         firsts.append(index)
         index += 1  # noqa: SIM113 - enumerate would cost more
     return None
@@ -202,20 +207,33 @@ def _refuse_deep_nesting(clause: str, text: str, tokens: list[str]) -> None:
             raise nesting_error(clause, text, index, MAX_NESTING)
 
 
-def _acceptable(states: list[int]) -> list[str]:
-    """Names of the terminals that could come next, found by trying each on a copy of the stack."""
-    return [name for kind, name in enumerate(tables.TERMINALS) if _would_shift(list(states), kind)]
+def acceptable(clause: str, text: str) -> tuple[list[str], int | None, list[str]]:
+    """Return the tokens of a text, the number of the refused one, and what could stand there.
+
+    The latter are names of terminals, found by trying each on a copy of the stack as it was before
+    the refused token; None and nothing if no token is refused.
+    """
+    tokens = tokenize(text)
+    kinds = _kinds(text, tokens)
+    refused = _run(text, tokens, kinds, [start(clause)], [])
+    if refused is None:
+        return tokens, None, []
+    states = [start(clause)]
+    _run(text, tokens[:refused], kinds[:refused], states, [])
+    stack = [state.number for state in states]
+    terminals = enumerate(tables.TERMINALS)
+    return tokens, refused, [name for kind, name in terminals if _would_shift(list(stack), kind)]
 
 
 def _would_shift(states: list[int], kind: int) -> bool:
     """Whether a terminal could come next; a function name only counts if `(` could follow."""
-    while (code := _ACTIONS[states[-1]].get(kind)) is not None:
+    while (code := tables.ACTIONS[states[-1]].get(kind)) is not None:
         if code >= 0:
-            return kind not in _FUNCTIONS or _OPEN in _ACTIONS[code % _FUSED]
-        symbol, length, _, _ = _RULES[~code]
+            return kind not in _FUNCTIONS or _OPEN in tables.ACTIONS[code % tables.FUSED]
+        symbol, length, _, _ = tables.RULES[~code]
         if length:
             del states[-length:]
-        states.append(_GOTOS[states[-1]][symbol])
+        states.append(tables.GOTOS[states[-1]][symbol])
     return False
 
 

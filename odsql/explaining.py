@@ -1,7 +1,8 @@
-"""The mistakes people make, and what they probably meant.
+"""Why a text was refused: what could have stood there, and what was probably meant.
 
-Each function looks at the refused token and its neighbours and returns a hint or None; the first
-hint wins. They run only when a text has been refused.
+Works from the clause and its text alone, by parsing once more up to the refused token, so that an
+error need not carry more than its place. The hints are the mistakes people make: each function
+looks at the refused token and its neighbours and returns a hint or None; the first hint wins.
 """
 
 from __future__ import annotations
@@ -11,9 +12,56 @@ import re
 from attrs import frozen
 
 from odsql.functions import CATALOGUE
+from odsql.parsing import acceptable
 from odsql.scanning import spans
 
-__all__ = ["guess"]
+__all__ = ["explain"]
+
+_WORDS = {
+    "NAME": "a field name",
+    "TEXT": "a text in quotes",
+    "NUMBER": "a number",
+    "DATE": "date'...'",
+    "GEOMETRY": "geom'...'",
+    "SCALAR": "a function",
+    "PREDICATE": "a filter function",
+    "AGGREGATE": "an aggregate",
+    "COUNT": "an aggregate",
+    "GROUPING": "range(...) or geo_cluster(...)",
+    "SELECTION": "include(...) or exclude(...)",
+    "FACET": "facet(...)",
+    "COMPARISON": "a comparison (= != > < >= <=)",
+    "EQUAL": "a comparison (= != > < >= <=)",
+    "BRACKET": "[ or ]",
+    "LPAR": "(",
+    "RPAR": ")",
+    "COMMA": "a comma",
+    "PLUS": "+ - * /",
+    "MINUS": "+ - * /",
+    "STAR": "+ - * /",
+    "SLASH": "+ - * /",
+    "__ANON_0": "..",
+    "_AND": "AND or OR",
+    "_OR": "AND or OR",
+    "_AS": "AS label",
+    "_IN": "in",
+    "_IS": "is null",
+    "_LIKE": "like",
+    "_NOT": "NOT",
+    "_NULL": "null",
+    "_TRUE": "true or false",
+    "_FALSE": "true or false",
+    "_TO": "TO",
+    "_DISTINCT": "distinct",
+    "ASC": "asc or desc",
+    "DESC": "asc or desc",
+    "$END": "the end",
+}
+"""Terminals in the user's words; one that is left out (`NOW`, `:`) is covered by another."""
+
+_OPERAND = frozenset({"NAME", "TEXT", "NUMBER"})
+_RARE = frozenset({"LPAR", "MINUS", "GEOMETRY", "_NOT", "_TRUE", "_FALSE", "_NULL"})
+_IN_SELECT_ONLY = frozenset({"AGGREGATE", "COUNT"})
 
 
 _NO_CHOICE = "ODSQL has no if and no case: filter in where, or compute from the answer"
@@ -51,13 +99,29 @@ class Refused:
     rest: str
 
 
-def guess(clause: str, text: str, tokens: list[str], index: int) -> str | None:
-    """Say what was meant by the refused token number `index`, if it is a known mistake."""
+def explain(clause: str, text: str) -> tuple[tuple[str, ...], str | None]:
+    """Say what would have been accepted where a text is refused, and what was probably meant."""
+    tokens, index, terminals = acceptable(clause, text)
+    if index is None:
+        return (), None
+    if clause == "where":
+        terminals = [one for one in terminals if one not in _IN_SELECT_ONLY]
+    return _in_words(terminals), _guess(clause, text, tokens, index)
+
+
+def _in_words(terminals: list[str]) -> tuple[str, ...]:
+    """Say in words what could come; a choice of more than a few helps nobody, so drop the rare."""
+    if set(terminals) >= _OPERAND:
+        terminals = [one for one in terminals if one not in _RARE]
+    words = [word for terminal, word in _WORDS.items() if terminal in terminals]
+    return tuple(dict.fromkeys(words))[:8]
+
+
+def _guess(clause: str, text: str, tokens: list[str], index: int) -> str | None:
     token = tokens[index]
-    position = spans(text)[index].start if token else len(text)
     before = tokens[index - 1] if index else ""
     after = tokens[index + 1] if index + 1 < len(tokens) else ""
-    refused = Refused(clause, token, before, after, text[position:])
+    refused = Refused(clause, token, before, after, text[spans(text)[index].start :])
     hints = (look(refused) for look in _LOOKS)
     return next((hint for hint in hints if hint is not None), None) or _bracket(text, tokens, index)
 

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from odsql.functions import CATALOGUE
 from odsql.parsing import acceptable
-from odsql.scanning import spans
+from odsql.scanning import spans, tokenize
 
 __all__ = ["explain"]
 
@@ -101,12 +101,12 @@ class Refused:
 
 def explain(clause: str, text: str) -> tuple[tuple[str, ...], str | None]:
     """Say what would have been accepted where a text is refused, and what was probably meant."""
-    tokens, index, terminals = acceptable(clause, text)
+    index, terminals = acceptable(clause, text)
     if index is None:
         return (), None
     if clause == "where":
         terminals = [one for one in terminals if one not in _IN_SELECT_ONLY]
-    return _in_words(terminals), _guess(clause, text, tokens, index)
+    return _in_words(terminals), _guess(clause, text, tokenize(text), index)
 
 
 def _in_words(terminals: list[str]) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ the bound keeps every walk over a tree far from Python's recursion limit."""
 _OPEN = tables.TERMINALS.index("LPAR")
 _NAME = tables.TERMINALS.index("NAME")
 _NO_TERMINAL = 0
+_BROKEN = "\0"
 _FUNCTIONS = frozenset(tables.FUNCTIONS)
 _SOFT = frozenset(
     number
@@ -87,40 +88,30 @@ def parse(clause: str, text: str) -> Any:
     Raises:
         ODSQLSyntaxError: the text is not ODSQL; the error says where and what was expected.
     """
-    tokens = tokenize(text)
-    kinds = _kinds(text, tokens)
+    tokens = _tokens(text)
     if len(tokens) > MAX_NESTING:
         _refuse_deep_nesting(clause, text, tokens)
-    states = [start(clause)]
     values: list[Any] = []
-    refused = _run(text, tokens, kinds, states, values)
+    refused = _run(text, tokens, [start(clause)], values)
     if refused is None:
         return values[0]
     raise syntax_error(clause, text, refused)
 
 
-def _kinds(text: str, tokens: list[str]) -> list[int]:
-    """Return the terminal number of every token."""
-    kinds = [
-        _KIND_BY_TEXT(token.lower()) or _KIND_BY_START(token[0]) or _kind_by_look(token)
-        for token in tokens
-    ]
+def _tokens(text: str) -> list[str]:
+    """Split a clause into tokens; those that only look like a literal become `_BROKEN`."""
+    tokens = tokenize(text)
     if len(tokens) > 1 and tokens[-2][0] in "'\"`" and not is_closed(tokens[-2]):
-        kinds[-2] = _NO_TERMINAL
+        tokens[-2] = _BROKEN
     if "-0" in text or "-1" in text:
-        _refuse_bare_days(tokens, kinds)
-    return kinds
-
-
-def _refuse_bare_days(tokens: list[str], kinds: list[int]) -> None:
-    """`2024-01-31` looks like a number to the table above; it is neither a number nor a date."""
-    for index, token in enumerate(tokens):
-        if "-" in token and token[0].isdecimal():
-            kinds[index] = _NO_TERMINAL
+        for index, token in enumerate(tokens):
+            if "-" in token and token[0].isdecimal():  # a day that is not in date'...'
+                tokens[index] = _BROKEN
+    return tokens
 
 
 def _run(  # noqa: C901 - one loop, and every call less in it is felt
-    text: str, tokens: list[str], kinds: list[int], states: list[State], values: list[Any]
+    text: str, tokens: list[str], states: list[State], values: list[Any]
 ) -> int | None:
     """Run the automaton over the tokens.
 
@@ -131,7 +122,8 @@ def _run(  # noqa: C901 - one loop, and every call less in it is felt
     firsts: list[int] = []  # for each value, the number of its first token
     index = 0
     state = states[-1]
-    for token, kind in zip(tokens, kinds, strict=True):
+    for token in tokens:
+        kind = _KIND_BY_TEXT(token.lower()) or _KIND_BY_START(token[0]) or _kind_by_look(token)
         entry = state[kind]
         if entry is None and kind in _SOFT:
             entry = state[_NAME]
@@ -207,22 +199,21 @@ def _refuse_deep_nesting(clause: str, text: str, tokens: list[str]) -> None:
             raise nesting_error(clause, text, index, MAX_NESTING)
 
 
-def acceptable(clause: str, text: str) -> tuple[list[str], int | None, list[str]]:
-    """Return the tokens of a text, the number of the refused one, and what could stand there.
+def acceptable(clause: str, text: str) -> tuple[int | None, list[str]]:
+    """Return the number of the token that is refused, and what could stand there.
 
     The latter are names of terminals, found by trying each on a copy of the stack as it was before
     the refused token; None and nothing if no token is refused.
     """
-    tokens = tokenize(text)
-    kinds = _kinds(text, tokens)
-    refused = _run(text, tokens, kinds, [start(clause)], [])
+    tokens = _tokens(text)
+    refused = _run(text, tokens, [start(clause)], [])
     if refused is None:
-        return tokens, None, []
+        return None, []
     states = [start(clause)]
-    _run(text, tokens[:refused], kinds[:refused], states, [])
+    _run(text, tokens[:refused], states, [])
     stack = [state.number for state in states]
     terminals = enumerate(tables.TERMINALS)
-    return tokens, refused, [name for kind, name in terminals if _would_shift(list(stack), kind)]
+    return refused, [name for kind, name in terminals if _would_shift(list(stack), kind)]
 
 
 def _would_shift(states: list[int], kind: int) -> bool:

@@ -402,7 +402,8 @@ def literal(value: object) -> nodes.Expression:
         return nodes.Date(_iso(value))
     if value is None:
         return nodes.Null()
-    msg = f"ODSQL has no literal for {type(value).__name__} {value!r}"
+    hint = "; for one of several values use isin" if isinstance(value, list | tuple | set) else ""
+    msg = f"ODSQL has no literal for {type(value).__name__} {value!r}{hint}"
     raise BuildError(msg)
 
 

@@ -90,6 +90,7 @@ class Refused:
     """A refused token: its clause, the tokens around it, and the text from it on.
 
     `token` is empty at the end of the text; `before` and `after` where there is no neighbour.
+    `glued` says that no white space stands between `before` and `token`.
     """
 
     clause: str
@@ -97,6 +98,7 @@ class Refused:
     before: str
     after: str
     rest: str
+    glued: bool
 
 
 def explain(clause: str, text: str) -> tuple[tuple[str, ...], str | None]:
@@ -121,7 +123,9 @@ def _guess(clause: str, text: str, tokens: list[str], index: int) -> str | None:
     token = tokens[index]
     before = tokens[index - 1] if index else ""
     after = tokens[index + 1] if index + 1 < len(tokens) else ""
-    refused = Refused(clause, token, before, after, text[spans(text)[index].start :])
+    position = spans(text)[index].start
+    glued = position > 0 and not text[position - 1].isspace()
+    refused = Refused(clause, token, before, after, text[position:], glued)
     hints = (look(refused) for look in _LOOKS)
     return next((hint for hint in hints if hint is not None), None) or _bracket(text, tokens, index)
 
@@ -201,7 +205,7 @@ def _in(refused: Refused) -> str | None:
 def _name(refused: Refused) -> str | None:
     if not re.match(r"[^\W\d]", refused.token):
         return None
-    if refused.before[:1].isdigit():
+    if refused.before[:1].isdigit() and refused.glued:
         name = refused.before + refused.token
         return f"a name that begins with a digit goes in back quotes: `{name}`"
     return None
@@ -211,15 +215,20 @@ _LOOKS = (_operator, _misplaced_not, _doubled_quote, _date, _constant, _function
 
 
 def _bracket(text: str, tokens: list[str], index: int) -> str | None:
-    """Point at a parenthesis that is never closed, or at one that was never opened."""
+    """Point at a parenthesis or bracket that is never closed, or at one that closes nothing."""
     opened: list[int] = []
+    brackets: list[int] = []  # which way one faces says nothing about whether it opens
     for number, token in enumerate(tokens[:index]):
         if token == "(":
             opened.append(number)
         elif token == ")" and opened:
             opened.pop()
-    if tokens[index] == "" and opened:
-        return f"the ( at position {spans(text)[opened[-1]].start} is never closed"
+        elif token in ("[", "]"):
+            brackets = [] if brackets else [number]
     if tokens[index] == ")" and not opened:
         return "this ) closes nothing"
-    return None
+    unclosed = brackets or (opened[-1:] if not tokens[index] else [])
+    if not unclosed:
+        return None
+    start, end = spans(text)[unclosed[0]]
+    return f"the {text[start:end]} at position {start} is never closed"

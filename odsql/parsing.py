@@ -125,8 +125,8 @@ def _run(  # noqa: C901 - one loop, and every call less in it is felt
     for token in tokens:
         kind = _KIND_BY_TEXT(token.lower()) or _KIND_BY_START(token[0]) or _kind_by_look(token)
         entry = state[kind]
-        if entry is None and kind in _SOFT:
-            entry = state[_NAME]
+        if entry is None and kind in _SOFT and not tokens[index - 1][:1].isdecimal():
+            entry = state[_NAME]  # but behind a number it would be a unit, and none is a keyword
         if entry is None:
             return index
         while entry[0] is None:

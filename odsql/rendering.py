@@ -25,8 +25,9 @@ __all__ = ["format", "render"]
 _PLAIN_NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _UNSENDABLE = re.compile("[\0\ud800-\udfff]")
-_KEYWORDS = frozenset(["and", "or", "not", "null", "true", "false"])
-_QUOTED_NAMES = (RESERVED_WORDS | _KEYWORDS | {"in", "is", "like", "to"}) - {"year"}
+_KEYWORDS = frozenset({"and", "or", "not", "null", "true", "false"})
+_SOFT_KEYWORDS = frozenset({"as", "asc", "desc", "distinct", "in", "is", "like", "to"})
+_QUOTED_NAMES = (RESERVED_WORDS | _KEYWORDS | _SOFT_KEYWORDS) - {"year"}
 """Field names that are written in back quotes. `year` is on the reference's list of reserved words,
 but live portals were seen to take it as it is."""
 
@@ -97,7 +98,7 @@ def _number(node: nodes.Number) -> str:
 
 
 def _unit(name: str) -> str:
-    if not _PLAIN_NAME.fullmatch(name) or name.lower() in _KEYWORDS:
+    if not _PLAIN_NAME.fullmatch(name) or name.lower() in _KEYWORDS | _SOFT_KEYWORDS:
         msg = f"{name!r} is no unit"
         raise ValueError(msg)
     return name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -117,6 +118,7 @@ def test_items_say_what_the_text_says(
         (lambda: F.a == float("nan"), "no literal for nan"),
         (lambda: F.a == float("inf"), "no literal for inf"),
         (lambda: F.a == object(), "no literal for object"),
+        (lambda: F.a == [1, 2], "use isin"),
         (lambda: F.a == datetime.datetime(2024, 1, 31), "no time zone"),
         (
             lambda: F.a.between(datetime.date(2024, 1, 1), datetime.datetime.now(datetime.UTC)),
@@ -140,6 +142,17 @@ def test_what_odsql_cannot_say_is_refused_when_it_is_built(
     """With a message that says what to write."""
     with pytest.raises(TypeError, match=message):
         build()
+
+
+def test_geometries_come_from_anything_with_a_geo_interface() -> None:
+    """As the shapes of shapely have it; features and texts work, too."""
+
+    point = {"type": "Point", "coordinates": (1.5, 2)}
+    from_shape = odsql.within(F.g, SimpleNamespace(__geo_interface__=point))
+    assert str(from_shape) == 'within(g, geom\'{"type": "Point", "coordinates": [1.5, 2]}\')'
+    feature = {"type": "Feature", "geometry": point, "properties": {}}
+    assert odsql.within(F.g, feature).equals(from_shape)
+    assert str(odsql.within(F.g, "POINT(1 2)")) == "within(g, geom'POINT(1 2)')"
 
 
 @given(name=st.text(), value=st.text())

@@ -50,6 +50,8 @@ def test_the_message_is_a_picture_with_a_caret() -> None:
         ("a = 'open", 4, "never closed"),
         ("a = 1 and `open", 10, "never closed"),
         ("a = 1 and (b = 2", 16, "the ( at position 10"),
+        ("a in [1..2", 10, "the [ at position 5"),
+        ("a in ]1..2 and b", 11, "the ] at position 5"),
         ("a = 1)", 5, "closes nothing"),
         ("year(d) in (1, 2)", 8, "plain field"),
         ("FALSE", 5, "1 = 2"),

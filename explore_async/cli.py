@@ -12,6 +12,11 @@ standard error, 2 wrong usage.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
+import os
+import re
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,18 +27,24 @@ import orjson
 import odsql
 from explore_async.client import ExploreClient
 from explore_async.demo import demo as run_demo
-from explore_async.display import bars, progress_bar, table
+from explore_async.display import bars, printable, progress_bar, table
 from explore_async.errors import ExploreError
 from explore_async.exporting import EXPORT_FORMATS
+from explore_async.files import file_name
 from explore_async.models import DatasetInfo
 from odsql import F, Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
+    from explore_async.client import Dataset
     from explore_async.models import Row
 
 __all__ = ["main"]
+
+
+_TERMINATED = 128 + signal.SIGTERM
+_HIDDEN_CONTROLS = re.compile("[\x7f-\x9f]")
 
 
 class _Commands(click.Group):
@@ -44,32 +55,55 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except (ExploreError, odsql.ODSQLError) as error:
-            raise click.ClickException(str(error)) from None
+            # A server's words may be part of it, and could send commands to the terminal.
+            raise click.ClickException(printable(str(error))) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader of a pipe has left; click ends quietly
+                raise
+            reason = error.strerror or str(error)
+            msg = f"The output cannot be written: {reason}. Check the disk and where it goes."
+            raise click.ClickException(msg) from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(odsql.__version__, package_name="explore-async", prog_name="explore")
 def main() -> None:
     """Ask open data portals that publish through the Explore API v2.1."""
+    for stream in (sys.stdout, sys.stderr):
+        # What the terminal's encoding lacks is shown as an escape, and is no reason to fail.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(work)
+    try:
+        asyncio.run(_until_terminated(work))
+    except asyncio.CancelledError:
+        raise SystemExit(_TERMINATED) from None
+
+
+async def _until_terminated(work: Coroutine[Any, Any, None]) -> None:
+    """Do the work; a SIGTERM cancels it as Ctrl-C does, so that no part of a file is left."""
+    task = asyncio.current_task()
+    # Not on Windows, nor outside of the main thread.
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await work
+
+
+def _client(url: str) -> ExploreClient:
+    # Only from the environment: every user of the machine can read a command line.
+    return ExploreClient(url, auth=os.environ.get("EXPLORE_API_KEY") or None)
 
 
 # ---------------------------------------------------------------- options
 
 
-def _portal_options(command: Callable[..., None]) -> Callable[..., None]:
-    command = click.option(
+def _portal_option(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option(
         "--url", envvar="EXPLORE_URL", required=True, help="The portal. [env: EXPLORE_URL]"
     )(command)
-    return _auth_option(command)
-
-
-def _auth_option(command: Callable[..., None]) -> Callable[..., None]:
-    # Hidden: the key is read from the environment and shown nowhere.
-    return click.option("--auth", envvar="EXPLORE_API_KEY", hidden=True)(command)
 
 
 def _filter_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -120,7 +154,13 @@ def _print_rows(rows: Iterable[Row], layout: str) -> None:
         click.echo(table(list(rows)))
         return
     for row in rows:
-        click.echo(orjson.dumps(row).decode())
+        # Bytes, because JSON Lines is UTF-8 whatever the terminal's encoding is.
+        click.echo(_HIDDEN_CONTROLS.sub(_escaped, orjson.dumps(row).decode()).encode())
+
+
+def _escaped(control: re.Match[str]) -> str:
+    """A control character that JSON allows in a text, so that a terminal does not obey it."""
+    return f"\\u{ord(control[0]):04x}"
 
 
 # ---------------------------------------------------------------- commands
@@ -131,7 +171,10 @@ def _print_rows(rows: Iterable[Row], layout: str) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=8021, show_default=True)
 def serve(host: str, port: int) -> None:
     """Serve a local portal with the cities of the world, until interrupted."""
-    _run(_serve(host, port))
+    try:
+        _run(_serve(host, port))
+    except KeyboardInterrupt:
+        click.echo("Stopped.", err=True)
 
 
 async def _serve(host: str, port: int) -> None:
@@ -151,17 +194,17 @@ async def _serve(host: str, port: int) -> None:
 
 
 @main.command()
-@_portal_options
+@_portal_option
 @_filter_options
 @_limit_option(20)
 @_FORMAT
-def datasets(url: str, auth: str | None, limit: int, layout: str, **filters: Any) -> None:
+def datasets(url: str, limit: int, layout: str, **filters: Any) -> None:
     """List the datasets of a portal."""
-    _run(_datasets(url, auth, _query(**filters), limit, layout))
+    _run(_datasets(url, _query(**filters), limit, layout))
 
 
-async def _datasets(url: str, auth: str | None, query: Query, limit: int, layout: str) -> None:
-    async with ExploreClient(url, auth=auth) as client:
+async def _datasets(url: str, query: Query, limit: int, layout: str) -> None:
+    async with _client(url) as client:
         rows = await client.datasets(query, max_rows=limit).to_list()
     if layout == "jsonl":
         _print_rows(rows, layout)
@@ -181,23 +224,19 @@ def _summary(info: DatasetInfo) -> Row:
 
 @main.command()
 @click.argument("dataset")
-@_portal_options
+@_portal_option
 @_filter_options
 @_shape_options
 @_limit_option(10)
 @click.option("--offset", type=click.IntRange(min=0), help="Rows to skip.")
 @_FORMAT
-def records(
-    dataset: str, url: str, auth: str | None, limit: int, layout: str, **clauses: Any
-) -> None:
+def records(dataset: str, url: str, limit: int, layout: str, **clauses: Any) -> None:
     """Print rows of a dataset, pages fetched concurrently."""
-    _run(_records(dataset, url, auth, _query(**clauses), limit, layout))
+    _run(_records(dataset, url, _query(**clauses), limit, layout))
 
 
-async def _records(
-    dataset: str, url: str, auth: str | None, query: Query, limit: int, layout: str
-) -> None:
-    async with ExploreClient(url, auth=auth) as client:
+async def _records(dataset: str, url: str, query: Query, limit: int, layout: str) -> None:
+    async with _client(url) as client:
         rows = await client.dataset(dataset).records(query, max_rows=limit).to_list()
     _print_rows(rows, layout)
 
@@ -205,48 +244,49 @@ async def _records(
 @main.command()
 @click.argument("dataset")
 @click.argument("names", nargs=-1)
-@_portal_options
+@_portal_option
 @_filter_options
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most values each."
+)
 @_FORMAT
 def facets(
     dataset: str,
     names: tuple[str, ...],
     url: str,
-    auth: str | None,
     limit: int,
     layout: str,
     **filters: Any,
 ) -> None:
     """Print facets of a dataset with their counts; without NAMES, those it declares."""
-    _run(_facets(dataset, names, url, auth, _query(**filters), limit, layout))
+    _run(_facets(dataset, names, url, _query(**filters), limit, layout))
 
 
 async def _facets(
     dataset: str,
     names: tuple[str, ...],
     url: str,
-    auth: str | None,
     query: Query,
     limit: int,
     layout: str,
 ) -> None:
-    wanted = [str(F[name]) if name.isidentifier() else name for name in names]
-    async with ExploreClient(url, auth=auth) as client:
+    wanted = [name if "(" in name else str(F[name]) for name in names]
+    async with _client(url) as client:
         found = await client.dataset(dataset).facets(*wanted, query=query)
     for facet in found:
         if layout == "table":
-            click.echo(f"{facet.name}\n{bars(facet, limit=limit)}\n")
+            click.echo(f"{printable(facet.name)}\n{bars(facet, limit=limit)}\n")
             continue
+        values = facet.values[:limit]
         _print_rows(
-            ({"facet": facet.name, "value": one.value, "count": one.count} for one in facet.values),
+            ({"facet": facet.name, "value": one.value, "count": one.count} for one in values),
             layout,
         )
 
 
 @main.command()
 @click.argument("dataset")
-@_portal_options
+@_portal_option
 @_filter_options
 @_shape_options
 @_limit_option(None)
@@ -257,31 +297,29 @@ async def _facets(
 def export(
     dataset: str,
     url: str,
-    auth: str | None,
     file_format: str,
     output: Path | None,
     **clauses: Any,
 ) -> None:
     """Export all rows of a dataset to a file; jsonl is counted and proved whole."""
-    path = output if output is not None else Path(f"{dataset}.{file_format}")
-    _run(_export(dataset, url, auth, _query(**clauses), file_format, path))
+    path = output if output is not None else Path(file_name(dataset, file_format))
+    _run(_export(dataset, url, _query(**clauses), file_format, path))
 
 
-async def _export(
-    dataset_id: str, url: str, auth: str | None, query: Query, file_format: str, path: Path
-) -> None:
-    async with ExploreClient(url, auth=auth) as client:
+async def _export(dataset_id: str, url: str, query: Query, file_format: str, path: Path) -> None:
+    async with _client(url) as client:
         dataset = client.dataset(dataset_id)
         if file_format == "jsonl":
             await _export_rows(dataset, query, path)
             return
         async with dataset.export(file_format, query) as stream:
-            await stream.save(path)
+            with progress_bar("export") as progress:
+                await stream.save(path, progress=progress)
         click.echo(f"{path}: {stream.bytes_received:,} bytes")
 
 
-async def _export_rows(dataset: Any, query: Query, path: Path) -> None:
-    with progress_bar("export", await dataset.records(query).count()) as progress:
+async def _export_rows(dataset: Dataset, query: Query, path: Path) -> None:
+    with progress_bar("export") as progress:
         proof = await dataset.export_verified(path, query, progress=progress)
     click.echo(
         f"{proof.path}: expected {proof.expected:,}, received {proof.received:,}, "
@@ -291,15 +329,10 @@ async def _export_rows(dataset: Any, query: Query, path: Path) -> None:
 
 @main.command()
 @click.option("--url", envvar="EXPLORE_URL", help="A portal; without it a local one is started.")
-@_auth_option
 @click.option("--dataset", metavar="ID", help="A dataset of that portal.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File for the export."
 )
-def demo(url: str | None, auth: str | None, dataset: str | None, output: Path | None) -> None:
+def demo(url: str | None, dataset: str | None, output: Path | None) -> None:
     """Show the main job end to end: query, concurrent pages and facets, a proved export."""
-    _run(run_demo(url=url, dataset_id=dataset, output=output, auth=auth))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    _run(run_demo(url=url, dataset_id=dataset, output=output, connect=_client))

@@ -16,7 +16,7 @@ from yarl import URL
 import odsql
 from explore_async.auth import as_auth
 from explore_async.errors import ConfigurationError
-from explore_async.exporting import EXPORT_FORMATS, ExportStream
+from explore_async.exporting import EXPORT_ENDS, EXPORT_FORMATS, ExportStream
 from explore_async.faceting import fetch_facets
 from explore_async.models import (
     DatasetInfo,
@@ -136,8 +136,10 @@ class ExploreClient:
 
     async def close(self) -> None:
         """Cancel what is still running and close the session, if it is ours."""
-        await self._scheduler.close()
-        await self._transport.close()
+        try:
+            await self._scheduler.close()
+        finally:
+            await self._transport.close()
 
     def dataset(self, dataset_id: str) -> Dataset:
         """A handle on one dataset. Sends nothing.
@@ -336,7 +338,8 @@ class Dataset:
         extra = [(name, str(value).lower()) for name, value in options.items() if value is not None]
         params = operation_params(query, _EXPORT_RECORDS, extra=extra)
         path = f"{self._path}/exports/{_segment(file_format, 'export format')}"
-        return self._requests.export(path, params, file_format=file_format)
+        end = b"" if compressed else EXPORT_ENDS.get(file_format, b"")
+        return self._requests.export(path, params, file_format=file_format, end=end)
 
     async def export_verified(
         self,
@@ -422,13 +425,14 @@ class _Requests:
         return await fetch_facets(wanted, ask=ask, scheduler=self.scheduler)
 
     def export(
-        self, path: str, params: Sequence[tuple[str, str]], *, file_format: str
+        self, path: str, params: Sequence[tuple[str, str]], *, file_format: str, end: bytes
     ) -> ExportStream:
         return ExportStream(
             lambda: self.transport.stream(path, params),
             file_format=file_format,
             url=self.transport.url(path, params),
             line_cap=self.transport.caps.line,
+            end=end,
         )
 
     def _paged(self, path: str, operation: Operation, query: Query | None, plan: Plan) -> Records:

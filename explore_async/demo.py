@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 import click
 from attrs import frozen
 
-from explore_async.client import ExploreClient
-from explore_async.display import bars, progress_bar, table
+from explore_async.display import bars, printable, progress_bar, table
 from explore_async.errors import ConfigurationError
+from explore_async.files import file_name
 from explore_async.models import DatasetInfo
 from odsql import F, ODSQLSyntaxError, Query, parse_where
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
-    from explore_async.client import Dataset
+    from explore_async.client import Dataset, ExploreClient
 
 __all__ = ["demo"]
 
@@ -44,7 +44,11 @@ class Show:
 
 
 async def demo(
-    *, url: str | None, dataset_id: str | None, output: Path | None, auth: str | None
+    *,
+    url: str | None,
+    dataset_id: str | None,
+    output: Path | None,
+    connect: Callable[[str], ExploreClient],
 ) -> None:
     """Run the demo and print what happens.
 
@@ -52,15 +56,15 @@ async def demo(
         url: the portal; None for the local one, started for as long as the demo runs.
         dataset_id: the dataset; None for the cities or the portal's first one with records.
         output: where the export goes; None for `<dataset>.jsonl` in the working directory.
-        auth: an API key, or None.
+        connect: makes the client for a base URL.
 
     Raises:
         ExploreError: the portal cannot be asked, or what it answers does not add up.
     """
-    async with _portal(url) as base_url, ExploreClient(base_url, auth=auth) as client:
+    async with _portal(url) as base_url, connect(base_url) as client:
         dataset = client.dataset(dataset_id or await _first_dataset(client, local=url is None))
         info = await dataset.info()
-        click.echo(f"Portal:  {client.base_url}\nDataset: {info.dataset_id}")
+        click.echo(printable(f"Portal:  {client.base_url}\nDataset: {info.dataset_id}"))
         show = _geonames_show() if info.dataset_id == _GEONAMES else _show_for(info)
         _print_query(show)
         await _print_answers(client, dataset, show)
@@ -129,15 +133,15 @@ def _show_for(info: DatasetInfo) -> Show:
 
 
 def _heading(text: str) -> None:
-    click.echo("\n" + click.style(text, bold=True))
+    click.echo("\n" + click.style(printable(text), bold=True))
 
 
 def _print_query(show: Show) -> None:
     _heading("1. A query, built in Python")
-    click.echo(show.source)
+    click.echo(printable(show.source))
     _heading("   ... and its ODSQL")
     for name, text in show.query.params():
-        click.echo(f"{name:>9} = {text}")
+        click.echo(printable(f"{name:>9} = {text}"))
 
 
 async def _print_answers(client: ExploreClient, dataset: Dataset, show: Show) -> None:
@@ -166,9 +170,9 @@ def _print_diagnostic() -> None:
 
 async def _print_export(dataset: Dataset, output: Path | None) -> None:
     total = await dataset.records().count()
-    path = output if output is not None else Path(f"{dataset.dataset_id}.jsonl")
+    path = output if output is not None else Path(file_name(dataset.dataset_id, "jsonl"))
     _heading(f"4. The whole dataset, {total:,} rows, to {path}")
-    with progress_bar("export", total) as progress:
+    with progress_bar("export") as progress:
         proof = await dataset.export_verified(path, progress=progress)
     click.echo(f"expected rows  {proof.expected:>12,}")
     click.echo(f"received rows  {proof.received:>12,}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import unicodedata
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,20 +17,31 @@ if TYPE_CHECKING:
 
     from explore_async.models import Facet, Progress
 
-__all__ = ["bars", "progress_bar", "table"]
+__all__ = ["bars", "printable", "progress_bar", "table"]
 
 _CELL_WIDTH = 32
 _BAR_WIDTH = 30
 
 
+def printable(text: str) -> str:
+    """The text with a space for each character that is not to be seen; lines stay lines."""
+    return "".join(one if one.isprintable() or one == "\n" else " " for one in text)
+
+
 def table(rows: Sequence[Mapping[str, object]], *, cell_width: int = _CELL_WIDTH) -> str:
-    """Lay rows out in columns, numbers to the right; `(no rows)` for none."""
+    """Lay rows out in columns, numbers to the right; `(no rows)` for none.
+
+    Longer cells are cut to `cell_width` columns of the terminal. Chinese, Japanese and Korean
+    characters take two each.
+    """
     if not rows:
         return "(no rows)"
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = [[_cell(row.get(name), cell_width) for row in rows] for name in names]
     heads = [_cell(name, cell_width) for name in names]
-    widths = [max(map(len, [head, *column])) for head, column in zip(heads, columns, strict=True)]
+    widths = [
+        max(map(_width, [head, *column])) for head, column in zip(heads, columns, strict=True)
+    ]
     right = [all(_is_number(row.get(name)) for row in rows) for name in names]
     lines = [heads, ["-" * width for width in widths], *zip(*columns, strict=True)]
     return "\n".join(_line(line, widths, right) for line in lines)
@@ -42,9 +54,9 @@ def bars(facet: Facet, *, limit: int = 8) -> str:
         return "(no values)"
     counts = [value.count or 0 for value in values]
     names = [_cell(value.name, _CELL_WIDTH) for value in values]
-    width, digits = max(map(len, names)), max(len(f"{count:,}") for count in counts)
+    width, digits = max(map(_width, names)), max(len(f"{count:,}") for count in counts)
     lines = [
-        f"{name:<{width}}  {count:>{digits},}  {_bar(count / (max(counts) or 1))}"
+        f"{_padded(name, width)}  {count:>{digits},}  {_bar(count / (max(counts) or 1))}"
         for name, count in zip(names, counts, strict=True)
     ]
     hidden = len(facet.values) - len(values)
@@ -52,42 +64,99 @@ def bars(facet: Facet, *, limit: int = 8) -> str:
 
 
 @contextmanager
-def progress_bar(label: str, total: int) -> Iterator[Callable[[Progress], None]]:
-    """Show progress in rows on standard error while the block runs; yields what to call."""
+def progress_bar(label: str) -> Iterator[Callable[[Progress], None]]:
+    """Show progress on standard error while the block runs; yields what to call.
+
+    Nothing is shown before the first call, so that an error which comes before it stands alone.
+    """
     try:
         from rich.console import Console
+        from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bar
     except ImportError:
-        yield _plain_progress(label, total)
-        sys.stderr.write("\n")
+        with _plain_progress(label) as show:
+            yield show
         return
-    with Bar(console=Console(stderr=True)) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda progress: bar.update(task, completed=progress.rows or 0)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"))
+    bar = Bar(*columns, console=Console(stderr=True))
+    task = bar.add_task(label, total=None, done="")
+
+    def show_bar(progress: Progress) -> None:
+        bar.start()  # does nothing when it is started
+        bar.update(task, total=progress.expected, completed=progress.rows, done=_done(progress))
+
+    try:
+        yield show_bar
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
-def _plain_progress(label: str, total: int) -> Callable[[Progress], None]:
-    """Write a line that overwrites itself; all there is without the `progress` extra."""
+@contextmanager
+def _plain_progress(label: str) -> Iterator[Callable[[Progress], None]]:
+    """One line that overwrites itself; all there is without the `progress` extra.
+
+    Where standard error is no terminal, only its last state is written, as rich does.
+    """
+    last = ""
 
     def show(progress: Progress) -> None:
-        sys.stderr.write(f"\r{label}: {progress.rows or 0:,} of {total:,} rows")
-        sys.stderr.flush()
+        nonlocal last
+        last = f"{label}: {_done(progress)}"
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{last}")
+            sys.stderr.flush()
 
-    return show
+    try:
+        yield show
+    finally:
+        if last:
+            sys.stderr.write("\n" if sys.stderr.isatty() else f"{last}\n")
+
+
+def _done(progress: Progress) -> str:
+    if progress.rows is None:
+        return f"{progress.bytes:,} bytes"
+    of = "" if progress.expected is None else f" of {progress.expected:,}"
+    return f"{progress.rows:,}{of} rows"
 
 
 def _line(cells: Iterable[str], widths: Sequence[int], right: Sequence[bool]) -> str:
     padded = (
-        cell.rjust(width) if to_the_right else cell.ljust(width)
+        _padded(cell, width, right=to_the_right)
         for cell, width, to_the_right in zip(cells, widths, right, strict=True)
     )
     return "  ".join(padded).rstrip()
 
 
+def _padded(text: str, width: int, *, right: bool = False) -> str:
+    space = " " * (width - _width(text))
+    return space + text if right else text + space
+
+
 def _cell(value: object, width: int) -> str:
-    text = _text(value)
-    text = "".join(one if one.isprintable() else " " for one in text)
-    return text if len(text) <= width else text[: width - 1] + "…"
+    # A cell never shows more characters than columns, so most of a long text need not be looked at.
+    text = printable(_text(value)[: 4 * width]).replace("\n", " ")
+    if _width(text) <= width:
+        return text
+    kept, room = 0, width - 1
+    for one in text:
+        room -= _columns(one)
+        if room < 0:
+            break
+        kept += 1
+    return text[:kept] + "…"
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me"):  # marks on the character before
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _text(value: Any) -> str:
@@ -105,4 +174,15 @@ def _is_number(value: object) -> bool:
 
 
 def _bar(share: float) -> str:
-    return "█" * max(1, round(share * _BAR_WIDTH)) if share else ""
+    if not share:
+        return ""
+    return _block() * max(1, round(share * _BAR_WIDTH))
+
+
+def _block() -> str:
+    """What bars are made of, in an encoding that may not have the block."""
+    try:
+        "█".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return "#"
+    return "█"

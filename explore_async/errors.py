@@ -37,6 +37,7 @@ __all__ = [
     "IncompatibleTypesInComparisonFilter",
     "IntegrityError",
     "InvalidRESTParameterError",
+    "MissingExtraError",
     "NameResolutionError",
     "NotFound",
     "NotFoundResource",
@@ -102,6 +103,18 @@ class ConfigurationError(ExploreError):
 
 class StreamConsumedError(ConfigurationError):
     """A single-use export stream was read a second time, or outside its `async with` block."""
+
+
+class MissingExtraError(ExploreError, ImportError):
+    """A part of this package needs a package that is not installed.
+
+    Attributes:
+        name: the package that could not be imported, as on any `ImportError`; None when not said.
+    """
+
+    def __init__(self, message: str, *, name: str | None = None) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class WindowExceeded(ExploreError):
@@ -289,7 +302,7 @@ class BadRequest(APIError):
 class ODSQLError(BadRequest):
     """400 `ODSQLError`: the clause reads well but means nothing, such as an unknown field."""
 
-    advice = "Check field names and types against `await dataset.info()`."
+    advice = "Check field names and types against the schema: `await dataset.info()`."
 
     @property
     def clause(self) -> str | None:
@@ -331,13 +344,19 @@ class InvalidRESTParameterError(BadRequest):
 class Unauthorized(APIError):
     """401: the API key is missing, mistyped or revoked."""
 
-    advice = "Pass a valid API key as `auth=`; the key is sent only in the Authorization header."
+    advice = (
+        "Pass a valid API key as `auth=`, or to the command line as EXPLORE_API_KEY; it is sent "
+        "only in the Authorization header."
+    )
 
 
 class ForbiddenAccess(APIError):
     """403: the caller may not see this resource."""
 
-    advice = "Ask the portal for access, or pass an API key that has it as `auth=`."
+    advice = (
+        "Ask the portal for access, or pass an API key that has it: `auth=`, or EXPLORE_API_KEY "
+        "for the command line."
+    )
 
 
 class NotFound(APIError):
@@ -349,7 +368,9 @@ class NotFound(APIError):
 class NotFoundResource(NotFound):
     """404 `NotFoundResource`: the dataset or the record does not exist."""
 
-    advice = "Check the identifier; `client.datasets()` lists what the portal has."
+    advice = (
+        "Check the identifier; `client.datasets()`, or `explore datasets`, lists what there is."
+    )
 
 
 class NotFoundURI(NotFound):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 import orjson
@@ -32,14 +33,14 @@ from explore_async.models import Progress, Reconciliation
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
     from explore_async.models import Row
     from explore_async.transport import Body
 
-__all__ = ["EXPORT_FORMATS", "ExportStream"]
+__all__ = ["EXPORT_ENDS", "EXPORT_FORMATS", "ExportStream"]
 
 EXPORT_FORMATS = frozenset(
     {
@@ -48,6 +49,11 @@ EXPORT_FORMATS = frozenset(
     }
 )
 """The formats of the specification (enum-format-datasets)."""
+
+EXPORT_ENDS: Mapping[str, bytes] = MappingProxyType(
+    {"csv": b"\n", "geojson": b"}", "json": b"]", "parquet": b"PAR1"}
+)
+"""What a whole file of a format ends with, for the formats where that is known."""
 
 _BLOCK = 1024 * 1024
 
@@ -73,6 +79,7 @@ class ExportStream:
         file_format: str,
         url: str,
         line_cap: int,
+        end: bytes = b"",
     ) -> None:
         self.url = url
         self.bytes_received = 0
@@ -80,6 +87,7 @@ class ExportStream:
         self._open_body = open_body
         self._format = file_format
         self._line_cap = line_cap
+        self._end = end
         self._stack = AsyncExitStack()
         self._entered = False
         self._used = False
@@ -183,6 +191,7 @@ class ExportStream:
         """
         with PartFile(Path(path), tally=self._tally()) as part:
             await self._write(part, progress)
+            self._refuse_a_cut_end(part)
             part.commit()
         return part.target
 
@@ -210,7 +219,7 @@ class ExportStream:
         tally = LineTally(distinct=True, line_cap=self._line_cap)
         with PartFile(Path(path), tally=tally) as part:
             expected = await count()
-            await self._write(part, progress)
+            await self._write(part, progress, expected=expected)
             if tally.rows != expected:
                 raise IntegrityError(
                     f"The export has {tally.rows} rows, the server counted {expected}; no file was "
@@ -229,13 +238,19 @@ class ExportStream:
             checksum=part.checksum,
         )
 
-    async def _write(self, part: PartFile, progress: Callable[[Progress], None] | None) -> None:
+    async def _write(
+        self,
+        part: PartFile,
+        progress: Callable[[Progress], None] | None,
+        *,
+        expected: int | None = None,
+    ) -> None:
         async def flush() -> None:
             await part.write(Chunk(block))
             block.clear()
             self.rows_received = part.rows or 0
             if progress is not None:
-                progress(Progress(bytes=part.size, rows=part.rows))
+                progress(Progress(bytes=part.size, rows=part.rows, expected=expected))
 
         block = bytearray()
         try:
@@ -252,6 +267,21 @@ class ExportStream:
                 error.bytes_received = self.bytes_received
                 error.rows = None if part.rows is None else part.rows + block.count(b"\n")
             raise
+
+    def _refuse_a_cut_end(self, part: PartFile) -> None:
+        """Look for what a whole file of this format ends with.
+
+        A body that is delimited by the end of the connection alone may stop anywhere.
+        """
+        if part.tail.endswith(self._end) or part.tail.rstrip().endswith(self._end):
+            return
+        raise TruncatedError(
+            f"The {self._format} export does not end like one, after {part.size} bytes; no file "
+            "was kept. Ask for it again.",
+            bytes_received=self.bytes_received,
+            status=200,
+            url=self.url,
+        )
 
     def _tally(self) -> LineTally | None:
         return LineTally(line_cap=self._line_cap) if self._by_line else None

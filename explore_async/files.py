@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import orjson
@@ -28,24 +30,33 @@ from explore_async.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
     from types import TracebackType
 
-__all__ = ["LineTally", "PartFile"]
+__all__ = ["LineTally", "PartFile", "file_name"]
 
 _DIGEST_BYTES = 8
+_TAIL = 16
+_NAME_BYTES = 200
+_NOT_IN_NAMES = re.compile(r"[^\w.-]")
+
+
+def file_name(dataset_id: str, file_format: str) -> str:
+    """A name for the export of a dataset; no part of a path, whatever the identifier holds."""
+    return f"{_NOT_IN_NAMES.sub('_', dataset_id)}.{file_format}"
 
 
 class PartFile:
     """A hidden file beside its target, renamed onto it by `commit` and removed without it.
 
     Args:
-        target: the final name; it must not be a directory.
+        target: the final name, of a file or of none yet. A symbolic link stays one: the file that
+            it points to is replaced.
         tally: counts the lines, for formats of one row per line.
 
     Attributes:
         target: the final name.
         size: bytes written.
+        tail: the last bytes written, at most 16.
 
     Raises:
         ConfigurationError: on entering, when the file cannot be created.
@@ -54,9 +65,11 @@ class PartFile:
     def __init__(self, target: Path, *, tally: LineTally | None = None) -> None:
         self.target = target
         self.size = 0
+        self.tail = b""
         self._tally = tally
         self._digest = hashlib.sha256()
-        self._part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.part")
+        self._final = Path(os.path.realpath(target))
+        self._part = self._final.parent / f".{_shortened(target.name)}.{secrets.token_hex(6)}.part"
         self._descriptor = -1
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explore-file")
 
@@ -71,8 +84,11 @@ class PartFile:
         return self._digest.hexdigest()
 
     def __enter__(self) -> Self:
-        if self.target.is_dir() or not self.target.name:
+        if self._final.is_dir():
             raise ConfigurationError(f"{self.target} is a directory; give the name of a file.")
+        if self._final.exists() and not self._final.is_file():
+            # Renaming a file onto /dev/null or a pipe would replace the device itself.
+            raise ConfigurationError(f"{self.target} is no regular file; give the name of a file.")
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
         try:
             # 0o666 leaves the permissions to the umask, as for any file a program creates.
@@ -123,7 +139,7 @@ class PartFile:
             StorageError: the rename failed; the file is removed.
         """
         try:
-            self._part.replace(self.target)
+            self._part.replace(self._final)
         except OSError as error:
             raise _storage_error(self.target, error) from error
         os.close(self._descriptor)
@@ -143,6 +159,7 @@ class PartFile:
         while view:
             view = view[os.write(self._descriptor, view) :]
         self.size += len(block)
+        self.tail = (self.tail + block[-_TAIL:])[-_TAIL:]
 
     def _flush(self) -> None:
         if self._tally is not None:
@@ -231,6 +248,11 @@ class LineTally:
             self._first = line
         if self._digests is not None:
             self._digests.add(hashlib.blake2b(line, digest_size=_DIGEST_BYTES).digest())
+
+
+def _shortened(name: str) -> str:
+    """A name with room for more: file systems allow 255 bytes, which are fewer characters."""
+    return os.fsencode(name)[:_NAME_BYTES].decode("utf-8", errors="ignore")
 
 
 def _decoded(line: bytes) -> object:

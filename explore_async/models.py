@@ -230,10 +230,12 @@ class Progress:
     Attributes:
         bytes: decoded bytes written to the file so far.
         rows: lines written so far for formats of one row per line, None for the others.
+        expected: rows the server counted before the export; None where it was not asked.
     """
 
     bytes: int
     rows: int | None
+    expected: int | None = None
 
 
 @frozen(kw_only=True)

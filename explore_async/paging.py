@@ -109,8 +109,8 @@ class Plan:
         what = f"{wanted} rows are" if wanted is not None else "More rows are"
         return WindowExceeded(
             f"{what} wanted, but the server pages only through the first {self.window}. "
-            "Use `dataset.export(...)`, which has no such window, narrow the query with `where`, "
-            "or ask for the first rows only with `max_rows`.",
+            "Use an export (`dataset.export(...)`, `explore export`), which has no such window, "
+            "narrow the query with `where`, or ask for the first rows only with `max_rows`.",
             window=self.window,
             wanted=wanted,
         )

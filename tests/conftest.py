@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -37,6 +39,16 @@ def canned(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
     monkeypatch.setattr("aioresponses.core.ClientResponse", CannedResponse)
     with aioresponses() as answers:
         yield answers
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[str]:
+    """The base URL of the portal that the documentation tells to start, in a process of its own."""
+    command = [sys.executable, "-m", "explore_async", "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip().removesuffix("/api/explore/v2.1")
+        server.kill()
 
 
 @pytest.fixture

@@ -7,12 +7,8 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 README = Path(__file__).parents[1] / "README.md"
 SERVED = "http://127.0.0.1:8021"
@@ -23,18 +19,8 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture(scope="module")
-def portal() -> Iterator[str]:
-    """The portal that the tour tells to start, in a process of its own on a free port."""
-    command = [sys.executable, "-m", "explore_async", "serve", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        yield server.stdout.readline().strip().removesuffix("/api/explore/v2.1")
-        server.kill()
-
-
 def test_the_python_blocks_print_what_the_text_blocks_show(
-    portal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One after the other, in one namespace, as a reader would run them."""
     monkeypatch.chdir(tmp_path)
@@ -42,7 +28,7 @@ def test_the_python_blocks_print_what_the_text_blocks_show(
     sources, outputs = blocks("python"), blocks("text")
     assert len(sources) == len(outputs) == 4
     for source, output in zip(sources, outputs, strict=True):
-        exec(compile(source.replace(SERVED, portal), "README.md", "exec"), namespace)
+        exec(compile(source.replace(SERVED, served), "README.md", "exec"), namespace)
         assert capsys.readouterr().out == output
 
 
@@ -55,9 +41,9 @@ def test_the_python_blocks_print_what_the_text_blocks_show(
         if line.startswith(".venv") and not line.endswith(" serve")
     ],
 )
-def test_the_shell_commands_of_the_tour_succeed(portal: str, tmp_path: Path, line: str) -> None:
+def test_the_shell_commands_of_the_tour_succeed(served: str, tmp_path: Path, line: str) -> None:
     """They exit 0 and print something."""
-    program, *arguments = shlex.split(line.replace(SERVED, portal))
+    program, *arguments = shlex.split(line.replace(SERVED, served))
     module = {"odsql": "odsql", "explore": "explore_async"}[Path(program).name]
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],

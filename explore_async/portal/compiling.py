@@ -109,8 +109,9 @@ class Plan:
 def compile_query(query: Query, dataset: Dataset, settings: Settings) -> Plan:
     """Compile a query against a dataset.
 
-    Raises PortalError with the status, code and text of the live server for what it refuses, and
-    `NotSupportedByLocalPortal` for what only this portal refuses.
+    Raises:
+        PortalError: with the status, code and text of the live server for what it refuses, and
+            with the code `NotSupportedByLocalPortal` for what only this portal refuses.
     """
     context = Context(dataset, Parameters(), settings)
     where = conditions(query, context)

@@ -28,7 +28,11 @@ _ORDERING = frozenset({">", "<", ">=", "<="})
 
 
 def compile_condition(node: nodes.Node, context: Context) -> str:
-    """Compile a condition to a boolean expression in parentheses, or raise the ODSQL error."""
+    """Compile a condition to a boolean expression in parentheses.
+
+    Raises:
+        PortalError: it makes no sense, or not in this clause.
+    """
     compiler = _CONDITIONS.get(type(node))
     if compiler is None:
         raise malformed(f"{type(node).__name__} is no condition", context.clause)

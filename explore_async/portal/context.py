@@ -103,7 +103,11 @@ class Context:
         return self.parameters.bind(value)
 
     def column(self, name: str) -> Column:
-        """Look a field up; raises the live server's error for one that is not there."""
+        """Look a field up.
+
+        Raises:
+            PortalError: there is none of that name.
+        """
         column = self.dataset.columns.get(name)
         if column is None:
             raise unknown_field(name, self.clause)

@@ -52,8 +52,10 @@ def read_period(text: str, *, zone: tzinfo, clause: str) -> Period:
     """Read a date literal.
 
     Takes a year, a month, a day (`2024-01-31`, `2024/01/31`, `20240131`), with a time and an
-    offset if wanted. `zone` is where a literal without offset is. Raises the ODSQL error for
-    anything else.
+    offset if wanted. `zone` is where a literal without offset is.
+
+    Raises:
+        PortalError: the text is anything else.
     """
     match = _LITERAL.fullmatch(text.strip())
     if match is None or (match["hour"] and not match["day"]):
@@ -62,11 +64,11 @@ def read_period(text: str, *, zone: tzinfo, clause: str) -> Period:
         raise malformed(f"Invalid date to parse '{text}'", clause)
     try:
         start = _start(match)
+        if match["offset"]:
+            zone = _offset(match["offset"])
     except ValueError as error:
         raise malformed(f"Invalid date to parse '{text}'", clause) from error
     end = _end(start, match)
-    if match["offset"]:
-        zone = _offset(match["offset"])
     return Period(_in_utc(start, zone), _in_utc(end, zone))
 
 

@@ -52,7 +52,11 @@ class Engine:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def rows(self, sql: str, parameters: Parameters) -> list[Row]:
-        """Return all rows of a statement; raises PortalError where numbers overflow."""
+        """Return all rows of a statement.
+
+        Raises:
+            PortalError: a number leaves its type.
+        """
         return await self.run(lambda: self._fetch(sql, parameters))
 
     async def single(self, sql: str, parameters: Parameters) -> int:

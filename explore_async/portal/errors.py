@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from explore_async.errors import MissingExtraError
+
 __all__ = [
-    "MissingExtraError",
     "PortalError",
     "declared_twice",
     "geo_grouping",
     "incompatible_types",
     "invalid_parameter",
     "malformed",
+    "missing_extra",
     "missing_resource",
     "not_supported",
     "stat_aggregation",
@@ -44,15 +46,13 @@ class PortalError(Exception):
         return {"error_code": self.code, "message": self.message}
 
 
-class MissingExtraError(ImportError):
+def missing_extra(package: str) -> MissingExtraError:
     """A package of the `portal` extra is not installed."""
-
-    def __init__(self, package: str) -> None:
-        super().__init__(
-            f"The local portal needs the package {package!r}: "
-            "install it with `pip install 'explore-async[portal]'`.",
-            name=package,
-        )
+    return MissingExtraError(
+        f"The local portal needs the package {package!r}: "
+        "install it with `pip install 'explore-async[portal]'`.",
+        name=package,
+    )
 
 
 def malformed(reason: str, clause: str | None = None) -> PortalError:

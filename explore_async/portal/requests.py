@@ -6,6 +6,7 @@ the first one counts (unknown on live portals).
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -36,6 +37,7 @@ PAGE_LIMIT = 100
 PAGE_WINDOW = 10_000
 GROUP_LIMIT = 20_000
 
+_NO_ZONES = ("localtime", "posixrules", "Factory", "posix/", "right/")
 _CALLED_AS_TYPED = ("select", "group_by", "order_by")
 
 T = TypeVar("T")
@@ -82,12 +84,18 @@ def read_query(parameters: MultiMapping[str]) -> Query:
 def read_settings(parameters: MultiMapping[str], now: datetime) -> Settings:
     """Read `timezone` (an IANA name) and `lang`; without `lang` names are English."""
     name = parameters.get("timezone", "") or "UTC"
-    try:
-        zone = ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+    zone = _zone(name)
+    if zone is None:
         # The live text is unknown.
-        raise invalid_parameter(f"Invalid value for timezone API parameter: {name}.") from error
+        raise invalid_parameter(f"Invalid value for timezone API parameter: {name}.")
     return Settings(now, zone, parameters.get("lang", "") or "en")
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    """The time zone of an IANA name, and not of any file in the system's folder of them."""
+    with contextlib.suppress(ZoneInfoNotFoundError, ValueError, OSError):
+        return None if name.startswith(_NO_ZONES) else ZoneInfo(name)
+    return None
 
 
 def record_window(parameters: MultiMapping[str], *, grouped: bool) -> Window:

@@ -52,7 +52,8 @@ class PortalField:
     def from_json(cls, described: Mapping[str, Any]) -> PortalField:
         """Read a field as dataset objects describe it; only `name` and `type` are required.
 
-        Raises ValueError if the type is not one the portal stores.
+        Raises:
+            ValueError: the type is not one the portal stores.
         """
         kind = described["type"]
         if kind not in get_args(FieldType):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from explore_async.portal.catalog import CATALOG_FIELDS, CATALOG_ID, catalog_names, catalog_row
-from explore_async.portal.errors import MissingExtraError
+from explore_async.portal.errors import missing_extra
 from explore_async.portal.schema import Column, Dataset, PortalField
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ class Store:
     `database` is the path of a DuckDB file to use as scratch space for data too big for memory;
     `threads` is how many threads DuckDB may use for one query (default: all cores).
 
-    Raises MissingExtraError when DuckDB is not installed.
+    Raises:
+        MissingExtraError: DuckDB is not installed.
     """
 
     def __init__(self, *, database: str | Path = ":memory:", threads: int | None = None) -> None:
@@ -100,8 +101,9 @@ class Store:
         lists. A key that is missing is null; so is an empty list. `metas["default"]` is completed
         with the title and `records_count`.
 
-        Raises ValueError for a dataset or field name that is taken, a key that is no field, and a
-        value that does not fit its field.
+        Raises:
+            ValueError: a dataset or field name is taken, a key of a row is no field, or a value
+                does not fit its field.
         """
         schema = _schema(fields)
         table = self._create(dataset_id, schema)
@@ -206,7 +208,7 @@ def _require(package: str) -> Any:
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        raise MissingExtraError(package) from error
+        raise missing_extra(package) from error
 
 
 def _schema(fields: Sequence[PortalField | Mapping[str, Any]]) -> tuple[PortalField, ...]:

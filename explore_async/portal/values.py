@@ -43,7 +43,11 @@ def has_field(node: nodes.Node) -> bool:
 
 
 def compile_value(node: nodes.Node, context: Context) -> Value:
-    """Compile an expression; raises the ODSQL error for what makes no sense."""
+    """Compile an expression.
+
+    Raises:
+        PortalError: it makes no sense, or not in this clause.
+    """
     if isinstance(node, nodes.Field):
         return _field(node, context)
     if isinstance(node, nodes.Text):
@@ -241,7 +245,11 @@ def _percentile(arguments: Sequence[nodes.Node], context: Context) -> Value:
 
 
 def comparable(first: Value, second: Value, context: Context) -> None:
-    """Raise the live error unless two values can stand on the sides of a comparison."""
+    """Check that two values can stand on the two sides of a comparison.
+
+    Raises:
+        PortalError: they cannot.
+    """
     kinds = {first.type, second.type}
     fits = len(kinds) == 1 or kinds <= NUMERIC or kinds <= TEMPORAL
     if not fits or kinds & {"geo_point_2d", "geo_shape", "file"}:

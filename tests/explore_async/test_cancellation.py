@@ -82,3 +82,17 @@ async def test_cancelled_at_any_moment_nothing_leaks(
             left.unlink()
         moment += 1
     assert moment > 10
+
+
+async def test_cancelled_while_closing_the_session_is_closed(portal: FakePortal) -> None:
+    """Leaving the block may itself be interrupted."""
+
+    async def hanging(*_: object) -> None:
+        await asyncio.sleep(60)
+
+    client = ExploreClient(portal.url)
+    await client.dataset("trees").records().first()
+    session = client._transport._session()
+    client._scheduler.close = hanging  # type: ignore[method-assign]
+    assert await cancelled_after(client.close(), 3)
+    assert session.closed

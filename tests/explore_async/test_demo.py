@@ -15,6 +15,7 @@ from explore_async import ExploreClient, ExploreError, TransportError
 from explore_async.cli import main
 from explore_async.portal import GEONAMES_ID, Store, load_geonames
 from odsql import F, Query
+from tests.explore_async.doubles import Clock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +67,7 @@ async def test_a_server_that_dies_half_way_leaves_an_error_and_no_file(tmp_path:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: ASYNC220
         assert server.stdout is not None
         url = await asyncio.to_thread(server.stdout.readline)
-        async with ExploreClient(url.strip()) as client:
+        async with ExploreClient(url.strip(), timing=Clock().timing()) as client:
             with pytest.raises(TransportError, match=r"[Rr]ows|ended|cut|connection"):
                 await client.dataset(GEONAMES_ID).export_verified(
                     tmp_path / "cities.jsonl", progress=lambda _: server.kill()

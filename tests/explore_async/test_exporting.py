@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 from typing import TYPE_CHECKING, Any
@@ -354,6 +355,51 @@ async def test_a_file_follows_the_umask(tmp_path: Path) -> None:
     finally:
         os.umask(old)
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(
+    ("file_format", "whole"),
+    [
+        ("csv", b"id;name\r\n1;acer\r\n"),
+        ("json", b'[{"id": 1},{"id": 2}]'),
+        ("geojson", b'{"type": "FeatureCollection", "features": []}\n'),
+        ("parquet", b"PAR1....PAR1"),
+    ],
+)
+async def test_a_file_that_does_not_end_like_its_format_is_cut(
+    tmp_path: Path, file_format: str, whole: bytes
+) -> None:
+    """Where the end of the connection is the end of the body, nothing else tells."""
+    path = tmp_path / "trees"
+    for body in (whole.rstrip()[:-1], b"", whole):
+        assert files_in(tmp_path) == []
+        async with Wire(writes(http(body, length=-1))).running() as wire:
+            async with ExploreClient(wire.url) as client:
+                async with client.dataset("trees").export(file_format) as stream:
+                    with (
+                        contextlib.nullcontext()
+                        if body == whole
+                        else pytest.raises(TruncatedError, match=file_format)
+                    ):
+                        await stream.save(path)
+    assert path.read_bytes() == whole
+
+
+async def test_a_compressed_file_may_end_anyhow(tmp_path: Path) -> None:
+    """The server packs it into something else."""
+    async with Wire(writes(http(b"PK..."))).running() as wire, ExploreClient(wire.url) as client:
+        async with client.dataset("trees").export("csv", compressed=True) as stream:
+            await stream.save(tmp_path / "trees.zip")
+    assert (tmp_path / "trees.zip").read_bytes() == b"PK..."
+
+
+async def test_progress_of_a_counted_export_knows_its_end(
+    client: ExploreClient, tmp_path: Path
+) -> None:
+    """The count comes first."""
+    seen: list[Progress] = []
+    await client.dataset("trees").export_verified(tmp_path / "x", progress=seen.append)
+    assert [(each.rows, each.expected) for each in seen] == [(10, 10)]
 
 
 @pytest.mark.parametrize("where", ["missing/trees.jsonl", ".", "file/trees.jsonl"])

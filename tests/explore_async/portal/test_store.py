@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from explore_async.portal import MissingExtraError, PortalField, Store
+from explore_async import ExploreError, MissingExtraError
+from explore_async.portal import PortalField, Store
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,8 @@ def test_without_the_extra_the_error_names_it(package: str) -> None:
     code = (
         "import sys\n"
         f"sys.modules[{package!r}] = None\n"
-        "from explore_async.portal import MissingExtraError, Store, load_geonames\n"
+        "from explore_async import MissingExtraError\n"
+        "from explore_async.portal import Store, load_geonames\n"
         "try:\n"
         "    load_geonames(Store())\n"
         "except MissingExtraError as error:\n"
@@ -81,3 +83,4 @@ def test_without_the_extra_the_error_names_it(package: str) -> None:
     assert f"{package!r}" in done.stdout
     assert "pip install 'explore-async[portal]'" in done.stdout
     assert issubclass(MissingExtraError, ImportError)
+    assert issubclass(MissingExtraError, ExploreError)

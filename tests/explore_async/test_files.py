@@ -1,0 +1,50 @@
+"""Files: what they may be called, and what is never replaced by one."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from explore_async import ConfigurationError
+from explore_async.files import file_name
+from tests.explore_async.doubles import files_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from explore_async import ExploreClient
+    from tests.explore_async.doubles import FakePortal
+
+
+async def test_a_pipe_is_not_replaced_by_a_file(
+    client: ExploreClient, portal: FakePortal, tmp_path: Path
+) -> None:
+    """Nor is a device: an administrator's /dev/null would be lost."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigurationError, match="no regular file"):
+        await client.dataset("trees").export_verified(tmp_path / "pipe")
+    assert portal.requests == []
+
+
+async def test_a_link_stays_a_link(client: ExploreClient, tmp_path: Path) -> None:
+    """The file that it points to is replaced."""
+    (tmp_path / "link").symlink_to("target")
+    await client.dataset("trees").export_verified(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert len((tmp_path / "target").read_bytes().splitlines()) == 10
+
+
+async def test_a_long_name_of_wide_characters(client: ExploreClient, tmp_path: Path) -> None:
+    """File systems count bytes."""
+    path = tmp_path / ("木" * 80)
+    await client.dataset("trees").export_verified(path)
+    assert files_in(tmp_path) == [path]
+
+
+def test_the_name_of_a_file_is_no_path() -> None:
+    """A portal chooses its identifiers, not where files go."""
+    assert file_name("trees-2024", "jsonl") == "trees-2024.jsonl"
+    assert file_name("../../etc/x", "csv") == ".._.._etc_x.csv"
+    assert file_name("C:\\x", "csv") == "C__x.csv"

@@ -1,0 +1,84 @@
+"""The code blocks of docs/client.md and docs/portal.md do what the pages say."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import explore_async
+from explore_async import ExploreClient
+from explore_async.portal import Store
+
+if TYPE_CHECKING:
+    import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+SERVED = "http://127.0.0.1:8021"
+ERRORS = re.compile(r"^\| (`.*?) \|", re.MULTILINE)
+
+
+def blocks(page: str) -> list[tuple[str, str | None]]:
+    """The Python blocks of a page, each with the text block that follows it, if one does."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    found = re.findall(r"^```(python|text)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [
+        (source, following[1] if following[0] == "text" else None)
+        for (kind, source), following in zip(found, [*found[1:], ("", "")], strict=True)
+        if kind == "python"
+    ]
+
+
+async def run(source: str, namespace: dict[str, Any]) -> None:
+    """Run a block as `python -m asyncio` does, where `await` needs no function around it."""
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    result = eval(compile(source, "docs", "exec", flags=flags, dont_inherit=True), namespace)
+    if inspect.isawaitable(result):
+        await result
+
+
+def test_the_blocks_about_the_client_print_what_the_page_shows(
+    served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One after the other, in one event loop."""
+    monkeypatch.chdir(tmp_path)
+    pairs = blocks("client.md")
+    assert sum(output is not None for _, output in pairs) >= 10
+
+    async def read() -> None:
+        namespace: dict[str, Any] = {"__name__": "docs"}
+        try:
+            for source, output in pairs:
+                await run(source.replace(SERVED, served), namespace)
+                assert capsys.readouterr().out == (output or ""), source
+        finally:
+            for value in namespace.values():
+                if isinstance(value, ExploreClient):
+                    await value.close()
+
+    asyncio.run(read())
+
+
+def test_the_page_names_every_error() -> None:
+    """Those that a reader may meet; the roots of the tree need no line of their own."""
+    page = (DOCS / "client.md").read_text(encoding="utf-8")
+    public = [getattr(explore_async, name) for name in explore_async.__all__]
+    errors = {
+        one.__name__ for one in public if isinstance(one, type) and issubclass(one, Exception)
+    }
+    listed = set(re.findall(r"`(\w+)`", " ".join(ERRORS.findall(page))))
+    assert errors - listed <= {"APIError", "ExploreError", "StreamConsumedError", "TransportError"}
+    assert listed <= errors
+
+
+def test_the_blocks_about_the_portal_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first asks for the three largest cities of France, the second adds a dataset."""
+    first, second = (source for source, _ in blocks("portal.md"))
+    exec(compile(first, "docs", "exec"), {"__name__": "docs"})
+    assert "'Paris'" in capsys.readouterr().out
+    with Store() as store:
+        exec(compile(second, "docs", "exec"), {"store": store})
+        assert [(one.dataset_id, one.records_count) for one in store.datasets] == [("stations", 1)]

@@ -35,7 +35,7 @@ import odsql
 from odsql import ODSQLSyntaxError, actions, nodes, parse_where, render
 from odsql.functions import CATALOGUE
 from odsql.generating import GRAMMAR, reference_parser
-from odsql.scanning import spans
+from odsql.scanning import _cached_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -264,7 +264,7 @@ def print_versions() -> None:
 
 def refused(text: str) -> ODSQLSyntaxError:
     """Parse a text that is no ODSQL, up to the error."""
-    spans.cache_clear()
+    _cached_spans.cache_clear()
     try:
         parse_where(text)
     except ODSQLSyntaxError as error:
@@ -280,7 +280,7 @@ def explained(text: str) -> str:
 
 def placed(text: str) -> nodes.Span | None:
     """Parse, and ask one node where it stands, which finds the places of all tokens."""
-    spans.cache_clear()
+    _cached_spans.cache_clear()
     return parse_where(text).span
 
 

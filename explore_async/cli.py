@@ -32,13 +32,22 @@ from explore_async.errors import ExploreError
 from explore_async.exporting import EXPORT_FORMATS
 from explore_async.files import file_name
 from explore_async.models import DatasetInfo
+from explore_async.schemas import (
+    broken_queries,
+    compare,
+    fetch_schemas,
+    make_folder,
+    save_schema,
+)
 from odsql import F, Query
+from odsql.schema import load_schemas
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
 
     from explore_async.client import Dataset
     from explore_async.models import Row
+    from odsql.schema import Schema
 
 __all__ = ["main"]
 
@@ -325,6 +334,75 @@ async def _export_rows(dataset: Dataset, query: Query, path: Path) -> None:
         f"{proof.path}: expected {proof.expected:,}, received {proof.received:,}, "
         f"unique {proof.unique:,} rows, {proof.bytes:,} bytes"
     )
+
+
+@main.group()
+def schema() -> None:
+    """Save the schemas of datasets, and see what has changed since."""
+
+
+@schema.command()
+@click.argument("url")
+@click.argument("datasets", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("schemas"),
+    show_default=True,
+    help="Folder for the files.",
+)
+def pull(url: str, datasets: tuple[str, ...], output: Path) -> None:
+    """Save what a portal says about the fields of DATASETS, for `odsql check --schema`."""
+    make_folder(output)
+    _run(_pull(url, datasets, output))
+
+
+async def _pull(url: str, datasets: tuple[str, ...], output: Path) -> None:
+    async with _client(url) as client:
+        schemas = await fetch_schemas(client, datasets)
+    for dataset_id, found in zip(datasets, schemas, strict=True):
+        if found is None:
+            msg = f"{url} has no dataset {dataset_id}; `explore datasets --url {url}` lists them"
+            raise click.ClickException(msg)
+        click.echo(f"{await save_schema(found, output)}: {len(found.fields)} fields")
+
+
+@schema.command()
+@click.argument("url")
+@click.argument("queries", nargs=-1, type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--schemas",
+    "saved",
+    type=click.Path(path_type=Path, exists=True),
+    default=Path("schemas"),
+    show_default=True,
+    help="File or folder of saved schemas.",
+)
+def diff(url: str, queries: tuple[Path, ...], saved: Path) -> None:
+    """Hold saved schemas against a portal, and find the QUERIES in files that no longer work.
+
+    Exit status 1 if a field is gone or has changed its type.
+    """
+    _run(_diff(url, load_schemas(saved), queries))
+
+
+async def _diff(url: str, saved: Mapping[str, Schema], queries: tuple[Path, ...]) -> None:
+    async with _client(url) as client:
+        fetched = await fetch_schemas(client, list(saved))
+    gone = [one for one, found in zip(saved, fetched, strict=True) if found is None]
+    live = {found.dataset_id: found for found in fetched if found is not None}
+    changes = [change for one in live for change in compare(saved[one], live[one])]
+    broken = list(broken_queries(queries, saved=saved, live=live))
+    for dataset_id in gone:
+        click.echo(f"{dataset_id}: the portal has no such dataset")
+    for change in changes:
+        click.echo(str(change))
+    for query in broken:
+        click.echo(f"{query.place}: {query.reason}")
+    if gone or broken or any(change.breaking for change in changes):
+        raise SystemExit(1)
+    click.echo("nothing breaks" if changes else "all schemas are up to date")
 
 
 @main.command()

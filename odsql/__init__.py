@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from odsql import nodes
-    from odsql.building import F, Fields, condition
+    from odsql.building import F, Fields, condition, literal
+    from odsql.checking import check
+    from odsql.diagnostics import Diagnostic
     from odsql.errors import BuildError, ODSQLError, ODSQLSyntaxError
     from odsql.helpers import *  # noqa: F403
     from odsql.parsing import (
@@ -29,21 +31,23 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "BuildError", "F", "Fields", "ODSQLError", "ODSQLSyntaxError", "Query", "Schema", "all_fields",
-    "avg", "bbox", "condition", "count", "date", "date_format", "day", "disjoint", "distance",
-    "envelope", "exclude", "facet", "format", "full_text", "geo_cluster", "geometry", "hour",
-    "ifnull", "in_bbox", "include", "intersects", "json_format", "length", "lower", "max_",
-    "median", "min_", "minute", "month", "nodes", "now", "parse_facet", "parse_group_by",
-    "parse_order_by", "parse_refinement", "parse_select", "parse_where", "percentile", "polygon",
-    "random", "range_", "render", "search", "second", "startswith", "static_range", "suggest",
-    "sum_", "vector_similarity", "vector_similarity_threshold", "within", "within_distance",
-    "year",
+    "BuildError", "Diagnostic", "F", "Fields", "ODSQLError", "ODSQLSyntaxError", "Query", "Schema",
+    "all_fields", "avg", "bbox", "check", "condition", "count", "date", "date_format", "day",
+    "disjoint", "distance", "envelope", "exclude", "facet", "format", "full_text", "geo_cluster",
+    "geometry", "hour", "ifnull", "in_bbox", "include", "intersects", "json_format", "length",
+    "literal", "lower", "max_", "median", "min_", "minute", "month", "nodes", "now", "parse_facet",
+    "parse_group_by", "parse_order_by", "parse_refinement", "parse_select", "parse_where",
+    "percentile", "polygon", "random", "range_", "render", "search", "second", "startswith",
+    "static_range", "suggest", "sum_", "vector_similarity", "vector_similarity_threshold", "within",
+    "within_distance", "year",
 ]  # fmt: skip
 
 _HOMES = {
-    **dict.fromkeys(("F", "Fields", "condition"), "building"),
+    **dict.fromkeys(("F", "Fields", "condition", "literal"), "building"),
+    "Diagnostic": "diagnostics",
     "Query": "query",
     "Schema": "schema",
+    "check": "checking",
     "format": "rendering",
     "render": "rendering",
     **dict.fromkeys(("BuildError", "ODSQLError", "ODSQLSyntaxError"), "errors"),

@@ -19,16 +19,16 @@ of the filter, so they raise and say what to write.
 
 from __future__ import annotations
 
-import datetime
-import re
-from collections.abc import Mapping
+import numbers
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 
 from attrs import frozen
 
-from odsql import nodes
+from odsql import literals, nodes
 from odsql.errors import BuildError
+from odsql.literals import NUMBER_TYPES, checked, refuse_mixed_dates, text, typed_literal
 from odsql.parsing import parse_where
 from odsql.rendering import render
 
@@ -43,6 +43,7 @@ __all__ = [
     "F",
     "FieldValue",
     "Fields",
+    "Grouping",
     "Item",
     "Value",
     "condition",
@@ -86,8 +87,26 @@ class Item(Expression):
 
 
 @frozen(eq=False, repr=False)
+class Grouping(Expression):
+    """Something to group by and for nothing else: `range` and `geo_cluster`."""
+
+    def as_(self, label: str) -> Item:
+        """Give a label, for group_by."""
+        return Item(
+            checked(nodes.Labelled(cast("nodes.Expression", self.node), literals.plain(label)))
+        )
+
+
+@frozen(eq=False, repr=False)
 class Condition(Expression):
     """Something that is true or false for a record."""
+
+    __hash__ = Expression.__hash__
+
+    def __eq__(self, other: object) -> Any:
+        """Refuse: a condition cannot be compared in ODSQL, and `equals` compares two of them."""
+        msg = "a condition cannot be compared; to see whether two say the same, use a.equals(b)"
+        raise BuildError(msg)
 
     def __and__(self, other: Condition) -> Condition:
         return Condition(nodes.And((_condition(self), _condition(other))))
@@ -96,8 +115,9 @@ class Condition(Expression):
         return Condition(nodes.Or((_condition(self), _condition(other))))
 
     def __invert__(self) -> Condition:
-        """NOT: the exact complement, records with null included."""
-        return Condition(nodes.Not(_condition(self)))
+        """NOT: the exact complement, records with null included; twice is none."""
+        inner = _condition(self)
+        return Condition(inner.operand if type(inner) is nodes.Not else nodes.Not(inner))
 
     def __rand__(self, other: object) -> NoReturn:
         raise BuildError(_precedence_hint(other))
@@ -138,13 +158,18 @@ class Value(Expression):
             if operator not in ("=", "!="):
                 msg = f"{other} can only be compared with == and !="
                 raise BuildError(msg)
+            if other is not None:
+                self._require("boolean")
             constant = nodes.Null() if other is None else nodes.Boolean(other)
             return Condition(nodes.Is(left, constant, negated=operator == "!="))
         return Condition(nodes.Comparison(left, operator, self._literal(other, operator)))
 
     def _literal(self, value: object, operator: str) -> nodes.Expression:  # noqa: ARG002
         """Turn the other side of a comparison into a tree; a field looks at its type first."""
-        return literal(value)
+        return operand(value)
+
+    def _require(self, *types: str) -> None:
+        """Refuse this value where it is known not to be of one of these types."""
 
     def __add__(self, other: object) -> Value:
         return _arithmetic(self, "+", other)
@@ -176,13 +201,18 @@ class Value(Expression):
 
     def like(self, words: str) -> Condition:
         """Match words, ignoring case; `*` may end a word. `%` is no wildcard."""
-        return Condition(nodes.Like(_value(self), _text(words)))
+        self._require("text")
+        return Condition(nodes.Like(_value(self), text(words)))
 
     def between(self, low: object, high: object, *, bounds: Bounds = "[]") -> Condition:
-        """`in [low..high]` for numbers and dates; a bracket facing outwards excludes its bound."""
+        """`in [low..high]` for numbers and dates; a bracket facing outwards excludes its bound.
+
+        ODSQL has ranges for fields only; for other values this is two comparisons.
+        """
         _check_bounds(bounds)
-        _refuse_mixed_zones(low, high)
-        return Condition(self._range(low, high, bounds, "in"))
+        refuse_mixed_dates(low, high)
+        after = self >= low if bounds[0] == "[" else self > low
+        return after & (self <= high if bounds[1] == "]" else self < high)
 
     def _range(
         self, low: object, high: object, bounds: Bounds, operator: Literal["in", ":"]
@@ -198,6 +228,7 @@ class Value(Expression):
     def colon_range(self, low: object, high: object, *, bounds: Bounds = "[]") -> Condition:
         """`field: [low..high]`, the older spelling of `between`; takes dates as text, too."""
         _check_bounds(bounds)
+        refuse_mixed_dates(low, high)
         return Condition(self._range(low, high, bounds, ":"))
 
     def is_null(self) -> Condition:
@@ -210,23 +241,27 @@ class Value(Expression):
 
     def is_true(self) -> Condition:
         """`is true`."""
+        self._require("boolean")
         return Condition(nodes.Is(_value(self), nodes.Boolean(True)))
 
     def is_false(self) -> Condition:
         """`is false`."""
+        self._require("boolean")
         return Condition(nodes.Is(_value(self), nodes.Boolean(False)))
 
     def is_not_true(self) -> Condition:
         """`is not true`."""
+        self._require("boolean")
         return Condition(nodes.Is(_value(self), nodes.Boolean(True), negated=True))
 
     def is_not_false(self) -> Condition:
         """`is not false`."""
+        self._require("boolean")
         return Condition(nodes.Is(_value(self), nodes.Boolean(False), negated=True))
 
     def as_(self, label: str) -> Item:
         """Give a label, `value as label`, for select and group_by."""
-        return Item(_checked(nodes.Labelled(_value(self), label)))
+        return Item(checked(nodes.Labelled(_value(self), literals.plain(label))))
 
     def asc(self) -> Item:
         """Order by this, smallest first; nulls come last."""
@@ -250,9 +285,22 @@ class FieldValue(Value, Condition):
     __hash__ = Expression.__hash__
 
     def _literal(self, value: object, operator: str) -> nodes.Expression:
+        if isinstance(value, FieldValue) and self.known is not None:
+            value._require(*_comparable(self.known.type))  # noqa: SLF001 - of the same class
         if self.known is None or isinstance(value, Expression):
-            return literal(value)
+            return operand(value)
         return typed_literal(self.known, value, operator)
+
+    def _require(self, *types: str) -> None:
+        if self.known is not None and self.known.type not in types:
+            msg = f"{self.known.name} is of type {self.known.type}, not {' or '.join(types)}"
+            raise BuildError(msg)
+
+    def between(self, low: object, high: object, *, bounds: Bounds = "[]") -> Condition:
+        """`in [low..high]` for numbers and dates; a bracket facing outwards excludes its bound."""
+        _check_bounds(bounds)
+        refuse_mixed_dates(low, high)
+        return Condition(self._range(low, high, bounds, "in"))
 
     def isin(self, values: Iterable[object]) -> Condition:
         """`in (a, b)`, for texts, numbers and booleans; of no values nothing is true, `1 = 2`.
@@ -260,9 +308,11 @@ class FieldValue(Value, Condition):
         Raises:
             BuildError: an item is a date or null, which ODSQL refuses in a list.
         """
-        if isinstance(values, str):
-            msg = f"isin takes a list of values; for one text write == {values!r}"
+        if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
+            msg = f"isin takes a list of values; for one value write == {values!r}"
             raise BuildError(msg)
+        if isinstance(values, AbstractSet):
+            values = sorted(values, key=repr)  # a set has no order, a query's text should have one
         items = tuple(self._list_item(value) for value in values)
         if not items:
             return Condition(nodes.Comparison(nodes.Number("1"), "=", nodes.Number("2")))
@@ -273,33 +323,41 @@ class FieldValue(Value, Condition):
         if self.known is not None and not self.known.multivalued:
             msg = f"{self.known.name} holds one value, not several; write == instead of has"
             raise BuildError(msg)
-        return Condition(nodes.Member(_list_item(value), self.node))
+        return Condition(nodes.Member(self._list_item(value), self.node))
 
     def _list_item(self, value: object) -> nodes.Expression:
-        item = _list_item(value)
-        return item if self.known is None else typed_literal(self.known, value, "=")
+        item = (
+            literals.literal(value)
+            if self.known is None or isinstance(value, Expression)
+            else typed_literal(self.known, value, "=")
+        )
+        if isinstance(item, nodes.Date | nodes.Null):
+            msg = f"a list takes texts, numbers and booleans, not {value!r}; join == with | instead"
+            raise BuildError(msg)
+        return item
 
     def search(self, text: str) -> Condition:
         """Fuzzy full-text search in this field (ODSQL: search)."""
-        return Condition(nodes.Call("search", (self.node, _text(text))))
+        return Condition(nodes.Call("search", (self.node, literals.text(text))))
 
     def suggest(self, text: str) -> Condition:
         """Records with a term in this field that begins with `text` (ODSQL: suggest)."""
-        return Condition(nodes.Call("suggest", (self.node, _text(text))))
+        return Condition(nodes.Call("suggest", (self.node, literals.text(text))))
 
     def startswith(self, text: str) -> Condition:
         """The whole value begins with `text`, minding case (ODSQL: startswith)."""
-        return Condition(nodes.Call("startswith", (self.node, _text(text))))
+        return Condition(nodes.Call("startswith", (self.node, literals.text(text))))
 
 
 class Fields:
     """`F.name` and `F["any name"]`; with a schema, of this dataset only."""
 
-    __slots__ = ("_schema",)
+    # Two underscores, so that no field is in the way: F._schema is a field.
+    __slots__ = ("__schema",)
 
     def __init__(self, schema: Schema | None = None) -> None:
         """Make the fields of a dataset; without a schema every name is taken."""
-        self._schema = schema
+        self.__schema = schema
 
     def __getattr__(self, name: str) -> FieldValue:
         if name.startswith("__"):
@@ -307,11 +365,35 @@ class Fields:
         return self[name]
 
     def __getitem__(self, name: str) -> FieldValue:
-        node = _checked(nodes.Field(name))
-        return FieldValue(node, None if self._schema is None else _known(self._schema, name))
+        if not isinstance(name, str):
+            msg = f"a field has a name, not {name!r}"
+            raise BuildError(msg)
+        node = checked(nodes.Field(literals.plain(name)))
+        return FieldValue(node, None if self.__schema is None else _known(self.__schema, name))
 
     def __repr__(self) -> str:
-        return "F" if self._schema is None else f"<Fields of {self._schema.dataset_id}>"
+        return "F" if self.__schema is None else f"<Fields of {self.__schema.dataset_id}>"
+
+
+def _known(schema: Schema, name: str) -> SchemaField:
+    if name in schema.fields:
+        return schema.fields[name]
+    near = schema.nearest(name)
+    suggestion = f"; did you mean {', '.join(near)}?" if near else ""
+    msg = f"{schema.dataset_id} has no field {name}{suggestion}"
+    raise BuildError(msg)
+
+
+def _comparable(type_: str) -> tuple[str, ...]:
+    """The types of the fields that a field of this type can be compared with."""
+    groups = (NUMBER_TYPES, literals.DATE_TYPES)
+    return next((group for group in groups if type_ in group), (type_,))
+
+
+def _check_bounds(bounds: str) -> None:
+    if bounds not in ("[]", "[[", "]]", "]["):
+        msg = f"bounds are [] or [[ or ]] or ][, not {bounds!r}"
+        raise BuildError(msg)
 
 
 F = Fields()
@@ -331,192 +413,32 @@ def condition(text: str) -> Condition:
     return Condition(tree)
 
 
-# ---------------------------------------------------------------- literals of known type
-
-_ISO_DATE = re.compile(r"[0-9]{4}(?:-?[0-9]{2}(?:-?[0-9]{2}(?:[T ][0-9:.]+(?:Z|[+-][0-9:]+)?)?)?)?")
-_NUMBERS = ("int", "double")
-_DATES = ("date", "datetime")
-
-
-def _known(schema: Schema, name: str) -> SchemaField:
-    if name in schema.fields:
-        return schema.fields[name]
-    near = schema.nearest(name)
-    suggestion = f"; did you mean {', '.join(near)}?" if near else ""
-    msg = f"{schema.dataset_id} has no field {name}{suggestion}"
-    raise BuildError(msg)
-
-
-def typed_literal(known: SchemaField, value: object, operator: str) -> nodes.Expression:
-    """Turn a Python value into the literal that a field of this type is compared with.
-
-    The types are those of the server's own check (IncompatibleTypesInComparisonFilter): a date
-    field takes dates, a text field no order, a number field no text.
+def literal(value: object) -> Value:
+    """Make a value of a Python value: `literal(2023).as_("year")`.
 
     Raises:
-        BuildError: the field cannot be compared with this value, or not with this operator.
+        BuildError: ODSQL has no literal for it.
     """
-    if known.type in _DATES:
-        return _date_literal(known, value)
-    if known.type in _NUMBERS and isinstance(value, int | float | Decimal):
-        return _number(value)
-    if known.type == "boolean" and isinstance(value, bool):
-        return nodes.Boolean(value)
-    if known.type == "text" and isinstance(value, str):
-        if operator not in ("=", "!="):
-            msg = f"{known.name} is text, which portals compare for equality only, not with order"
-            raise BuildError(msg)
-        return _text(value)
-    msg = f"{known.name} is of type {known.type}; {value!r} is not"
-    raise BuildError(msg)
-
-
-def _date_literal(known: SchemaField, value: object) -> nodes.Date:
-    if isinstance(value, datetime.date):
-        return nodes.Date(_iso(value))
-    if isinstance(value, str) and _ISO_DATE.fullmatch(value):
-        return nodes.Date(value)
-    msg = f'{known.name} is a {known.type}; {value!r} is not (a year alone is a text: "2024")'
-    raise BuildError(msg)
-
-
-# ---------------------------------------------------------------- Python values -> literals
-
-
-def literal(value: object) -> nodes.Expression:
-    """Turn a Python value into a tree: an expression, str, number, date or aware datetime.
-
-    Raises:
-        BuildError: ODSQL has no literal for the value: NaN, infinities, a datetime without zone.
-    """
-    if isinstance(value, Expression):
-        node: nodes.Expression = _value(value)
-        return node
-    if isinstance(value, bool):
-        return nodes.Boolean(value)
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, int | float | Decimal):
-        return _number(value)
-    if isinstance(value, datetime.date):
-        return nodes.Date(_iso(value))
-    if value is None:
-        return nodes.Null()
-    hint = "; for one of several values use isin" if isinstance(value, list | tuple | set) else ""
-    msg = f"ODSQL has no literal for {type(value).__name__} {value!r}{hint}"
-    raise BuildError(msg)
-
-
-def geom(value: object) -> nodes.Geometry:
-    """Turn WKT, a GeoJSON mapping or anything with `__geo_interface__` into a geometry literal.
-
-    Longitude comes first, as in WKT and GeoJSON.
-
-    Raises:
-        BuildError: the value is none of these.
-    """
-    if isinstance(value, nodes.Geometry):
-        return value
-    value = getattr(value, "__geo_interface__", value)
-    if isinstance(value, Mapping):
-        return nodes.Geometry(_geojson(value))
-    if isinstance(value, str) and re.match(r"\s*[A-Za-z{]|\s*0[01]", value):
-        return _checked(nodes.Geometry(value))
-    if isinstance(value, tuple) and len(value) == 2:
-        longitude, latitude = (render(_number(one)) for one in value)
-        return nodes.Geometry(f"POINT({longitude} {latitude})")
-    msg = f"no geometry: {value!r}; give WKT, GeoJSON or (longitude, latitude)"
-    raise BuildError(msg)
-
-
-def _geojson(value: Mapping[Any, Any]) -> str:
-    import json  # only geometries need it
-
-    if value.get("type") == "Feature":
-        value = value.get("geometry") or {}
-    if "type" not in value:
-        msg = "a GeoJSON geometry has a type and coordinates"
-        raise BuildError(msg)
-    try:
-        return json.dumps(dict(value), allow_nan=False)
-    except (TypeError, ValueError) as error:
-        msg = f"not a GeoJSON geometry: {error}"
-        raise BuildError(msg) from None
-
-
-def quantity(value: object) -> nodes.Quantity:
-    """Read a distance or an interval from text: `"10km"`, `"1 day"`.
-
-    Raises:
-        BuildError: the text is not a number and a unit.
-    """
-    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)\s*", str(value))
-    if match is None:
-        msg = f'{value!r} is not a number with a unit, such as "10km" or "1 day"'
-        raise BuildError(msg)
-    return _checked(nodes.Quantity(nodes.Number(match[1]), match[2]))
-
-
-def _number(value: float | Decimal) -> nodes.Expression:
-    if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
-        msg = f"{value!r} is not a number"
-        raise BuildError(msg)
-    exact = Decimal(str(value))
-    if not exact.is_finite():
-        msg = f"ODSQL has no literal for {value}"
-        raise BuildError(msg)
-    text = f"{exact:f}"
-    number = nodes.Number(text.removeprefix("-"))
-    return nodes.Negate(number) if text.startswith("-") else number
-
-
-def _text(value: str) -> nodes.Text:
-    if not isinstance(value, str):
-        msg = f"{value!r} is not a text"
-        raise BuildError(msg)
-    return _checked(nodes.Text(str(value)))
-
-
-def _iso(value: datetime.date) -> str:
-    if isinstance(value, datetime.datetime) and value.tzinfo is None:
-        msg = f"{value!r} has no time zone; add one, for example .replace(tzinfo=datetime.UTC)"
-        raise BuildError(msg)
-    return value.isoformat()
-
-
-def _check_bounds(bounds: str) -> None:
-    if bounds not in ("[]", "[[", "]]", "]["):
-        msg = f"bounds are [] or [[ or ]] or ][, not {bounds!r}"
-        raise BuildError(msg)
-
-
-def _refuse_mixed_zones(low: object, high: object) -> None:
-    kinds = {type(one) for one in (low, high) if isinstance(one, datetime.date)}
-    if len(kinds) > 1:
-        msg = "one bound is a day and the other a time; give two dates or two datetimes"
-        raise BuildError(msg)
-
-
-def _list_item(value: object) -> nodes.Expression:
-    if value is None or isinstance(value, datetime.date | Expression):
-        msg = f"a list takes texts, numbers and booleans, not {value!r}; join == with | instead"
-        raise BuildError(msg)
-    return literal(value)
+    return Value(operand(value))
 
 
 # ---------------------------------------------------------------- wrappers -> trees
 
 
-N = TypeVar("N", bound=nodes.Node)
+def tree(value: object) -> nodes.Expression:
+    """Take the tree of a value, or make a literal of a Python value."""
+    if isinstance(value, Expression):
+        node: nodes.Expression = _value(value)
+        return node
+    return literals.literal(value)
 
 
-def _checked(node: N) -> N:
-    """Make sure now, where the mistake is made, that a name or a text can be written."""
-    try:
-        render(node)
-    except ValueError as error:
-        raise BuildError(str(error)) from None
-    return node
+def operand(value: object) -> nodes.Expression:
+    """Take what `tree` takes, but for null and booleans, which most places have no room for."""
+    if value is None or isinstance(value, bool):
+        msg = f"{value} cannot stand here; for a field write F.a == {value}"
+        raise BuildError(msg)
+    return tree(value)
 
 
 def _value(expression: Expression) -> Any:
@@ -527,6 +449,8 @@ def _value(expression: Expression) -> Any:
 
 
 def _condition(expression: object) -> Any:
+    if isinstance(expression, FieldValue):
+        expression._require("boolean")  # noqa: SLF001 - of the same module
     if isinstance(expression, Condition):
         return expression.node
     if not isinstance(expression, Expression):
@@ -550,9 +474,11 @@ def _precedence_hint(other: object) -> str:
 
 def _arithmetic(left: object, operator: str, right: object) -> Value:
     operands = []
-    for operand in (left, right):
-        if not isinstance(operand, Value | int | float | Decimal) or isinstance(operand, bool):
-            msg = f"cannot calculate with {operand!r}"
+    for one in (left, right):
+        if not isinstance(one, Value | numbers.Real | Decimal) or isinstance(one, bool):
+            msg = f"cannot calculate with {one!r}"
             raise BuildError(msg)
-        operands.append(literal(operand))
+        if isinstance(one, FieldValue):
+            one._require(*NUMBER_TYPES)  # noqa: SLF001 - of the same module
+        operands.append(operand(one))
     return Value(nodes.Arithmetic(tuple(operands), (operator,)))

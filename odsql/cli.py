@@ -1,143 +1,104 @@
-"""The command line: `odsql check`.
+"""The command line: `odsql check`, `fmt`, `ast` and `explain`.
 
     odsql check --where "population > 1000" --order-by "population desc"
-    odsql check queries.jsonl
+    odsql check queries/ --schema schemas/
+    odsql fmt queries/
 
-Exit status: 0 all clauses are ODSQL, 1 some are not, 2 wrong usage or unreadable input.
+Exit status: 0 nothing to complain about, 1 findings, 2 wrong usage or unreadable input. Only the
+command that is asked for is loaded: a hook runs for every commit.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import gc
+import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn
 
-from attrs import frozen
-
-from odsql.errors import ODSQLSyntaxError
-from odsql.parsing import parse, parse_refinement
+from odsql import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["main"]
 
-CLAUSES = ("where", "select", "group_by", "order_by", "facet", "refine", "exclude")
-
-
-@frozen
-class Query:
-    """One clause to check and where it comes from."""
-
-    source: str
-    clause: str
-    text: str
-
-
-class UnreadableError(Exception):
-    """An input that cannot be read as queries."""
+_COMMANDS = {
+    "check": ("check", "check queries, offline"),
+    "fmt": ("fmt", "format the queries in TOML, YAML and JSON Lines files"),
+    "ast": ("tree", "show how a clause is read"),
+    "explain": ("explain", "say what the code of a finding means"),
+}
+"""The module of each command, and what it is for."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
-    options = _parser().parse_args(arguments)
+    if arguments is not None:
+        sys.exit(_run(_parser(arguments).parse_args(arguments)))
+    # What is loaded stays to the end: to collect among it, or to take it apart at the end, would be
+    # a tenth of the time that a hook takes for a commit.
+    gc.disable()
+    parser = _parser(sys.argv[1:])
+    gc.freeze()
+    gc.enable()
+    sys.exit(_run(parser.parse_args()))
+
+
+def _run(options: argparse.Namespace) -> int:
+    from odsql.commands.inputs import UsageError
+    from odsql.configuration import ConfigurationError
+
+    for stream in (sys.stdout, sys.stderr):
+        # A character that the terminal lacks is no reason to stop half-way.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        sys.exit(_check(options))
-    except UnreadableError as error:
+        status: int = options.run(options)
+        sys.stdout.flush()
+    except (UsageError, ConfigurationError) as error:
         sys.stderr.write(f"odsql: {error}\n")
-        sys.exit(2)
+        return 2
+    except BrokenPipeError:
+        # Whoever read has seen enough; keep Python from complaining when it closes the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    from odsql import __version__
-
-    parser = argparse.ArgumentParser(prog="odsql", description="Work with ODSQL offline.")
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="odsql", description="Work with ODSQL offline.", formatter_class=_formatter
+    )
     parser.add_argument("--version", action="version", version=f"odsql {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    check = commands.add_parser(
-        "check",
-        help="check that clauses are ODSQL",
-        description="Check clauses, given as options or as files.",
-    )
-    for clause in CLAUSES:
-        name = "--" + clause.replace("_", "-")
-        check.add_argument(name, dest=clause, action="append", default=[], metavar="TEXT")
-    check.add_argument(
-        "files",
-        nargs="*",
-        metavar="FILE",
-        help='JSON Lines of {"clause": ..., "text": ...}; - is standard input',
-    )
-    check.add_argument("-q", "--quiet", action="store_true", help="print findings only")
+    asked = next((one for one in arguments if not one.startswith("-")), None)
+    for name, (module, purpose) in _COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=purpose,
+            description=_sentence(purpose),
+            allow_abbrev=False,
+            formatter_class=_formatter,
+        )
+        if name == asked:
+            code = import_module(f"odsql.commands.{module}")
+            code.add_arguments(command)
+            command.set_defaults(run=code.run)
     return parser
 
 
-def _check(options: argparse.Namespace) -> int:
-    checked = broken = 0
-    for query in _queries(options):
-        checked += 1
-        error = _error(query)
-        if error is not None:
-            broken += 1
-            sys.stdout.write(f"{query.source}: {error}\n\n".encode(errors="replace").decode())
-    if not checked:
-        msg = "nothing to check: give a clause, such as --where TEXT, or a file"
-        raise UnreadableError(msg)
-    if not options.quiet:
-        noun = "clause" if checked == 1 else "clauses"
-        sys.stdout.write(f"{checked} {noun} checked, {broken or 'none'} broken\n")
-    return 1 if broken else 0
-
-
-def _error(query: Query) -> ODSQLSyntaxError | None:
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """Make what argparse would make, without loading shutil just to ask how wide a terminal is."""
     try:
-        if query.clause in ("refine", "exclude"):
-            parse_refinement(query.text)
-        else:
-            parse(query.clause, query.text)
-    except ODSQLSyntaxError as error:
-        return error
-    return None
+        width = int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size().columns
+    except (ValueError, OSError):
+        width = 80
+    return argparse.HelpFormatter(prog, width=max(width - 2, 20))
 
 
-def _queries(options: argparse.Namespace) -> Iterator[Query]:
-    for clause in CLAUSES:
-        for text in getattr(options, clause):
-            yield Query("--" + clause.replace("_", "-"), clause, text)
-    for name in options.files:
-        yield from _lines(name, _read(name))
-
-
-def _read(name: str) -> Iterable[str]:
-    try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-    except OSError as error:
-        msg = f"cannot read {name}: {error.strerror}"
-        raise UnreadableError(msg) from None
-    except UnicodeDecodeError as error:
-        msg = f"cannot read {name}: byte {error.start} is not UTF-8"
-        raise UnreadableError(msg) from None
-    return text.split("\n")
-
-
-def _lines(name: str, lines: Iterable[str]) -> Iterator[Query]:
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            row = _row(line, f"{name}:{number}")
-            yield Query(f"{name}:{number}", row["clause"], row["text"])
-
-
-def _row(line: str, source: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        row = None
-    if not isinstance(row, dict) or not {"clause", "text"} <= row.keys():
-        msg = f'{source} is not {{"clause": ..., "text": ...}}'
-        raise UnreadableError(msg)
-    if row["clause"] not in CLAUSES or not isinstance(row["text"], str):
-        msg = f"{source}: clause is one of {', '.join(CLAUSES)}, and text is a string"
-        raise UnreadableError(msg)
-    return row
+def _sentence(phrase: str) -> str:
+    return f"{phrase[0].upper()}{phrase[1:]}."

@@ -8,14 +8,13 @@ once; what was expected and what was probably meant is worked out when somebody 
 from __future__ import annotations
 
 import re
-from itertools import islice
+import unicodedata
 
-from odsql.scanning import TOKEN, is_closed, line_and_column
+from odsql.scanning import UNSENDABLE, is_closed, line_and_column, token_at
 
 __all__ = ["BuildError", "ODSQLError", "ODSQLSyntaxError"]
 
 _PICTURE_WIDTH = 100
-_FORBIDDEN = re.compile("[\0\ud800-\udfff]")
 
 
 class ODSQLError(ValueError):
@@ -23,7 +22,10 @@ class ODSQLError(ValueError):
 
 
 class BuildError(ODSQLError, TypeError):
-    """What was asked of the builder cannot be said in ODSQL; the message says what can."""
+    """What was asked of the builder cannot be said in ODSQL; the message says what can.
+
+    Also a TypeError, because that is what Python's own operators raise for a wrong operand.
+    """
 
 
 class ODSQLSyntaxError(ODSQLError):
@@ -32,7 +34,8 @@ class ODSQLSyntaxError(ODSQLError):
     Attributes:
         clause: which clause it was read as, "where" for example.
         text: the whole clause.
-        position: 0-based offset of the first character that does not fit; `len(text)` at the end.
+        position: 0-based offset of the first character that does not fit; at the end, that of the
+            end without the white space before it.
         found: the token that stands there; empty at the end.
     """
 
@@ -75,7 +78,10 @@ class ODSQLSyntaxError(ODSQLError):
 
     @property
     def server_message(self) -> str:
-        """The live server's wording for this error (recorded `ODSQLSyntaxError` answers)."""
+        """The live server's wording for this error (recorded `ODSQLSyntaxError` answers).
+
+        For `facet`, `refine` and `exclude` no answer was recorded.
+        """
         where = f"Clause(s) containing the error(s): {self.clause}."
         if not self.found:
             return f"ODSQL syntax exception: unexpected end of line. {where}"
@@ -91,8 +97,9 @@ class ODSQLSyntaxError(ODSQLError):
         shown = re.split(r"\r\n|\r|\n", self.text)[line]
         start = max(0, column - _PICTURE_WIDTH // 2) if len(shown) > _PICTURE_WIDTH else 0
         shown = shown[start : start + _PICTURE_WIDTH]
-        visible = "".join(one if one.isprintable() else "�" for one in shown)
-        return f"  {visible}\n  {' ' * (column - start)}^"
+        visible = "".join(map(_visible, shown))
+        indent = sum(map(_cells, visible[: column - start]))
+        return f"  {visible}\n  {' ' * indent}^"
 
     def __str__(self) -> str:
         found = f"unexpected {_short(self.found)}" if self.found else "the text ends too early"
@@ -105,6 +112,19 @@ class ODSQLSyntaxError(ODSQLError):
         return "\n".join(lines)
 
 
+def _visible(character: str) -> str:
+    if character.isprintable():
+        return character
+    return " " if character.isspace() else "\N{REPLACEMENT CHARACTER}"
+
+
+def _cells(character: str) -> int:
+    """How many columns a terminal gives a character."""
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
 def _short(token: str) -> str:
     visible = token if token.isprintable() else ascii(token)[1:-1]
     return visible if len(visible) <= 40 else visible[:37] + "..."
@@ -112,16 +132,15 @@ def _short(token: str) -> str:
 
 def syntax_error(clause: str, text: str, index: int) -> ODSQLSyntaxError:
     """Make the error for token number `index`."""
-    match = next(islice(TOKEN.finditer(text.rstrip()), index, None))
-    token, position = match[1], match.start(1)
+    token, position = token_at(text, index)
     if token[:1] in ("'", '"', "`") and not is_closed(token):
         return _broken_literal(clause, text, position)
-    return ODSQLSyntaxError(clause, text, position if token else len(text), token)
+    return ODSQLSyntaxError(clause, text, position, token)
 
 
 def _broken_literal(clause: str, text: str, position: int) -> ODSQLSyntaxError:
     """Make the error for a quote that is not closed, or a character no request can carry."""
-    forbidden = _FORBIDDEN.search(text, position)
+    forbidden = UNSENDABLE.search(text, position)
     if forbidden is not None:
         hint = "NUL and halves of surrogate pairs cannot be sent in a request; remove them"
         return ODSQLSyntaxError(clause, text, forbidden.start(), forbidden[0], (), hint)
@@ -134,9 +153,9 @@ def _broken_literal(clause: str, text: str, position: int) -> ODSQLSyntaxError:
 
 def nesting_error(clause: str, text: str, index: int, limit: int) -> ODSQLSyntaxError:
     """Make the error for a text whose parentheses stand too deep inside each other."""
-    match = next(islice(TOKEN.finditer(text.rstrip()), index, None))
+    token, position = token_at(text, index)
     hint = f"at most {limit} parentheses, NOTs and minus signs may stand inside each other"
-    return ODSQLSyntaxError(clause, text, match.start(1), match[1], (), hint)
+    return ODSQLSyntaxError(clause, text, position, token, (), hint)
 
 
 def refinement_error(text: str) -> ODSQLSyntaxError:

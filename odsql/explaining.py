@@ -59,9 +59,14 @@ _WORDS = {
 }
 """Terminals in the user's words; one that is left out (`NOW`, `:`) is covered by another."""
 
+_ARITHMETIC = ("PLUS", "MINUS", "STAR", "SLASH")
+_SIGNS = {"PLUS": "+", "MINUS": "-", "STAR": "*", "SLASH": "/", "EQUAL": "="}
+_TOGETHER = dict.fromkeys(_ARITHMETIC, _ARITHMETIC) | {"EQUAL": ("EQUAL", "COMPARISON")}
+"""Signs that are said in one phrase, as long as all of them fit."""
+
 _OPERAND = frozenset({"NAME", "TEXT", "NUMBER"})
 _RARE = frozenset({"LPAR", "MINUS", "GEOMETRY", "_NOT", "_TRUE", "_FALSE", "_NULL"})
-_IN_SELECT_ONLY = frozenset({"AGGREGATE", "COUNT"})
+_NEVER_HELPFUL_IN_WHERE = frozenset({"AGGREGATE", "COUNT"})
 
 
 _NO_CHOICE = "ODSQL has no if and no case: filter in where, or compute from the answer"
@@ -90,7 +95,8 @@ class Refused:
     """A refused token: its clause, the tokens around it, and the text from it on.
 
     `token` is empty at the end of the text; `before` and `after` where there is no neighbour.
-    `glued` says that no white space stands between `before` and `token`.
+    `glued` says that no white space stands between `before` and `token`, `listed` that a bracket
+    stands before `before`.
     """
 
     clause: str
@@ -99,6 +105,7 @@ class Refused:
     after: str
     rest: str
     glued: bool
+    listed: bool
 
 
 def explain(clause: str, text: str) -> tuple[tuple[str, ...], str | None]:
@@ -107,7 +114,7 @@ def explain(clause: str, text: str) -> tuple[tuple[str, ...], str | None]:
     if index is None:
         return (), None
     if clause == "where":
-        terminals = [one for one in terminals if one not in _IN_SELECT_ONLY]
+        terminals = [one for one in terminals if one not in _NEVER_HELPFUL_IN_WHERE]
     return _in_words(terminals), _guess(clause, text, tokenize(text), index)
 
 
@@ -115,8 +122,16 @@ def _in_words(terminals: list[str]) -> tuple[str, ...]:
     """Say in words what could come; a choice of more than a few helps nobody, so drop the rare."""
     if set(terminals) >= _OPERAND:
         terminals = [one for one in terminals if one not in _RARE]
-    words = [word for terminal, word in _WORDS.items() if terminal in terminals]
+    words = [_word(terminal, terminals) for terminal in _WORDS if terminal in terminals]
     return tuple(dict.fromkeys(words))[:8]
+
+
+def _word(terminal: str, terminals: list[str]) -> str:
+    """Say one terminal; those that share words are told apart where not all of them fit."""
+    sign = _SIGNS.get(terminal)
+    if sign is None or all(other in terminals for other in _TOGETHER[terminal]):
+        return _WORDS[terminal]
+    return sign
 
 
 def _guess(clause: str, text: str, tokens: list[str], index: int) -> str | None:
@@ -125,7 +140,8 @@ def _guess(clause: str, text: str, tokens: list[str], index: int) -> str | None:
     after = tokens[index + 1] if index + 1 < len(tokens) else ""
     position = spans(text)[index].start
     glued = position > 0 and not text[position - 1].isspace()
-    refused = Refused(clause, token, before, after, text[position:], glued)
+    listed = index > 1 and tokens[index - 2] == "["
+    refused = Refused(clause, token, before, after, text[position:], glued, listed)
     hints = (look(refused) for look in _LOOKS)
     return next((hint for hint in hints if hint is not None), None) or _bracket(text, tokens, index)
 
@@ -156,15 +172,17 @@ def _misplaced_not(refused: Refused) -> str | None:
 
 def _doubled_quote(refused: Refused) -> str | None:
     quote = refused.token[:1]
-    if quote in ("'", '"') and refused.before[-1:] == quote:
+    if quote in ("'", '"') and refused.before[-1:] == quote and refused.glued:
         return f"a quote inside a text is written \\{quote}, not {quote}{quote}"
     return None
 
 
 def _date(refused: Refused) -> str | None:
-    day = re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", refused.rest)
+    day = re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]+(?:Z|[+-][0-9:]+)?)?", refused.rest)
     if day is not None:
         return f"write a date as date'{day[0]}'"
+    if re.match(r"-[0-9]{2}-[0-9]{2}", refused.token):
+        return "this looks like the end of a date; write it as date'2024-01-31'"
     if refused.token[:1] in ("'", '"') and refused.before.lower() in ("date", "geom"):
         prefix = refused.before.lower()
         return f"no space between {prefix} and the quote: {prefix}{refused.token}"
@@ -189,7 +207,7 @@ def _function(refused: Refused) -> str | None:
         return f"there is no function {name}; {_ELSEWHERE[name]}"
     from difflib import get_close_matches  # only a typing error needs it
 
-    near = get_close_matches(name, [*CATALOGUE], n=3, cutoff=0.6)
+    near = get_close_matches(name, [*CATALOGUE], n=3, cutoff=0.7)
     suggestion = f"; did you mean {', '.join(near)}?" if near else ""
     return f"there is no function {name}{suggestion}"
 
@@ -197,6 +215,8 @@ def _function(refused: Refused) -> str | None:
 def _in(refused: Refused) -> str | None:
     if refused.token.lower() == "in":
         return "in follows a plain field or a literal, not a function or an expression"
+    if refused.token == "," and refused.listed:
+        return "a list is in parentheses: field in (a, b)"
     if refused.before.lower() == "in":
         return "after in comes a list (a, b), a range [a..b] or a field"
     return None

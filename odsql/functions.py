@@ -1,6 +1,6 @@
 """The catalogue: every function of ODSQL, one entry each.
 
-The grammar takes its function names from here, the builder its helpers, the checks their rules.
+The grammar takes its function names from here, the builder and the checks what a function takes.
 A function that is not here does not exist: as on live portals its call is a syntax error at the
 opening parenthesis. (Source: ODSQL reference, "Functions", "Predicates", "Aggregates".)
 """
@@ -55,8 +55,8 @@ class Function:
     """One function: `name`, `kind`, the `clauses` it may stand in, `parameters`, what it returns.
 
     `clauses` holds letters: S select, W where, G group_by, O order_by, F facet. `returns` is the
-    type of the result, or "same" for the type of the first argument. `replacement` is set for
-    legacy spellings only and says what to write today.
+    type of the result, or "same" for the type of the first argument. `replacement` says what to
+    write today instead of an older spelling; of `distance` only the form with three arguments is.
     """
 
     name: str

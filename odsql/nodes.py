@@ -330,6 +330,7 @@ class Member(Node):
 
     literal: Expression
     field: Expression
+    # `field` is an attribute here, which type checkers take for attrs' function of that name.
     at: Place = attrs.field(default=None, eq=False, repr=False)
 
 
@@ -371,8 +372,9 @@ def _flat_or(operands: Iterable[Expression]) -> tuple[Expression, ...]:
 def _flat(kind: type[And | Or], operands: Iterable[Expression]) -> tuple[Expression, ...]:
     """Dissolve operands of the same kind: both operators are associative."""
     flat = tuple(operands)
-    if kind not in map(type, flat):
-        return flat
+    if kind not in map(type, flat[1:]):
+        # One after the other is how long chains are built, so that must not cost their square.
+        return flat[0].operands + flat[1:] if flat and type(flat[0]) is kind else flat
     return tuple(
         part
         for operand in flat
@@ -520,24 +522,24 @@ def rewrite(node: N, change: Callable[[Node], Node]) -> N:
     `change` returns its argument to leave a node as it is. Untouched parts are shared with the
     old tree. The result has the type of `node` as long as `change` keeps it.
     """
-    kind: Any = type(node)
-    changes: dict[str, Any] = {}
-    for attribute in attrs.fields(kind):
-        if attribute.name == "at":
-            continue
-        old = getattr(node, attribute.name)
-        new = _rewrite_value(old, change)
-        if new is not old:
-            changes[attribute.name] = new
-    whole: Any = node
-    changed: Any = change(attrs.evolve(whole, **changes) if changes else node)
-    return cast("N", changed)
+    done: dict[int, Node] = {}  # by identity: the walk keeps every node alive
+    for current in reversed(list(walk(node))):
+        kind: Any = type(current)
+        changes: dict[str, Any] = {}
+        for attribute in attrs.fields(kind):
+            old = getattr(current, attribute.name)
+            new = _rewritten(old, done)
+            if new is not old:
+                changes[attribute.name] = new
+        whole: Any = current
+        done[id(current)] = change(attrs.evolve(whole, **changes) if changes else current)
+    return cast("N", done[id(node)])
 
 
-def _rewrite_value(value: object, change: Callable[[Node], Node]) -> object:
+def _rewritten(value: object, done: dict[int, Node]) -> object:
     if isinstance(value, Node):
-        return rewrite(value, change)
-    if not isinstance(value, tuple):
+        return done[id(value)]
+    if not isinstance(value, tuple) or not any(isinstance(item, Node) for item in value):
         return value
-    items = tuple(rewrite(item, change) if isinstance(item, Node) else item for item in value)
+    items = tuple(done[id(item)] if isinstance(item, Node) else item for item in value)
     return value if all(a is b for a, b in zip(items, value, strict=True)) else items

@@ -32,7 +32,7 @@ from odsql.automaton import (
     start,
 )
 from odsql.errors import nesting_error, refinement_error, syntax_error
-from odsql.scanning import is_closed, tokenize
+from odsql.scanning import UNSENDABLE, is_closed, tokenize
 
 __all__ = [
     "MAX_NESTING",
@@ -45,9 +45,9 @@ __all__ = [
     "parse_where",
 ]
 
-MAX_NESTING = 100
+MAX_NESTING = 50
 """How many parentheses, NOTs and minus signs may stand inside each other. No real query comes near;
-the bound keeps every walk over a tree far from Python's recursion limit."""
+the bound keeps rendering, comparing and pickling a tree far from Python's recursion limit."""
 
 _OPEN = tables.TERMINALS.index("LPAR")
 _NAME = tables.TERMINALS.index("NAME")
@@ -88,6 +88,7 @@ def parse(clause: str, text: str) -> Any:
     Raises:
         ODSQLSyntaxError: the text is not ODSQL; the error says where and what was expected.
     """
+    _check_text(text)
     tokens = _tokens(text)
     if len(tokens) > MAX_NESTING:
         _refuse_deep_nesting(clause, text, tokens)
@@ -103,7 +104,7 @@ def _tokens(text: str) -> list[str]:
     tokens = tokenize(text)
     if len(tokens) > 1 and tokens[-2][0] in "'\"`" and not is_closed(tokens[-2]):
         tokens[-2] = _BROKEN
-    if "-0" in text or "-1" in text:
+    if "-0" in text or "-1" in text:  # every bare day has one, and most texts have not
         for index, token in enumerate(tokens):
             if "-" in token and token[0].isdecimal():  # a day that is not in date'...'
                 tokens[index] = _BROKEN
@@ -126,7 +127,8 @@ def _run(  # noqa: C901 - one loop, and every call less in it is felt
         kind = _KIND_BY_TEXT(token.lower()) or _KIND_BY_START(token[0]) or _kind_by_look(token)
         entry = state[kind]
         if entry is None and kind in _SOFT and not tokens[index - 1][:1].isdecimal():
-            entry = state[_NAME]  # but behind a number it would be a unit, and none is a keyword
+            # Behind a number a name is a unit, and no unit is a keyword: `[1 to 2]`.
+            entry = state[_NAME]
         if entry is None:
             return index
         while entry[0] is None:
@@ -278,26 +280,31 @@ def parse_facet(text: str) -> nodes.Field | nodes.Call:
     return tree
 
 
-_REFINEMENT = re.compile(
-    r"""\s*(?:`(?P<quoted>[^`]+)`|(?P<facet>[^\W\d]\w*(?:\.[^\W\d]\w*)*|\w+))\s*:\s*
-    (?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|.*?)\s*""",
-    re.VERBOSE | re.DOTALL,
-)
+_FACET_NAME = re.compile(r"\s*(?:`(?P<quoted>[^`]+)`|(?P<plain>[\w.]+))\s*:")
+_QUOTED = re.compile(r"""'[^'\\]*+(?:\\.[^'\\]*+)*+'|"[^"\\]*+(?:\\.[^"\\]*+)*+\"""", re.DOTALL)
 
 
 def parse_refinement(text: str) -> nodes.Refinement:
     """Parse the value of a `refine` or `exclude` parameter, `facet:value`.
 
-    The value is taken as it is, or out of its quotes; it may hold spaces, commas, parentheses and
-    slashes (ODSQL: refine).
+    The value is taken as it is, or out of its quotes if they enclose all of it; it may hold spaces,
+    commas, parentheses, colons and slashes (ODSQL: refine).
 
     Raises:
-        ODSQLSyntaxError: there is no colon, or nothing before or after it.
+        ODSQLSyntaxError: there is no colon, or nothing before or after it, or a character that no
+            request can carry.
     """
-    match = _REFINEMENT.fullmatch(text)
-    if match is None or not match["value"]:
+    _check_text(text)
+    facet = _FACET_NAME.match(text)
+    value = text[facet.end() :].strip() if facet else ""
+    if facet is None or not value or UNSENDABLE.search(text):
         raise refinement_error(text)
-    value = match["value"]
-    if value[0] in "'\"" and value[-1] == value[0] and len(value) > 1:
+    if _QUOTED.fullmatch(value):
         value = actions.unquoted(value)
-    return nodes.Refinement(match["quoted"] or match["facet"], value)
+    return nodes.Refinement(facet["quoted"] or facet["plain"], value)
+
+
+def _check_text(text: str) -> None:
+    if not isinstance(text, str):
+        msg = f"a clause is a text, not {type(text).__name__} {text!r}"
+        raise TypeError(msg)

@@ -10,15 +10,19 @@ read well:
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from attrs import evolve, frozen
 
 from odsql import nodes
-from odsql.building import Condition, Expression, FieldValue, Value
-from odsql.errors import BuildError
+from odsql.building import Condition, Expression, Grouping, Item, Value
+from odsql.errors import BuildError, ODSQLSyntaxError
+from odsql.literals import plain
 from odsql.parsing import (
+    parse,
     parse_facet,
     parse_group_by,
     parse_order_by,
@@ -86,6 +90,9 @@ class Query:
         msg = f"a query never changes; its methods return new ones: query.{name}(...)"
         raise AttributeError(msg)
 
+    def __delattr__(self, name: str) -> None:
+        self.__setattr__(name, None)
+
     def __eq__(self, other: object) -> bool:
         return self.clauses == other.clauses if isinstance(other, Query) else NotImplemented
 
@@ -114,12 +121,12 @@ class Query:
         current = self.clauses.where.condition if self.clauses.where else None
         if _is_updater(condition):
             changed = condition(current and Condition(current))
-            where = None if changed is None else nodes.Where(_condition(changed))
-            return self._with(where=where)
+            tree = None if changed is None else _condition(changed)
+            return self._with(where=None if tree is None else nodes.Where(_proved(tree)))
         added = _condition(condition)
         if added is None:
             return self
-        both = added if current is None else nodes.And((current, added))
+        both = _proved(added) if current is None else nodes.And((current, _proved(added)))
         return self._with(where=nodes.Where(both))
 
     def select(self, *items: Expression | str | Callable[..., Any] | None) -> Query:
@@ -153,11 +160,18 @@ class Query:
         """Set how many rows are skipped."""
         return self if offset is None else self._with(offset=_integer("offset", offset, 0))
 
-    def refine(self, *refinements: str | nodes.Refinement | None, **values: str) -> Query:
-        """Add facet filters: `"theme:Health"`, or `theme="Health"` for a value of any shape."""
+    def refine(
+        self, *refinements: str | nodes.Refinement | Mapping[str, str] | None, **values: str
+    ) -> Query:
+        """Add facet filters: `"theme:Health"`, or `theme="Health"` for a value of any shape.
+
+        A mapping does what keywords do, for facets whose names are no Python names.
+        """
         return self._with(refine=self.clauses.refine + _refinements(refinements, values))
 
-    def exclude(self, *refinements: str | nodes.Refinement | None, **values: str) -> Query:
+    def exclude(
+        self, *refinements: str | nodes.Refinement | Mapping[str, str] | None, **values: str
+    ) -> Query:
         """Add facet values to leave out; takes what `refine` takes."""
         return self._with(exclude=self.clauses.exclude + _refinements(refinements, values))
 
@@ -183,37 +197,58 @@ class Query:
         return self if include is None else self._with(include_app_metas=bool(include))
 
     def _with(self, **changes: Any) -> Query:
-        changes = {name: None if value == () and name not in _MANY else value
-                   for name, value in changes.items()}  # fmt: skip
+        for name, value in changes.items():
+            if value == () and name not in _MANY:
+                changes[name] = None
+            elif isinstance(value, nodes.Node) and name != "where":
+                _prove(name, value)
         return _from_clauses(evolve(self.clauses, **changes))
 
     # ------------------------------------------------------------ requests
 
     def params(self) -> list[tuple[str, str]]:
         """Return the request parameters, names and values, in a fixed order."""
-        pairs = []
-        for name, value in self._texts().items():
-            values = value if isinstance(value, list) else [value]
-            pairs += [(name, str(one).lower() if one in (True, False) and isinstance(one, bool)
-                       else str(one)) for one in values]  # fmt: skip
-        return pairs
+        return [
+            (name, str(one).lower() if isinstance(one, bool) else str(one))
+            for name, value in self._texts().items()
+            for one in (value if isinstance(value, list) else [value])
+        ]
 
     def url(self, base: str) -> str:
-        """Return `base` with the parameters as its query string."""
-        query = urlencode(self.params())
-        return f"{base}?{query}" if query else base
+        """Return `base` with the parameters added to its query string."""
+        parts = urlsplit(base)
+        query = "&".join(filter(None, (parts.query, urlencode(self.params()))))
+        return urlunsplit(parts._replace(query=query))
 
     @classmethod
     def from_url(cls, url: str) -> Query:
         """Read a query from a request's URL, or from its query string alone.
 
+        Empty parameters count as absent. Those that are not about the query, such as the options of
+        an export format or an API key, are left out.
+
         Raises:
             ODSQLSyntaxError: a clause is not ODSQL.
-            BuildError: there is a parameter that no operation knows; portals ignore it silently.
+            BuildError: a parameter is unknown, which portals ignore silently, is given twice where
+                that makes no sense, or has a value that it cannot have.
         """
-        text = urlsplit(url).query if "?" in url or "://" in url else url
+        text = url
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://|[^=]*\?", url):
+            text = urlsplit(url).query
+        try:
+            pairs = parse_qsl(text, errors="strict")
+        except ValueError:
+            msg = "the URL has percent escapes that are no UTF-8"
+            raise BuildError(msg) from None
         query = cls()
-        for name, value in parse_qsl(text, keep_blank_values=True):
+        seen: set[str] = set()
+        for name, value in pairs:
+            if name in _OTHER_PARAMETERS:
+                continue
+            if name in seen and name not in (*_MANY, "where"):
+                msg = f"{name} is given twice"
+                raise BuildError(msg)
+            seen.add(name)
             query = query._with_parameter(name, value)
         return query
 
@@ -225,7 +260,7 @@ class Query:
         if name in ("limit", "offset"):
             return method(_parsed_integer(name, value))
         if name.startswith("include_"):
-            return method(value.lower() == "true")
+            return method(_parsed_boolean(name, value))
         return method(value)
 
     def _texts(self) -> dict[str, Any]:
@@ -242,11 +277,29 @@ class Query:
         return texts
 
 
-def _parameter(value: str | int | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 _MANY = ("refine", "exclude", "facet")
+
+_OTHER_PARAMETERS = frozenset(
+    {
+        "apikey", "compressed", "dcat_ap_format", "delimiter", "description_field_list", "epsg",
+        "include_exports", "list_separator", "name_field", "parquet_compression", "quote_all",
+        "use_extension", "use_labels", "use_labels_in_exports", "with_bom",
+    }
+)  # fmt: skip
+"""What operations take besides the query: keys and the options of export formats."""
+
+
+def _prove(clause: str, tree: nodes.Node) -> None:
+    """Make sure that the text of a clause reads back as the tree it was built as."""
+    text = _rendered(tree)
+    try:
+        proved = parse(clause, text) == tree
+    except ODSQLSyntaxError as error:
+        msg = f"this has no place in {clause}:\n{error}"
+        raise BuildError(msg) from None
+    if not proved:
+        msg = f"{text} would be read as something else in {clause}"
+        raise BuildError(msg)
 
 
 def _from_clauses(clauses: Clauses) -> Query:
@@ -268,6 +321,12 @@ def _condition(value: Any) -> Any:
         return value.node
     msg = f"{value!r} is no condition for where; compare it with something"
     raise BuildError(msg)
+
+
+def _proved(condition: Any) -> Any:
+    # Each condition once, when it is added, so that many of them do not cost their square.
+    _prove("where", nodes.Where(condition))
+    return condition
 
 
 def _items(
@@ -295,31 +354,44 @@ def _as_list(value: Any) -> Iterable[Any]:
 
 
 def _item(expression: Expression) -> nodes.Node:
-    if isinstance(expression, Condition) and not isinstance(expression, FieldValue):
-        msg = f"{expression} is a condition; it belongs in where"
-        raise BuildError(msg)
-    return expression.node
+    if isinstance(expression, Value | Item | Grouping) or type(expression) is Expression:
+        return expression.node
+    msg = f"{expression} is a condition; it belongs in where"
+    raise BuildError(msg)
 
 
-def _refinements(
-    given: Iterable[str | nodes.Refinement | None], values: dict[str, str]
-) -> tuple[nodes.Refinement, ...]:
-    read = [
-        parse_refinement(one) if isinstance(one, str) else one for one in given if one is not None
+def _refinements(given: Iterable[Any], values: Mapping[str, Any]) -> tuple[nodes.Refinement, ...]:
+    read: list[nodes.Refinement] = []
+    for one in given:
+        if isinstance(one, str):
+            read.append(parse_refinement(plain(one)))
+        elif isinstance(one, Mapping):
+            read += _made(one)
+        elif isinstance(one, nodes.Refinement):
+            read.append(one)
+        elif one is not None:
+            msg = f"{one!r} is no facet filter; write facet:value"
+            raise BuildError(msg)
+    read += _made(values)
+    for refinement in read:
+        if parse_refinement(_rendered(refinement)) != refinement:
+            msg = f"{refinement} cannot be written as facet:value"
+            raise BuildError(msg)
+    return tuple(read)
+
+
+def _made(values: Mapping[str, Any]) -> list[nodes.Refinement]:
+    return [
+        nodes.Refinement(name, plain(value) if isinstance(value, str) else str(value))
+        for name, value in values.items()
+        if value is not None
     ]
-    made = [nodes.Refinement(facet, str(value)) for facet, value in values.items()]
-    for one in made:
-        _rendered(one)
-    return (*read, *made)
 
 
 def _facet(facet: Expression | str) -> Any:
-    if isinstance(facet, str):
-        return parse_facet(facet)
-    if isinstance(facet, Value) and not isinstance(facet, FieldValue):
-        msg = f"{facet} is no facet; give a field or facet(...)"
-        raise BuildError(msg)
-    return facet.node
+    node = parse_facet(facet) if isinstance(facet, str) else facet.node
+    _prove("facet", node)
+    return node
 
 
 def _rendered(node: nodes.Node) -> str:
@@ -333,19 +405,25 @@ def _integer(name: str, value: int, lowest: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
         msg = f"{name} is a whole number of at least {lowest}, not {value!r}"
         raise BuildError(msg)
-    return value
+    return int(value)
 
 
 def _parsed_integer(name: str, value: str) -> int:
-    try:
-        return int(value)
-    except ValueError:
+    if re.fullmatch("-?[0-9]{1,18}", value) is None:
         msg = f"{name} is a whole number, not {value!r}"
-        raise BuildError(msg) from None
+        raise BuildError(msg)
+    return int(value)
+
+
+def _parsed_boolean(name: str, value: str) -> bool:
+    if value.lower() not in ("true", "false"):
+        msg = f"{name} is true or false, not {value!r}"
+        raise BuildError(msg)
+    return value.lower() == "true"
 
 
 def _word(name: str, value: str) -> str:
     if not isinstance(value, str) or not value.isprintable() or not value:
         msg = f"{name} is a word, not {value!r}"
         raise BuildError(msg)
-    return value
+    return plain(value)

@@ -4,18 +4,19 @@
 Both write only the parentheses that the meaning needs, and whatever they write parses back to the
 same tree. Words of logic are upper case (AND OR NOT), everything else is lower case.
 
-Every text, name and number goes through one of the `_quote...` functions here, in this and in no
-other way do values become ODSQL, so nothing that a value contains can change a query.
+Every text, name and number goes through one of the functions here that quote or check it; in this
+and in no other way do values become ODSQL, so nothing that a value contains can change a query.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from odsql import nodes
 from odsql.functions import RESERVED_WORDS
 from odsql.nodes import And, Arithmetic, Negate, Node, Not, Or
+from odsql.scanning import UNSENDABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +25,8 @@ __all__ = ["format", "render"]
 
 _PLAIN_NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
-_UNSENDABLE = re.compile("[\0\ud800-\udfff]")
+_FUNCTION_NAME = re.compile("[a-z_]+")
+_OPERATORS = frozenset({"=", "!=", ">", "<", ">=", "<=", ":"})
 _KEYWORDS = frozenset({"and", "or", "not", "null", "true", "false"})
 _SOFT_KEYWORDS = frozenset({"as", "asc", "desc", "distinct", "in", "is", "like", "to"})
 _QUOTED_NAMES = (RESERVED_WORDS | _KEYWORDS | _SOFT_KEYWORDS) - {"year"}
@@ -36,16 +38,27 @@ def render(node: Node) -> str:
     """Return the canonical text of a tree, on one line.
 
     Raises:
-        ValueError: a name, number or text in the tree cannot be written in ODSQL.
+        ValueError: something in the tree cannot be written in ODSQL, or it is too deep for Python.
+        TypeError: this is no tree.
     """
-    return _RENDER[type(node)](node)
+    try:
+        return _RENDER[type(node)](node)
+    except KeyError:
+        msg = (
+            f"a tree consists of odsql.nodes, not of {type(node).__name__} {node!r}; "
+            "the text of a built expression is str(expression)"
+        )
+        raise TypeError(msg) from None
+    except RecursionError:
+        msg = "the tree is nested too deep to be written"
+        raise ValueError(msg) from None
 
 
 # ---------------------------------------------------------------- names and literals
 
 
 def _check_sendable(text: str) -> None:
-    if _UNSENDABLE.search(text):
+    if UNSENDABLE.search(text):
         msg = f"{text!a} has a NUL or half of a surrogate pair, which no request can carry"
         raise ValueError(msg)
 
@@ -141,6 +154,8 @@ def _negate(node: Negate) -> str:
 
 def _arithmetic(node: Arithmetic) -> str:
     additive = node.additive
+    if not set(node.operators) <= set("+-" if additive else "*/"):
+        _refuse(f"{node.operators} are not of one level of precedence")
     parts = [_operand_in_chain(node.operands[0], additive, first=True)]
     for operator, operand in zip(node.operators, node.operands[1:], strict=True):
         parts += (operator, _operand_in_chain(operand, additive, first=False))
@@ -154,11 +169,19 @@ def _list(items: Iterable[Node]) -> str:
     return ", ".join([_RENDER[type(item)](item) for item in items])
 
 
+def _refuse(message: str) -> NoReturn:
+    raise ValueError(message)
+
+
 def _call(node: nodes.Call) -> str:
+    if not _FUNCTION_NAME.fullmatch(node.name):
+        _refuse(f"{node.name!r} is no function of ODSQL")
     return f"{node.name}({_list(node.arguments)})"
 
 
 def _comparison(node: nodes.Comparison) -> str:
+    if node.operator not in _OPERATORS:
+        _refuse(f"{node.operator!r} is no comparison of ODSQL")
     left, right = _RENDER[type(node.left)](node.left), _RENDER[type(node.right)](node.right)
     return f"{left}: {right}" if node.operator == ":" else f"{left} {node.operator} {right}"
 
@@ -185,7 +208,22 @@ def _labelled(node: nodes.Labelled) -> str:
 
 def _ordering(node: nodes.Ordering) -> str:
     text = render(node.expression)
+    if node.direction not in (None, "asc", "desc"):
+        _refuse(f"{node.direction!r} is no direction; there are asc and desc")
     return f"{text} {node.direction}" if node.direction else text
+
+
+def _in_list(node: nodes.InList) -> str:
+    if not node.items:
+        _refuse("ODSQL has no empty list")
+    return f"{render(node.value)} in ({_list(node.items)})"
+
+
+def _logic(word: str, node: And | Or) -> str:
+    if not node.operands:
+        _refuse(f"{word.strip()} needs operands")
+    looseness = _LOOSENESS[type(node)]
+    return word.join([_operand_of(looseness, one) for one in node.operands])
 
 
 def _refinement(node: nodes.Refinement) -> str:
@@ -212,13 +250,13 @@ _RENDER: dict[type[Node], Callable[[Any], str]] = {
     nodes.Arithmetic: _arithmetic,
     nodes.Comparison: _comparison,
     nodes.InRange: _in_range,
-    nodes.InList: lambda node: f"{render(node.value)} in ({_list(node.items)})",
+    nodes.InList: _in_list,
     nodes.Member: lambda node: f"{render(node.literal)} in {render(node.field)}",
     nodes.Like: lambda node: f"{render(node.value)} like {render(node.text)}",
     nodes.Is: _is,
     nodes.Not: lambda node: "NOT " + _operand_of(1, node.operand),
-    nodes.And: lambda node: " AND ".join([_operand_of(2, one) for one in node.operands]),
-    nodes.Or: lambda node: " OR ".join([_operand_of(3, one) for one in node.operands]),
+    nodes.And: lambda node: _logic(" AND ", node),
+    nodes.Or: lambda node: _logic(" OR ", node),
     nodes.Labelled: _labelled,
     nodes.Ordering: _ordering,
     nodes.Where: lambda node: "" if node.condition is None else render(node.condition),
@@ -239,8 +277,10 @@ def format(node: Node, *, width: int = 88) -> str:  # noqa: A001 - the field's w
     broken. Parses back to the same tree.
 
     Raises:
-        ValueError: a name, number or text in the tree cannot be written in ODSQL.
+        ValueError: something in the tree cannot be written in ODSQL, or width is not positive.
     """
+    if width < 1:
+        _refuse(f"width is at least 1, not {width}")
     return "\n".join(_lines(node, width))
 
 

@@ -10,10 +10,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from functools import lru_cache
+from itertools import islice
 
 from odsql.nodes import Span
 
-__all__ = ["TOKEN", "is_closed", "line_and_column", "spans", "tokenize"]
+__all__ = ["TOKEN", "UNSENDABLE", "is_closed", "line_and_column", "spans", "token_at", "tokenize"]
+
+UNSENDABLE = re.compile("[\0\ud800-\udfff]")
+"""NUL and halves of surrogate pairs: no request can carry them."""
 
 # No literal holds NUL or half of a surrogate pair: neither can be sent in a URL. The possessive
 # quantifiers keep an unclosed quote from being tried again and again.
@@ -62,10 +66,27 @@ def is_closed(token: str) -> bool:
     return _CLOSED.fullmatch(token) is not None
 
 
-@lru_cache(maxsize=4)
-def spans(text: str) -> list[Span]:
+def spans(text: str) -> tuple[Span, ...]:
     """Return the place of every token of a clause, in order, the empty one at the end included."""
-    return [Span(*match.span(1)) for match in TOKEN.finditer(text.rstrip())]
+    return _cached_spans(text) if len(text) <= _CACHED_LENGTH else _spans(text)
+
+
+_CACHED_LENGTH = 10_000
+
+
+def _spans(text: str) -> tuple[Span, ...]:
+    return tuple(Span(*match.span(1)) for match in TOKEN.finditer(text.rstrip()))
+
+
+# Whoever asks one node for its place goes on to ask others of the same tree. Long texts are not
+# kept, because a cache should not hold on to megabytes.
+_cached_spans = lru_cache(maxsize=4)(_spans)
+
+
+def token_at(text: str, index: int) -> tuple[str, int]:
+    """Return token number `index` and where it begins."""
+    match = next(islice(TOKEN.finditer(text.rstrip()), index, None))
+    return match[1], match.start(1)
 
 
 def line_and_column(text: str, position: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The code blocks of docs/client.md and docs/portal.md do what the pages say."""
+"""The code blocks of the pages in docs/ do what the pages say."""
 
 from __future__ import annotations
 
@@ -60,6 +60,18 @@ def test_the_blocks_about_the_client_print_what_the_page_shows(
                     await value.close()
 
     asyncio.run(read())
+
+
+def test_the_blocks_about_the_language_print_what_the_page_shows(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One after the other, in one namespace."""
+    namespace: dict[str, Any] = {"__name__": "docs"}
+    pairs = blocks("odsql.md")
+    assert len(pairs) >= 6
+    for source, output in pairs:
+        exec(compile(source, "docs", "exec"), namespace)
+        assert capsys.readouterr().out == (output or ""), source
 
 
 def test_the_page_names_every_error() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from contextlib import asynccontextmanager
+import threading
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from explore_async import Timing
+from explore_async.portal import serve
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
+
+    from explore_async.portal import Store
 
 API = "/api/explore/v2.1"
 NOW = datetime(2026, 8, 17, 12, 0, tzinfo=UTC)
@@ -231,3 +235,19 @@ async def settle() -> None:
     """Let everything that is ready run."""
     for _ in range(20):
         await asyncio.sleep(0)
+
+
+@contextmanager
+def served(store: Store) -> Iterator[str]:
+    """The address of a portal in a thread of its own, for code that runs its own event loop."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    server = serve(store)
+    try:
+        yield asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -19,8 +18,8 @@ from click.testing import CliRunner, Result
 
 from explore_async import ExploreClient
 from explore_async.cli import main
-from explore_async.portal import PortalField, Store, serve
-from tests.explore_async.doubles import Clock, http, jsonl
+from explore_async.portal import PortalField, Store
+from tests.explore_async.doubles import Clock, http, jsonl, served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,19 +40,11 @@ FIELDS = (
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """A small portal in a thread of its own, since the commands run their own event loops."""
-    with Store() as store, contextlib.ExitStack() as stack:
+    with Store() as store:
         store.add("odd", [{"name": "1_uai", "type": "text"}], [{"1_uai": "\x9b31m"}])
         store.add("cities", FIELDS, ROWS)
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever)
-        thread.start()
-        server = serve(store)
-        address = asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
-        stack.callback(loop.close)
-        stack.callback(thread.join, 10)
-        stack.callback(loop.call_soon_threadsafe, loop.stop)
-        yield address
-        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(10)
+        with served(store) as address:
+            yield address
 
 
 def run(*arguments: str) -> Result:

@@ -57,6 +57,10 @@ def test_the_message_is_a_picture_with_a_caret() -> None:
         ("FALSE", 5, "1 = 2"),
         ("1_uai = 2", 1, "`1_uai`"),
         ("a && b", 2, "AND"),
+        ("a in [1,2]", 7, "a list is in parentheses"),
+        ("d >= 2024-01-31T10:00:00Z", 5, "date'2024-01-31T10:00:00Z'"),
+        ("d >=-09-01", 4, "end of a date"),
+        ("a = ``", 4, "not empty"),
         ("date '2024' = d", 5, "no space"),
         ("a = 'nul\0'", 8, "NUL"),
         ("a = 'half \ud800'", 10, "surrogate"),
@@ -73,6 +77,33 @@ def test_common_mistakes_get_a_hint_at_the_right_place(text: str, position: int,
 def test_the_caret_stands_under_the_token_on_its_own_line() -> None:
     """In a text of several lines only the line with the error is shown."""
     assert refused("a = 1\nAND b ==\n2").picture == "  AND b ==\n         ^"
+
+
+def test_the_caret_stands_under_wide_and_combining_characters() -> None:
+    """A terminal gives the former two columns and the latter none; a tab is shown as a space."""
+    assert refused("名前\t== 1").picture == "  名前 == 1\n        ^"
+    assert refused("`e\u0301` == 1").picture == "  `e\u0301` == 1\n       ^"
+
+
+def test_white_space_at_the_end_is_not_where_the_error_is() -> None:
+    """The caret stands where the text ends."""
+    error = refused("a = 1 and\n\n")
+    assert error.position == 9
+    assert error.picture == "  a = 1 and\n           ^"
+
+
+def test_a_sign_is_named_alone_where_its_fellows_do_not_fit() -> None:
+    """`+ - * /` is said only where all four fit."""
+    assert refused("now(days").expected == ("=",)
+    assert "*" in refused("count(").expected
+    assert "+ - * /" in refused("a = 1 b").expected
+
+
+@pytest.mark.parametrize("text", [None, 5, b"a = 1"])
+def test_what_is_no_text_is_a_type_error(text: object) -> None:
+    """With what was given."""
+    with pytest.raises(TypeError, match="a clause is a text"):
+        parse_where(text)  # type: ignore[arg-type]
 
 
 def test_a_long_line_is_shown_around_the_error() -> None:

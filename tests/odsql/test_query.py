@@ -9,10 +9,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odsql import BuildError, F, ODSQLSyntaxError, Query, count, facet
+from odsql import (
+    BuildError,
+    F,
+    ODSQLError,
+    ODSQLSyntaxError,
+    Query,
+    all_fields,
+    count,
+    facet,
+    parse_refinement,
+    range_,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from odsql.building import Value
+
+
+def deep(levels: int) -> Value:
+    """Arithmetic inside arithmetic."""
+    value: Value = F.x
+    for _ in range(levels):
+        value = F.x - (F.y - value)
+    return value
+
 
 FULL = Query(
     select=["name", count().as_("n")],
@@ -120,12 +142,68 @@ def test_a_refinement_takes_any_value(value: str, name: str) -> None:
         (lambda: Query(lang=""), "is a word"),
         (lambda: Query.from_url("https://example.org?limt=1"), "unknown parameter 'limt'"),
         (lambda: Query.from_url("limit=ten"), "whole number"),
+        (lambda: Query.from_url("limit=1_0"), "whole number"),
+        (lambda: Query.from_url("include_links=maybe"), "true or false"),
+        (lambda: Query.from_url("select=a&select=b"), "given twice"),
+        (lambda: Query.from_url("https://example.org?where=caf%E9"), "no UTF-8"),
+        (lambda: Query(order_by=F.a.as_("x")), "no place in order_by"),
+        (lambda: Query(select=F.a.desc()), "no place in select"),
+        (lambda: Query(select=range_(F.a, 10)), "no place in select"),
+        (lambda: Query(facet=F.a.desc()), "no place in facet"),
+        (lambda: Query(group_by=all_fields()), "no place in group_by"),
+        (lambda: Query(where=F.a == F.b * deep(60)), "inside each other"),
+        (lambda: Query().refine("a:\0"), "facet:value"),
+        (lambda: Query().refine(5), "no facet filter"),  # type: ignore[arg-type]
+        (lambda: Query().refine({"a`b": "c"}), "cannot be a name"),
+        (lambda: Query().refine(a="half \ud800"), "surrogate"),
     ],
 )
 def test_what_makes_no_query_is_refused(build: Callable[[], Any], message: str) -> None:
     """Before anything is sent."""
-    with pytest.raises(BuildError, match=message):
+    with pytest.raises(ODSQLError, match=message):
         build()
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("where=url%3D%22http://x.org/%22", 'url = "http://x.org/"'),
+        ('where=q like "why?"', 'q like "why?"'),
+        ("?where=a%20=%201&where=b", "a = 1 AND b"),
+        ("/records?where=a=1&apikey=secret&delimiter=;", "a = 1"),
+        ("https://example.org/r?select=&where=a%2B1%3E2&limit=", "a + 1 > 2"),
+    ],
+)
+def test_a_query_is_read_from_urls_and_from_query_strings(text: str, where: str) -> None:
+    """Whatever its values hold; what is not about the query is left out."""
+    assert Query.from_url(text).params() == [("where", where)]
+
+
+def test_parameters_are_added_to_those_of_the_base() -> None:
+    """A fragment stays at the end."""
+    base = "https://example.org/r?lang=fr#top"
+    assert Query(limit=1).url(base) == "https://example.org/r?lang=fr&limit=1#top"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a:b", "b"),
+        ('a: "b c" ', "b c"),
+        ("a:'it\\'s'", "it's"),
+        ('a:"2020" OR a:"2021"', '"2020" OR a:"2021"'),
+        ("`x y`:b:c", "b:c"),
+        ("a.b:(c), d/e", "(c), d/e"),
+    ],
+)
+def test_a_refinement_takes_its_value_out_of_quotes_that_enclose_it(text: str, value: str) -> None:
+    """And as it is otherwise."""
+    assert parse_refinement(text).value == value
+
+
+def test_a_long_refinement_is_read_in_time() -> None:
+    """Time grows with its length."""
+    assert len(parse_refinement("a:x" + " " * 500_000 + "y").value) == 500_002
 
 
 def test_broken_text_is_refused_where_it_is_written() -> None:

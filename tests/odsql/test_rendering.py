@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odsql import format, nodes, parse_where, render
+from odsql import F, format, nodes, parse_where, render
 from odsql.parsing import parse
 from tests.odsql import strategies
 
@@ -99,12 +99,35 @@ def test_names_are_quoted_when_they_must_be(name: str, text: str) -> None:
         nodes.Number("-1"),
         nodes.Quantity(nodes.Number("1"), "km) OR (1"),
         nodes.Pattern("a*b"),
+        nodes.Call("x) OR (1=1", ()),
+        nodes.Comparison(nodes.Field("a"), "= 1 OR 1 =", nodes.Field("b")),  # type: ignore[arg-type]
+        nodes.Ordering(nodes.Field("a"), "desc, b"),  # type: ignore[arg-type]
+        nodes.InList(nodes.Field("a"), ()),
+        nodes.And(()),
+        nodes.Arithmetic((nodes.Field("a"),) * 3, ("+", "*")),
     ],
 )
 def test_what_odsql_cannot_say_is_refused(node: nodes.Node) -> None:
     """A name with a back quote, a number that is none: an error, never another query."""
     with pytest.raises(ValueError, match=r".+"):
         render(node)
+
+
+def test_a_tree_that_is_too_deep_is_an_error_and_no_crash() -> None:
+    """Nobody parses such a tree, but a program can build one."""
+    tree: nodes.Expression = nodes.Field("a")
+    for _ in range(5000):
+        tree = nodes.Not(tree)
+    with pytest.raises(ValueError, match="too deep"):
+        render(tree)
+
+
+def test_only_trees_are_rendered() -> None:
+    """A built expression has its text in `str`."""
+    with pytest.raises(TypeError, match=r"str\(expression\)"):
+        render(F.a == 1)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="at least 1"):
+        format(nodes.Field("a"), width=0)
 
 
 def test_long_conditions_break_before_and_and_or() -> None:

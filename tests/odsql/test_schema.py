@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import json
+import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,13 @@ def test_a_schema_is_read_from_the_answer_of_the_api() -> None:
     assert CITIES.fields["population"].type == "int"
 
 
+def test_a_schema_and_its_fields_can_be_copied_and_pickled() -> None:
+    """They go to worker processes."""
+    for copied in (copy.deepcopy(CITIES), pickle.loads(pickle.dumps(CITIES))):
+        assert copied == CITIES
+    assert str(pickle.loads(pickle.dumps(C)).population > 1) == "population > 1"
+
+
 @pytest.mark.parametrize("broken", [{}, [], None, {"dataset_id": "x", "fields": [{"name": "a"}]}])
 def test_what_is_no_schema_is_refused(broken: Any) -> None:
     """With what a schema is."""
@@ -46,6 +55,7 @@ def test_what_is_no_schema_is_refused(broken: Any) -> None:
         (C.name == "Paris", 'name = "Paris"'),
         (C.modification_date > "2024-01-31", "modification_date > date'2024-01-31'"),
         (C.modification_date == "2024", "modification_date = date'2024'"),
+        (C.modification_date == "2024/01/31", "modification_date = date'2024/01/31'"),
         (
             C.modification_date.between(datetime.date(2024, 1, 1), datetime.date(2024, 2, 1)),
             "modification_date in [date'2024-01-01'..date'2024-02-01']",
@@ -78,6 +88,15 @@ def test_literals_follow_the_type_of_the_field(built: odsql.building.Expression,
         (lambda: C.name.has("x"), "holds one value"),
         (lambda: odsql.year(C.name), "year takes date or datetime; name is of type text"),
         (lambda: odsql.avg(C.name), "avg takes int or double"),
+        (lambda: C.population.like("x"), "population is of type int, not text"),
+        (lambda: C.name == True, "name is of type text, not boolean"),  # noqa: E712
+        (lambda: C.name + 1, "name is of type text, not int or double"),
+        (lambda: C.population > C.name, "name is of type text, not int or double"),
+        (lambda: ~C.name, "name is of type text, not boolean"),
+        (lambda: C.alternate_names.has(5), "alternate_names is of type text"),
+        (lambda: C.modification_date == "2024-99-99", "modification_date is a date"),
+        (lambda: C.modification_date.isin(["2024"]), "a list takes texts"),
+        (lambda: odsql.ifnull(C.population, "x"), "population is of type int"),
         (lambda: odsql.max_(C.name), "max takes int or double or date"),
         (lambda: odsql.within_distance(C.name, (1, 2), "1km"), "takes geo_point_2d"),
     ],

@@ -1,0 +1,253 @@
+"""What single functions ask of their arguments, beyond what the catalogue says.
+
+(Source: reference, "Functions", "Predicates", "Aggregates", "Groupings".)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odsql import nodes
+from odsql.checks import spelling
+from odsql.checks.literals import looks_like_date, pattern_problem, whole_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from odsql.checks.state import State
+
+__all__ = ["SPECIALS"]
+
+DISTANCES = ("mi", "yd", "ft", "m", "cm", "km", "mm")
+_INTERVALS = frozenset(
+    {
+        "ms", "millisecond", "milliseconds", "s", "second", "seconds", "m", "minute",
+        "minutes", "h", "hour", "hours", "d", "day", "days", "w", "week", "weeks", "M",
+        "month", "months", "q", "quarter", "quarters", "y", "year", "years",
+    }
+)  # fmt: skip
+_ONE_ONLY = frozenset(
+    {
+        "w", "week", "weeks", "M", "month", "months", "q", "quarter", "quarters", "y",
+        "year", "years",
+    }
+)  # fmt: skip
+_SET = {
+    "year": (1, 9999), "month": (1, 12), "day": (1, None), "hour": (0, 23), "minute": (0, 59),
+    "second": (0, 59), "microsecond": (0, 999_999), "weekday": (0, 6),
+}  # fmt: skip
+_SHIFTS = frozenset(
+    {
+        "years", "months", "days", "hours", "minutes", "seconds", "microseconds", "mondays",
+        "tuesdays", "wednesdays", "thursdays", "fridays", "saturdays", "sundays",
+    }
+)  # fmt: skip
+_FACET_SORTS = frozenset(("count", "-count", "alphanum", "-alphanum", "num", "-num"))
+_FACET_KINDS: dict[str, tuple[type, str]] = {
+    "name": (nodes.Text, "a text in quotes"),
+    "disjunctive": (nodes.Boolean, "true or false"),
+    "hierarchical": (nodes.Boolean, "true or false"),
+    "separator": (nodes.Text, "a text in quotes"),
+    "sort": (nodes.Text, "a text in quotes"),
+    "limit": (nodes.Number, "a whole number"),
+}
+
+
+def _number(node: nodes.Node) -> float | None:
+    """Read a number with or without a sign; None for anything else."""
+    if type(node) is nodes.Negate:
+        inner = _number(node.operand)
+        return None if inner is None else -inner
+    return float(node.value) if type(node) is nodes.Number else None
+
+
+# ---------------------------------------------------------------- dates and times
+
+
+def _now(node: nodes.Call, state: State) -> None:
+    for argument in node.arguments:
+        if type(argument) is nodes.Named:
+            problem, hint = _now_problem(argument)
+            if problem is not None:
+                state.report("ODS210", argument, problem, hint)
+
+
+def _now_problem(argument: nodes.Named) -> tuple[str | None, str | None]:
+    name = argument.name
+    if name not in _SET and name not in _SHIFTS:
+        from difflib import get_close_matches  # only a misspelt name needs it
+
+        near = get_close_matches(name, [*_SHIFTS, *_SET], n=2, cutoff=0.6)
+        hint = f"did you mean {', '.join(near)}?" if near else "plural names shift: now(days=-7)"
+        return f"now() has no argument {name}", hint
+    number = whole_number(argument.value)
+    if number is None:
+        return f"now({name}=...) takes a whole number", None
+    if name in _SHIFTS:
+        return None, None
+    low, high = _SET[name]
+    if number >= low and (high is None or number <= high):
+        return None, None
+    expected = f"from {low} to {high}" if high is not None else f"{low} or more"
+    shift = f"it sets the {name}; {name}s={number} shifts by {name}s"
+    return f"now({name}=...) is {expected}, not {number}", None if name == "weekday" else shift
+
+
+def _date_format(node: nodes.Call, state: State) -> None:
+    _date_part(node, state)
+    pattern = node.arguments[1]
+    if type(pattern) is nodes.Text:
+        problem = pattern_problem(pattern.value)
+        if problem is not None:
+            hint = "yyyy MM dd HH mm ss and their like; other text in single quotes"
+            state.report("ODS209", pattern, f"a date pattern has {problem}", hint)
+
+
+def _date_part(node: nodes.Call, state: State) -> None:
+    date = node.arguments[0]
+    if type(date) is nodes.Text and not looks_like_date(date.value):
+        hint = "a field name stands without quotes, a date is date'...'"
+        state.report("ODS203", date, f"{node.name}() takes a date for date", hint)
+
+
+# ---------------------------------------------------------------- places
+
+
+def _distance(node: nodes.Call, state: State) -> None:
+    """The value `distance(f, g)`, or the older filter `distance(f, g, 1km)`."""
+    if len(node.arguments) == 3:
+        _within_distance(node, state)
+        spelling.check_distance(node, state)
+    elif state.letter == "W":
+        hint = "write within_distance(field, geometry, 1km)"
+        state.report("ODS201", node, "distance() as a value has no place in where", hint)
+
+
+def _within_distance(node: nodes.Call, state: State) -> None:
+    radius = node.arguments[2]
+    if type(radius) is nodes.Quantity and radius.unit.lower() not in DISTANCES:
+        hint = f"distances are in {', '.join(DISTANCES)}"
+        state.report("ODS204", radius, f"no unit of distance: {radius.unit}", hint)
+
+
+def _in_bbox(node: nodes.Call, state: State) -> None:
+    numbers = [_number(argument) for argument in node.arguments[1:]]
+    latitudes = [one for one in numbers[::2] if one is not None]
+    longitudes = [one for one in numbers[1::2] if one is not None]
+    if any(abs(one) > 90 for one in latitudes) and all(abs(one) <= 90 for one in longitudes):
+        hint = "in_bbox(field, latitude, longitude, latitude, longitude)"
+        state.report("ODS409", node, "latitude and longitude look swapped", hint)
+
+
+def _geo_cluster(node: nodes.Call, state: State) -> None:
+    zoom = node.arguments[1]
+    number = _number(zoom)
+    if number is not None and not 0 <= number <= 25:
+        state.report("ODS206", zoom, f"the zoom of geo_cluster() is 0 to 25, not {number:g}")
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def _percentile(node: nodes.Call, state: State) -> None:
+    percent = node.arguments[1]
+    number = _number(percent)
+    if number is None:
+        return
+    if not 0 <= number <= 100:
+        state.report("ODS206", percent, f"a percentile is 0 to 100, not {number:g}")
+    elif 0 < number < 1:
+        hint = f"write {number * 100:g} for the {number * 100:g}th percentile"
+        state.report("ODS404", percent, f"percentiles are 0 to 100; {number:g} is near 0", hint)
+
+
+def _random(node: nodes.Call, state: State) -> None:
+    seed = node.arguments[0]
+    if type(seed) is nodes.Number and "." in seed.text:
+        state.report("ODS203", seed, "random() takes a whole number for seed")
+
+
+def _range(node: nodes.Call, state: State) -> None:
+    """`range(field, width)`, `range(field, 1 day)` or steps, of which `*` opens an end."""
+    steps = node.arguments[1:]
+    first = steps[0]
+    if type(first) is nodes.StaticRange:
+        spelling.check_static_range(first, state)
+        return
+    if len(steps) == 1 and type(first) is nodes.Star:
+        state.report("ODS202", node, "range() has no steps", "range(field, *, 10, 20, *)")
+    for position, step in enumerate(steps):
+        if type(step) is nodes.Quantity:
+            _interval(step, len(steps), state)
+        elif type(step) is nodes.Star and 0 < position < len(steps) - 1:
+            state.report("ODS203", step, "* opens an end of range(), so it stands first or last")
+        elif type(step) in (nodes.Text, nodes.Geometry):
+            state.report("ODS203", step, "range() takes numbers, dates and intervals for steps")
+
+
+def _interval(step: nodes.Quantity, steps: int, state: State) -> None:
+    if step.unit not in _INTERVALS:
+        hint = "write second, minute, hour, day, week, month, quarter or year; m is minute, M month"
+        state.report("ODS204", step, f"no unit of time: {step.unit}", hint)
+    elif "." in step.amount.text:
+        state.report("ODS205", step, "an interval is a whole number of its unit")
+    elif step.unit in _ONE_ONLY and int(step.amount.text) != 1:
+        message = "weeks, months, quarters and years are supported one at a time"
+        state.report("ODS205", step, message, f"write 1 {step.unit}")
+    elif steps > 1:
+        state.report("ODS205", step, "an interval stands alone in range()")
+
+
+# ---------------------------------------------------------------- texts
+
+
+def _search(node: nodes.Call, state: State) -> None:
+    """`search(field, ..., "text")`, and its like: fields or `*`, then one text."""
+    *fields, text = node.arguments
+    if type(text) is not nodes.Text:
+        hint: str | None = None
+        if type(text) is nodes.Field:
+            hint = f'a text goes in quotes: {node.name}("{text.name}")'
+        state.report("ODS203", text, f"the last argument of {node.name}() is a text", hint)
+    for one in fields:
+        if type(one) not in (nodes.Field, nodes.Star):
+            state.report("ODS203", one, f"{node.name}() takes fields or * before the text")
+
+
+# ---------------------------------------------------------------- facets
+
+
+def _facet(node: nodes.Call, state: State) -> None:
+    options = [one for one in node.arguments if type(one) is nodes.Named]
+    if all(one.name != "name" for one in options):
+        state.report("ODS202", node, "facet() has no name", 'facet(name="field")')
+    for option in options:
+        kind, words = _FACET_KINDS.get(option.name, (nodes.Node, ""))
+        if not isinstance(option.value, kind):
+            state.report("ODS203", option, f"facet() takes {words} for {option.name}")
+        elif option.name == "sort" and _sort(option) not in _FACET_SORTS:
+            hint = "sort is count, -count, alphanum, -alphanum, num or -num"
+            state.report("ODS203", option, f"facet() has no sort {_sort(option)}", hint)
+
+
+def _sort(option: nodes.Named) -> str:
+    return option.value.value if type(option.value) is nodes.Text else ""
+
+
+SPECIALS: dict[str, Callable[[nodes.Call, State], None]] = {
+    **dict.fromkeys(("year", "month", "day", "hour", "minute", "second"), _date_part),
+    **dict.fromkeys(("search", "suggest", "startswith"), _search),
+    "date_format": _date_format,
+    "distance": _distance,
+    "facet": _facet,
+    "geo_cluster": _geo_cluster,
+    "geometry": spelling.check_geometry,
+    "in_bbox": _in_bbox,
+    "now": _now,
+    "percentile": _percentile,
+    "polygon": spelling.check_polygon,
+    "random": _random,
+    "range": _range,
+    "within_distance": _within_distance,
+}
+"""What only one function needs, by its name; called when the number of arguments is right."""

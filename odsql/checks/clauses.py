@@ -1,0 +1,199 @@
+"""Clauses: each as a whole, and together.
+
+(Source: reference, "Rules across clauses"; recorded refusals of labels, geographic groups and
+ordered exports.)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from odsql import nodes
+from odsql.checks.comparing import FAMILIES
+from odsql.checks.state import NONE
+from odsql.checks.walking import visit
+from odsql.schema import SchemaField
+
+if TYPE_CHECKING:
+    from odsql.checks.state import State
+
+__all__ = ["Clauses", "check_facet", "check_group_by", "check_order_by", "check_select", "labels"]
+
+
+class Clauses(NamedTuple):
+    """What the clauses of a request say about each other.
+
+    `complete` is False where a clause does not parse, so that its labels are not known.
+    """
+
+    select: nodes.Select | None = None
+    group_by: nodes.GroupBy | None = None
+    complete: bool = True
+
+    @property
+    def grouped(self) -> bool:
+        """Whether there is something to group by."""
+        return self.group_by is not None and bool(self.group_by.items)
+
+
+def labels(clause: nodes.Select | nodes.GroupBy | None) -> frozenset[str]:
+    """Return the labels that a clause declares."""
+    if clause is None:
+        return NONE
+    declared = [one.label for one in clause.items if type(one) is nodes.Labelled]
+    return frozenset(declared) if declared else NONE
+
+
+# ---------------------------------------------------------------- select
+
+
+def check_select(select: nodes.Select, clauses: Clauses, state: State) -> None:
+    """Check a select clause."""
+    for item in select.items:
+        kind = type(item)
+        if kind is nodes.Labelled:
+            item = item.expression  # type: ignore[union-attr]
+        visit(item, state)
+        if type(item) is nodes.Call and item.name in ("include", "exclude"):
+            _check_pattern(item, state)
+    if clauses.grouped:
+        _check_grouped(select, clauses, state)
+
+
+def _check_pattern(call: nodes.Call, state: State) -> None:
+    pattern = call.arguments[0]
+    if state.fields is None or type(pattern) is not nodes.Pattern:
+        return
+    text = pattern.text
+    if text.endswith("*"):
+        if any(name.startswith(text[:-1]) for name in state.fields):
+            return
+    elif text in state.fields:
+        return
+    near = state.schema.nearest(text.rstrip("*")) if state.schema is not None else []
+    hint = f"did you mean {', '.join(near)}?" if near else None
+    state.report("ODS311", pattern, f"no field is called {text}", hint)
+
+
+def _check_grouped(select: nodes.Select, clauses: Clauses, state: State) -> None:
+    """Plain fields must be grouped; what is grouped already gets its label in group_by."""
+    keys: list[nodes.Node] = []
+    names: set[str] = set()
+    for key in clauses.group_by.items if clauses.group_by is not None else ():
+        if type(key) is nodes.Labelled:
+            names.add(key.label)
+            key = key.expression
+        keys.append(key)
+    for item in select.items:
+        label = item.label if type(item) is nodes.Labelled else None
+        expression = item.expression if type(item) is nodes.Labelled else item
+        if label is not None and label not in names and expression in keys:
+            hint = "give the label in group_by and select it by that name"
+            state.report("ODS411", item, "a label for what is grouped is answered null", hint)
+        elif (
+            type(expression) is nodes.Field
+            and expression.name not in names
+            and expression not in keys
+        ):
+            name = expression.name
+            hint = f"add {name} to group_by, or aggregate it: count({name})"
+            state.report("ODS213", expression, f"{name} is neither grouped nor aggregated", hint)
+
+
+def check_labels(
+    clause: nodes.Select | nodes.GroupBy, declared: dict[str, str], state: State
+) -> None:
+    """Report labels that were declared before; `declared` has the clause of each one so far."""
+    name = "select" if type(clause) is nodes.Select else "group_by"
+    for item in clause.items:
+        if type(item) is nodes.Labelled:
+            if item.label in declared:
+                message = f"the label {item.label} is declared in {declared[item.label]} already"
+                hint = "declare it once; what is grouped gets its label in group_by"
+                state.report("ODS212", item, message, hint)
+            declared.setdefault(item.label, name)
+
+
+# ---------------------------------------------------------------- group_by
+
+
+def check_group_by(group_by: nodes.GroupBy, state: State) -> None:
+    """Check a group_by clause."""
+    for item in group_by.items:
+        expression = item.expression if type(item) is nodes.Labelled else item
+        known = visit(expression, state)
+        if type(known) is not SchemaField or type(expression) is not nodes.Field:
+            continue
+        if FAMILIES.get(known.type) == "geometry":
+            hint = f"write geo_cluster({known.name}, 10)"
+            message = f"{known.name} is geographic and cannot be grouped by"
+            state.report("ODS310", item, message, hint)
+
+
+# ---------------------------------------------------------------- order_by
+
+
+def check_order_by(order_by: nodes.OrderBy, state: State) -> None:
+    """Check an order_by clause."""
+    field: nodes.Field | None = None
+    for item in order_by.items:
+        expression = item.expression
+        before = state.aggregates
+        visit(expression, state)
+        if state.aggregates > before:
+            if field is not None:
+                hint = f"write the aggregate first, then {field.name}"
+                state.report("ODS211", item, "aggregates come before fields in order_by", hint)
+        elif type(expression) is nodes.Field:
+            if expression.name not in state.labels:
+                field = expression
+        elif item.direction is not None and _is_random(expression):
+            hint = f"drop {item.direction}"
+            state.report("ODS412", item, "random() has no direction; portals ignore it", hint)
+
+
+def _is_random(expression: nodes.Node) -> bool:
+    return type(expression) is nodes.Call and expression.name == "random"
+
+
+# ---------------------------------------------------------------- facets
+
+
+def check_facet(facet: nodes.Field | nodes.Call | nodes.Refinement, state: State) -> None:
+    """Check a facet, refine or exclude parameter."""
+    if type(facet) is nodes.Call:
+        visit(facet, state)
+        for option in facet.arguments:
+            if type(option) is nodes.Named and option.name == "name":
+                value = option.value
+                if type(value) is nodes.Text:
+                    _check_facet_name(value.value, value, state)
+    elif type(facet) is nodes.Field:
+        _check_facet_name(facet.name, facet, state)
+    elif type(facet) is nodes.Refinement:
+        _check_facet_name(facet.facet, facet, state)
+
+
+def _check_facet_name(name: str, node: nodes.Node, state: State) -> None:
+    """What portals do about an unknown facet is not recorded, so this only warns."""
+    if state.schema is None or state.fields is None:
+        return
+    known = state.fields.get(name)
+    if known is None:
+        near = state.schema.nearest(name)
+        hint = f"did you mean {', '.join(near)}?" if near else None
+        state.report("ODS309", node, f"{state.schema.dataset_id} has no field {name}", hint)
+    elif known.annotated and not known.facet:
+        declared = [one.name for one in state.fields.values() if one.facet]
+        hint = f"declared facets: {', '.join(declared[:8])}" if declared else None
+        state.report("ODS309", node, f"{name} is not declared as a facet", hint)
+
+
+def check_catalog_names(order_by: nodes.OrderBy, state: State) -> None:
+    """Report `metas.default.title`, which a catalog answers with "Unknown field" (recorded)."""
+    for item in order_by.items:
+        expression = item.expression
+        if type(expression) is nodes.Field and expression.name.startswith("metas."):
+            short = expression.name.rpartition(".")[2]
+            hint = f"write {expression.name.removeprefix('metas.')}, or {short} alone"
+            state.report("ODS218", expression, f"no catalog field {expression.name}", hint)

@@ -1,0 +1,281 @@
+"""The request around the clauses: names of parameters, limits and windows, order while paging.
+
+(Source: the parameters of the Explore API v2.1; recorded InvalidRESTParameterError answers.)
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from odsql import nodes
+from odsql.checks.state import finding
+
+if TYPE_CHECKING:
+    from odsql.diagnostics import Diagnostic, Request
+    from odsql.schema import Schema
+
+__all__ = ["KNOWN", "Shape", "check_parameters", "check_unknown"]
+
+KNOWN = frozenset(
+    {
+        "select", "where", "group_by", "order_by", "limit", "offset", "refine", "exclude",
+        "facet", "lang", "timezone", "include_links", "include_app_metas", "apikey",
+        "use_labels", "compressed", "epsg", "delimiter", "list_separator", "quote_all",
+        "with_bom", "parquet_compression", "name_field", "description_field_list",
+        "use_extension", "include_exports", "use_labels_in_exports",
+    }
+)  # fmt: skip
+"""What a request may carry besides its path. All of them count as known for every operation,
+because what one operation does with the parameters of another is not documented."""
+
+_OTHER_NAMES = {
+    "q": 'where, with the words in quotes: where="..."',
+    "qv1": "where; qv1 is the language of v1",
+    "rows": "limit",
+    "start": "offset",
+    "sort": "order_by",
+    "fields": "select",
+    "filter": "where",
+    "having": "where; groups cannot be filtered",
+    "groupby": "group_by",
+    "orderby": "order_by",
+    "page": "offset",
+    "per_page": "limit",
+    "page_size": "limit",
+    "top": "limit",
+    "size": "limit",
+    "tz": "timezone",
+}
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_ONCE = frozenset(("select", "group_by", "order_by", "limit", "offset", "lang", "timezone"))
+_TEMPLATE = re.compile(r"[{}$<>%]")
+_EXPORTS = ("exports", "catalog_exports")
+
+PAGE_LIMIT, PAGE_WINDOW = 100, 10_000
+GROUP_LIMIT, GROUP_WINDOW, WIDEST_GROUP_WINDOW = 20_000, 20_000, 30_000
+ORDERED_LIMIT, WIDEST_ORDERED_LIMIT = 20_000, 50_000
+
+
+class Shape(NamedTuple):
+    """What a request asks for: whether it is grouped, and where aggregates are.
+
+    `whole` says that this is known to be a whole request, so that what is missing is missing.
+    """
+
+    whole: bool
+    grouped: bool
+    select_number: int | None = None
+    aggregated: bool = False
+    order_number: int | None = None
+    order: nodes.OrderBy | None = None
+    ordered_by_aggregate: bool = False
+    complete: bool = True
+
+
+class _Window(NamedTuple):
+    """limit and offset: their values, None where they are absent or no numbers, and their places.
+
+    `readable` is False where one of them is there but no number.
+    """
+
+    limit: int | None
+    offset: int | None
+    limit_number: int | None
+    offset_number: int | None
+    readable: bool
+
+
+def check_unknown(request: Request, number: int, found: list[Diagnostic]) -> None:
+    """Report a parameter that portals ignore."""
+    name = request.parameters[number].name
+    other = _OTHER_NAMES.get(name.lower())
+    if other is None:
+        from difflib import get_close_matches  # only a misspelt name needs it
+
+        near = get_close_matches(name.lower(), KNOWN, n=1, cutoff=0.6)
+        other = near[0] if near else None
+    hint = f"write {other}" if other is not None else None
+    _report(request, number, "ODS408", f"{name} is no parameter; portals ignore it", hint, found)
+
+
+def check_parameters(
+    request: Request, shape: Shape, schema: Schema | None, found: list[Diagnostic]
+) -> None:
+    """Check what concerns the request as a whole."""
+    if len(request.parameters) > 1:
+        _check_repeated(request, found)
+    window = _read_window(request, found)
+    if request.endpoint in ("records", "datasets"):
+        _check_window(request, window, shape, found)
+    elif request.endpoint in _EXPORTS:
+        _check_export(request, window, shape, found)
+    if not shape.complete:
+        return
+    _check_repeated_row(request, window, shape, found)
+    if window.offset and not shape.grouped and request.endpoint in ("records", "datasets"):
+        _check_order(request, window, shape, schema, found)
+
+
+def _report(
+    request: Request, number: int, code: str, message: str, hint: str | None,
+    found: list[Diagnostic],
+) -> None:  # fmt: skip
+    span = (0, len(request.parameters[number].text))
+    found.append(finding(code, number, span, message, hint))
+
+
+def _check_repeated_row(
+    request: Request, window: _Window, shape: Shape, found: list[Diagnostic]
+) -> None:
+    """An aggregate without groups is answered once for every record (measured)."""
+    if not shape.aggregated or shape.grouped or not shape.whole or shape.select_number is None:
+        return
+    if window.readable and window.limit not in (0, 1):
+        message = "without group_by an aggregate is answered once for every record"
+        _report(request, shape.select_number, "ODS403", message, "add limit=1", found)
+
+
+def _check_repeated(request: Request, found: list[Diagnostic]) -> None:
+    names = [parameter.name for parameter in request.parameters]
+    if len(set(names)) == len(names):
+        return
+    for number, name in enumerate(names):
+        if name in _ONCE and name in names[:number]:
+            message = f"{name} is given twice and counts once"
+            _report(request, number, "ODS414", message, f"keep one {name}", found)
+
+
+# ---------------------------------------------------------------- limit and offset
+
+
+def _read_window(request: Request, found: list[Diagnostic]) -> _Window:
+    values: dict[str, int] = {}
+    numbers: dict[str, int] = {}
+    readable = True
+    for number, parameter in enumerate(request.parameters):
+        name = parameter.name
+        if name not in ("limit", "offset") or name in numbers:
+            continue
+        text = parameter.text.strip()
+        if not text:
+            continue
+        numbers[name] = number
+        if _INTEGER.fullmatch(text):
+            values[name] = int(text)
+            continue
+        readable = False
+        if _TEMPLATE.search(text) is None:  # a place to be filled in is no mistake
+            _report(request, number, "ODS215", f"{name} is a whole number", None, found)
+    if not numbers:
+        return _NO_WINDOW
+    return _Window(
+        values.get("limit"),
+        values.get("offset"),
+        numbers.get("limit"),
+        numbers.get("offset"),
+        readable,
+    )
+
+
+_NO_WINDOW = _Window(None, None, None, None, True)
+
+
+def _check_window(request: Request, window: _Window, shape: Shape, found: list[Diagnostic]) -> None:
+    """Records and datasets: 100 at a time and 10,000 in all, groups 20,000 (recorded)."""
+    if not shape.complete and not shape.grouped:
+        return
+    limit, offset = window.limit, window.offset or 0
+    top = GROUP_LIMIT if shape.grouped else PAGE_LIMIT
+    if limit is not None and window.limit_number is not None and not -1 <= limit <= top:
+        hint = f"at most {top}; more with offset, or with exports"
+        message = f"limit is -1 to {top}, not {limit}"
+        _report(request, window.limit_number, "ODS215", message, hint, found)
+        return
+    if offset < 0 and window.offset_number is not None:
+        _report(request, window.offset_number, "ODS215", "offset is 0 or more", None, found)
+        return
+    place = window.offset_number if window.offset_number is not None else window.limit_number
+    if place is None or not window.readable:
+        return
+    if shape.grouped:
+        _check_group_window(request, offset + max(limit or 0, 0), place, found)
+    else:
+        total = offset + max(10 if limit is None else limit, 0)
+        if total > PAGE_WINDOW:
+            message = f"offset + limit is at most {PAGE_WINDOW}, not {total}"
+            hint = "use exports, or split the query by where"
+            _report(request, place, "ODS216", message, hint, found)
+
+
+def _check_group_window(request: Request, total: int, place: int, found: list[Diagnostic]) -> None:
+    """20,000 by the reference; one portal was measured to allow 30,000."""
+    if total > WIDEST_GROUP_WINDOW:
+        message = f"offset + limit of groups is at most {GROUP_WINDOW}, not {total}"
+        _report(request, place, "ODS216", message, "use exports", found)
+    elif total > GROUP_WINDOW:
+        message = f"only some portals let offset + limit of groups reach {total}"
+        _report(request, place, "ODS413", message, f"stay within {GROUP_WINDOW}", found)
+
+
+def _check_export(request: Request, window: _Window, shape: Shape, found: list[Diagnostic]) -> None:
+    """Exports have no window, but sort groups by an aggregate only up to a limit (recorded)."""
+    limit = window.limit
+    if limit is not None and limit < -1 and window.limit_number is not None:
+        hint = "-1 exports everything"
+        _report(request, window.limit_number, "ODS215", "limit is -1 or more", hint, found)
+        return
+    if not (shape.grouped and shape.ordered_by_aggregate) or shape.order_number is None:
+        return
+    if not window.readable or (limit is None and not shape.whole):
+        return
+    hint = f"add limit={ORDERED_LIMIT}, or drop the aggregate from order_by"
+    if limit is None or limit == -1 or limit > WIDEST_ORDERED_LIMIT:
+        message = f"portals sort groups by an aggregate only with a limit up to {ORDERED_LIMIT}"
+        _report(request, shape.order_number, "ODS217", message, hint, found)
+    elif limit > ORDERED_LIMIT:
+        message = f"only some portals sort more than {ORDERED_LIMIT} groups by an aggregate"
+        _report(request, shape.order_number, "ODS413", message, hint, found)
+
+
+# ---------------------------------------------------------------- order
+
+
+_KEY_PARTS = frozenset(
+    {
+        "id", "uid", "uuid", "gid", "oid", "fid", "objectid", "key", "code", "ref", "siret",
+        "siren", "uai", "numero", "number",
+    }
+)  # fmt: skip
+
+
+def _check_order(
+    request: Request,
+    window: _Window,
+    shape: Shape,
+    schema: Schema | None,
+    found: list[Diagnostic],
+) -> None:
+    """Ties come in any order, so pages may overlap unless the order ends in something unique."""
+    hint = "end order_by with a field that is unique, such as an identifier"
+    if shape.order is None:
+        if window.offset_number is not None and shape.whole:
+            message = "pages without order_by may repeat and miss records"
+            _report(request, window.offset_number, "ODS406", message, hint, found)
+        return
+    if shape.order_number is None:
+        return
+    for item in shape.order.items:
+        expression = item.expression
+        if type(expression) is not nodes.Field or _looks_unique(expression.name, schema):
+            return  # what an expression orders by is not known
+    message = "pages may repeat and miss records where this order has ties"
+    _report(request, shape.order_number, "ODS406", message, hint, found)
+
+
+def _looks_unique(name: str, schema: Schema | None) -> bool:
+    known = schema.fields.get(name) if schema is not None else None
+    if known is not None and known.unique:
+        return True
+    lowered = name.lower()
+    return lowered.endswith("id") or not _KEY_PARTS.isdisjoint(re.split(r"[_.]", lowered))

@@ -1,0 +1,260 @@
+"""Geometry literals: whether they are WKT, WKB in hexadecimal, or GeoJSON, and the right way round.
+
+A small validator instead of a geometry library: it knows the shapes of simple features, that rings
+are closed, and nothing about whether they cross themselves. (Source: reference, "Lexical rules".)
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from attrs import frozen
+
+__all__ = ["Shape", "read_shape"]
+
+_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+_TOKEN = re.compile(rf"\s*(?:({_NUMBER})(?![\w.])|([A-Za-z]+)|([(),])|\Z)")
+_POINT = re.compile(rf"\s*POINT\s*\(\s*({_NUMBER})\s+({_NUMBER})\s*\)\s*", re.IGNORECASE)
+_POLYGON = re.compile(
+    rf"\s*POLYGON\s*\(\s*\((\s*{_NUMBER}\s+{_NUMBER}\s*(?:,\s*{_NUMBER}\s+{_NUMBER}\s*)*)\)\s*\)\s*",
+    re.IGNORECASE,
+)
+_HEX = re.compile(r"\s*(?:00|01)[0-9A-Fa-f]{8,}\s*")
+_DEPTHS = {
+    "POINT": 0,
+    "MULTIPOINT": 1,
+    "LINESTRING": 1,
+    "MULTILINESTRING": 2,
+    "POLYGON": 2,
+    "MULTIPOLYGON": 3,
+}
+"""How many lists stand around a position, by type."""
+
+Position = tuple[float, ...]
+
+
+@frozen
+class Shape:
+    """What a geometry literal is: its problem, if it has one, and whether it looks swapped."""
+
+    problem: str | None = None
+    swapped: bool = False
+
+
+class _BrokenError(Exception):
+    """Why a text is no geometry."""
+
+
+@lru_cache(maxsize=512)
+def read_shape(text: str) -> Shape:
+    """Validate the text of a geometry literal."""
+    point = _POINT.fullmatch(text)
+    if point is not None:
+        return Shape(swapped=_looks_swapped([(float(point[1]), float(point[2]))]))
+    polygon = _POLYGON.fullmatch(text)
+    if polygon is not None:  # one ring, as nearly all of them have
+        return _read_ring([tuple(map(float, one.split())) for one in polygon[1].split(",")])
+    if _HEX.fullmatch(text) and len(text.strip()) % 2 == 0:
+        return Shape()
+    positions: list[Position] = []
+    try:
+        if text.lstrip().startswith("{"):
+            _read_json(text, positions)
+        else:
+            _Reader(text, positions).read()
+    except _BrokenError as error:
+        return Shape(str(error))
+    return Shape(swapped=_looks_swapped(positions))
+
+
+def _read_ring(ring: list[Position]) -> Shape:
+    try:
+        _check_ring(ring)
+    except _BrokenError as error:
+        return Shape(str(error))
+    return Shape(swapped=_looks_swapped(ring))
+
+
+def _looks_swapped(positions: list[Position]) -> bool:
+    """Whether a latitude is beyond 90 degrees, and would not be if it came first."""
+    return any(abs(one[1]) > 90 for one in positions) and all(
+        abs(one[0]) <= 90 and abs(one[1]) <= 180 for one in positions
+    )
+
+
+def _check_lengths(name: str, value: Any, depth: int) -> None:
+    """Lines have two positions, rings four and an end that is their beginning."""
+    if name.startswith("MULTI"):
+        for one in value if depth > 1 else ():
+            _check_lengths(name.removeprefix("MULTI"), one, depth - 1)
+    elif name == "LINESTRING":
+        _check_line(value)
+    elif name == "POLYGON":
+        for ring in value:
+            _check_ring(ring)
+
+
+def _check_line(line: list[Position]) -> None:
+    if len(line) < 2:
+        msg = "a line has two positions or more"
+        raise _BrokenError(msg)
+
+
+def _check_ring(ring: list[Position]) -> None:
+    if len(ring) < 4 or ring[0] != ring[-1]:
+        msg = "a ring has four positions or more and ends where it begins"
+        raise _BrokenError(msg)
+
+
+# ---------------------------------------------------------------- WKT
+
+
+class _Reader:
+    """Reads well-known text, token by token."""
+
+    def __init__(self, text: str, positions: list[Position]) -> None:
+        """Begin at the first token; `positions` gets all of them."""
+        self._text = text
+        self._place = 0
+        self._positions = positions
+        srid = re.match(r"\s*SRID\s*=\s*\d+\s*;", text, re.IGNORECASE)
+        if srid is not None:
+            self._place = srid.end()
+
+    def read(self) -> None:
+        """Read one geometry up to the end."""
+        self._geometry(0)
+        if self._token():
+            msg = "something follows the geometry"
+            raise _BrokenError(msg)
+
+    def _token(self) -> str:
+        match = _TOKEN.match(self._text, self._place)
+        if match is None:
+            msg = f"unexpected {self._text[self._place :].strip()[:1]}"
+            raise _BrokenError(msg)
+        self._place = match.end()
+        return match[1] or match[2] or match[3] or ""
+
+    def _peek(self) -> str:
+        place = self._place
+        token = self._token()
+        self._place = place
+        return token
+
+    def _expect(self, *tokens: str) -> str:
+        token = self._token()
+        if token not in tokens:
+            msg = f"expected {' or '.join(tokens)}, not {token or 'the end'}"
+            raise _BrokenError(msg)
+        return token
+
+    def _geometry(self, nesting: int) -> None:
+        name = self._token().upper()
+        if name[-1:] in ("Z", "M") and name.rstrip("ZM") in (*_DEPTHS, "GEOMETRYCOLLECTION"):
+            name = name.rstrip("ZM")
+        if self._peek().upper() in ("Z", "M", "ZM"):
+            self._token()
+        if name not in _DEPTHS and name != "GEOMETRYCOLLECTION":
+            msg = f"no type of geometry: {name.lower() or 'the text is empty'}"
+            raise _BrokenError(msg)
+        if self._peek().upper() == "EMPTY":
+            self._token()
+        elif name == "GEOMETRYCOLLECTION":
+            self._collection(nesting)
+        else:
+            depth = _DEPTHS[name]
+            _check_lengths(name, self._nested(depth, name == "MULTIPOINT"), depth)
+
+    def _collection(self, nesting: int) -> None:
+        if nesting > 20:
+            msg = "collections stand too deep inside each other"
+            raise _BrokenError(msg)
+        self._expect("(")
+        self._geometry(nesting + 1)
+        while self._expect(",", ")") == ",":
+            self._geometry(nesting + 1)
+
+    def _nested(self, depth: int, bare_allowed: bool) -> Any:
+        """Read parentheses around `depth` levels of lists of positions."""
+        self._expect("(")
+        if depth == 0:
+            position = self._position()
+            self._expect(")")
+            return position
+        read = []
+        while True:
+            if depth > 1 or (bare_allowed and self._peek() == "("):
+                read.append(self._nested(depth - 1, False))
+            else:
+                read.append(self._position())
+            if self._expect(",", ")") == ")":
+                return read
+
+    def _position(self) -> Position:
+        numbers = []
+        while self._peek()[:1] not in (",", ")", "(", ""):
+            token = self._token()
+            try:
+                numbers.append(float(token))
+            except ValueError:
+                msg = f"{token} is no coordinate"
+                raise _BrokenError(msg) from None
+        if not 2 <= len(numbers) <= 4:
+            msg = "a position is longitude and latitude with a space between them"
+            raise _BrokenError(msg)
+        self._positions.append(tuple(numbers))
+        return tuple(numbers)
+
+
+# ---------------------------------------------------------------- GeoJSON
+
+
+def _read_json(text: str, positions: list[Position]) -> None:
+    import json  # few geometries are GeoJSON
+
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        msg = "not JSON"
+        raise _BrokenError(msg) from None
+    _read_object(value, positions, 0)
+
+
+def _read_object(value: Any, positions: list[Position], nesting: int) -> None:
+    kind = value.get("type") if isinstance(value, dict) else None
+    if kind in ("Feature", "FeatureCollection"):
+        msg = f"a {kind}; write its geometry alone"
+        raise _BrokenError(msg)
+    if kind == "GeometryCollection" and nesting < 20:
+        for one in _listed(value.get("geometries")):
+            _read_object(one, positions, nesting + 1)
+        return
+    if not isinstance(kind, str) or kind.upper() not in _DEPTHS:
+        msg = "no type of geometry in GeoJSON"
+        raise _BrokenError(msg)
+    depth = _DEPTHS[kind.upper()]
+    coordinates = value.get("coordinates")
+    _read_coordinates(coordinates, depth, positions)
+    _check_lengths(kind.upper(), coordinates, depth)
+
+
+def _read_coordinates(value: Any, depth: int, positions: list[Position]) -> None:
+    listed = _listed(value)
+    if depth:
+        for one in listed:
+            _read_coordinates(one, depth - 1, positions)
+    elif len(listed) < 2 or not all(type(one) in (int, float) for one in listed):
+        msg = "a position is [longitude, latitude]"
+        raise _BrokenError(msg)
+    else:
+        positions.append(tuple(listed))
+
+
+def _listed(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        msg = "coordinates are lists"
+        raise _BrokenError(msg)
+    return value

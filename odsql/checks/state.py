@@ -1,0 +1,94 @@
+"""What a walk over one parameter knows, and where its findings go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odsql.diagnostics import Diagnostic, Edit
+from odsql.rules import RULES
+from odsql.scanning import spans
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from odsql.nodes import Node
+    from odsql.schema import Schema, SchemaField
+
+__all__ = ["NONE", "Kind", "State", "finding", "token_edit"]
+
+Kind = "SchemaField | str | None"
+"""What is known of a value: the field it is, else the family of its type, else nothing."""
+
+NONE: frozenset[str] = frozenset()
+
+
+def finding(
+    code: str,
+    parameter: int,
+    span: tuple[int, int],
+    message: str,
+    hint: str | None = None,
+    edits: tuple[Edit, ...] = (),
+) -> Diagnostic:
+    """Make a diagnostic with the severity of its rule."""
+    return Diagnostic(code, RULES[code].severity, message, parameter, *span, hint, edits)
+
+
+def token_edit(text: str, token: int, replacement: str) -> Edit:
+    """Replace one token of a clause, by its number."""
+    start, end = spans(text)[token]
+    return Edit(start, end, replacement)
+
+
+class State:
+    """One parameter while it is walked over.
+
+    Attributes:
+        number: which parameter of the request it is.
+        letter: its clause as in `functions`: S select, W where, G group_by, O order_by, F facet.
+        text: its text.
+        found: the findings of the whole request.
+        schema: the schema, or None where nothing is known about the names.
+        fields: the fields of the schema by name, or None.
+        labels: names that are no fields but may be used here.
+        shadowing: names that are labels here even if a field is called the same.
+        on_records: whether the request is known to be about the records of a dataset.
+        aggregates: how many aggregates were met so far.
+        spared: fields whose missing values the query already speaks of (`f is null`).
+    """
+
+    # Defaults of the class and no slots: most parameters need nothing else, and making a state is
+    # a good part of what checking a short clause costs.
+    labels: frozenset[str] = NONE
+    shadowing: frozenset[str] = NONE
+    spared: frozenset[str] = NONE
+    on_records = False
+    aggregates = 0
+
+    def __init__(
+        self, number: int, letter: str, text: str, found: list[Diagnostic], schema: Schema | None
+    ) -> None:
+        """Begin; whoever knows labels sets them afterwards."""
+        self.number = number
+        self.letter = letter
+        self.text = text
+        self.found = found
+        self.schema = schema
+        self.fields: Mapping[str, SchemaField] | None = None if schema is None else schema.fields
+
+    def report(
+        self,
+        code: str,
+        node: Node,
+        message: str,
+        hint: str | None = None,
+        edits: tuple[Edit, ...] = (),
+    ) -> None:
+        """Keep a finding about a node; only now is its place in the text worked out."""
+        span = node.span or (0, len(self.text))
+        self.found.append(finding(code, self.number, span, message, hint, edits))
+
+    def source(self, node: Node) -> str:
+        """Return the text of a node as it was written."""
+        span = node.span
+        return self.text if span is None else self.text[span.start : span.end]

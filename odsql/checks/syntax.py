@@ -1,0 +1,170 @@
+"""What is wrong with a text that does not parse, and how to put the plain mistakes right.
+
+Parsing stops at the first error. Where that is one of the mistakes with a safe remedy the remedy is
+tried and parsing goes on, so that a text with two `<>` has two findings; edits are given only if
+the text is ODSQL with all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from attrs import evolve, frozen
+
+from odsql.checks.state import finding
+from odsql.diagnostics import Edit
+from odsql.errors import ODSQLSyntaxError
+from odsql.functions import CATALOGUE
+from odsql.parsing import parse
+from odsql.scanning import spans, tokenize
+
+if TYPE_CHECKING:
+    from odsql.diagnostics import Diagnostic
+    from odsql.nodes import Span
+
+__all__ = ["syntax_findings"]
+
+_MOST = 20
+_DAY = re.compile(r"(?:[0-9]{4})?-[0-9]{2}-[0-9]{2}")
+_BOUNDARIES = frozenset(("", "(", "and", "or", "not"))
+
+
+@frozen
+class _Refused:
+    """A syntax error with the tokens of its text and the number of the refused one."""
+
+    error: ODSQLSyntaxError
+    tokens: list[str]
+    places: tuple[Span, ...]
+    index: int
+
+    def token(self, distance: int = 0) -> str:
+        """Return a token by its distance from the refused one, in lower case; empty outside."""
+        number = self.index + distance
+        return self.tokens[number].lower() if 0 <= number < len(self.tokens) else ""
+
+    @property
+    def touches(self) -> bool:
+        """Whether no white space stands before the refused token."""
+        return self.index > 0 and self.places[self.index - 1].end == self.places[self.index].start
+
+
+def syntax_findings(error: ODSQLSyntaxError, parameter: int) -> list[Diagnostic]:
+    """Return the findings for a text that does not parse, at least one."""
+    original = error.text
+    found: list[Diagnostic] = []
+    text, last = original, 0
+    current: ODSQLSyntaxError | None = error
+    while current is not None and len(found) < _MOST:
+        shift = len(text) - len(original)
+        refused = _refused(current)
+        code, edits = _classify(refused)
+        moved = tuple(evolve(one, start=one.start - shift, end=one.end - shift) for one in edits)
+        found.append(_finding(code, refused, parameter, shift, moved))
+        if not moved or moved[0].start < last:
+            break
+        last = moved[-1].end
+        text = _apply(text, edits)
+        current = _parsed(error.clause, text)
+    if current is not None:
+        return [evolve(one, edits=()) for one in found]
+    return found
+
+
+def _parsed(clause: str, text: str) -> ODSQLSyntaxError | None:
+    try:
+        parse(clause, text)
+    except ODSQLSyntaxError as error:
+        return error
+    return None
+
+
+def _apply(text: str, edits: tuple[Edit, ...]) -> str:
+    for edit in reversed(edits):
+        text = text[: edit.start] + edit.replacement + text[edit.end :]
+    return text
+
+
+def _refused(error: ODSQLSyntaxError) -> _Refused:
+    places = spans(error.text)
+    index = next(
+        (number for number, place in enumerate(places) if place.start >= error.position),
+        len(places) - 1,
+    )
+    return _Refused(error, tokenize(error.text), places, index)
+
+
+def _finding(
+    code: str, refused: _Refused, parameter: int, shift: int, edits: tuple[Edit, ...]
+) -> Diagnostic:
+    error, first = refused.error, refused.index
+    name = refused.tokens[first - 1] if first else ""
+    start, end = error.position, error.position + len(error.found)
+    hint = error.hint
+    if hint is None and error.expected:
+        hint = f"expected {', '.join(error.expected)}"
+    message = f"unexpected {_shown(error.found)}" if error.found else "the text ends too early"
+    if code == "ODS102":
+        message = "an operator that ODSQL does not have"
+    elif code == "ODS105":
+        message = f"there is no function {name}"
+        hint = hint.partition("; ")[2] or None if hint is not None else None
+    elif code == "ODS201":
+        message, hint = f"{name.lower()}() has no place in {error.clause}", None
+    if code in ("ODS105", "ODS201") or (code == "ODS102" and edits):
+        start = refused.places[first - 1].start
+    return finding(code, parameter, (start - shift, end - shift), message, hint, edits)
+
+
+def _shown(token: str) -> str:
+    token = token if token.isprintable() else ascii(token)[1:-1]
+    return token if len(token) <= 40 else token[:37] + "..."
+
+
+def _classify(refused: _Refused) -> tuple[str, tuple[Edit, ...]]:
+    """Return the rule that a mistake breaks, and its remedy if there is a safe one."""
+    token, before, after = refused.token(), refused.token(-1), refused.token(1)
+    if refused.touches and (before, token) in (("<", ">"), ("=", "=")):
+        start, end = refused.places[refused.index - 1].start, refused.places[refused.index].end
+        return "ODS102", (Edit(start, end, "!=" if before == "<" else "="),)
+    if token in ("&", "|", "!", "%", "~", "^"):
+        return "ODS102", ()
+    if token == "not" and after in ("in", "like"):
+        return "ODS103", _not_in_front(refused)
+    if refused.touches and token[:1] in ("'", '"') and before[-1:] == token[:1]:
+        return "ODS104", ()
+    if token == "(" and before[:1].isalpha() and before not in ("in", "like"):
+        return ("ODS201" if before in CATALOGUE else "ODS105"), ()
+    is_date = _DAY.match(refused.error.text, refused.error.position) is not None
+    return ("ODS106" if is_date else "ODS101"), ()
+
+
+def _not_in_front(refused: _Refused) -> tuple[Edit, ...]:
+    """Move NOT in front of what stands before it, if it is plain what that is."""
+    first = _operand(refused)
+    if first is None:
+        return ()
+    start, place = refused.places[first].start, refused.places[refused.index]
+    return (
+        Edit(start, start, "NOT "),
+        Edit(refused.places[refused.index - 1].end, place.end, ""),
+    )
+
+
+def _operand(refused: _Refused) -> int | None:
+    """Return the first token of the operand before the refused one, or None if it is not plain."""
+    number = refused.index - 1
+    if number >= 0 and refused.tokens[number] == ")":
+        depth = 0
+        while number >= 0:
+            depth += {")": 1, "(": -1}.get(refused.tokens[number], 0)
+            if depth == 0:
+                break
+            number -= 1
+        if number > 0 and refused.tokens[number - 1].lower() in CATALOGUE:
+            number -= 1
+    if number < 0:
+        return None
+    before = refused.tokens[number - 1].lower() if number else ""
+    return number if before in _BOUNDARIES else None

@@ -1,0 +1,203 @@
+"""`odsql check`: says what is wrong with queries before a portal does.
+
+    odsql check --where "population > 1000" --order-by "population desc"
+    odsql check queries/ src/ --schema schemas/ --format github
+
+Exit status: 0 nothing found, or warnings only; 1 errors, with --strict also warnings; 2 wrong
+usage, or an input that cannot be read. What can be read is checked all the same.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from odsql.commands.checking import Checker
+from odsql.commands.counting import Counts
+from odsql.commands.inputs import UsageError
+from odsql.configuration import Selection, nearest
+from odsql.outputs import FORMATS, renderer
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator
+
+    from odsql.configuration import Configuration
+    from odsql.outputs.results import Result
+    from odsql.schema import Schema
+
+__all__ = ["CLAUSES", "add_arguments", "run"]
+
+CLAUSES = ("where", "select", "group_by", "order_by", "facet", "refine", "exclude")
+_NUMBERS = ("limit", "offset")
+_ENDPOINTS = ("datasets", "records", "exports", "facets", "catalog_facets", "catalog_exports")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the options."""
+    parser.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="files and directories with queries; - is standard input. Without any, the `paths` "
+        "of [tool.odsql] in pyproject.toml",
+    )
+    clauses = parser.add_argument_group("the clauses of one request")
+    for clause in (*CLAUSES, *_NUMBERS):
+        name = "--" + clause.replace("_", "-")
+        clauses.add_argument(name, dest=clause, action="append", default=[], metavar="TEXT")
+    _add_knowledge(parser.add_argument_group("what is known"))
+    _add_choice(parser.add_argument_group("which findings"))
+    _add_output(parser.add_argument_group("output"))
+
+
+def _add_knowledge(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--schema", action="append", metavar="PATH", help="a saved schema, or a directory of them"
+    )
+    group.add_argument(
+        "--dataset", metavar="ID", help="the dataset of queries that do not name theirs"
+    )
+    group.add_argument(
+        "--endpoint",
+        choices=_ENDPOINTS,
+        help="the operation of queries that do not name theirs (default: records)",
+    )
+    group.add_argument(
+        "--stdin-filename", metavar="NAME", help="what standard input would be called as a file"
+    )
+
+
+def _add_choice(group: argparse._ArgumentGroup) -> None:
+    # --select is the clause, as on the wire.
+    group.add_argument(
+        "--select-codes", metavar="CODES", action="append", help="only codes that begin with these"
+    )
+    group.add_argument(
+        "--ignore", metavar="CODES", action="append", help="no codes that begin with these"
+    )
+    group.add_argument("--strict", action="store_true", default=None, help="warnings fail, too")
+    group.add_argument("--exit-zero", action="store_true", help="findings do not fail")
+    group.add_argument(
+        "--fix", action="store_true", help="put right in place what has only one right reading"
+    )
+
+
+def _add_output(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--format", choices=FORMATS, default="text")
+    group.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    group.add_argument("--statistics", action="store_true", help="count the findings by code")
+    group.add_argument("-q", "--quiet", action="store_true", help="print findings only")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check what was asked for, print it, and return the exit status."""
+    configuration = nearest(os.curdir)
+    clauses = [(name, text) for name in (*CLAUSES, *_NUMBERS) for text in getattr(options, name)]
+    names = options.files or ([] if clauses else _configured_paths(configuration))
+    if not names and not clauses:
+        msg = (
+            "nothing to check: give a clause, such as --where TEXT, or a file, or set paths in "
+            "[tool.odsql] of pyproject.toml"
+        )
+        raise UsageError(msg)
+    checker = Checker(
+        schemas=_schemas(options.schema, configuration),
+        selection=_selection(options, configuration),
+        configuration=configuration,
+        dataset_id=options.dataset,
+        endpoint=options.endpoint,
+        fix=options.fix,
+    )
+    return _report(options, checker, _results(options, checker, clauses, names))
+
+
+def _configured_paths(configuration: Configuration) -> list[str]:
+    return [os.path.join(configuration.folder, one) for one in configuration.paths]  # noqa: PTH118
+
+
+def _schemas(given: list[str] | None, configuration: Configuration) -> dict[str, Schema]:
+    folder = configuration.folder
+    paths = given or [os.path.join(folder, one) for one in configuration.schemas]  # noqa: PTH118
+    if not paths:
+        return {}
+    from odsql.schema import SchemaError, load_schemas
+
+    schemas: dict[str, Schema] = {}
+    for path in paths:
+        try:
+            schemas.update(load_schemas(path))
+        except SchemaError as error:
+            raise UsageError(str(error)) from None
+    return schemas
+
+
+def _selection(options: argparse.Namespace, configuration: Configuration) -> Selection:
+    select = _codes(options.select_codes, configuration.select)
+    ignore = _codes(options.ignore, configuration.ignore)
+    elsewhere = [code for codes in configuration.per_file_ignores.values() for code in codes]
+    unknown = [
+        one for one in (*select, *ignore, *elsewhere) if one != "ALL" and not _begins_a_code(one)
+    ]
+    if unknown:
+        msg = f"no code begins with {', '.join(unknown)}; `odsql explain` lists them"
+        raise UsageError(msg)
+    return Selection(select, ignore)
+
+
+def _codes(given: list[str] | None, configured: tuple[str, ...]) -> tuple[str, ...]:
+    if given is None:
+        return configured
+    return tuple(code.strip() for one in given for code in one.split(",") if code.strip())
+
+
+def _begins_a_code(prefix: str) -> bool:
+    from odsql.rules import RULES
+
+    return any(code.startswith(prefix) for code in RULES)
+
+
+def _results(
+    options: argparse.Namespace, checker: Checker, clauses: list[tuple[str, str]], names: list[str]
+) -> Iterator[Result]:
+    if clauses:
+        yield from checker.options(clauses)
+    if names:
+        from odsql.commands.inputs import File, files
+
+        for file in files(names, options.stdin_filename):
+            if isinstance(file, File):
+                yield from checker.file(file)
+            else:
+                yield file
+
+
+# ---------------------------------------------------------------- output
+
+
+def _report(options: argparse.Namespace, checker: Checker, results: Iterable[Result]) -> int:
+    counts = Counts()
+    color = wants_color(options.color)
+    for piece in renderer(options.format)(counts.of(results), color=color):
+        sys.stdout.write(piece)
+    if options.statistics:
+        # The other formats are read by programs, which expect nothing else.
+        stream = sys.stdout if options.format == "text" else sys.stderr
+        stream.write(counts.statistics())
+    if options.format == "text" and not options.quiet:
+        sys.stdout.write(counts.summary(checker.fixed) + "\n")
+    strict = checker.configuration.strict if options.strict is None else options.strict
+    if counts.unreadable:
+        return 2
+    failing = counts.errors or (strict and counts.warnings)
+    return 1 if failing and not options.exit_zero else 0
+
+
+def wants_color(choice: str) -> bool:
+    """Whether to print colours: on a terminal that has them, unless NO_COLOR is set."""
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stdout.isatty()

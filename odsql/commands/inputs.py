@@ -1,0 +1,107 @@
+"""What a command was asked to look at: files, directories, standard input."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from odsql.outputs.results import Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from odsql.sources import Found, SourceFile
+
+__all__ = ["STDIN", "File", "UsageError", "files", "found_in", "in_url", "shown"]
+
+STDIN = "-"
+
+
+class UsageError(Exception):
+    """The command cannot do what it was asked; the message says what to ask instead."""
+
+
+class File(NamedTuple):
+    """A file that could be read; `named` says that somebody asked for it, and not for its folder.
+
+    `path` is where it is, None for standard input. What its text is found under may be another.
+    """
+
+    source: SourceFile
+    path: Path | None
+    named: bool
+
+
+def shown(path: Path | str) -> str:
+    """Return a path as it is printed: relative to here, so that every machine prints the same."""
+    try:
+        return os.path.relpath(path).replace(os.sep, "/")
+    except ValueError:  # on another drive
+        return os.path.basename(path)  # noqa: PTH119
+
+
+def files(
+    names: Sequence[str], stdin_filename: str | None = None, *, suffixes: Iterable[str] = ()
+) -> Iterator[File | Unreadable]:
+    """Read what the arguments name; of what is in directories, files with one of the suffixes."""
+    from pathlib import Path
+
+    from odsql.sources import walk
+
+    asked = {shown(name) for name in names if name != STDIN}
+    complaints: list[Unreadable] = []
+
+    def report(path: Path, reason: str) -> None:
+        complaints.append(Unreadable(shown(path), reason))
+
+    for name in names:
+        if name == STDIN:
+            yield _read(STDIN, STDIN, named=True, stdin_filename=stdin_filename)
+    for path in walk([Path(shown(name)) for name in names if name != STDIN], report=report):
+        label = shown(path) if path.is_absolute() else path.as_posix()
+        named = label in asked
+        if not named and suffixes and path.suffix.lower() not in suffixes:
+            continue
+        one = _read(path, label, named=named)
+        if not (isinstance(one, Unreadable) and one.passable and not named):
+            yield one
+        yield from complaints
+        complaints.clear()
+    yield from complaints
+
+
+def _read(
+    path: Path | str, label: str, *, named: bool, stdin_filename: str | None = None
+) -> File | Unreadable:
+    from odsql.sources import SourceFile, UnreadableError, read_text
+
+    try:
+        source = read_text(path if isinstance(path, str) else label)
+    except UnreadableError as error:
+        return Unreadable(label, error.reason, error.passable)
+    if isinstance(path, str):
+        return File(SourceFile(stdin_filename or STDIN, source.text), None, named)
+    return File(source, path, named)
+
+
+def found_in(file: File) -> tuple[list[Found], Unreadable | None]:
+    """Return the requests in a file in their order, and what could not be read of it."""
+    from odsql.sources import UnreadableError, find
+
+    found: list[Found] = []
+    broken = None
+    try:
+        found.extend(find(file.source, expected=file.named))
+    except UnreadableError as error:
+        broken = Unreadable(error.path, error.reason)
+    except RecursionError:  # the last resort; readers have their own limits
+        broken = Unreadable(file.source.path, "cannot be read: it is nested too deep")
+    found.sort(key=lambda one: one.offsets[0][0] if one.offsets else 0)
+    return found, broken
+
+
+def in_url(found: Found, parameter: int) -> bool:
+    """Whether a parameter stands in a URL: there it is written `name=value`."""
+    begin = found.offsets[parameter][0]
+    return found.file.text[begin - 1 : begin] == "="

@@ -1,0 +1,253 @@
+"""Changing a query in place, in whatever file it stands, without touching anything else.
+
+A change is made where the file spells that part of the query. How the new text is to be spelt there
+depends on the host: JSON escapes quotes, a URL encodes spaces, a block in YAML is indented. Nothing
+here knows those rules for certain. The spelling that looks right is tried, and the changed file is
+read again: a change stands only if every request in it is what it should be, in its place. A change
+that no spelling can express is left out and said so.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
+
+from odsql.commands.inputs import found_in
+from odsql.scanning import tokenize
+from odsql.sources import SourceFile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from odsql.commands.inputs import File
+    from odsql.diagnostics import Edit
+    from odsql.sources import Found
+
+__all__ = ["Change", "Done", "NotRewrittenError", "apply", "write"]
+
+
+class NotRewrittenError(Exception):
+    """A file was not written; the message is a phrase that begins behind its path."""
+
+
+class Change(NamedTuple):
+    """Edits of a text: number of the request in its file, number of the parameter, what changes."""
+
+    found: int
+    parameter: int
+    edits: tuple[Edit, ...]
+
+
+class Done(NamedTuple):
+    """The changed file, which changes are in it, and which could not be written there."""
+
+    file: File
+    applied: tuple[Change, ...]
+    refused: tuple[Change, ...] = ()
+
+
+Spelling = Callable[[str, str], str]
+"""Writes a new text as its host wants it; the second argument is what begins each further line."""
+
+_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}|\+")
+
+
+def apply(file: File, found: Sequence[Found], changes: Sequence[Change]) -> Done:
+    """Make as many of the changes as the file can hold.
+
+    `found` are the requests of the file, in its order.
+    """
+    broken = found_in(file)[1] is not None
+    applied: list[Change] = []
+    refused: list[Change] = []
+    # Halves of what does not work are tried alone, so that one bad change costs little.
+    waiting = [tuple(changes)] if changes else []
+    known = found
+    while waiting:
+        group = waiting.pop()
+        tried = _try(file, known, group, broken=broken)
+        if tried is not None:
+            file, known = tried
+            applied += group
+        elif len(group) > 1:
+            half = len(group) // 2
+            waiting += (group[half:], group[:half])
+        else:
+            refused += group
+    return Done(file, tuple(applied), tuple(refused))
+
+
+def _try(
+    file: File, found: Sequence[Found], changes: Sequence[Change], *, broken: bool
+) -> tuple[File, Sequence[Found]] | None:
+    """Make all of the changes; None if there is no way."""
+    expected = _expected(found, changes)
+    # Alone, a change is tried in every spelling.
+    for attempt in range(len(_SPELLINGS) if len(changes) == 1 else 1):
+        text = _changed(file.source.text, found, changes, attempt)
+        tried = file._replace(source=SourceFile(file.source.path, text))
+        again, problem = found_in(tried)
+        if (problem is not None) == broken and _matches(again, found, expected):
+            return tried, again
+    return None
+
+
+def _expected(found: Sequence[Found], changes: Sequence[Change]) -> dict[tuple[int, int], str]:
+    edits: dict[tuple[int, int], list[Edit]] = {}
+    for change in changes:
+        edits.setdefault((change.found, change.parameter), []).extend(change.edits)
+    return {
+        (number, parameter): _edited(found[number].request.parameters[parameter].text, listed)
+        for (number, parameter), listed in edits.items()
+    }
+
+
+def _edited(text: str, edits: Sequence[Edit]) -> str:
+    for edit in sorted(edits, key=lambda one: one.start, reverse=True):
+        text = text[: edit.start] + edit.replacement + text[edit.end :]
+    return text
+
+
+def _matches(
+    again: Sequence[Found], before: Sequence[Found], expected: dict[tuple[int, int], str]
+) -> bool:
+    """Whether a file that was read again has the same requests, but for what was to be changed."""
+    return len(again) == len(before) and all(
+        _agree(number, now, then, expected)
+        for number, (now, then) in enumerate(zip(again, before, strict=True))
+    )
+
+
+def _agree(number: int, now: Found, then: Found, expected: dict[tuple[int, int], str]) -> bool:
+    if _around(now) != _around(then):
+        return False
+    pairs = zip(now.request.parameters, then.request.parameters, strict=True)
+    return all(
+        _same(mine.text, expected.get((number, place), theirs.text))
+        for place, (mine, theirs) in enumerate(pairs)
+    )
+
+
+def _around(found: Found) -> tuple[object, ...]:
+    """All of a request but the texts of its parameters."""
+    request = found.request
+    names = [one.name for one in request.parameters]
+    return (
+        found.name, found.ignored, found.skipped, request.dataset_id, request.endpoint, names
+    )  # fmt: skip
+
+
+def _same(text: str, wanted: str) -> bool:
+    """Whether two texts are the same but for white space between their tokens."""
+    return text == wanted or tokenize(text) == tokenize(wanted)
+
+
+# ---------------------------------------------------------------- spelling
+
+
+def _changed(text: str, found: Sequence[Found], changes: Sequence[Change], attempt: int) -> str:
+    """Return a file's text with all edits in it, each in the spelling of this attempt."""
+    pieces: list[tuple[int, int, str]] = []
+    for change in changes:
+        offsets = found[change.found].offsets[change.parameter]
+        spelling = _spelling(text, offsets[0], offsets[-1], attempt)
+        for edit in change.edits:
+            start = offsets[edit.start]
+            end = offsets[edit.end] if edit.end > edit.start else start
+            pieces.append((start, end, spelling(edit.replacement, _margin(text, start))))
+    done: list[str] = []
+    place = 0
+    for start, end, new in sorted(pieces):
+        done += (text[place:start], new)
+        place = end
+    return "".join([*done, text[place:]])
+
+
+def _margin(text: str, start: int) -> str:
+    """What begins a line below the one at `start`: its end, and the same indentation."""
+    first = text.rfind("\n", 0, start) + 1
+    before = text[first:start]
+    ending = "\r\n" if text[first - 2 : first] == "\r\n" else "\n"
+    return ending + (before if not before.strip() else "")
+
+
+def _raw(text: str, margin: str) -> str:
+    return text.replace("\n", margin)
+
+
+def _flush(text: str, margin: str) -> str:
+    """As it is, its further lines at the left."""
+    return text.replace("\n", "\r\n" if margin.startswith("\r") else "\n")
+
+
+def _escaped(text: str, margin: str) -> str:
+    from json import dumps  # TOML's and YAML's strings in double quotes take JSON's escapes
+
+    return margin.join(dumps(line, ensure_ascii=False)[1:-1] for line in text.split("\n"))
+
+
+def _doubled(text: str, margin: str) -> str:
+    """As YAML writes a quote between single quotes."""
+    return text.replace("'", "''").replace("\n", margin)
+
+
+def _encoded(text: str, margin: str) -> str:  # noqa: ARG001 - a URL has no lines
+    return quote(text, safe="")
+
+
+_SPELLINGS = (_raw, _flush, _escaped, _doubled, _encoded)
+
+
+def _spelling(text: str, start: int, end: int, attempt: int) -> Spelling:
+    """Return a way to write a text that now stands from `start` to `end`, the likeliest first."""
+    opening = text[start - 1 : start]
+    likely = _raw
+    if opening == "=" and _PERCENT.search(text, start, end):
+        likely = _encoded
+    elif opening == '"':
+        likely = _escaped
+    elif opening == "'":
+        likely = _doubled
+    return likely if not attempt else [one for one in _SPELLINGS if one is not likely][attempt - 1]
+
+
+# ---------------------------------------------------------------- writing
+
+
+def write(path: Path, before: str, after: str) -> None:
+    """Replace the content of a file at once: who reads it sees the old or the new, never a part.
+
+    Raises:
+        NotRewrittenError: it is not UTF-8, it has changed meanwhile, or it cannot be written.
+    """
+    target = os.path.realpath(path)
+    try:
+        with open(target, "rb") as file:  # noqa: PTH123 - as fast as it gets
+            content = file.read()
+        mark = b"\xef\xbb\xbf" if content.startswith(b"\xef\xbb\xbf") else b""
+        if content != mark + before.encode():
+            msg = "is not rewritten: it is not UTF-8, or has just been changed"
+            raise NotRewrittenError(msg)
+        _replace(target, mark + after.encode())
+    except OSError as error:
+        msg = f"cannot be written: {error.strerror}"
+        raise NotRewrittenError(msg) from None
+
+
+def _replace(target: str, content: bytes) -> None:
+    folder, name = os.path.split(target)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))  # noqa: PTH101, PTH116
+        os.replace(temporary, target)  # noqa: PTH105
+    except BaseException:
+        os.unlink(temporary)  # noqa: PTH108
+        raise

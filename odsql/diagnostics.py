@@ -1,0 +1,67 @@
+"""What is checked, and what is said about it.
+
+A `Request` is what one request to the API would carry; its parameters are checked together, because
+some rules look at several clauses. A `Diagnostic` is one finding, placed in the text of one of the
+parameters; where that text stands in a file is the business of `sources`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import frozen
+
+__all__ = ["Diagnostic", "Edit", "Endpoint", "Parameter", "Request", "Severity"]
+
+Severity = Literal["error", "warning"]
+
+Endpoint = Literal["datasets", "records", "exports", "facets", "catalog_facets", "catalog_exports"]
+"""Which operation a request is for: its limits and the functions it takes differ."""
+
+
+@frozen
+class Parameter:
+    """One request parameter: its name, such as `where`, and its value as text."""
+
+    name: str
+    text: str
+
+
+@frozen
+class Request:
+    """The parameters of one request, in the order they were written; `where` and others may repeat.
+
+    `dataset_id` is None where it is not known, `endpoint` "records" where nothing else is said.
+    """
+
+    parameters: tuple[Parameter, ...]
+    dataset_id: str | None = None
+    endpoint: Endpoint = "records"
+
+
+@frozen
+class Edit:
+    """A change of a parameter's text: `text[start:end]` becomes `replacement`."""
+
+    start: int
+    end: int
+    replacement: str
+
+
+@frozen
+class Diagnostic:
+    """One finding.
+
+    `parameter` is the number of the parameter in its request, `start` and `end` are offsets in its
+    text. The message is a phrase that stands alone; the hint says what to do. `edits` put a finding
+    right without changing what the query means; they are empty where nobody can know that.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    parameter: int
+    start: int
+    end: int
+    hint: str | None = None
+    edits: tuple[Edit, ...] = ()

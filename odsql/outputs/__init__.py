@@ -1,0 +1,35 @@
+"""What is printed about checked clauses: one small renderer for each format.
+
+A renderer takes what was found, clause by clause, and yields the pieces of its output. None of them
+prints a time or an absolute path, so that two runs over the same files print the same bytes.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, Protocol, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from odsql.outputs.results import Result
+
+__all__ = ["FORMATS", "Format", "Renderer", "renderer"]
+
+Format = Literal["text", "json", "jsonl", "github", "sarif", "junit"]
+
+FORMATS: tuple[Format, ...] = ("text", "json", "jsonl", "github", "sarif", "junit")
+
+
+class Renderer(Protocol):
+    """Makes the output from results; with `color`, with the colours of a terminal if it has any."""
+
+    def __call__(self, results: Iterable[Result], *, color: bool = False) -> Iterator[str]:
+        """Yield the output in pieces, while the results are still coming in."""
+        ...
+
+
+def renderer(format_: Format) -> Renderer:
+    """Load the renderer of a format; what the others need is not paid for."""
+    module = {"json": "json_array", "jsonl": "json_lines"}.get(format_, format_)
+    return cast("Renderer", import_module(f"odsql.outputs.{module}").render)

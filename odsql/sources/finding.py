@@ -1,0 +1,81 @@
+"""Choosing how a file is read.
+
+By name: `.toml`, `.yaml` and `.yml` files with a top-level `queries`, `.jsonl` and `.ndjson` files
+whose lines are clauses or queries, Python, notebooks and other JSON. Whatever they are, the Explore
+URLs in them are found too. Every other text is searched for Explore URLs only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odsql.sources import json_lines, json_strings
+from odsql.sources.suppressing import Suppressions
+from odsql.sources.urls import MARK, find_urls
+from odsql.sources.views import whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from odsql.sources.model import Found, SourceFile
+
+__all__ = ["find"]
+
+_MARKS = (MARK, "explore\\/v2")
+_LANGUAGES = {"py": "python", "pyi": "python", "php": "php"}
+_PYTHON_NAMES = ("odsql", "explore_async")
+_JSON = frozenset({"json", "geojson", "har", "webmanifest", "jsonl", "ndjson", "json5", "jsonc"})
+
+
+def find(file: SourceFile, *, expected: bool = False) -> Iterator[Found]:
+    """Yield the requests in a file.
+
+    `expected` says that somebody named this file as one of queries: JSON Lines that hold none,
+    which are data otherwise, are then an error.
+
+    Raises:
+        UnreadableError: it is a file of queries, but broken; what can be read is yielded before.
+    """
+    suppressions = Suppressions(file)
+    if suppressions.all:
+        return
+    suffix = file.path.rpartition("/")[2].lower().rpartition(".")[2]
+    has_urls = any(one in file.text for one in _MARKS)
+    if has_urls:
+        yield from _urls(file, suffix, suppressions)
+    yield from _queries(file, suffix, suppressions, expected=expected)
+
+
+def _urls(file: SourceFile, suffix: str, suppressions: Suppressions) -> Iterator[Found]:
+    if suffix == "ipynb":
+        for cell in json_strings.cells(file.text):
+            yield from find_urls(file, cell, suppressions, "python")
+    elif suffix in _JSON:
+        for string in json_strings.around(file.text, "explore"):
+            yield from find_urls(file, string, suppressions, "string")
+    else:
+        yield from find_urls(file, whole(file.text), suppressions, _LANGUAGES.get(suffix, ""))
+
+
+def _queries(
+    file: SourceFile, suffix: str, suppressions: Suppressions, *, expected: bool
+) -> Iterator[Found]:
+    # The readers are loaded when a file needs them: most repositories need one or two.
+    if suffix in ("jsonl", "ndjson", "-"):
+        yield from json_lines.find_lines(file, suppressions, expected=expected)
+    elif suffix == "toml" and "queries" in file.text:
+        from odsql.sources import toml_files
+
+        yield from toml_files.find_queries(file, suppressions)
+    elif suffix in ("yaml", "yml") and "queries" in file.text:
+        from odsql.sources import yaml_files
+
+        yield from yaml_files.find_queries(file, suppressions)
+    elif suffix in ("py", "pyi") and any(one in file.text for one in _PYTHON_NAMES):
+        from odsql.sources import python_calls
+
+        yield from python_calls.find_calls(file, [whole(file.text)], suppressions)
+    elif suffix == "ipynb" and any(one in file.text for one in _PYTHON_NAMES):
+        from odsql.sources import python_calls
+
+        yield from python_calls.find_calls(file, json_strings.cells(file.text), suppressions)

@@ -1,0 +1,175 @@
+"""JSON Lines of clauses, `{"clause": ..., "text": ...}`, or of queries, `{"where": ..., ...}`.
+
+Data sets are written as JSON Lines too. A file that nobody named as one of queries is one if its
+first line is: a line of queries has no keys that say nothing about a request.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from odsql.sources.json_strings import decoded
+from odsql.sources.model import UnreadableError
+from odsql.sources.requests import CLAUSES, DESCRIPTIONS, ENDPOINTS, PARAMETERS, found
+from odsql.sources.views import View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from odsql.sources.model import Found, SourceFile
+    from odsql.sources.suppressing import Suppressions
+
+__all__ = ["find_lines"]
+
+_LINE = re.compile(r"[^\n]+")
+_SPACE = re.compile(r"[ \t\r\n]*+")
+_MEMBER = re.compile(r'[ \t\r\n]*+("(?:[^"\\]++|\\.)*+")[ \t\r\n]*+:[ \t\r\n]*+')
+_NEXT = re.compile(r'[\[\]{}]|"(?:[^"\\]++|\\.)*+"|[^"\[\]{},]++|,')
+_TEXT = re.compile(r'"text": ?"([^"\\]*)"')
+_SHAPE = 'is not {"clause": ..., "text": ...}'
+_TELLING = frozenset({*CLAUSES, "clause"})
+_KNOWN = DESCRIPTIONS | PARAMETERS
+
+
+class _BadLineError(ValueError):
+    """A line that is no query; the message says why."""
+
+
+def find_lines(
+    file: SourceFile, suppressions: Suppressions, *, expected: bool = False
+) -> Iterator[Found]:
+    """Yield the requests of a file of JSON Lines.
+
+    Raises:
+        UnreadableError: some lines are no queries; it is raised after the others were yielded.
+    """
+    problems: list[tuple[int, str]] = []
+    sure = expected
+    for match in _LINE.finditer(file.text):
+        if match[0].isspace():
+            continue
+        row = _row(match[0])
+        if not sure:
+            if not _is_query(row):
+                return
+            sure = True
+        try:
+            request = _found(file, match.start(), match.end(), row, suppressions)
+        except _BadLineError as error:
+            problems.append((match.start(), str(error)))
+        else:
+            if request is not None:
+                yield request
+    if problems:
+        line = file.line_and_column(problems[0][0])[0]
+        others = len(problems) - 1
+        more = f" (and {others} more line{'s' if others > 1 else ''})" if others else ""
+        path = f"{file.path}:{line}"
+        raise UnreadableError(path, problems[0][1] + more)
+
+
+def _row(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_query(row: Any) -> bool:
+    if not isinstance(row, dict):
+        return False
+    if row.get("clause") in CLAUSES and isinstance(row.get("text"), str):
+        return True
+    return not _TELLING.isdisjoint(row) and row.keys() <= _KNOWN
+
+
+def _found(
+    file: SourceFile, start: int, end: int, row: Any, suppressions: Suppressions
+) -> Found | None:
+    if not isinstance(row, dict):
+        raise _BadLineError(_SHAPE)
+    if "clause" not in row and not _TELLING.isdisjoint(row):
+        return _query(file, start, row, suppressions)
+    if not {"clause", "text"} <= row.keys():
+        raise _BadLineError(_SHAPE)
+    if row["clause"] not in CLAUSES or not isinstance(row["text"], str):
+        msg = f"is no clause: clause is one of {', '.join(CLAUSES)}, and text is a string"
+        raise _BadLineError(msg)
+    view = _text(file.text, start, end, row["text"])
+    # A clause by itself says nothing about the rest of its request.
+    return found(file, [(row["clause"], view)], suppressions, start=start, skipped="*")
+
+
+def _text(text: str, start: int, end: int, value: str) -> View:
+    match = _TEXT.search(text, start, end)
+    if match is not None and match[1] == value:
+        return View(value, range(match.start(1), match.end(1) + 1))
+    return _members(text, start)["text"][0]
+
+
+def _query(
+    file: SourceFile, start: int, row: dict[str, Any], suppressions: Suppressions
+) -> Found | None:
+    endpoint = row.get("endpoint", "records")
+    if endpoint not in ENDPOINTS:
+        msg = f"is no query: endpoint is one of {', '.join(ENDPOINTS)}"
+        raise _BadLineError(msg)
+    members = _members(file.text, start)
+    parameters = []
+    for key, value in row.items():
+        if key in DESCRIPTIONS or value is None or key == "apikey":
+            continue
+        listed = value if isinstance(value, list) else [value]
+        views = members[key]
+        plain = all(isinstance(one, str | int | float) for one in listed)
+        if not plain or len(views) != len(listed):
+            msg = f"is no query: {key} is text or a list of texts"
+            raise _BadLineError(msg)
+        parameters += [(key, view) for view in views]
+    dataset = row.get("dataset", row.get("dataset_id"))
+    name = row.get("name")
+    return found(
+        file, parameters, suppressions, start=start,
+        dataset_id=dataset if isinstance(dataset, str) else None, endpoint=endpoint,
+        name=name if isinstance(name, str) else None,
+    )  # fmt: skip
+
+
+def _members(text: str, start: int) -> dict[str, list[View]]:
+    """Return the strings and numbers of a valid JSON object, by name, the last of a name."""
+    members: dict[str, list[View]] = {}
+    place = text.index("{", start) + 1
+    while (key := _MEMBER.match(text, place)) is not None:
+        name = decoded(text, key.start(1) + 1, key.end(1) - 1).text
+        members[name], place = _values(text, key.end())
+        place = _after_comma(text, place)
+    return members
+
+
+def _values(text: str, place: int) -> tuple[list[View], int]:
+    """Read a value: its own strings and numbers, or those of the list that it is."""
+    views: list[View] = []
+    depth = 0
+    while (match := _NEXT.match(text, place)) is not None:
+        one = match[0]
+        if one in "[{":
+            depth += 1
+        elif one in "]}":
+            depth -= 1
+        elif one[0] == '"' and depth <= 1:
+            views.append(decoded(text, match.start() + 1, match.end() - 1))
+        elif one != "," and one.strip() and depth <= 1:
+            begin = match.start() + len(one) - len(one.lstrip())
+            views.append(View(one.strip(), range(begin, begin + len(one.strip()) + 1)))
+        place = match.end()
+        if depth <= 0:
+            break
+    return views, place
+
+
+def _after_comma(text: str, place: int) -> int:
+    match = _SPACE.match(text, place)
+    place = match.end() if match else place
+    return place + 1 if text[place : place + 1] == "," else place

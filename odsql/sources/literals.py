@@ -1,0 +1,301 @@
+"""Reading a URL off the code or prose around it.
+
+A URL in a repository is rarely written as it is sent. It stands between quotes or bare, its
+characters may be escaped for the host language, parts of it may be put in when the program runs,
+and it may be glued together of several literals. `read_url` returns it as a view in which escapes
+are undone and every part that is not known is one `UNKNOWN` character.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING
+
+from attrs import define, field, frozen
+
+from odsql.sources.views import Builder
+
+if TYPE_CHECKING:
+    from odsql.sources.views import View
+
+__all__ = ["UNKNOWN", "WHOLE", "Written", "read_url"]
+
+UNKNOWN = "\N{OBJECT REPLACEMENT CHARACTER}"
+"""Stands for a part of a URL that is only known when the program runs."""
+
+WHOLE = "whole"
+"""The delimiter of a URL that is all of its text."""
+
+_LONGEST = 20_000
+"""No URL is longer; a limit keeps hostile files from being read again and again."""
+
+_TOKEN = re.compile(
+    r"""
+      (?P<plain> [^\\"'`<>(){}\[\]|\s$\#&…»\u201d\u2019]++ )
+    | (?P<escape> (?P<slashes>\\++) (?P<escaped> u[0-9a-fA-F]{4} | u\{[0-9a-fA-F]{1,6}\}
+                                               | x[0-9a-fA-F]{2} | \r\n | [\s\S] | \Z ) )
+    | (?P<entity> & (?: \#[0-9]{1,6} | \#[xX][0-9a-fA-F]{1,5} | amp|quot|apos|lt|gt|nbsp ) ; )
+    | (?P<template> [$\#]?\{ (?!") | \$\( )
+    | (?P<variable> \$\w+ | … )
+    | (?P<slot> <(?!(?:br|b|i|em|p|code|a|li|td|tr|strong|span|div|hr|ul|pre)\s*/?>)
+                [A-Za-z_][\w \-]{0,60}> )
+    | (?P<newline> [\r\n] )
+    | (?P<space> \s )
+    | (?P<other> [\s\S] )
+    """,
+    re.VERBOSE,
+)
+_BRACES = re.compile(r"[{}()\n]")
+_QUOTED = {one: re.compile(rf"[^\s{one}]{{0,1000}}{one}") for one in "\"'"}
+_QUOTE = re.compile(r"""(\\*)(\"|'|`)""")
+_BEFORE_QUOTE = re.compile(r"(?:[=(,<>:+!&]|%[0-9a-fA-F]{2}|date|geom)\Z")
+_STUCK = re.compile(r"""[\w$]|["'`\\]{1,10}[\w$%&=({]""")
+_OPEN_ENDED = re.compile(r"""[\w=+%&'"]|[ ][\w'"]+[^ <]*(?:&|>)""")
+_PREFIX = r"(?:[rRfFuUbB]{1,2}(?=[\"']))?"
+_PLUS = re.compile(r"\s{0,300}\+\s{0,300}" + _PREFIX)
+_DOT = re.compile(r"\s{0,300}\.\s{0,300}")
+_COMMA = re.compile(r"\s{0,300},\s{0,300}")
+_NEXT_TO = re.compile(r"(?:\s|\\\n){0,300}" + _PREFIX + r"(?=[\"'])")
+_OPERAND = re.compile(r"[\w.$]{1,200}(?:\([^()\n]{0,200}\)|\[[^\[\]\n]{0,100}\]){0,3}")
+_PHP_OPERAND = re.compile(
+    r"\$?\w{1,200}(?:->\w{1,100}|::\w{1,100}|\([^()\n]{0,200}\)|\[[^\[\]\n]{0,100}\]){0,5}"
+)
+_GLUING = re.compile(r"(?i:paste0?|str_c|concat|concatenate)\(\s{0,200}[\"']?\Z")
+_CONTINUES = re.compile(
+    r"[ \t]+(?:[<>=!,*/+-]|(?i:like|and|or|not|in|is|as|asc|desc)\b|[^\s&?]{1,200}&\w{1,30}=)"
+)
+_ENCODED = re.compile(r"%[0-9a-fA-F]{2}|\+")
+
+
+@frozen
+class Written:
+    """A URL as it was read.
+
+    `end` is where it ends in the text it was read from. It is `cut` if its last parameter may go on
+    in a way that is not known, and `open` if more parameters may follow.
+    """
+
+    view: View
+    end: int
+    cut: bool = False
+    open: bool = False
+
+
+@define
+class _Reader:
+    """Reads one URL; `delimiter` is the quote it stands between, empty for a bare one.
+
+    `level` is how many backslashes stand before that quote: a literal inside a literal.
+    """
+
+    text: str
+    begin: int
+    place: int
+    delimiter: str
+    level: int
+    language: str
+    builder: Builder = field(factory=Builder)
+    written: list[str] = field(factory=list)
+    brackets: list[str] = field(factory=list)
+    quote: str = ""
+
+    def read(self) -> Written | None:
+        """Return the URL; None if its quote is not closed before the line ends."""
+        ending: Written | None = None
+        while ending is None:
+            match = _TOKEN.match(self.text, self.place)
+            if match is None or self.place - self.begin > _LONGEST:
+                return self._finish(cut=match is not None or self.delimiter not in ("", WHOLE))
+            kind = match.lastgroup
+            if kind == "newline":
+                return None if self.delimiter in ("'", '"', ">") else self._finish()
+            if kind == "space" and not self.delimiter:
+                return self._at_space()
+            if kind == "template":
+                self._put(UNKNOWN, _after_template(self.text, match))
+            elif kind in ("variable", "slot"):
+                self._put(UNKNOWN, match.end())
+            elif kind == "entity":
+                self._put(html.unescape(match[0]), match.end())
+            elif kind == "escape":
+                ending = self._escape(match)
+            elif kind == "other":
+                ending = self._other(match[0])
+            else:
+                self._add(match[0])
+        return ending
+
+    def _add(self, text: str) -> None:
+        self.builder.add(text, self.place)
+        self.written.append(text)
+        self.place += len(text)
+
+    def _put(self, text: str, end: int) -> None:
+        self.builder.put(text, self.place, end - self.place)
+        self.builder.skip_to(end)
+        self.written.append(text)
+        self.place = end
+
+    # ------------------------------------------------------------ escapes and punctuation
+
+    def _escape(self, match: re.Match[str]) -> Written | None:
+        escaped, slashes = match["escaped"], len(match["slashes"])
+        if escaped[:1] in "ux" and len(escaped) > 1:
+            self._put(_character(escaped.strip("ux{}")), match.end())
+        elif escaped in ("\n", "\r\n", "\r"):
+            if not self.delimiter:
+                return self._finish()
+            self._put("", match.end())
+        elif escaped in ("n", "r", "t", ""):
+            return self._finish()
+        elif escaped == "(" and self.delimiter:  # Swift puts values in with \\(...)
+            self._put(UNKNOWN, _after_template(self.text, match))
+        elif escaped == self.delimiter and slashes <= self.level:
+            return self._closed(match.end())
+        elif (
+            escaped in ("'", '"')
+            and not self.delimiter
+            and not self._in_value(match.end(), escaped)
+        ):
+            return self._finish()
+        else:
+            self._put(escaped, match.end())
+        return None
+
+    def _other(self, one: str) -> Written | None:
+        if one == self.delimiter:
+            return self._closed(self.place + 1)
+        if not self.delimiter and self._ends_bare(one):
+            return self._finish()
+        if one == "#":
+            return self._fragment()
+        self._add(one)
+        return None
+
+    def _ends_bare(self, one: str) -> bool:
+        """Whether a URL without quotes ends here, in the way people write them in prose."""
+        if one in "([{":
+            self.brackets.append(one)
+        elif one in ")]}":
+            if not self.brackets:
+                return True
+            self.brackets.pop()
+        elif one in "'\"":
+            return not self._in_value(self.place + 1, one)
+        elif one == ">":
+            quoted_by_tag = self.text[self.begin - 1 : self.begin] in ("=", "<")
+            following = self.text[self.place + 1 : self.place + 2]
+            return quoted_by_tag or not (following.isdigit() or following in ("=", "'", '"'))
+        return one in "<`|»\u201d\u2019"
+
+    def _in_value(self, after: int, quote: str) -> bool:
+        """Whether a quote belongs to the URL: it begins a value, and it is closed."""
+        before = "".join(self.written[-3:])[-8:]
+        if _BEFORE_QUOTE.search(before) and _QUOTED[quote].match(self.text, after):
+            self.quote = quote
+            return True
+        if quote == self.quote:
+            self.quote = ""
+            return True
+        return False
+
+    def _fragment(self) -> Written | None:
+        """Pass over what comes after "#": it is never sent."""
+        if "?" not in "".join(self.written):
+            return self._finish()
+        end = self.place
+        while ((match := _TOKEN.match(self.text, end)) and match.lastgroup == "plain") or (
+            self.text[end : end + 1] == "#"
+        ):
+            end = match.end() if match else end + 1
+        return self._finish(end=end)
+
+    # ------------------------------------------------------------ ends
+
+    def _finish(self, *, cut: bool = False, open_: bool = False, end: int | None = None) -> Written:
+        view = self.builder.view(self.place)
+        if not self.delimiter:
+            view = view.cut(0, len(view.text.rstrip(".,;:!")))
+        return Written(view, end or self.place, cut, open_)
+
+    def _at_space(self) -> Written:
+        """End a URL without quotes, unless its author did not encode the spaces in it."""
+        last = "".join(self.written).rpartition("=")[2]
+        goes_on = not _ENCODED.search(last) and _CONTINUES.match(self.text, self.place)
+        return self._finish(cut=bool(goes_on), open_=bool(goes_on))
+
+    def _closed(self, end: int) -> Written | None:
+        """Go on in the next literal if one is glued to this one; otherwise end."""
+        glue = self._glue()
+        self.builder.skip_to(self.place)
+        self.place = end
+        match = glue.match(self.text, end) if glue else None
+        if match is None:
+            match = _NEXT_TO.match(self.text, end) if self.language == "python" else None
+            if match is not None and self._enter(match.end()):
+                return None
+            sticks = _OPEN_ENDED if self.delimiter == ">" else _STUCK
+            stuck = sticks.match(self.text, end) is not None
+            return self._finish(cut=stuck, open_=stuck)
+        while match is not None:
+            if self._enter(match.end()):
+                return None
+            pattern = _PHP_OPERAND if self.language == "php" else _OPERAND
+            operand = pattern.match(self.text, match.end())
+            if operand is None:
+                break
+            self._put(UNKNOWN, operand.end())
+            match = glue.match(self.text, operand.end()) if glue else None
+        return self._finish(cut=True, open_=True)
+
+    def _glue(self) -> re.Pattern[str] | None:
+        if self.delimiter not in ("'", '"', "`"):
+            return None
+        if self.language == "php":
+            return _DOT
+        before = self.text[max(0, self.begin - 250) : self.begin]
+        return _COMMA if _GLUING.search(before) else _PLUS
+
+    def _enter(self, place: int) -> bool:
+        quote = _QUOTE.match(self.text, place)
+        if quote is None or len(quote[1]) > self.level:
+            return False
+        self.delimiter = quote[2]
+        self.place = quote.end()
+        self.builder.skip_to(self.place)
+        return True
+
+
+def _character(digits: str) -> str:
+    number = int(digits, 16)
+    return chr(number) if number < 0x110000 else "\ufffd"
+
+
+def _after_template(text: str, opening: re.Match[str]) -> int:
+    """Return where what is put in by an opening bracket ends, brackets inside it counted."""
+    depth = 1
+    for match in _BRACES.finditer(text, opening.end(), opening.end() + 1000):
+        if match[0] == "\n":
+            break
+        depth += 1 if match[0] in "{(" else -1
+        if not depth:
+            return match.end()
+    return opening.end()
+
+
+def read_url(text: str, begin: int, delimiter: str, level: int, language: str) -> Written | None:
+    """Read the URL that begins at a place in a text.
+
+    Args:
+        text: code or prose.
+        begin: where the URL begins, or what is put in before its path.
+        delimiter: the quote before it, ">" for one in angle brackets, `WHOLE`, or empty for a
+            bare one.
+        level: how many backslashes stand before that quote.
+        language: what decides how literals are glued together: "python", "php" or anything else.
+
+    Returns:
+        The URL, or None if its quote is not closed before the line ends.
+    """
+    return _Reader(text, begin, begin, delimiter, level, language).read()

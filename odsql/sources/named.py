@@ -1,0 +1,71 @@
+"""Named queries as TOML and YAML files have them, once their places are known.
+
+A file of queries has a top-level `queries`: a table of tables, or a list of them. One with entries
+that say nothing about a request is somebody else's file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from odsql.sources.requests import CLAUSES, DESCRIPTIONS, ENDPOINTS, found
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from odsql.sources.model import Found, SourceFile
+    from odsql.sources.suppressing import Suppressions
+    from odsql.sources.views import View
+
+__all__ = ["Entry", "are_queries", "read_entries"]
+
+_TELLING = frozenset({*CLAUSES, "dataset", "dataset_id"})
+
+
+@frozen
+class Entry:
+    """One named query: where it begins, and its texts by key; None is a value of another kind."""
+
+    start: int
+    name: str | None = None
+    values: dict[str, list[View | None]] = field(factory=dict)
+
+
+def are_queries(keys: Iterable[Iterable[str]]) -> bool:
+    """Whether tables with these keys are queries, and not something else of that name."""
+    return any(not _TELLING.isdisjoint(one) for one in keys)
+
+
+def read_entries(
+    file: SourceFile, entries: Iterable[Entry], suppressions: Suppressions, problems: list[str]
+) -> Iterator[Found]:
+    """Yield the requests of entries; what is wrong with the others is added to `problems`."""
+    for entry in entries:
+        line = file.line_and_column(entry.start)[0]
+        name = entry.name or _text(entry, "name")
+        shown = f"the query {name!r} in line {line}" if name else f"the query in line {line}"
+        endpoint = _text(entry, "endpoint") or "records"
+        if endpoint not in ENDPOINTS:
+            problems.append(f"{shown} has no known endpoint; they are {', '.join(ENDPOINTS)}")
+            continue
+        parameters: list[tuple[str, View]] = []
+        for key, values in entry.values.items():
+            if key in DESCRIPTIONS or key.startswith(("x-", "_")) or key == "apikey":
+                continue
+            known = [(key, one) for one in values if one is not None]
+            if len(known) < len(values):
+                problems.append(f"{shown} has something in {key} that is neither text nor a number")
+            parameters += known
+        request = found(
+            file, parameters, suppressions, start=entry.start, name=name, endpoint=endpoint,
+            dataset_id=_text(entry, "dataset") or _text(entry, "dataset_id"),
+        )  # fmt: skip
+        if request is not None:
+            yield request
+
+
+def _text(entry: Entry, key: str) -> str | None:
+    values = entry.values.get(key, [])
+    return values[0].text if len(values) == 1 and values[0] is not None else None

@@ -1,0 +1,74 @@
+"""String literals of Python, decoded, with their places."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from odsql.sources.views import View, decode, joined
+
+__all__ = ["literal"]
+
+_SKIPPED = re.compile(r"(?:[\s()]|\\\r?\n|#[^\r\n]*)*+")
+_LITERAL = re.compile(
+    r"""(?P<prefix>[rRuUbB]{0,2})(?:
+        '''(?P<a>(?:[^'\\]++|\\[\s\S]|'(?!''))*+)'''
+      | \"""(?P<b>(?:[^"\\]++|\\[\s\S]|"(?!""))*+)\"""
+      | '(?P<c>(?:[^'\\\r\n]++|\\\r\n|\\[\s\S])*+)'
+      | "(?P<d>(?:[^"\\\r\n]++|\\\r\n|\\[\s\S])*+)" )""",
+    re.VERBOSE,
+)
+_ESCAPE = re.compile(
+    r"\\(?:\r\n|[0-7]{1,3}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|N\{[^}]{1,100}\}|[\s\S])"
+    r"|\r\n?"
+)
+_NEWLINE = re.compile(r"\r\n?")
+_CHARACTERS = {
+    "\\": "\\", "'": "'", '"': '"', "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r",
+    "t": "\t", "v": "\v", "\n": "", "\r": "", "\r\n": "",
+}  # fmt: skip
+
+
+def literal(text: str, start: int, end: int, value: str) -> View:
+    """Return the string that Python reads from `text[start:end]`, as a view of the text.
+
+    Adjacent literals are one string. If they are not understood as Python understands them (`value`
+    is what it read), every character is said to stand at the start.
+    """
+    parts = []
+    place = _past(text, start)
+    while place < end and (match := _LITERAL.match(text, place, end)) is not None:
+        group = next(name for name in "abcd" if match[name] is not None)
+        raw = "r" in match["prefix"].lower()
+        pattern = _NEWLINE if raw else _ESCAPE
+        parts.append(decode(text, *match.span(group), pattern, _unescaped))
+        place = _past(text, match.end())
+    view = parts[0] if len(parts) == 1 else joined(parts)
+    if view.text != value:
+        return View(value, (start,) * len(value) + (end,))
+    return view
+
+
+def _past(text: str, place: int) -> int:
+    match = _SKIPPED.match(text, place)
+    return match.end() if match else place
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    if match[0][0] == "\r":
+        return "\n"
+    written = match[0][1:]
+    if written in _CHARACTERS:
+        return _CHARACTERS[written]
+    try:
+        if written[0] in "01234567":
+            return chr(int(written, 8))
+        if len(written) > 1:
+            return (
+                unicodedata.lookup(written[2:-1])
+                if written[0] == "N"
+                else chr(int(written[1:], 16))
+            )
+    except (KeyError, ValueError, OverflowError):
+        return ""
+    return match[0]  # an escape that Python does not know stands for itself

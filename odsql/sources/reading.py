@@ -1,0 +1,75 @@
+"""Reading one file as text, whatever it is."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+from odsql.sources.model import SourceFile, UnreadableError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["read_text"]
+
+_SNIFFED = 8192
+_BOMS = (
+    # The longer ones first: UTF-32 begins as UTF-16 does.
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+)
+_WORTH_READING = re.compile(rb"explore\\*/v2|odsql|queries")
+_NAMES = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "utf-32": "UTF-32"}
+
+
+def read_text(path: Path | str) -> SourceFile:
+    """Return a file with its text, without a byte order mark; "-" is standard input.
+
+    The text is UTF-8, or what its byte order mark says; line ends stay as they are.
+
+    Raises:
+        UnreadableError: it is no regular file, cannot be opened, is binary, or is not text.
+    """
+    shown = path if isinstance(path, str) else path.as_posix()
+    content = sys.stdin.buffer.read() if shown == "-" else _content(os.fspath(path), shown)
+    encoding = next((name for bom, name in _BOMS if content.startswith(bom)), "utf-8")
+    if encoding.startswith("utf-8") and b"\0" in content[:_SNIFFED]:
+        raise UnreadableError(shown, "is binary, not text", passable=True)
+    try:
+        return SourceFile(shown, content.decode(encoding))
+    except UnicodeDecodeError as error:
+        passable = _WORTH_READING.search(content) is None
+        reason = f"cannot be read: byte {error.start} is not {_NAMES[encoding]}"
+        raise UnreadableError(shown, reason, passable=passable) from None
+
+
+def _content(path: str, shown: str) -> bytes:
+    try:
+        # Without O_NONBLOCK a pipe would be waited for before anybody could see that it is one.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+                             | getattr(os, "O_BINARY", 0))  # fmt: skip
+    except (OSError, ValueError) as error:
+        raise UnreadableError(shown, _reason(error)) from None
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            kind = "a directory" if stat.S_ISDIR(mode) else "a pipe, a device or a socket"
+            raise UnreadableError(shown, f"is {kind}, not a file", passable=True)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    except (OSError, MemoryError) as error:
+        raise UnreadableError(shown, _reason(error)) from None
+    finally:
+        os.close(descriptor)
+
+
+def _reason(error: OSError | ValueError | MemoryError) -> str:
+    said = error.strerror if isinstance(error, OSError) else str(error)
+    return f"cannot be read: {said or 'there is not enough memory'}"

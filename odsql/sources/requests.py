@@ -1,0 +1,73 @@
+"""Makes `Found` of what the readers collect, for all kinds of files alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast, get_args
+
+from odsql.diagnostics import Endpoint, Parameter, Request
+from odsql.sources.model import Found
+from odsql.sources.views import closed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from odsql.sources.model import SourceFile
+    from odsql.sources.suppressing import Suppressions
+    from odsql.sources.views import View
+
+__all__ = ["CLAUSES", "DESCRIPTIONS", "ENDPOINTS", "PARAMETERS", "found"]
+
+CLAUSES = ("where", "select", "group_by", "order_by", "facet", "refine", "exclude")
+"""The parameters whose text is ODSQL."""
+
+PARAMETERS = frozenset(
+    {*CLAUSES, "limit", "offset", "lang", "timezone", "include_links", "include_app_metas",
+     "apikey", "format", "use_labels", "compressed", "epsg", "delimiter", "list_separator",
+     "quote_all", "with_bom", "parquet_compression", "name_field", "description_field_list",
+     "use_extension", "include_exports", "use_labels_in_exports"}
+)  # fmt: skip
+"""Every parameter that some operation of the API knows."""
+
+ENDPOINTS: tuple[str, ...] = get_args(Endpoint)
+
+DESCRIPTIONS = frozenset(
+    {"dataset", "dataset_id", "endpoint", "name", "title", "description", "comment", "portal",
+     "url", "tags", "id"}
+)  # fmt: skip
+"""What a named query may say besides its parameters."""
+
+
+def found(
+    file: SourceFile,
+    parameters: Iterable[tuple[str, View]],
+    suppressions: Suppressions,
+    *,
+    start: int | None = None,
+    dataset_id: str | None = None,
+    endpoint: str = "records",
+    name: str | None = None,
+    skipped: Iterable[str] = (),
+) -> Found | None:
+    """Return the request that these parameters are; None if there are none.
+
+    `start` is where the request begins in the file, if that is not its first parameter.
+    """
+    listed = list(parameters)
+    if not listed:
+        return None
+    offsets = tuple(closed(view.offsets) for _, view in listed)
+    spans = [(one[0], one[-1]) for one in offsets]
+    if start is not None:
+        spans.append((start, start))
+    return Found(
+        file,
+        Request(
+            tuple(Parameter(one, view.text) for one, view in listed),
+            dataset_id,
+            cast("Endpoint", endpoint),
+        ),
+        offsets,
+        name,
+        suppressions.on(spans),
+        frozenset(skipped),
+    )

@@ -1,0 +1,82 @@
+"""Listing the files of a repository."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+__all__ = ["SIZE_LIMIT", "walk"]
+
+SIZE_LIMIT = 10_000_000
+"""Files in directories that have more bytes are not looked into; nobody writes that by hand."""
+
+_NOT_ENTERED = frozenset(
+    {".git", ".hg", ".svn", ".bzr", ".jj", "_darcs", "CVS", "__pycache__", ".mypy_cache",
+     ".ruff_cache", ".pytest_cache", ".hypothesis", ".ipynb_checkpoints", ".cache", ".tox", ".nox",
+     ".venv", ".eggs", ".terraform", ".gradle", ".idea", ".next", ".nuxt", ".parcel-cache",
+     ".svelte-kit", ".yarn", "node_modules", "bower_components", "site-packages"}
+)  # fmt: skip
+_VENV = "pyvenv.cfg"
+
+
+def walk(
+    paths: Iterable[Path],
+    *,
+    size_limit: int = SIZE_LIMIT,
+    report: Callable[[Path, str], None] | None = None,
+) -> Iterator[Path]:
+    """Yield the files under directories, sorted, each once; a file that is named comes as it is.
+
+    Version control, caches, virtual environments and installed packages are not entered, links in
+    directories are not followed. A named path is yielded even if it does not exist: reading it says
+    so. `report` is told of files over the size limit and of directories that cannot be listed.
+    """
+    seen: set[str] = set()
+    for path in paths:
+        files = _under(path, size_limit, report) if path.is_dir() else (path,)
+        for file in files:
+            key = os.path.normpath(file)
+            if key not in seen:
+                seen.add(key)
+                yield file
+
+
+def _under(
+    top: Path, size_limit: int, report: Callable[[Path, str], None] | None
+) -> Iterator[Path]:
+    # A stack, not recursion: directories may be nested deeper than Python's stack.
+    waiting: list[os.DirEntry[str] | Path] = [top]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Path) or one.is_dir(follow_symlinks=False):
+            waiting += _entries(one, report)
+            continue
+        path = Path(one.path)
+        try:
+            size = one.stat(follow_symlinks=False).st_size if one.is_file() else 0
+        except OSError:
+            size = 0
+        if size > size_limit:
+            if report is not None:
+                report(path, f"is not looked into: it has {size:,} bytes")
+        elif one.is_file(follow_symlinks=False):
+            yield path
+
+
+def _entries(
+    directory: os.DirEntry[str] | Path, report: Callable[[Path, str], None] | None
+) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as scanned:
+            entries = [one for one in scanned if one.name not in _NOT_ENTERED]
+    except OSError as error:
+        if report is not None:
+            report(Path(directory), f"cannot be listed: {error.strerror}")
+        return []
+    if not isinstance(directory, Path) and any(one.name == _VENV for one in entries):
+        return []
+    return sorted(entries, key=lambda one: one.name, reverse=True)

@@ -1,0 +1,97 @@
+"""For tests of programs that ask portals: their queries are right, without asking one.
+
+from odsql.testing import assert_valid
+
+def test_the_query_of_the_report(schema):
+    assert_valid(report.query(2024), schema=schema)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from odsql.checking import check
+from odsql.diagnostics import Parameter, Request
+from odsql.outputs.results import Checked, Option
+from odsql.outputs.text import render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from os import PathLike
+
+    from odsql.diagnostics import Diagnostic, Endpoint
+    from odsql.query import Query
+    from odsql.schema import Schema
+
+__all__ = ["assert_valid"]
+
+
+def assert_valid(
+    query: Query | Mapping[str, object] | str,
+    *,
+    schema: Schema | str | PathLike[str] | None = None,
+    endpoint: Endpoint = "records",
+    strict: bool = False,
+) -> None:
+    """Check a query as `odsql check` does.
+
+    Args:
+        query: a `Query`; the parameters of a request by name, each a text or a list of them; or a
+            text, which is a `where`.
+        schema: what is known of the dataset: a schema, or a file that one was saved in.
+        endpoint: the operation that the query is for.
+        strict: whether warnings fail, too.
+
+    Raises:
+        AssertionError: there is something wrong with it; the message shows what and where.
+        SchemaError: the file holds no schema, or more than one.
+    """
+    __tracebackhide__ = True
+    parameters = tuple(_parameters(query))
+    known = _schema(schema)
+    dataset_id = None if known is None else known.dataset_id
+    found = check(Request(parameters, dataset_id, endpoint), known)
+    failing = [one for one in found if strict or one.severity == "error"]
+    if failing:
+        raise AssertionError(_shown(parameters, failing))
+
+
+def _parameters(query: Query | Mapping[str, object] | str) -> Iterable[Parameter]:
+    if isinstance(query, str):
+        yield Parameter("where", query)
+    elif isinstance(query, Mapping):
+        for name, value in query.items():
+            texts = value if isinstance(value, list | tuple) else [value]
+            for text in texts:
+                yield Parameter(name, str(text))
+    else:
+        for name, text in query.params():
+            yield Parameter(name, str(text))
+
+
+def _schema(schema: Schema | str | PathLike[str] | None) -> Schema | None:
+    from odsql.schema import Schema, SchemaError, load_schemas
+
+    if schema is None or isinstance(schema, Schema):
+        return schema
+    loaded = list(load_schemas(schema).values())
+    if len(loaded) != 1:
+        msg = f"{schema}: one schema is needed, there are {len(loaded)}"
+        raise SchemaError(msg)
+    return loaded[0]
+
+
+def _shown(parameters: tuple[Parameter, ...], found: list[Diagnostic]) -> str:
+    """Show the findings as the command line does."""
+    clauses = (
+        Checked(
+            Option(one.name, one.text),
+            one.name,
+            one.text,
+            range(len(one.text) + 1),
+            tuple(each for each in found if each.parameter == number),
+        )
+        for number, one in enumerate(parameters)
+    )
+    return "the query is not valid\n\n" + "".join(render(clauses)).rstrip()

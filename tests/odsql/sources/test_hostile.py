@@ -1,0 +1,66 @@
+"""Inputs that are meant to hurt: nothing crashes, and time grows as size does."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odsql.sources import SourceFile, UnreadableError, find
+from tests.odsql.sources.support import URL
+
+NAMES = ["a.py", "a.md", "a.json", "a.ipynb", "a.jsonl", "a.toml", "a.yaml", "a.php", "a.html"]
+_SNIPPETS = [
+    URL, "?where=", "&", "%", "%C3", "+", '"', "'", "`", "\\", "\\u0026", "{", "}", "${", "(", ")",
+    "<", ">", "[", "]", "\n", "\r\n", " ", "#", "queries", "[queries.a]\n", "[[queries]]\n",
+    "where = ",
+    "queries:\n", "  - where: ", '"""', "'''", "from odsql import Query\n", "Query(where=", "&amp;",
+    '"source": [', "odsql: ignore[", "odsql: ignore-file", "|\n", ">\n", "*a", "&a ", "é", "\0",
+    ",",
+    ".", "paste0(", '{"clause": "where", "text": "', "..",
+]  # fmt: skip
+
+
+def consume(name: str, text: str, *, expected: bool = False) -> int:
+    count = 0
+    with suppress(UnreadableError):
+        for found in find(SourceFile(name, text), expected=expected):
+            count += 1
+            for one, offsets in zip(found.request.parameters, found.offsets, strict=True):
+                assert len(offsets) == len(one.text) + 1
+                assert list(offsets) == sorted(offsets)
+                assert 0 <= offsets[0] <= offsets[-1] <= len(text)
+    return count
+
+
+@given(st.sampled_from(NAMES), st.lists(st.sampled_from(_SNIPPETS), max_size=25))
+def test_any_mixture_is_read(name: str, snippets: list[str]) -> None:
+    """Requests with true places, or one clear error."""
+    consume(name, "".join(snippets), expected=True)
+
+
+REPEATED = [
+    URL, f"{URL}?where=", f"'{URL}?where=a ", f'"{URL}?a=b\\"', f'"{URL}?a=" + x', f"{URL}?a=${{",
+    f'{URL}?where=a="b', f"({URL}?a=(", f"`{URL}?a=\\", "/api/explore/v2.1/catalog", "\\", '"',
+    '\\"',
+    '"explore/v2', "${x}", f"<{URL}?a=<", '"source": [', "[", "{", "&a [", "queries: ", "a.", "'",
+    "odsql: ignore", "# odsql: ignore-file x", "explore/v2 ", " ", "\n", "(", "Query(", "-", "\r",
+    f"{URL}?a=b%", f"{URL}#", '{"where": "a"}\n', "queries = [", "'''", '"a" ', f"/{URL}?x#",
+    "$x$x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", REPEATED)
+@pytest.mark.parametrize("name", NAMES)
+def test_time_grows_with_size(name: str, unit: str) -> None:
+    """Twice eight times the text may not take sixty times as long."""
+    start = {"a.toml": "[queries.a]\nwhere = ", "a.yaml": "queries:\n - where: "}.get(name, "")
+    marks = "explore/v2 odsql: explore/v2 import odsql\n" if name != "a.toml" else ""
+    text = marks + start + unit * (100_000 // len(unit))
+    begun = time.process_time()
+    consume(name, text)
+    short = time.process_time() - begun
+    assert short < 2.5

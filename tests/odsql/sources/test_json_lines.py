@@ -1,0 +1,61 @@
+"""JSON Lines of clauses and queries."""
+
+from __future__ import annotations
+
+import pytest
+
+from odsql.sources import SourceFile, UnreadableError, find
+from tests.odsql.sources.support import URL, pairs, places, read
+
+
+def test_clauses_and_queries() -> None:
+    """A clause by itself says nothing about the rest of its request; a query does."""
+    one, other = read(
+        "a.jsonl",
+        '{"clause": "where", "text": "a", "expect": {"text": "b"}}\n\n'
+        '  {"dataset": "d", "name": "n", "select": ["a", "b"], "limit": 5}\r\n',
+    )
+    assert pairs(one) == [("where", "a")]
+    assert one.skipped == {"*"}
+    assert pairs(other) == [("select", "a"), ("select", "b"), ("limit", "5")]
+    assert (other.name, other.request.dataset_id, other.skipped) == ("n", "d", frozenset())
+    assert places(other)[0] == (3, 45)
+
+
+@pytest.mark.parametrize("row", ['{"a": 1}', "not json", '{"where": "Paris", "when": 1}', "[1]"])
+def test_data_is_no_file_of_queries_unless_somebody_says_so(row: str) -> None:
+    """A directory may hold any JSON Lines; a file that is named should hold queries."""
+    assert read("a.ndjson", row) == []
+    if "where" not in row:
+        with pytest.raises(UnreadableError, match=r"a.ndjson:1 is not \{"):
+            read("a.ndjson", row, expected=True)
+
+
+def test_urls_in_data_are_found() -> None:
+    """As in any JSON."""
+    (found,) = read("a.jsonl", f'{{"u": "{URL}?limit=1"}}')
+    assert pairs(found) == [("limit", "1")]
+
+
+def test_broken_lines_are_reported_after_the_others() -> None:
+    """The first with its number, the others counted."""
+    text = '{"clause": "where", "text": "a"}\n{\n{"clause": "having", "text": ""}\n' + "[" * 100_000
+    requests = find(SourceFile("a.jsonl", text))
+    assert pairs(next(requests)) == [("where", "a")]
+    with pytest.raises(UnreadableError, match=r"a.jsonl:2 is not .* \(and 2 more lines\)"):
+        next(requests)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('{"clause": "having", "text": ""}', "clause is one of"),
+        ('{"clause": "where", "text": 1}', "text is a string"),
+        ('{"where": {"a": 1}}', "where is text"),
+        ('{"where": "a", "endpoint": "b"}', "endpoint is one of"),
+    ],
+)
+def test_rows_of_the_wrong_shape(row: str, message: str) -> None:
+    """Each says what it should be."""
+    with pytest.raises(UnreadableError, match=message):
+        read("a.jsonl", row, expected=True)

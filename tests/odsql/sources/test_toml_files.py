@@ -1,0 +1,79 @@
+"""TOML files of named queries."""
+
+from __future__ import annotations
+
+import pytest
+
+from odsql.sources import UnreadableError
+from tests.odsql.sources.support import pairs, places, read, sources
+
+
+def test_tables_by_name() -> None:
+    """With their dataset and endpoint; keys that only describe are no parameters."""
+    one, other = read(
+        "a.toml",
+        "[tool.x]\na = 1\n\n"
+        '[queries.big]\ndataset = "d"\nendpoint = "exports"\ndescription = "x"\n'
+        "where = 'a > 1'\nselect = ['a', \"b\"] # c\nlimit = 10\n"
+        '[queries."b.c"]\noder_by = "a"\n',
+    )
+    assert (one.name, one.request.dataset_id, one.request.endpoint) == ("big", "d", "exports")
+    assert pairs(one) == [("where", "a > 1"), ("select", "a"), ("select", "b"), ("limit", "10")]
+    assert places(one) == [(8, 10), (9, 12), (9, 17), (10, 9)]
+    assert other.name == "b.c"
+    assert pairs(other) == [("oder_by", "a")]
+    assert one.skipped == frozenset()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[[queries]]\nname = "n"\nwhere = "a"\n[[queries]]\nwhere = "b"\n',
+        'queries = [{name = "n", where = "a"}, {where = "b"}]',
+        'queries = {n.where = "a", m = {where = "b"}}',
+        'queries.n.where = "a"\nqueries.m.where = "b"',
+        '[queries]\nn = {where = "a"}\nm.where = "b"',
+        '["queries".n]\n"where" = """\\\n   a"""\n[queries.m]\nwhere = \'\'\'\r\nb\'\'\'',
+    ],
+)
+def test_every_way_to_write_tables(text: str) -> None:
+    """Dotted, inline, in a list; each text at its place."""
+    one, other = read("a.toml", text)
+    assert one.name == "n"
+    assert [pairs(one), pairs(other)] == [[("where", "a")], [("where", "b")]]
+    assert sources(one)[0].endswith("a")
+    assert sources(other) == ["b"]
+
+
+@pytest.mark.parametrize("text", ["[queries]\nx = 1", "queries = 1", "[tool.queries.a]\nwhere='a'"])
+def test_files_of_others_are_passed_over(text: str) -> None:
+    """`queries` is a word that many use."""
+    assert read("a.toml", text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[queries.a]\nwhere = ", "is not valid TOML"),
+        ("[queries.a]\nwhere = 'x\n", "is not valid TOML"),
+        ("queries = " + "[" * 100_000, "nested too deeply"),
+        ("queries." + "a." * 100_000 + "b = 1", "nested too deeply"),
+        ("[queries.a]\nwhere = 'x'\n[queries.a.b]\nc = 1\n", "'a' in line 1 has something in b"),
+        ("[queries.a]\nwhere = 'x'\nendpoint = 'y'\n", "no known endpoint"),
+        ("[queries.a]\nwhere = 'x'\n" + "#" * 5_000_000, "too large"),
+    ],
+)  # fmt: skip
+def test_broken_files_are_unreadable(text: str, message: str) -> None:
+    """In one sentence, soon."""
+    with pytest.raises(UnreadableError, match=message):
+        read("a.toml", text)
+
+
+def test_what_is_right_in_a_wrong_file_is_found_first() -> None:
+    """The error comes last."""
+    from odsql.sources import SourceFile, find
+
+    requests = find(SourceFile("a.toml", "queries.x = 1\nqueries.a.where = 'b'"))
+    assert pairs(next(requests)) == [("where", "b")]
+    with pytest.raises(UnreadableError, match="'x' is no table"):
+        next(requests)

@@ -1,0 +1,133 @@
+"""YAML files of named queries: values as PyYAML has them, places as the file has them."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odsql.sources import UnreadableError
+from tests.odsql.sources.support import (
+    URL,
+    any_text,
+    assert_true_places,
+    pairs,
+    places,
+    read,
+    sources,
+)
+
+yaml = pytest.importorskip("yaml")
+
+words = st.lists(
+    st.text(st.characters(codec="utf-8", categories=["L", "N"]), min_size=1, max_size=6),
+    min_size=1, max_size=6,
+)  # fmt: skip
+
+
+@given(any_text)
+def test_double_quoted(text: str) -> None:
+    """With numbers for what cannot be shown."""
+    written = "".join(
+        one if one.isprintable() and one not in '"\\' else f"\\U{ord(one):08x}" for one in text
+    )
+    (found,) = read("a.yaml", f'é: 1\nqueries:\n  - where: "{written}"\n    limit: 3\n')
+    assert pairs(found) == [("where", text), ("limit", "3")]
+    assert_true_places(found, 0, lambda one: str(yaml.safe_load(f'"{one}"')))
+
+
+@given(any_text.filter(str.isprintable))
+def test_single_quoted(text: str) -> None:
+    """A doubled quote is one character."""
+    written = text.replace("'", "''")
+    (found,) = read("a.yml", f"queries:\n  a:\n    where: '{written}'")
+    assert pairs(found) == [("where", text)]
+    assert_true_places(found, 0, lambda one: one.replace("''", "'"))
+
+
+@pytest.mark.parametrize("style", ["|", "|-", "|+", ">", ">-", "", '"', "'"])
+@given(words, st.integers(1, 4), st.integers(0, 2))
+def test_several_lines(style: str, lines: list[str], indent: int, blank: int) -> None:
+    """Literal and folded blocks, plain and quoted texts: every word stands where it is found."""
+    margin = " " * (4 + indent)
+    between = "\n" * (1 + blank) + margin
+    quoted = style in ("", '"', "'")
+    body = (style if quoted else style + "\n" + margin) + "a " + between.join(lines)
+    text = f"queries:\n  a:\n    where: {body}{style if quoted else ''}\n    limit: 3\n"
+    (found,) = read("a.yaml", text)
+    expected = yaml.safe_load(text)["queries"]["a"]["where"]
+    assert pairs(found) == [("where", expected), ("limit", "3")]
+    for one, place in zip(expected, found.offsets[0], strict=False):
+        assert one == text[place] or one in " \n"
+        assert one.isspace() == text[place].isspace()
+    assert sources(found)[1] == "3"
+
+
+def test_names_datasets_and_lists() -> None:
+    """A mapping of queries or a list of them; merged defaults and aliases are followed."""
+    one, other = read(
+        "a.yaml",
+        "base: &base {dataset: d, limit: 5}\n"
+        "queries:\n"
+        "  first:\n    <<: *base\n    endpoint: exports\n    select: [a, b]\n    where: null\n"
+        "  second: {dataset: e, where: x > 1}\n",
+    )
+    assert (one.name, one.request.dataset_id, one.request.endpoint) == ("first", "d", "exports")
+    assert pairs(one) == [("select", "a"), ("select", "b"), ("limit", "5")]
+    assert places(one) == [(6, 14), (6, 17), (1, 33)]
+    assert (other.name, other.request.dataset_id) == ("second", "e")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "queries:\n  - uses: security-extended\n",
+        "queries: [1, 2]\n",
+        "queries: x\n",
+        "x: {queries: 1}\n",
+    ],
+)
+def test_files_of_others_are_passed_over(text: str) -> None:
+    """`queries` is a word that many use."""
+    assert read("a.yaml", text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("queries:\n - where: 'x\n", "is not valid YAML in line"),
+        ("queries:\n - where: " + "[" * 500, "nested too deeply"),
+        ("queries:\n - {where: x, select: {a: b}}\n", "something in select"),
+        ("queries:\n - {where: x, endpoint: y}\n", "no known endpoint"),
+        ("a: &a [" + "x," * 2000 + "]\nqueries:\n" + " - {where: *a}\n" * 2000,
+         "more than 100,000"),
+        ("queries:\n - &a {where: x, <<: [*a, *a, *a]}\n", "more than 100,000"),
+    ],
+)  # fmt: skip
+def test_broken_files_are_unreadable(text: str, message: str) -> None:
+    """In one sentence, soon, whatever their aliases unfold to."""
+    with pytest.raises(UnreadableError, match=message):
+        read("a.yaml", text)
+
+
+def test_cycles_end() -> None:
+    """A list that holds itself is no text."""
+    with pytest.raises(UnreadableError, match="something in where"):
+        read("a.yaml", "queries:\n - where: &a [x, *a]\n")
+
+
+def test_without_pyyaml_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Explore URLs in such a file are found all the same."""
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(UnreadableError, match=r"explore-async\[yaml\]"):
+        read("a.yaml", "queries:\n - where: x\n")
+    (found,) = read("a.yaml", f"url: {URL}?limit=3\n")
+    assert pairs(found) == [("limit", "3")]
+
+
+def test_no_tag_makes_an_object() -> None:
+    """A tag is not even looked at."""
+    (found,) = read("a.yaml", "queries:\n - where: !!python/object/apply:os.system ['x']\n")
+    assert pairs(found) == [("where", "x")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from odsql.outputs.results import Unreadable
@@ -53,22 +54,28 @@ def files(
     complaints: list[Unreadable] = []
 
     def report(path: Path, reason: str) -> None:
-        complaints.append(Unreadable(shown(path), reason))
+        one = Unreadable(shown(path), reason)
+        if reason.startswith("cannot"):
+            complaints.append(one)
+        elif not suffixes or path.suffix.lower() in suffixes:
+            # A file of data is no reason to fail; but somebody may have thought it is checked.
+            sys.stderr.write(f"odsql: {one}\n")
 
+    seen: set[Path] = set()
     for name in names:
         if name == STDIN:
             yield _read(STDIN, STDIN, named=True, stdin_filename=stdin_filename)
-    for path in walk([Path(shown(name)) for name in names if name != STDIN], report=report):
-        label = shown(path) if path.is_absolute() else path.as_posix()
-        named = label in asked
-        if not named and suffixes and path.suffix.lower() not in suffixes:
             continue
-        one = _read(path, label, named=named)
-        if not (isinstance(one, Unreadable) and one.passable and not named):
-            yield one
+        for path in walk([Path(shown(name))], report=report):
+            named = path.as_posix() in asked
+            if path in seen or (not named and suffixes and path.suffix.lower() not in suffixes):
+                continue
+            seen.add(path)
+            one = _read(path, path.as_posix(), named=named)
+            if not (isinstance(one, Unreadable) and one.passable and not named):
+                yield one
         yield from complaints
         complaints.clear()
-    yield from complaints
 
 
 def _read(

@@ -5,9 +5,9 @@ An error is a failure. JUnit has no warnings: they are the output of a case that
 
 from __future__ import annotations
 
+from html import escape  # the one in xml.sax would load what talks to the network
 from itertools import groupby
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape, quoteattr
 
 from odsql.outputs.results import Checked, Unreadable, place, visible
 
@@ -80,11 +80,11 @@ def _said(checked: Checked, diagnostic: Diagnostic) -> str:
 
 
 def _content(text: str) -> str:
-    return _ascii(escape(visible(text)))
+    return _ascii(escape(visible(text), quote=False))
 
 
 def _attribute(text: str) -> str:
-    return _ascii(quoteattr(visible(text)))
+    return f'"{_ascii(escape(visible(text)))}"'
 
 
 def _ascii(text: str) -> str:

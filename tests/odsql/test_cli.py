@@ -75,6 +75,18 @@ def test_files_and_standard_input_are_json_lines(
     assert run("check", "-") == 0
 
 
+def test_results_come_in_the_order_of_the_arguments(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """Standard input among them; a file that is named twice comes once."""
+    for name in ("a.jsonl", "b.jsonl"):
+        (folder / name).write_text('{"clause": "where", "text": "a = 1"}\n')
+    give(monkeypatch, '{"clause": "select", "text": "*"}')
+    assert run("check", "--format", "json", "b.jsonl", "-", ".", "./b.jsonl") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [one["source"] for one in said] == ["b.jsonl", "-", "a.jsonl"]
+
+
 def test_standard_input_can_be_any_kind_of_file(
     monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
@@ -392,3 +404,12 @@ def test_nothing_in_a_directory_stops_the_run(folder: Path, capsys: Captured) ->
     assert "latin.txt" in said
     assert "picture.png" not in said
     assert "Traceback" not in captured.err
+
+
+def test_a_large_file_in_a_directory_is_passed_by(folder: Path, capsys: Captured) -> None:
+    """It is data. It is said, but nothing fails; whoever wants it looked into names it."""
+    (folder / "a.txt").write_bytes(b"x" * 10_000_001)
+    assert run("check", ".") == 0
+    assert "a.txt is not looked into: it has 10,000,001 bytes" in capsys.readouterr().err
+    assert run("check", "a.txt") == 0
+    assert capsys.readouterr().err == ""

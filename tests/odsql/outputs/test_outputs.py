@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -89,6 +91,17 @@ def test_a_run_without_findings_is_still_a_document(format_: Format) -> None:
         assert ET.fromstring(written).attrib["tests"] == "0"
     else:
         assert written == ""
+
+
+def test_no_format_loads_what_talks_to_the_network() -> None:
+    """Some modules of the standard library do so on the way."""
+    code = (
+        "import sys; from odsql.outputs import FORMATS, renderer\n"
+        "for one in FORMATS: renderer(one)\n"
+        "print(*{'socket', 'asyncio', 'ssl', 'http.client'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
 
 
 # ---------------------------------------------------------------- text

@@ -28,6 +28,7 @@ _SPACE = re.compile(r"[ \t\r\n]*+")
 _MEMBER = re.compile(r'[ \t\r\n]*+("(?:[^"\\]++|\\.)*+")[ \t\r\n]*+:[ \t\r\n]*+')
 _NEXT = re.compile(r'[\[\]{}]|"(?:[^"\\]++|\\.)*+"|[^"\[\]{},]++|,')
 _TEXT = re.compile(r'"text": ?"([^"\\]*)"')
+_LONGEST_LINE = 1_000_000
 _SHAPE = 'is not {"clause": ..., "text": ...}'
 _TELLING = frozenset({*CLAUSES, "clause"})
 _KNOWN = DESCRIPTIONS | PARAMETERS
@@ -90,6 +91,9 @@ def _found(
 ) -> Found | None:
     if not isinstance(row, dict):
         raise _BadLineError(_SHAPE)
+    if end - start > _LONGEST_LINE:
+        msg = f"is too long for a query: {end - start:,} characters"
+        raise _BadLineError(msg)
     if "clause" not in row and not _TELLING.isdisjoint(row):
         return _query(file, start, row, suppressions)
     if not {"clause", "text"} <= row.keys():

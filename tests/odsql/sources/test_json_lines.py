@@ -59,3 +59,13 @@ def test_rows_of_the_wrong_shape(row: str, message: str) -> None:
     """Each says what it should be."""
     with pytest.raises(UnreadableError, match=message):
         read("a.jsonl", row, expected=True)
+
+
+def test_an_endless_line_is_no_query() -> None:
+    """It is reported, and the others are read."""
+    text = '{"where": "a"}\n{"where": "' + "a = 1 AND " * 100_001 + 'b"}\n{"where": "c"}\n'
+    found: list[str] = []
+    with pytest.raises(UnreadableError, match="a.jsonl:2 is too long"):
+        for one in find(SourceFile("a.jsonl", text)):
+            found.append(one.request.parameters[0].text)
+    assert found == ["a", "c"]

@@ -65,7 +65,7 @@ def test_an_endless_line_is_no_query() -> None:
     """It is reported, and the others are read."""
     text = '{"where": "a"}\n{"where": "' + "a = 1 AND " * 100_001 + 'b"}\n{"where": "c"}\n'
     found: list[str] = []
-    with pytest.raises(UnreadableError, match="a.jsonl:2 is too long"):
+    with pytest.raises(UnreadableError, match=r"a\.jsonl:2 is too long"):
         for one in find(SourceFile("a.jsonl", text)):
             found.append(one.request.parameters[0].text)
     assert found == ["a", "c"]

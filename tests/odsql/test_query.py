@@ -18,9 +18,11 @@ from odsql import (
     all_fields,
     count,
     facet,
+    nodes,
     parse_refinement,
     range_,
 )
+from odsql.building import Condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,6 +154,7 @@ def test_a_refinement_takes_any_value(value: str, name: str) -> None:
         (lambda: Query(facet=F.a.desc()), "no place in facet"),
         (lambda: Query(group_by=all_fields()), "no place in group_by"),
         (lambda: Query(where=F.a == F.b * deep(60)), "inside each other"),
+        (lambda: Query(where=Condition(nodes.Word("a"))), "read as something else"),
         (lambda: Query().refine("a:\0"), "facet:value"),
         (lambda: Query().refine(5), "no facet filter"),  # type: ignore[arg-type]
         (lambda: Query().refine({"a`b": "c"}), "cannot be a name"),

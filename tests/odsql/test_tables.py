@@ -11,7 +11,8 @@ from hypothesis.extra.lark import from_lark
 from lark import Lark, Transformer
 from lark.exceptions import LarkError
 
-from odsql import ODSQLSyntaxError, actions, render
+from odsql import ODSQLSyntaxError, actions, render, tables
+from odsql.automaton import start
 from odsql.generating import STARTS, TABLES, generate, reference_parser
 from odsql.parsing import parse
 from tests.odsql import corpus, strategies
@@ -60,6 +61,23 @@ def test_the_shipped_tables_are_what_the_grammar_compiles_to() -> None:
 def test_both_parsers_agree_on_the_corpus(reference: Lark, clause: str, text: str) -> None:
     """Same tree or both refuse."""
     assert _by_tables(clause, text) == _by_reference(reference, clause, text)
+
+
+@pytest.mark.parametrize("text", ["range(a, 1to)", "range(a, 1 in)", "range(a, 1 to 2)"])
+def test_both_parsers_take_no_keyword_for_a_unit(reference: Lark, text: str) -> None:
+    """Words that are names elsewhere are keywords behind a number."""
+    assert _by_tables("group_by", text) == _by_reference(reference, "group_by", text) == "refused"
+
+
+def test_a_symbol_has_its_last_name_when_something_is_shifted_onto_it() -> None:
+    """What follows may look below, and must find what the symbol was renamed to."""
+    name = tables.TERMINALS.index("NAME")
+    like = tables.TERMINALS.index("_LIKE")
+    _, field, _ = start("where")[name]
+    _, _, under = field[like]
+    assert under is not None
+    assert like in tables.ACTIONS[under.number]
+    assert tables.ACTIONS[under.number][like] >= 0
 
 
 @pytest.mark.parametrize("clause", STARTS)

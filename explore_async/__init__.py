@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from explore_async.auth import Anonymous, ApiKey, Auth
 from explore_async.client import Dataset, ExploreClient
+from explore_async.conversion import Converter, GeoPoint
 from explore_async.errors import (
     APIError,
     BadRequest,
@@ -25,6 +26,7 @@ from explore_async.errors import (
     NotFoundURI,
     ODSQLError,
     ODSQLSyntaxError,
+    ProxyError,
     QuotaExceeded,
     RedirectError,
     RepeatedPageError,
@@ -34,6 +36,7 @@ from explore_async.errors import (
     StorageError,
     StreamConsumedError,
     TLSError,
+    TokenError,
     TooLargeError,
     TotalCountDriftError,
     TransportError,
@@ -41,8 +44,23 @@ from explore_async.errors import (
     Unauthorized,
     WindowExceeded,
 )
+from explore_async.events import (
+    DoneEvent,
+    Event,
+    PageEvent,
+    RequestEvent,
+    ResponseEvent,
+    RetryEvent,
+    Stats,
+    Subscriber,
+    ThrottleEvent,
+)
 from explore_async.exporting import ExportStream
+from explore_async.faceting import Facets
+from explore_async.fanout import FanOut, Outcome
+from explore_async.instrumentation import OpenTelemetryEvents, ProgressEvents, Tally, log_events
 from explore_async.models import (
+    Attachment,
     DatasetField,
     DatasetInfo,
     Facet,
@@ -51,30 +69,42 @@ from explore_async.models import (
     Progress,
     Reconciliation,
     Row,
+    SavedFile,
 )
+from explore_async.oauth import OAuth2, OAuth2App, Tokens
+from explore_async.operations import Unlisted
 from explore_async.paging import Records
 from explore_async.policy import Retry, Timeouts, Timing
+from explore_async.quotas import Quota
+from explore_async.rates import Rate
 from explore_async.transport import Caps
 
 __all__ = [
     "APIError",
     "Anonymous",
     "ApiKey",
+    "Attachment",
     "Auth",
     "BadRequest",
     "Caps",
     "ConfigurationError",
     "ConnectError",
+    "Converter",
     "Dataset",
     "DatasetField",
     "DatasetInfo",
     "DecodeError",
+    "DoneEvent",
+    "Event",
     "ExploreClient",
     "ExploreError",
     "ExportStream",
     "Facet",
     "FacetValue",
+    "Facets",
+    "FanOut",
     "ForbiddenAccess",
+    "GeoPoint",
     "IncompatibleTypesInComparisonFilter",
     "IntegrityError",
     "InvalidRESTParameterError",
@@ -83,29 +113,50 @@ __all__ = [
     "NotFound",
     "NotFoundResource",
     "NotFoundURI",
+    "OAuth2",
+    "OAuth2App",
     "ODSQLError",
     "ODSQLSyntaxError",
+    "OpenTelemetryEvents",
+    "Outcome",
     "Page",
+    "PageEvent",
     "Progress",
+    "ProgressEvents",
+    "ProxyError",
+    "Quota",
     "QuotaExceeded",
+    "Rate",
     "Reconciliation",
     "Records",
     "RedirectError",
     "RepeatedPageError",
+    "RequestEvent",
     "RequestTimeout",
+    "ResponseEvent",
     "Retry",
+    "RetryEvent",
     "Row",
+    "SavedFile",
     "ServerError",
     "ShortPageError",
+    "Stats",
     "StorageError",
     "StreamConsumedError",
+    "Subscriber",
     "TLSError",
+    "Tally",
+    "ThrottleEvent",
     "Timeouts",
     "Timing",
+    "TokenError",
+    "Tokens",
     "TooLargeError",
     "TotalCountDriftError",
     "TransportError",
     "TruncatedError",
     "Unauthorized",
+    "Unlisted",
     "WindowExceeded",
+    "log_events",
 ]

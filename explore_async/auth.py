@@ -7,15 +7,24 @@ takes `?apikey=`, but URLs end up in logs, in proxies and in error messages.
 
 from __future__ import annotations
 
-from typing import NoReturn, Protocol
+import enum
+import os
+from typing import NoReturn, Protocol, Self
 
 from attrs import field, frozen
 
 from explore_async.errors import ConfigurationError
 
-__all__ = ["Anonymous", "ApiKey", "Auth", "as_auth"]
+__all__ = ["HIDDEN", "Anonymous", "ApiKey", "Auth", "Keep", "as_auth"]
 
-_HIDDEN = "<hidden>"
+HIDDEN = "<hidden>"
+"""What stands in a text where a secret was."""
+
+
+class Keep(enum.Enum):
+    """The default of an option for which None means something."""
+
+    SAME = "same"
 
 
 class Auth(Protocol):
@@ -45,12 +54,18 @@ class Anonymous:
 class ApiKey:
     """An API key, sent as `Authorization: Apikey <key>`.
 
+    Args:
+        key: the key.
+        allow_http: send it over plain HTTP to another machine too, where everybody between can
+            read it; refused by default.
+
     Raises:
         ConfigurationError: the key is empty or holds a space, a line break or non-ASCII text,
             which could not be sent in a header.
     """
 
     _key: str = field(repr=False)
+    allow_http: bool = field(default=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if not self._key or any(not "!" <= letter <= "~" for letter in self._key):
@@ -59,13 +74,25 @@ class ApiKey:
                 "Copy it again from the portal's account page."
             )
 
+    @classmethod
+    def from_env(cls, name: str = "EXPLORE_API_KEY", *, allow_http: bool = False) -> Self:
+        """The key in an environment variable.
+
+        Raises:
+            ConfigurationError: the variable is not set, or does not hold a key.
+        """
+        key = os.environ.get(name, "").strip()
+        if not key:
+            raise ConfigurationError(f"The environment variable {name} holds no API key; set it.")
+        return cls(key, allow_http=allow_http)
+
     async def authorization(self) -> str | None:
         """The header value that holds the key."""
         return f"Apikey {self._key}"
 
     def redact(self, text: str) -> str:
         """The text with the key replaced."""
-        return text.replace(self._key, _HIDDEN)
+        return text.replace(self._key, HIDDEN)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("An API key is not pickled; read it anew in the process that needs it.")

@@ -29,9 +29,9 @@ from explore_async.client import ExploreClient
 from explore_async.demo import demo as run_demo
 from explore_async.display import bars, printable, progress_bar, table
 from explore_async.errors import ExploreError
-from explore_async.exporting import EXPORT_FORMATS
 from explore_async.files import file_name
 from explore_async.models import DatasetInfo
+from explore_async.operations import DATASET_FORMATS
 from explore_async.schemas import (
     broken_queries,
     compare,
@@ -299,7 +299,9 @@ async def _facets(
 @_filter_options
 @_shape_options
 @_limit_option(None)
-@click.option("--format", "file_format", type=click.Choice(sorted(EXPORT_FORMATS)), default="jsonl")
+@click.option(
+    "--format", "file_format", type=click.Choice(sorted(DATASET_FORMATS)), default="jsonl"
+)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write."
 )

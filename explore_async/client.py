@@ -1,44 +1,54 @@
-"""`ExploreClient` and `Dataset`: one method per operation of the Explore API v2.1.
+"""`ExploreClient`: a portal, and one method per operation on its catalog.
 
-A method here says which path and which parameters an operation has. Sending is the transport's
-business, running many requests the scheduler's, and reading pages, facets and exports belongs to
-`paging`, `faceting` and `exporting`.
+A method here says which operation it is and checks its values. What operations there are stands in
+`operations`; sending is the transport's business, running many requests the scheduler's, and
+reading pages, facets and exports belongs to `paging`, `faceting` and `exporting`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
-from urllib.parse import quote
+from copy import copy
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
-from attrs import frozen
+from attrs import evolve
 from yarl import URL
 
 import odsql
-from explore_async.auth import as_auth
+from explore_async.asking import ExportOptions, Requests
+from explore_async.auth import Keep, as_auth
+from explore_async.calling import share
+from explore_async.dataset import Dataset
 from explore_async.errors import ConfigurationError
-from explore_async.exporting import EXPORT_ENDS, EXPORT_FORMATS, ExportStream
-from explore_async.faceting import fetch_facets
-from explore_async.models import (
-    DatasetInfo,
-    Operation,
-    as_list,
-    as_object,
-    operation_params,
+from explore_async.fanout import FanOut, Gate, Job
+from explore_async.operations import (
+    CATALOG_FORMATS,
+    DATASET_FORMATS,
+    DCAT_VARIANTS,
+    DELIMITERS,
+    flags,
+    listed,
 )
-from explore_async.paging import Plan, Records
 from explore_async.policy import Retry, Timeouts, Timing
 from explore_async.scheduling import Scheduler
 from explore_async.transport import Caps, Transport
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from ssl import SSLContext
     from types import TracebackType
 
     import aiohttp
 
     from explore_async.auth import Auth
-    from explore_async.models import Facet, Progress, Reconciliation, Row
+    from explore_async.events import Stats, Subscriber
+    from explore_async.exporting import ExportStream
+    from explore_async.faceting import Facets
+    from explore_async.models import Facet, Row
+    from explore_async.paging import Records
+    from explore_async.quotas import Quota
+    from explore_async.rates import Rate
     from odsql import Query
     from odsql.building import Expression
 
@@ -50,25 +60,6 @@ T2 = TypeVar("T2")
 T3 = TypeVar("T3")
 
 _API_PATH = "/api/explore/v2.1"
-_FILTERS = ("where", "refine", "exclude", "timezone")
-_SHAPE = ("select", "group_by", "order_by")
-_LINKS = ("include_links", "include_app_metas")
-
-
-def _operation(name: str, *parameters: str) -> Operation:
-    return Operation(name=name, parameters=frozenset(parameters))
-
-
-_PAGED = (*_FILTERS, *_SHAPE, *_LINKS, "lang", "limit", "offset")
-_GET_DATASETS = _operation("getDatasets", *_PAGED)
-_GET_DATASETS_FACETS = _operation("getDatasetsFacets", *_FILTERS, "facet")
-_GET_DATASET = _operation("getDataset", *_LINKS, "select", "lang", "timezone")
-_GET_RECORDS = _operation("getRecords", *_PAGED)
-_GET_RECORD = _operation("getRecord", "select", "lang", "timezone")
-_GET_RECORDS_FACETS = _operation("getRecordsFacets", *_FILTERS, "lang", "facet")
-_EXPORT_RECORDS = _operation(
-    "exportRecords", *_FILTERS, *_SHAPE, "lang", "limit", "use_labels", "compressed", "epsg"
-)
 
 
 class ExploreClient:
@@ -85,6 +76,10 @@ class ExploreClient:
         concurrency: the most requests in flight at a time, over everything this client does.
         timeouts: how long to wait, in seconds.
         retry: when to send a request again; `Retry.never()` switches it off.
+        rate: the most requests per time; None for no limit but the server's.
+        proxy: `http://[user:password@]host:port`; the environment is not looked at.
+        ssl: an `ssl.SSLContext`, or a PEM file with the authorities to trust.
+        on_event: called with each event; see `subscribe`.
         caps: the largest bodies to hold in memory, in bytes.
         timing: clock, sleep and dice, replaced in tests.
 
@@ -101,24 +96,37 @@ class ExploreClient:
         concurrency: int = 8,
         timeouts: Timeouts | None = None,
         retry: Retry | None = None,
+        rate: Rate | None = None,
+        proxy: str | None = None,
+        ssl: SSLContext | str | os.PathLike[str] | None = None,
+        on_event: Subscriber | None = None,
         caps: Caps | None = None,
         timing: Timing | None = None,
     ) -> None:
         url = _base_url(base_url)
         self.base_url = str(url)
         self._scheduler = Scheduler(concurrency)
+        self._derived = False
         self._transport = Transport(
             url,
             auth=as_auth(auth),
-            session=session,
-            scheduler=self._scheduler,
+            shared=share(
+                scheduler=self._scheduler,
+                session=session,
+                proxy=proxy,
+                ssl=ssl,
+                rate=rate,
+                budget=(retry or Retry()).budget,
+                timing=timing or Timing(),
+            ),
             timeouts=timeouts or Timeouts(),
             retry=retry or Retry(),
-            timing=timing or Timing(),
             caps=caps or Caps(),
             user_agent=f"explore-async/{odsql.__version__}",
         )
-        self._requests = _Requests(transport=self._transport, scheduler=self._scheduler)
+        if on_event is not None:
+            self.subscribe(on_event)
+        self._requests = Requests(transport=self._transport, scheduler=self._scheduler)
 
     def __repr__(self) -> str:
         return f"ExploreClient({self.base_url!r})"
@@ -135,11 +143,62 @@ class ExploreClient:
         await self.close()
 
     async def close(self) -> None:
-        """Cancel what is still running and close the session, if it is ours."""
+        """Cancel what is still running and close the session, if it is ours.
+
+        A client made by `with_options` leaves that to the one it was made from.
+        """
+        if self._derived:
+            return
         try:
             await self._scheduler.close()
         finally:
             await self._transport.close()
+
+    @property
+    def stats(self) -> Stats:
+        """Calls, wire requests, retries, rows and bytes so far; a value, not a live view."""
+        return self._transport.shared.counters.view()
+
+    @property
+    def quota(self) -> Quota:
+        """What the portal's latest answers said about the calls left, for this caller."""
+        return self._transport.identity.quota.view()
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Call it with each event from now on, also those of derived clients.
+
+        One that raises is logged with its traceback and called no more; no request breaks.
+
+        Returns:
+            What ends the subscription when called.
+        """
+        return self._transport.shared.subscribers.subscribe(subscriber)
+
+    def with_options(
+        self,
+        *,
+        auth: Auth | str | Keep | None = Keep.SAME,
+        timeouts: Timeouts | None = None,
+        retry: Retry | None = None,
+        caps: Caps | None = None,
+    ) -> Self:
+        """A client of the same portal under other policies; what is not given stays.
+
+        It shares connection, scheduler, rate, retry budget, stats and events, and closes nothing:
+        close the client it was made from. Quota and pause are shared too, unless `auth` is given,
+        because a portal counts them per caller.
+        """
+        transport = self._transport.with_options(
+            auth=None if isinstance(auth, Keep) else as_auth(auth),
+            timeouts=timeouts,
+            retry=retry,
+            caps=caps,
+        )
+        twin = copy(self)
+        twin._derived = True  # noqa: SLF001 - of this very class
+        twin._transport = transport  # noqa: SLF001
+        twin._requests = evolve(self._requests, transport=transport)  # noqa: SLF001
+        return twin
 
     def dataset(self, dataset_id: str) -> Dataset:
         """A handle on one dataset. Sends nothing.
@@ -170,22 +229,165 @@ class ExploreClient:
             ConfigurationError, WindowExceeded: see `Dataset.records`.
         """
         return self._requests.records(
-            "/catalog/datasets", _GET_DATASETS, query, max_rows=max_rows, page_size=page_size
+            "/catalog/datasets", "getDatasets", query, max_rows=max_rows, page_size=page_size
         )
 
-    async def catalog_facets(
+    def catalog_facets(
         self, query: Query | None = None, *, names: Sequence[str | Expression] = ()
-    ) -> list[Facet]:
+    ) -> Facets:
         """Facets of the catalog, one request each (getDatasetsFacets).
+
+        Await it for a list of `Facet`, in the order of `names`; making it sends nothing.
 
         Args:
             query: which datasets to count.
             names: facets such as `publisher` or `keyword`; none for all the portal declares.
+        """
+        return self._requests.facets("/catalog/facets", "getDatasetsFacets", names, query)
+
+    async def export_formats(self) -> tuple[str, ...]:
+        """The formats the catalog can be exported to (listExportFormats)."""
+        return await self._requests.formats("/catalog/exports")
+
+    def export(
+        self, file_format: str, query: Query | None = None, *, nan_as_null: bool = False
+    ) -> ExportStream:
+        """The catalog as one stream (exportDatasets); sends nothing yet.
+
+        Args:
+            file_format: such as `json`, `csv`, `rdf` or `rss`; `Unlisted("...")` for one that the
+                specification does not list. `export_formats` tells what the portal has.
+            query: which datasets, and what of them.
+            nan_as_null: read a bare NaN in JSON as null instead of refusing it.
+
+        Raises:
+            ConfigurationError: the format is unknown, or the query does not fit.
+        """
+        listed(file_format, CATALOG_FORMATS, "export format of a catalog")
+        options = ExportOptions(nan_as_null=nan_as_null)
+        return self._export("exportDatasets", file_format, query, options)
+
+    def export_csv(
+        self,
+        query: Query | None = None,
+        *,
+        delimiter: str | None = None,
+        list_separator: str | None = None,
+        quote_all: bool | None = None,
+        with_bom: bool | None = None,
+    ) -> ExportStream:
+        r"""The catalog as CSV, in a dialect of your own (exportCatalogCSV); sends nothing yet.
+
+        Args:
+            query: which datasets, and what of them.
+            delimiter: between cells: `;` (the server's default), `,`, `\t` or `|`.
+            list_separator: between the values of a multivalued cell; `,` by default.
+            quote_all: quote all text, not only where it must be.
+            with_bom: begin with a byte order mark, as spreadsheets like it; true by default.
+
+        Raises:
+            ConfigurationError: a value is not listed, or the query does not fit.
+        """
+        if delimiter is not None:
+            listed(delimiter, DELIMITERS, "delimiter")
+        params = flags(
+            delimiter=delimiter,
+            list_separator=list_separator,
+            quote_all=quote_all,
+            with_bom=with_bom,
+        )
+        options = ExportOptions(params=params, delimiter=delimiter or ";")
+        return self._export("exportCatalogCSV", "csv", query, options)
+
+    def export_dcat(
+        self,
+        dcat_ap_format: str,
+        query: Query | None = None,
+        *,
+        include_exports: Sequence[str] | None = None,
+        use_labels_in_exports: bool | None = None,
+    ) -> ExportStream:
+        """The catalog as RDF/XML in an application profile of DCAT (exportCatalogDCAT).
+
+        Args:
+            dcat_ap_format: the profile: `_ap_ch`, `_ap_de`, `_ap_se`, `_ap_sp`, `_ap_it`, `_ap_vl`
+                or `_ap_benap`; `Unlisted("...")` for another. Portals activate them one by one.
+            query: which datasets.
+            include_exports: the formats to offer as distributions; None for all.
+            use_labels_in_exports: whether the distributions name columns by label.
+
+        Raises:
+            ConfigurationError: a value is not listed, or the query does not fit.
+        """
+        listed(dcat_ap_format, DCAT_VARIANTS, "DCAT profile")
+        for file_format in include_exports or ():
+            listed(file_format, DATASET_FORMATS, "export format")
+        params = flags(
+            include_exports=",".join(include_exports) if include_exports else None,
+            use_labels_in_exports=use_labels_in_exports,
+        )
+        file_format = f"dcat{dcat_ap_format}"
+        options = ExportOptions(params=params)
+        return self._export("exportCatalogDCAT", file_format, query, options)
+
+    def _export(
+        self, operation_id: str, file_format: str, query: Query | None, options: ExportOptions
+    ) -> ExportStream:
+        path = "/catalog/exports"
+        return self._requests.export(path, operation_id, file_format, query, options)
+
+    def gather_records(
+        self,
+        requests: Iterable[Records],
+        *,
+        concurrency: int | None = None,
+        max_bytes: int = 64 * 1024 * 1024,
+        ordered: bool = True,
+        errors: Literal["raise", "collect"] = "raise",
+    ) -> FanOut[list[Row]]:
+        """Read many records side by side, also of other clients and portals (getRecords).
+
+            for rows in await client.gather_records([parks.records(), trees.records(query)]): ...
+
+        Args:
+            requests: what to read; made by this client or any other of the same event loop.
+            concurrency: the most requests in flight over all portals; None for this client's.
+            max_bytes: about how many bytes of finished results may wait to be taken by an
+                iteration before no new reading begins.
+            ordered: whether an iteration gives results in the order of `requests`, or as they come.
+            errors: `raise` the first error and cancel the rest, or `collect` errors as results.
 
         Returns:
-            The facets in the order of `names`.
+            What gives a list of lists of rows when awaited, and outcomes when iterated.
         """
-        return await self._requests.facets("/catalog/facets", _GET_DATASETS_FACETS, names, query)
+        jobs = [Job(portal=one.portal, run=partial(_read, one)) for one in requests]
+        places = concurrency or self._scheduler.concurrency
+        return FanOut(jobs, concurrency=places, max_bytes=max_bytes, ordered=ordered, errors=errors)
+
+    def gather_facets(
+        self,
+        requests: Iterable[Facets],
+        *,
+        concurrency: int | None = None,
+        max_bytes: int = 64 * 1024 * 1024,
+        ordered: bool = True,
+        errors: Literal["raise", "collect"] = "raise",
+    ) -> FanOut[list[Facet]]:
+        """Ask for many facets side by side, also of other clients and portals (getRecordsFacets).
+
+        Args:
+            requests: such as `dataset.facets("name")` or `client.catalog_facets()`.
+            concurrency: the most requests in flight over all portals; None for this client's.
+            max_bytes: see `gather_records`.
+            ordered: see `gather_records`.
+            errors: `raise` the first error and cancel the rest, or `collect` errors as results.
+
+        Returns:
+            What gives a list of lists of facets when awaited, and outcomes when iterated.
+        """
+        jobs = [Job(portal=one.portal, run=partial(_ask, one)) for one in requests]
+        places = concurrency or self._scheduler.concurrency
+        return FanOut(jobs, concurrency=places, max_bytes=max_bytes, ordered=ordered, errors=errors)
 
     @overload
     async def gather(self, first: Awaitable[T1], second: Awaitable[T2], /) -> tuple[T1, T2]: ...
@@ -214,254 +416,12 @@ class ExploreClient:
         return tuple(await self._scheduler.gather(requests))
 
 
-class Dataset:
-    """One dataset of a portal; made by `ExploreClient.dataset`.
-
-    Attributes:
-        dataset_id: the identifier.
-    """
-
-    def __init__(self, dataset_id: str, requests: _Requests) -> None:
-        self.dataset_id = dataset_id
-        self._requests = requests
-        self._path = f"/catalog/datasets/{_segment(dataset_id, 'dataset identifier')}"
-
-    def __repr__(self) -> str:
-        return f"Dataset({self.dataset_id!r})"
-
-    async def info(self, query: Query | None = None) -> DatasetInfo:
-        """Schema and metadata (getDataset).
-
-        Args:
-            query: only its `select`, `lang`, `timezone` and links options; keep `dataset_id`.
-
-        Raises:
-            NotFoundResource: there is no such dataset.
-        """
-        params = operation_params(query, _GET_DATASET)
-        return DatasetInfo.from_json(await self._requests.get(self._path, params))
-
-    def records(
-        self,
-        query: Query | None = None,
-        *,
-        max_rows: int | None = None,
-        page_size: int | None = None,
-    ) -> Records:
-        """The rows of a query, as one lazy object that sends nothing when made (getRecords).
-
-        Args:
-            query: the query; its `offset` is where to start, and its `limit` stands for
-                `max_rows` where that is not given (-1 for all).
-            max_rows: the most rows wanted; None for all.
-            page_size: rows per request: up to 100, with `group_by` up to 20,000; None for the
-                most.
-
-        Raises:
-            WindowExceeded: offset and `max_rows` together pass 10,000 (20,000 with `group_by`).
-            ConfigurationError: a number is out of its range, or the query holds a parameter that
-                getRecords does not take.
-        """
-        return self._requests.records(
-            f"{self._path}/records", _GET_RECORDS, query, max_rows=max_rows, page_size=page_size
-        )
-
-    async def record(self, record_id: str, query: Query | None = None) -> Row:
-        """One row by its identifier (getRecord).
-
-        Raises:
-            NotFoundResource: there is no such record.
-        """
-        path = f"{self._path}/records/{_segment(record_id, 'record identifier')}"
-        params = operation_params(query, _GET_RECORD)
-        return as_object(await self._requests.get(path, params), "a record")
-
-    async def facets(self, *names: str | Expression, query: Query | None = None) -> list[Facet]:
-        """Values of facets with their counts, one concurrent request each (getRecordsFacets).
-
-        Args:
-            names: fields, or `facet(name="...", limit=...)` as text or built; without any, those
-                of the query, or else all that the dataset declares.
-            query: which rows to count.
-
-        Returns:
-            The facets in the order of `names`.
-
-        Raises:
-            ConfigurationError: the query holds a parameter that facets do not take.
-        """
-        return await self._requests.facets(
-            f"{self._path}/facets", _GET_RECORDS_FACETS, names, query
-        )
-
-    async def export_formats(self) -> tuple[str, ...]:
-        """The formats this dataset can be exported to (listDatasetExportFormats)."""
-        answer = as_object(await self._requests.get(f"{self._path}/exports", []), "an answer")
-        links = [as_object(link, "a link") for link in as_list(answer.get("links"), "links")]
-        return tuple(str(link.get("rel")) for link in links if link.get("rel") != "self")
-
-    def export(
-        self,
-        file_format: str,
-        query: Query | None = None,
-        *,
-        use_labels: bool | None = None,
-        compressed: bool | None = None,
-        epsg: int | None = None,
-        unlisted_format: bool = False,
-    ) -> ExportStream:
-        """All rows of a query as one stream (exportRecords); sends nothing yet.
-
-        `async with dataset.export("jsonl", query) as stream:` gives `stream.rows()`, `lines()`,
-        `bytes()` and `save(path)`.
-
-        Args:
-            file_format: such as `jsonl`, `csv`, `parquet` or `geojson`.
-            query: the query; exports take no `offset`.
-            use_labels: name columns by label instead of by name.
-            compressed: have the server compress the file itself, for formats that allow it.
-            epsg: EPSG code to project shapes to.
-            unlisted_format: allow a format the specification does not list; `export_formats`
-                tells what the portal has.
-
-        Raises:
-            ConfigurationError: the format is unknown, or the query holds a parameter that
-                exports do not take.
-        """
-        if file_format not in EXPORT_FORMATS and not unlisted_format:
-            raise ConfigurationError(
-                f"{file_format!r} is no export format; there are "
-                f"{', '.join(sorted(EXPORT_FORMATS))}. For one that only this portal has, pass "
-                "unlisted_format=True."
-            )
-        options = {"use_labels": use_labels, "compressed": compressed, "epsg": epsg}
-        extra = [(name, str(value).lower()) for name, value in options.items() if value is not None]
-        params = operation_params(query, _EXPORT_RECORDS, extra=extra)
-        path = f"{self._path}/exports/{_segment(file_format, 'export format')}"
-        end = b"" if compressed else EXPORT_ENDS.get(file_format, b"")
-        return self._requests.export(path, params, file_format=file_format, end=end)
-
-    async def export_verified(
-        self,
-        path: str | os.PathLike[str],
-        query: Query | None = None,
-        *,
-        progress: Callable[[Progress], None] | None = None,
-    ) -> Reconciliation:
-        """Export to a JSON Lines file, and prove it whole by counting (exportRecords, getRecords).
-
-        The server is asked for the count first; the file appears only when as many rows came.
-        With `group_by` the groups are counted by paging, at most 20,000.
-
-        Args:
-            path: the file; an existing one is replaced at the end, in one step.
-            query: the query; its `limit` is honoured.
-            progress: called about once per MiB.
-
-        Raises:
-            ConfigurationError: the path cannot be written; nothing was sent.
-            IntegrityError: another number of rows came than announced; there is no file.
-            TruncatedError: the export ended early; there is no file.
-        """
-        stream = self.export("jsonl", query)
-
-        async def count() -> int:
-            total = await self._requests.count(f"{self._path}/records", _GET_RECORDS, query)
-            limit = _row_limit(query)
-            return total if limit is None else min(total, limit)
-
-        async with stream:
-            return await stream.save_verified(path, count=count, progress=progress)
+async def _read(records: Records, gate: Gate) -> list[Row]:
+    return await records.through(gate).to_list()
 
 
-@frozen(kw_only=True)
-class _Requests:
-    """What a client and its datasets share: how an operation becomes requests."""
-
-    transport: Transport
-    scheduler: Scheduler
-
-    async def get(self, path: str, params: Sequence[tuple[str, str]]) -> object:
-        return await self.transport.get_json(path, params)
-
-    def records(
-        self,
-        path: str,
-        operation: Operation,
-        query: Query | None,
-        *,
-        max_rows: int | None,
-        page_size: int | None,
-    ) -> Records:
-        plan = Plan(
-            start=(query.clauses.offset or 0) if query is not None else 0,
-            max_rows=_row_limit(query) if max_rows is None else max_rows,
-            page_size=page_size,
-            grouped=query is not None and bool(query.clauses.group_by),
-        )
-        return self._paged(path, operation, query, plan)
-
-    async def count(self, path: str, operation: Operation, query: Query | None) -> int:
-        grouped = query is not None and bool(query.clauses.group_by)
-        plan = Plan(start=0, max_rows=None, grouped=grouped)
-        return await self._paged(path, operation, query, plan).count()
-
-    async def facets(
-        self,
-        path: str,
-        operation: Operation,
-        names: Sequence[str | Expression],
-        query: Query | None,
-    ) -> list[Facet]:
-        params = operation_params(query, operation)
-        wanted = [str(name) for name in names] or [
-            value for name, value in params if name == "facet"
-        ]
-        fixed = [(name, value) for name, value in params if name != "facet"]
-
-        async def ask(name: str | None) -> object:
-            return await self.get(path, fixed if name is None else [*fixed, ("facet", name)])
-
-        return await fetch_facets(wanted, ask=ask, scheduler=self.scheduler)
-
-    def export(
-        self, path: str, params: Sequence[tuple[str, str]], *, file_format: str, end: bytes
-    ) -> ExportStream:
-        return ExportStream(
-            lambda: self.transport.stream(path, params),
-            file_format=file_format,
-            url=self.transport.url(path, params),
-            line_cap=self.transport.caps.line,
-            end=end,
-        )
-
-    def _paged(self, path: str, operation: Operation, query: Query | None, plan: Plan) -> Records:
-        params = operation_params(query, operation)
-        fixed = [(name, value) for name, value in params if name not in {"limit", "offset"}]
-
-        def place(offset: int, limit: int) -> list[tuple[str, str]]:
-            return [*fixed, ("limit", str(limit)), ("offset", str(offset))]
-
-        async def ask(offset: int, limit: int) -> object:
-            return await self.get(path, place(offset, limit))
-
-        def address(offset: int, limit: int) -> str:
-            return self.transport.url(path, place(offset, limit))
-
-        return Records(plan=plan, ask=ask, address=address, scheduler=self.scheduler)
-
-
-def _row_limit(query: Query | None) -> int | None:
-    """The query's own limit; -1 is how the API says that there is none."""
-    limit = query.clauses.limit if query is not None else None
-    return None if limit == -1 else limit
-
-
-def _segment(text: str, what: str) -> str:
-    """Percent-encode one path segment."""
-    if not text or text in {".", ".."}:
-        raise ConfigurationError(f"{text!r} is no {what}; it would change the path of the URL.")
-    return quote(text, safe="")
+async def _ask(facets: Facets, gate: Gate) -> list[Facet]:
+    return await facets.through(gate)
 
 
 def _base_url(text: str) -> URL:

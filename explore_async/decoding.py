@@ -72,7 +72,8 @@ def parse_json(content: bytes, *, content_type: str, url: str) -> object:
     else:
         return value
     begins, ends = content.lstrip()[:1], content.rstrip()[-1:]
-    if begins in {b"{", b"["} and ends != {b"{": b"}", b"[": b"]"}[begins]:
+    cut = "unexpected end" in reason or ends != {b"{": b"}", b"[": b"]"}.get(begins)
+    if begins in {b"{", b"["} and cut:
         raise TruncatedError(
             f"The JSON body was cut after {len(content)} bytes. Ask again.",
             bytes_received=len(content),

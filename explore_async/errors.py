@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import orjson
 from attrs import frozen
 
-from explore_async.policy import parse_moment, parse_retry_after
+from explore_async.policy import parse_http_date, parse_moment, parse_retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +44,7 @@ __all__ = [
     "NotFoundURI",
     "ODSQLError",
     "ODSQLSyntaxError",
+    "ProxyError",
     "QuotaExceeded",
     "RedirectError",
     "RepeatedPageError",
@@ -54,6 +55,7 @@ __all__ = [
     "StorageError",
     "StreamConsumedError",
     "TLSError",
+    "TokenError",
     "TooLargeError",
     "TotalCountDriftError",
     "TransportError",
@@ -66,6 +68,8 @@ __all__ = [
 ]
 
 _SNIPPET_CHARACTERS = 200
+_LONG_URL = 8000
+_TOO_LONG_STATUSES = frozenset({400, 413, 414, 431})
 _URL_CHARACTERS = 300
 
 
@@ -154,6 +158,10 @@ class NameResolutionError(ConnectError):
 
 class TLSError(ConnectError):
     """The TLS handshake failed, for instance an untrusted certificate; never retried."""
+
+
+class ProxyError(ConnectError):
+    """The proxy gave no answer, or refuses to pass the request on (407: who are you?)."""
 
 
 class RequestTimeout(TransportError):
@@ -418,6 +426,13 @@ class QuotaExceeded(APIError):
         self.unit = unit
 
 
+class TokenError(ExploreError):
+    """The OAuth2 server refuses to give or renew tokens, or the new ones could not be saved.
+
+    The user has to grant access again, unless the message says otherwise.
+    """
+
+
 class ServerError(APIError):
     """5xx: the portal, or a proxy in front of it, failed."""
 
@@ -488,8 +503,10 @@ def error_from_reply(reply: Reply, *, now: datetime) -> APIError:
     Args:
         reply: the answer. Its status is looked at before its body, so that a proxy's HTML page
             is reported as the 502 it is and not as broken JSON.
-        now: the present, to turn a reset time into seconds to wait.
+        now: the present, to turn a moment into seconds to wait where there is no Date header.
     """
+    # The server's own clock says how far its moments are away; ours may be wrong.
+    now = parse_http_date(reply.headers.get("date", "")) or now
     fields = _fields(reply.body)
     code = _text(fields.get("error_code", fields.get("errorcode")))
     reason = _text(fields.get("message", fields.get("error"))) or _describe(reply)
@@ -497,6 +514,7 @@ def error_from_reply(reply: Reply, *, now: datetime) -> APIError:
     label = f"{code}: " if code else ""
     message = f"{label}{reason} (HTTP {reply.status} from {_short(reply.url)}). {kind.advice}"
     retry_after = parse_retry_after(reply.headers.get("retry-after"), now=now)
+    message += _about_length(reply)
     if kind is not QuotaExceeded:
         return kind(
             message,
@@ -558,6 +576,15 @@ def _reset_moment(fields: Mapping[str, object], headers: Mapping[str, str]) -> d
         if headers.get(f"{scope}remaining") == "0":
             return parse_moment(headers.get(f"{scope}reset", ""))
     return None
+
+
+def _about_length(reply: Reply) -> str:
+    if reply.status not in _TOO_LONG_STATUSES or len(reply.url) < _LONG_URL:
+        return ""
+    return (
+        f" The URL has {len(reply.url)} bytes, and many servers stop at 8190: shorten the "
+        "clauses, or split the query into several."
+    )
 
 
 def _short(url: str) -> str:

@@ -1,4 +1,4 @@
-"""Exports: whole results as one stream, to rows, to bytes or to a file (exportRecords).
+"""Exports: whole results as one stream, to rows, to bytes or to a file (exportRecords and others).
 
 An export has no row window, may be larger than memory, and announces neither its length nor its
 number of rows. So a stream that ends early is found by its framing, its gzip stream and its last
@@ -10,13 +10,15 @@ after an error or a cancellation there is no file at all.
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 import orjson
+from attrs import frozen
 
+from explore_async import frames
 from explore_async.errors import (
     ConfigurationError,
     DecodeError,
@@ -29,26 +31,23 @@ from explore_async.errors import (
     snippet,
 )
 from explore_async.files import LineTally, PartFile
-from explore_async.models import Progress, Reconciliation
+from explore_async.models import Progress, Reconciliation, SavedFile
+from explore_async.tabular import ArrayReader, CSVReader, load_row
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
+    import pyarrow as pa
+
+    from explore_async.conversion import Converter
     from explore_async.models import Row
+    from explore_async.tabular import Reader
     from explore_async.transport import Body
 
-__all__ = ["EXPORT_ENDS", "EXPORT_FORMATS", "ExportStream"]
-
-EXPORT_FORMATS = frozenset(
-    {
-        *("csv", "fgb", "geojson", "gpx", "json", "jsonl", "jsonld", "kml", "n3", "ov2"),
-        *("parquet", "rdfxml", "shp", "turtle", "xlsx"),
-    }
-)
-"""The formats of the specification (enum-format-datasets)."""
+__all__ = ["EXPORT_ENDS", "ExportStream", "Reading"]
 
 EXPORT_ENDS: Mapping[str, bytes] = MappingProxyType(
     {"csv": b"\n", "geojson": b"}", "json": b"]", "parquet": b"PAR1"}
@@ -56,8 +55,35 @@ EXPORT_ENDS: Mapping[str, bytes] = MappingProxyType(
 """What a whole file of a format ends with, for the formats where that is known."""
 
 _BLOCK = 1024 * 1024
+_ROWS = frozenset({"jsonl", "json", "csv"})
+_BATCH = 65_536
 
 Chunk = bytes
+
+
+@frozen(kw_only=True)
+class Reading:
+    """How the bytes of an export are understood.
+
+    Attributes:
+        file_format: such as `jsonl`.
+        end: what a whole file of it ends with.
+        line_cap: the longest row, in bytes.
+        delimiter: what stands between two cells of CSV.
+        nan_as_null: read a bare NaN, which is not JSON, as null instead of refusing it.
+        converter: asks for what converts the rows; None to leave them as they come.
+        packed: the server compresses the file itself, so it can only be saved.
+        redact: takes the secrets of the client out of a text.
+    """
+
+    file_format: str
+    line_cap: int
+    end: bytes = b""
+    delimiter: str = ";"
+    nan_as_null: bool = False
+    converter: Callable[[], Awaitable[Converter]] | None = None
+    packed: bool = False
+    redact: Callable[[str], str] = str
 
 
 class ExportStream:
@@ -69,25 +95,24 @@ class ExportStream:
     Attributes:
         url: the URL, without credentials.
         bytes_received: decoded bytes so far.
-        rows_received: lines so far, for `rows` and `lines`.
+        rows_received: rows or lines so far, for `rows` and `lines`.
     """
 
     def __init__(
         self,
         open_body: Callable[[], AbstractAsyncContextManager[Body]],
         *,
-        file_format: str,
         url: str,
-        line_cap: int,
-        end: bytes = b"",
+        reading: Reading,
     ) -> None:
         self.url = url
         self.bytes_received = 0
         self.rows_received = 0
         self._open_body = open_body
-        self._format = file_format
-        self._line_cap = line_cap
-        self._end = end
+        self._reading = reading
+        self._format = reading.file_format
+        self._line_cap = reading.line_cap
+        self._end = reading.end
         self._stack = AsyncExitStack()
         self._entered = False
         self._used = False
@@ -109,25 +134,114 @@ class ExportStream:
         await self._stack.__aexit__(kind, error, traceback)
 
     async def rows(self) -> AsyncGenerator[Row, None]:
-        """The rows of a `jsonl` export, decoded one by one.
+        """The rows of a `jsonl`, `json` or `csv` export, decoded one by one.
+
+        Cells of CSV are text, and None where they are empty, unless the export is `typed`.
 
         Raises:
             ConfigurationError: the export has another format.
             TruncatedError: the export ended early; it says how many rows came before.
-            DecodeError: a line is not a row.
-            APIError: the server broke off with an error object in place of a row.
+            DecodeError: there is something that is not a row.
         """
-        self._require_jsonl("rows")
-        first: Row | None = None
-        async with aclosing(self.lines()) as lines:
-            async for line in lines:
-                if not line:
-                    continue
-                row = self._row(line)
-                first = first or row
-                if "error_code" in row and is_error_object(row) and row.keys() != first.keys():
-                    raise self._broken_off(line)
-                yield row
+        self._require("rows", _ROWS)
+        converter = await self._reading.converter() if self._reading.converter else None
+        convert = None
+        if converter is not None:
+            convert = converter.text_row if self._format == "csv" else converter.row
+        groups = self._jsonl_rows() if self._format == "jsonl" else self._read_rows()
+        with self._without_secrets():
+            async with aclosing(groups) as found:
+                async for group in found:
+                    for row in group:
+                        yield row if convert is None else convert(row)
+
+    async def batches(
+        self, *, size: int = _BATCH, schema: pa.Schema | None = None
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
+        """The rows as Arrow record batches of one schema (needs the extra `parquet`).
+
+        A Parquet export is put into a temporary file first, because it is read from its end.
+
+        Args:
+            size: the most rows in a batch.
+            schema: the columns; None for those of the dataset in a typed export, and otherwise for
+                those of the first batch. Parquet has its own.
+
+        Raises:
+            MissingExtraError: pyarrow is not installed; nothing was sent.
+            ConfigurationError: the export has another format.
+            DecodeError: a later batch does not fit the schema.
+        """
+        self._require("batches", _ROWS | {"parquet"})
+        frames.require("pyarrow")
+        if self._format == "parquet":
+            found = frames.parquet_batches(self.save, size=size)
+        else:
+            if schema is None and self._reading.converter is not None:
+                schema = frames.schema_of(await self._reading.converter())
+            found = frames.row_batches(self.rows(), size=size, schema=schema)
+        async with aclosing(found) as batches:
+            async for batch in batches:
+                yield batch
+
+    async def _jsonl_rows(self) -> AsyncGenerator[Iterator[Row], None]:
+        """The rows chunk by chunk: one step of this generator for many rows."""
+        first: Row = {}
+        async with aclosing(self._line_groups()) as groups:
+            async for lines in groups:
+                yield self._decoded(lines, first)
+
+    def _decoded(self, lines: list[Chunk], first: Row) -> Iterator[Row]:
+        for line in lines:
+            self.rows_received += 1
+            if not line:
+                continue
+            try:
+                row = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                row = None
+            if type(row) is not dict:
+                row = self._row(line)  # says what is wrong, or reads a NaN
+            if not first:
+                first.update(row)
+            if "error_code" in row and is_error_object(row) and row.keys() != first.keys():
+                raise self._broken_off(line)
+            yield row
+
+    async def _read_rows(self) -> AsyncGenerator[Iterator[Row], None]:
+        reader = self._reader()
+        try:
+            async with aclosing(self.bytes()) as chunks:
+                async for chunk in chunks:
+                    yield self._counted(reader.feed(chunk))
+            yield self._counted(reader.finish())
+        except (TruncatedError, DecodeError) as error:
+            error.url = self.url
+            if isinstance(error, TruncatedError):
+                error.rows, error.bytes_received = self.rows_received, self.bytes_received
+            raise
+
+    def _counted(self, rows: list[Row]) -> Iterator[Row]:
+        for row in rows:
+            self.rows_received += 1
+            yield row
+
+    @contextmanager
+    def _without_secrets(self) -> Iterator[None]:
+        """Take a key that the server echoed out of the error that shows the echo."""
+        try:
+            yield
+        except ExploreError as error:
+            error.message = self._reading.redact(error.message)
+            error.args = (error.message,)
+            if isinstance(error, DecodeError):
+                error.snippet = self._reading.redact(error.snippet)
+            raise
+
+    def _reader(self) -> Reader:
+        if self._format == "csv":
+            return CSVReader(delimiter=self._reading.delimiter, cap=self._line_cap)
+        return ArrayReader(nan_as_null=self._reading.nan_as_null, cap=self._line_cap)
 
     async def lines(self) -> AsyncGenerator[Chunk, None]:
         """The lines, without their line ends.
@@ -136,6 +250,13 @@ class ExportStream:
             TooLargeError: a line is longer than the cap.
             TruncatedError: the export ended early.
         """
+        async with aclosing(self._line_groups()) as groups:
+            async for lines in groups:
+                for line in lines:
+                    self.rows_received += 1
+                    yield line
+
+    async def _line_groups(self) -> AsyncGenerator[list[Chunk], None]:
         rest: list[Chunk] = []
         size = 0
         async with aclosing(self.bytes()) as chunks:
@@ -150,12 +271,9 @@ class ExportStream:
                 more.insert(0, b"".join(rest))
                 last = more.pop()
                 rest, size = [last], len(last)
-                for line in more:
-                    self.rows_received += 1
-                    yield line.removesuffix(b"\r")
+                yield [line.removesuffix(b"\r") for line in more]
         if size:
-            self.rows_received += 1
-            yield b"".join(rest)
+            yield [b"".join(rest)]
 
     async def bytes(self) -> AsyncGenerator[Chunk, None]:
         """The decoded bytes, in pieces of any size.
@@ -175,7 +293,7 @@ class ExportStream:
 
     async def save(
         self, path: str | os.PathLike[str], *, progress: Callable[[Progress], None] | None = None
-    ) -> Path:
+    ) -> SavedFile:
         """Write the export to a file that appears only when it is whole.
 
         Args:
@@ -183,7 +301,7 @@ class ExportStream:
             progress: called after each block written, at most once per MiB and once at the end.
 
         Returns:
-            The path.
+            The path with the size, the rows where they are counted, and a SHA-256.
 
         Raises:
             ConfigurationError: the path cannot be written; nothing was sent.
@@ -193,7 +311,7 @@ class ExportStream:
             await self._write(part, progress)
             self._refuse_a_cut_end(part)
             part.commit()
-        return part.target
+        return SavedFile(path=part.target, bytes=part.size, rows=part.rows, checksum=part.checksum)
 
     async def save_verified(
         self,
@@ -215,7 +333,7 @@ class ExportStream:
             IntegrityError: another number of rows came than announced; there is no file.
             TruncatedError: the export ended early; there is no file.
         """
-        self._require_jsonl("save_verified")
+        self._require("save_verified", frozenset({"jsonl"}))
         tally = LineTally(distinct=True, line_cap=self._line_cap)
         with PartFile(Path(path), tally=tally) as part:
             expected = await count()
@@ -254,13 +372,14 @@ class ExportStream:
 
         block = bytearray()
         try:
-            async with aclosing(self.bytes()) as chunks:
-                async for chunk in chunks:
-                    block += chunk
-                    if len(block) >= _BLOCK:
-                        await flush()
-            await flush()
-            await part.finish()
+            with self._without_secrets():
+                async with aclosing(self.bytes()) as chunks:
+                    async for chunk in chunks:
+                        block += chunk
+                        if len(block) >= _BLOCK:
+                            await flush()
+                await flush()
+                await part.finish()
         except ExploreError as error:
             error.url = self.url
             if isinstance(error, TruncatedError):
@@ -286,16 +405,21 @@ class ExportStream:
     def _tally(self) -> LineTally | None:
         return LineTally(line_cap=self._line_cap) if self._by_line else None
 
-    def _require_jsonl(self, method: str) -> None:
-        if not self._by_line:
+    def _require(self, method: str, formats: frozenset[str]) -> None:
+        if self._reading.packed:
             raise ConfigurationError(
-                f"{method}() reads jsonl exports, and this one is {self._format}. "
-                'Use dataset.export("jsonl", ...), or read bytes().'
+                f"{method}() cannot read a file that the server compressed. Leave `compressed` out "
+                "(bodies are compressed on the way anyhow), or use save()."
+            )
+        if self._format not in formats:
+            raise ConfigurationError(
+                f"{method}() reads {', '.join(sorted(formats))} exports, and this one is "
+                f'{self._format}. Use dataset.export("jsonl", ...), or read bytes().'
             )
 
     @property
     def _by_line(self) -> bool:
-        return self._format == "jsonl"
+        return self._format == "jsonl" and not self._reading.packed
 
     async def _opened(self) -> Body:
         if not self._entered or self._used:
@@ -308,9 +432,9 @@ class ExportStream:
 
     def _row(self, line: Chunk) -> Row:
         try:
-            row = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            reason = error.msg
+            row = load_row(line, nan_as_null=self._reading.nan_as_null)
+        except ValueError as error:
+            reason = str(error)
         else:
             if isinstance(row, dict):
                 return row

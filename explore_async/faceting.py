@@ -8,43 +8,59 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from attrs import evolve, field, frozen
+
 from explore_async.errors import DecodeError, IntegrityError
 from explore_async.models import Facet, as_list, as_object
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Generator
 
+    from explore_async.fanout import Gate
     from explore_async.scheduling import Scheduler
 
-__all__ = ["fetch_facets"]
+__all__ = ["Facets"]
 
 
-async def fetch_facets(
-    names: Sequence[str],
-    *,
-    ask: Callable[[str | None], Awaitable[object]],
-    scheduler: Scheduler,
-) -> list[Facet]:
-    """Fetch facets concurrently.
+@frozen(kw_only=True, eq=False)
+class Facets:
+    """Facets that are asked for when they are awaited; making it sends nothing.
 
-    Args:
+    Awaiting gives one `Facet` per name, in the order asked; without names those that the portal
+    declares, in its order. It may be awaited again, and asks again.
+
+    Attributes:
         names: field names or `facet(...)` expressions; none for all that the portal declares.
-        ask: sends the request for one of them, or (None) for the declared ones.
-        scheduler: runs the requests.
+        portal: base URL of the portal.
 
-    Returns:
-        One facet per name, in the order asked; without names, in the server's order.
-
-    Raises:
+    Raises when awaited:
         ExploreError: the first request to fail; the others are cancelled.
     """
-    if not names:
-        return _facets(await ask(None))
 
-    async def one(name: str) -> Facet:
-        return _only(_facets(await ask(name)), name)
+    names: tuple[str, ...]
+    portal: str
+    _ask: Callable[[str | None], Awaitable[object]] = field(repr=False)
+    _scheduler: Scheduler = field(repr=False)
 
-    return await scheduler.gather([one(name) for name in names])
+    def __await__(self) -> Generator[object, None, list[Facet]]:
+        return self._fetch().__await__()
+
+    def through(self, gate: Gate) -> Facets:
+        """The same facets, with every request going through a gate as well."""
+
+        async def ask(name: str | None) -> object:
+            async with gate.place(self.portal):
+                return await self._ask(name)
+
+        return evolve(self, ask=ask)
+
+    async def _fetch(self) -> list[Facet]:
+        if not self.names:
+            return _facets(await self._ask(None))
+        return await self._scheduler.gather([self._one(name) for name in self.names])
+
+    async def _one(self, name: str) -> Facet:
+        return _only(_facets(await self._ask(name)), name)
 
 
 def _facets(answer: object) -> list[Facet]:

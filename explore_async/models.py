@@ -6,47 +6,42 @@ that the specification gives, and becomes one of these classes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from attrs import field, frozen
 
-from explore_async.errors import ConfigurationError, DecodeError
+from explore_async.errors import DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from odsql import Query
-
 __all__ = [
+    "Attachment",
     "DatasetField",
     "DatasetInfo",
     "Facet",
     "FacetValue",
-    "Operation",
     "Page",
     "Progress",
     "Reconciliation",
     "Row",
+    "SavedFile",
     "as_list",
     "as_object",
-    "operation_params",
 ]
 
 Row = dict[str, object]
+"""A record: its keys are the user's own fields."""
+
+_VALUE_KEYS = frozenset({"name", "value", "count", "state", "facets"})
+_FACET_KEYS = frozenset({"name", "facets"})
+_FIELD_KEYS = frozenset({"name", "label", "type", "description", "annotations"})
 
 
-@frozen(kw_only=True)
-class Operation:
-    """One operation of the specification.
-
-    Attributes:
-        name: its operationId.
-        parameters: the query parameters it takes.
-    """
-
-    name: str
-    parameters: frozenset[str]
+def _extra() -> Any:
+    return field(factory=dict, repr=False, hash=False)
 
 
 @frozen(kw_only=True)
@@ -77,6 +72,7 @@ class FacetValue:
         count: records that have it; None when the server gives no count, as for excluded values.
         state: `displayed`, `refined` or `excluded`.
         children: values below this one, in a hierarchical facet.
+        extra: whatever else the server sent.
     """
 
     name: str
@@ -84,6 +80,7 @@ class FacetValue:
     count: int | None
     state: str
     children: tuple[FacetValue, ...] = ()
+    extra: Mapping[str, object] = _extra()
 
     @classmethod
     def from_json(cls, value: object) -> FacetValue:
@@ -102,6 +99,7 @@ class FacetValue:
             children=tuple(
                 cls.from_json(child) for child in as_list(item.get("facets", []), "child facets")
             ),
+            extra=_beyond(item, _VALUE_KEYS),
         )
 
 
@@ -115,10 +113,12 @@ class Facet:
     Attributes:
         name: the field.
         values: its values, in the server's order.
+        extra: whatever else the server sent.
     """
 
     name: str
     values: tuple[FacetValue, ...]
+    extra: Mapping[str, object] = _extra()
 
     @classmethod
     def from_json(cls, value: object) -> Facet:
@@ -132,6 +132,7 @@ class Facet:
         return cls(
             name=str(item.get("name", "")),
             values=tuple(FacetValue.from_json(each) for each in values),
+            extra=_beyond(item, _FACET_KEYS),
         )
 
 
@@ -145,6 +146,7 @@ class DatasetField:
         type: `text`, `int`, `double`, `date`, `datetime`, `geo_point_2d`, ...
         description: the portal's text, or None.
         annotations: settings such as `facet` or `multivalued`, as the server gives them.
+        extra: whatever else the server sent.
     """
 
     name: str
@@ -152,6 +154,7 @@ class DatasetField:
     type: str
     description: str | None
     annotations: Mapping[str, object]
+    extra: Mapping[str, object] = _extra()
 
     @classmethod
     def from_json(cls, value: object) -> DatasetField:
@@ -168,6 +171,7 @@ class DatasetField:
             type=str(item.get("type", "")),
             description=None if description is None else str(description),
             annotations=_object_or_none(item.get("annotations"), "annotations"),
+            extra=_beyond(item, _FIELD_KEYS),
         )
 
 
@@ -224,6 +228,67 @@ class DatasetInfo:
 
 
 @frozen(kw_only=True)
+class Attachment:
+    """A file that belongs to a dataset.
+
+    Attributes:
+        attachment_id: identifier in URLs.
+        title: what a reader sees, usually the name of the file.
+        mimetype: media type; empty when the server does not say.
+        extra: whatever else the server sent, such as `href`.
+    """
+
+    attachment_id: str
+    title: str
+    mimetype: str
+    extra: Mapping[str, object] = _extra()
+
+    @classmethod
+    def from_json(cls, value: object) -> Attachment:
+        """Read one item of `attachments`, as getDatasetAttachments or getDataset gives it.
+
+        Raises:
+            DecodeError: it does not have the shape of one.
+        """
+        item = as_object(value, "an attachment")
+        known = {**item, **_object_or_none(item.get("metas"), "metas")}
+        link = str(known.get("href", ""))
+        # Older portals name the attachment only in its address.
+        identifier = known.get("id") or unquote(link.rstrip("/").rpartition("/")[2])
+        if not identifier:
+            raise DecodeError(
+                "The server sent an attachment without an identifier. Report it to the portal.",
+                status=200,
+            )
+        return cls(
+            attachment_id=str(identifier),
+            title=str(known.get("title", "")),
+            mimetype=str(known.get("mimetype", known.get("mime-type", ""))),
+            extra=_beyond(item, frozenset({"id", "title", "mimetype"})),
+        )
+
+
+@frozen(kw_only=True)
+class SavedFile:
+    """A file that was written, whole; may be used wherever a path may.
+
+    Attributes:
+        path: the file.
+        bytes: its size.
+        rows: its lines, for formats of one row per line; None for the others.
+        checksum: its SHA-256, in hexadecimal, as `sha256sum` prints it.
+    """
+
+    path: Path
+    bytes: int
+    rows: int | None
+    checksum: str
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+
+@frozen(kw_only=True)
 class Progress:
     """How far an export has come.
 
@@ -259,24 +324,10 @@ class Reconciliation:
     checksum: str
 
 
-def operation_params(
-    query: Query | None, operation: Operation, *, extra: Sequence[tuple[str, str]] = ()
-) -> list[tuple[str, str]]:
-    """The parameters of a query for one operation, checked before anything is sent.
-
-    Servers ignore parameters they do not know, which would answer another question than asked.
-
-    Raises:
-        ConfigurationError: the operation does not take one of them.
-    """
-    params = [*(query.params() if query is not None else ()), *extra]
-    unknown = sorted({name for name, _ in params} - operation.parameters)
-    if unknown:
-        raise ConfigurationError(
-            f"{operation.name} takes no {', '.join(unknown)}; the server would ignore it silently. "
-            f"It takes: {', '.join(sorted(operation.parameters)) or 'no parameters'}."
-        )
-    return params
+def _beyond(item: Mapping[str, object], known: frozenset[str]) -> dict[str, object]:
+    if item.keys() <= known:
+        return {}
+    return {key: value for key, value in item.items() if key not in known}
 
 
 def as_object(value: object, what: str) -> dict[str, object]:

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from functools import partial
+from operator import length_hint
 from typing import TYPE_CHECKING, cast
 
 import orjson
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
+from explore_async import frames
 from explore_async.errors import (
     ConfigurationError,
     DecodeError,
@@ -30,8 +32,21 @@ from explore_async.errors import (
 from explore_async.models import Page, Row, as_list, as_object
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Generator,
+        Iterator,
+    )
 
+    import pandas
+    import polars
+    import pyarrow as pa
+
+    from explore_async.conversion import Converter
+    from explore_async.fanout import Gate
     from explore_async.scheduling import Scheduler
 
 __all__ = ["Plan", "Records"]
@@ -120,8 +135,9 @@ class Plan:
 class Records:
     """The rows of a query, as one lazy object; making it sends nothing (getRecords, getDatasets).
 
-    Iterate it for rows, or use `pages`, `count`, `first` and `to_list`. Each use begins anew. Pages
-    are fetched concurrently and delivered in order; a slow reader stops new requests.
+    Await it for the first page, iterate it for rows, or use `pages`, `count`, `first`, `to_list`.
+    Each use begins anew; after an error, `resume()` gives what the last reading did not deliver.
+    Pages are fetched concurrently and delivered in order; a slow reader stops new requests.
 
     Leaving a loop early is clean: the requests in flight are cancelled as soon as the event loop
     runs again. Where that must have happened by a certain line, use `async with records.open()`.
@@ -134,9 +150,16 @@ class Records:
     """
 
     plan: Plan
+    portal: str
     _ask: Callable[[int, int], Awaitable[object]] = field(repr=False)
     _address: Callable[[int, int], str] = field(repr=False)
     _scheduler: Scheduler = field(repr=False)
+    _converter: Callable[[], Awaitable[Converter]] | None = field(default=None, repr=False)
+    _total: int | None = field(default=None, repr=False)
+    _place: _Place = field(init=False, factory=lambda: _Place(), repr=False)
+
+    def __await__(self) -> Generator[object, None, Page]:
+        return self._first_page().__await__()
 
     def __aiter__(self) -> AsyncIterator[Row]:
         return self._rows()
@@ -144,6 +167,36 @@ class Records:
     def open(self) -> aclosing[AsyncGenerator[Row, None]]:
         """The rows, in an `async with` block that has cancelled its requests when it is left."""
         return aclosing(self._rows())
+
+    @property
+    def position(self) -> int:
+        """Index of the first row that the last reading did not deliver."""
+        return self._place.position(self.plan.start)
+
+    def resume(self) -> Records:
+        """The rows that the last reading did not deliver, for going on after an error.
+
+        A row counts as delivered when the loop got it, and with `pages` a page. The rows are those
+        the server has now: `total_count` must be what it was, and nothing else can be checked.
+        """
+        position = self.position
+        left = None
+        if self.plan.max_rows is not None or position >= self.plan.stop:
+            left = max(0, self.plan.stop - position)
+        return evolve(
+            self,
+            plan=evolve(self.plan, start=position, max_rows=left),
+            total=self._place.total,
+        )
+
+    def through(self, gate: Gate) -> Records:
+        """The same rows, with every request going through a gate as well."""
+
+        async def ask(offset: int, limit: int) -> object:
+            async with gate.place(self.portal):
+                return await self._ask(offset, limit)
+
+        return evolve(self, ask=ask)
 
     def url(self) -> str:
         """The URL of the first page, without credentials. Sends nothing."""
@@ -157,11 +210,43 @@ class Records:
                 rows += page.rows
         return rows
 
+    async def to_arrow(self) -> pa.Table:
+        """All rows as an Arrow table (needs the extra `parquet`).
+
+        Columns of a `typed` reading have the types of the schema, others those of their values.
+
+        Raises:
+            MissingExtraError: pyarrow is not installed; nothing was sent.
+        """
+        frames.require("pyarrow")
+        converter = await self._converter() if self._converter else None
+        return frames.table(await self.to_list(), converter=converter)
+
+    async def to_pandas(self) -> pandas.DataFrame:
+        """All rows as a pandas data frame, by way of Arrow (needs the extra `pandas`).
+
+        Raises:
+            MissingExtraError: pandas or pyarrow is not installed; nothing was sent.
+        """
+        frames.require("pandas")
+        frame: pandas.DataFrame = (await self.to_arrow()).to_pandas()
+        return frame
+
+    async def to_polars(self) -> polars.DataFrame:
+        """All rows as a Polars data frame, by way of Arrow (needs the extra `polars`).
+
+        Raises:
+            MissingExtraError: polars or pyarrow is not installed; nothing was sent.
+        """
+        package = frames.require("polars")
+        frame: polars.DataFrame = package.from_arrow(await self.to_arrow())
+        return frame
+
     async def first(self) -> Row | None:
         """The first row, or None when there is none; asks for one row only."""
         if self.plan.max_rows == 0:
             return None
-        page = await self._page(self.plan.start, 1)
+        page = await self._converted(await self._page(self.plan.start, 1))
         return page.rows[0] if page.rows else None
 
     async def count(self) -> int:
@@ -190,21 +275,48 @@ class Records:
                 rows += len(page.rows)
         return rows
 
-    def pages(self) -> AsyncGenerator[Page, None]:
+    async def pages(self) -> AsyncGenerator[Page, None]:
         """The pages, in order. Close it (`contextlib.aclosing`) when leaving it early."""
-        return self._pages(self.plan)
+        async with aclosing(self._kept_pages()) as pages:
+            async for page in pages:
+                self._place.rows = iter(())
+                yield page
 
     async def _rows(self) -> AsyncGenerator[Row, None]:
-        async with aclosing(self.pages()) as pages:
-            async for page in pages:
-                for row in page.rows:
+        async with aclosing(self._kept_pages()) as pages:
+            async for _ in pages:
+                rows = self._place.rows
+                for row in rows:
                     yield row
+
+    async def _first_page(self) -> Page:
+        limit = self.plan.limit_at(self.plan.start)
+        if limit == 0:
+            return Page(rows=[], offset=self.plan.start, limit=0, total_count=None)
+        return await self._converted(await self._page(self.plan.start, limit))
+
+    async def _kept_pages(self) -> AsyncGenerator[Page, None]:
+        """The pages, with a note of how far the reading has come."""
+        self._place.begin(self.plan.start, self._total)
+        async with aclosing(self._pages(self.plan)) as pages:
+            async for page in pages:
+                converted = await self._converted(page)
+                self._place.deliver(converted)
+                if not self.plan.grouped:
+                    self._place.total = page.total_count
+                yield converted
+
+    async def _converted(self, page: Page) -> Page:
+        if self._converter is None:
+            return page
+        return evolve(page, rows=(await self._converter()).rows(page.rows))
 
     async def _pages(self, plan: Plan) -> AsyncGenerator[Page, None]:
         if plan.max_rows == 0:
             return
         first = await self._page(plan.start, plan.limit_at(plan.start))
-        check = _Check(plan=plan, ask=self._page, url=self.url(), total=first.total_count)
+        total = first.total_count if self._total is None else self._total
+        check = _Check(plan=plan, ask=self._page, url=self.url(), total=total)
         await check.admit(first)
         if check.total is None:
             rest = self._unknown_pages(first, plan)
@@ -249,6 +361,35 @@ class Records:
             limit=limit,
             total_count=total if isinstance(total, int) else None,
         )
+
+
+class _Place:
+    """How far the last reading of some records came.
+
+    The rows handed out one by one are counted by their iterator, which costs a reader nothing.
+
+    Attributes:
+        rows: what is left of the last page.
+        total: rows in the whole result, as far as it is known.
+    """
+
+    def __init__(self) -> None:
+        self.rows: Iterator[Row] = iter(())
+        self.total: int | None = None
+        self._behind: int | None = None
+
+    def begin(self, start: int, total: int | None) -> None:
+        """Begin anew."""
+        self.rows, self.total, self._behind = iter(()), total, start
+
+    def deliver(self, page: Page) -> None:
+        """Take the next page."""
+        self.rows = iter(page.rows)
+        self._behind = page.offset + len(page.rows)
+
+    def position(self, start: int) -> int:
+        """Index of the first row that was not delivered."""
+        return start if self._behind is None else self._behind - length_hint(self.rows)
 
 
 def _jobs(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,8 +19,11 @@ from attrs import field, frozen, validators
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["Retry", "Timeouts", "Timing", "parse_moment", "parse_retry_after"]
+    from explore_async.errors import ExploreError
 
+__all__ = ["Retry", "Timeouts", "Timing", "parse_http_date", "parse_moment", "parse_retry_after"]
+
+_EPOCH = re.compile(r"[0-9]{9,13}(\.[0-9]{1,9})?", re.ASCII)
 _POSITIVE = validators.gt(0.0)
 _NOT_NEGATIVE = validators.ge(0.0)
 
@@ -35,19 +39,25 @@ class Timeouts:
         connect: until the TCP connection stands.
         read: between two reads of the socket.
         attempt: for one whole try of a page; of an export, until its first bytes.
+        min_rate: bytes per second; a body that comes more slowly over `window` seconds of waiting
+            for the server is given up, though each single read is in time. 0 switches it off.
+        window: seconds over which `min_rate` is measured.
     """
 
     connect: float = field(default=10.0, validator=_POSITIVE)
     read: float = field(default=60.0, validator=_POSITIVE)
     attempt: float = field(default=120.0, validator=_POSITIVE)
+    min_rate: float = field(default=100.0, validator=_NOT_NEGATIVE)
+    window: float = field(default=60.0, validator=_POSITIVE)
 
 
 @frozen(kw_only=True)
 class Retry:
     """When a failed request is sent again: attempts and a deadline, whichever ends first.
 
-    Tried again are connection errors, timeouts, cut pages, 500, 502, 503, 504, and a 429 whose
-    wait is short. All operations are GET, so trying again changes nothing on the server.
+    Tried again are connection errors, timeouts, cut pages, 500, 502, 503, 504, a 429 whose wait is
+    short, and, once, an answer that is not JSON; `retrying` holds the table. All operations are
+    GET, so trying again changes nothing on the server.
 
     Attributes:
         attempts: how often a request is sent at most; 1 switches retries off.
@@ -55,6 +65,10 @@ class Retry:
         base_delay: seconds; the first wait is a random share of it, each next one of twice that.
         max_delay: seconds; no backoff is longer.
         max_wait: seconds; a server that asks to wait longer gets no wait but its error raised.
+        budget: retries that all requests of a client may make in a row without success.
+        hook: asked before the table with each error: True to try again, False not to, seconds to
+            try again after so long, None to leave it to the table. `attempts` and `deadline` hold
+            for it too.
     """
 
     attempts: int = field(default=4, validator=validators.ge(1))
@@ -62,6 +76,8 @@ class Retry:
     base_delay: float = field(default=0.5, validator=_NOT_NEGATIVE)
     max_delay: float = field(default=20.0, validator=_NOT_NEGATIVE)
     max_wait: float = field(default=60.0, validator=_NOT_NEGATIVE)
+    budget: int = field(default=100, validator=validators.ge(0))
+    hook: Callable[[ExploreError], bool | float | None] | None = field(default=None)
 
     @classmethod
     def never(cls) -> Retry:
@@ -75,19 +91,24 @@ class Retry:
 
         Args:
             attempt: how many attempts were made, from 1.
-            elapsed: seconds since the first began.
+            elapsed: seconds since the first began, without the time spent queueing.
             asked: seconds the server asks to wait, or None.
             chance: a random number in [0, 1) that spreads the waits of many clients.
         """
-        if attempt >= self.attempts:
-            return None
         if asked is not None and asked > self.max_wait:
             return None
         backoff = min(self.max_delay, self.base_delay * 2.0 ** (attempt - 1))
         # A wait the server asked for is only ever made longer, so that clients do not all return
         # in the same instant; without one, half of the backoff is fixed and half is chance.
-        wait = backoff * (0.5 + chance / 2) if asked is None else asked + backoff * chance
-        return None if elapsed + wait >= self.deadline else wait
+        own = backoff * (0.5 + chance / 2)
+        wait = own if asked is None else max(own, asked + backoff * chance)
+        return self.within(wait, attempt=attempt, elapsed=elapsed)
+
+    def within(self, wait: float, *, attempt: int, elapsed: float) -> float | None:
+        """The same wait, or None where attempts or deadline forbid it."""
+        if attempt >= self.attempts or elapsed + wait >= self.deadline:
+            return None
+        return max(0.0, wait)
 
 
 def _utc_now() -> datetime:
@@ -114,10 +135,15 @@ class Timing:
 def parse_moment(text: str) -> datetime | None:
     """Read a reset time as the API writes it, or None when it is not one.
 
-    The bodies say `2021-01-26T00:00:00Z`, the headers `2026-08-18 00:00:00+00:00`.
+    The bodies say `2021-01-26T00:00:00Z`, the headers `2026-08-18 00:00:00+00:00`; the
+    documentation announces seconds since 1970, and gateways write milliseconds.
     """
+    stripped = text.strip()
+    if _EPOCH.fullmatch(stripped):
+        number = float(stripped)
+        return datetime.fromtimestamp(number / 1000 if number >= 1e11 else number, tz=UTC)
     try:
-        moment = datetime.fromisoformat(text.strip())
+        moment = datetime.fromisoformat(stripped)
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -134,9 +160,14 @@ def parse_retry_after(text: str | None, *, now: datetime) -> float | None:
     stripped = text.strip()
     if stripped.isascii() and stripped.isdecimal() and len(stripped) <= 9:
         return float(stripped)
+    moment = parse_http_date(stripped)
+    return None if moment is None else max(0.0, (moment - now).total_seconds())
+
+
+def parse_http_date(text: str) -> datetime | None:
+    """Read the date of an HTTP header, or None when it is not one."""
     try:
-        moment = parsedate_to_datetime(stripped)
-    except ValueError:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
         return None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (aware - now).total_seconds())
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

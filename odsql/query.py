@@ -273,7 +273,7 @@ class Query:
             if isinstance(value, tuple):
                 texts[name] = [render(one) for one in value]
             else:
-                texts[name] = render(value) if isinstance(value, nodes.Node) else value
+                texts[name] = _text_of(value)
         return texts
 
 
@@ -300,6 +300,12 @@ def _prove(clause: str, tree: nodes.Node) -> None:
     if not proved:
         msg = f"{text} would be read as something else in {clause}"
         raise BuildError(msg)
+
+
+def _text_of(value: Any) -> Any:
+    if isinstance(value, nodes.Node):
+        return render(value)
+    return plain(value) if isinstance(value, str) else value
 
 
 def _from_clauses(clauses: Clauses) -> Query:
@@ -426,4 +432,4 @@ def _word(name: str, value: str) -> str:
     if not isinstance(value, str) or not value.isprintable() or not value:
         msg = f"{name} is a word, not {value!r}"
         raise BuildError(msg)
-    return plain(value)
+    return value

@@ -176,4 +176,4 @@ async def test_an_html_page_names_its_type_and_shows_a_snippet(portal: FakePorta
         with pytest.raises(DecodeError, match="text/html") as caught:
             await client.dataset("trees").record("1")
     assert caught.value.snippet == "<html><body>Please log in</body></html>"
-    assert len(portal.requests) == 1
+    assert len(portal.requests) == 2

@@ -29,6 +29,7 @@ from explore_async import (
     Timeouts,
     TooLargeError,
     TruncatedError,
+    Unlisted,
     WindowExceeded,
 )
 from odsql import Query
@@ -74,7 +75,7 @@ async def save(answer: bytes, path: Path, **options: Any) -> Path:
     async with Wire(writes(answer)).running() as wire:
         async with ExploreClient(wire.url, timing=Clock().timing(), **options) as client:
             async with client.dataset("trees").export("jsonl") as stream:
-                return await stream.save(path)
+                return (await stream.save(path)).path
 
 
 # ------------------------------------------------------------------ reading
@@ -125,9 +126,9 @@ async def test_bytes_are_given_as_they_are() -> None:
             assert b"".join([chunk async for chunk in stream.bytes()]) == body
 
 
-async def test_rows_need_jsonl(client: ExploreClient) -> None:
-    """Other formats have no row per line."""
-    async with client.dataset("trees").export("csv") as stream:
+async def test_rows_need_a_format_of_rows(client: ExploreClient) -> None:
+    """Others can be saved, or read as bytes."""
+    async with client.dataset("trees").export("xlsx") as stream:
         with pytest.raises(ConfigurationError, match="jsonl"):
             await rows_of(stream)
 
@@ -319,8 +320,10 @@ async def test_a_file_is_what_was_sent(tmp_path: Path) -> None:
     body, seen = jsonl(60_000), list[Progress]()
     async with Wire(writes(http(body))).running() as wire, ExploreClient(wire.url) as client:
         async with client.dataset("trees").export("jsonl") as stream:
-            path = await stream.save(tmp_path / "trees.jsonl", progress=seen.append)
-    assert path.read_bytes() == body
+            saved = await stream.save(tmp_path / "trees.jsonl", progress=seen.append)
+    assert saved.path.read_bytes() == body
+    assert (saved.bytes, saved.rows) == (len(body), 60_000)
+    assert saved.checksum == hashlib.sha256(body).hexdigest()
     assert seen[-1] == Progress(bytes=len(body), rows=60_000)
     assert len(seen) > 1
     assert [each.bytes for each in seen] == sorted(each.bytes for each in seen)
@@ -560,7 +563,7 @@ async def test_unknown_formats_are_refused(client: ExploreClient, wrong: str) ->
     """Unless the caller insists, because portals grow."""
     with pytest.raises(ConfigurationError, match="export format"):
         client.dataset("trees").export(wrong)
-    assert client.dataset("trees").export("a/b", unlisted_format=True).url.endswith("/a%2Fb")
+    assert client.dataset("trees").export(Unlisted("a/b")).url.endswith("/a%2Fb")
 
 
 async def test_an_offset_is_refused(client: ExploreClient) -> None:

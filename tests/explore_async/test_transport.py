@@ -287,10 +287,11 @@ async def test_waiting_for_a_place_is_no_timeout(portal: FakePortal) -> None:
     ],
 )
 async def test_what_cannot_be_decoded_is_an_error(body: bytes, headers: list[str]) -> None:
-    """It says what came instead, and it is not asked for again."""
+    """It says what came instead, and it is asked for once more: a proxy may have spoilt it."""
     with pytest.raises(DecodeError) as caught:
         await read(http(body, *headers))
-    assert caught.value.attempts == 1
+    assert caught.value.attempts == 2
+    assert await read(http(body, *headers), http(ROW)) == {"id": 1}
     assert (caught.value.content_type or "no content type" in str(caught.value)) or headers
 
 
@@ -419,7 +420,7 @@ def test_another_event_loop_is_refused() -> None:
         client = ExploreClient("http://127.0.0.1:1", retry=Retry.never())
         assert isinstance(await use(client), ConnectError)
         await client.close()
-        client._transport._closed = False
+        client._transport.shared.connection._closed = False
         return client
 
     client = asyncio.run(first())

@@ -1,0 +1,170 @@
+"""How much does the client add to a bare export, in time and in memory?
+
+    .venv/bin/pip install ".[benchmark]"
+    .venv/bin/python benchmarks/exports.py
+    .venv/bin/python benchmarks/exports.py --smoke    # once, only to see that it runs
+
+Time: rows decoded one by one against chunks of aiohttp that are split and decoded with orjson, and
+nothing else. Memory: the peak of a fresh process above what it had when the client was made. To a
+file: CPU seconds, user and system, against those of curl, where curl is installed; the checksum is
+part of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
+from statistics import median
+from subprocess import run
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import orjson
+from measuring import cold_output, settle
+from pairing import paired, print_goals
+from server import serving
+
+from explore_async import ExploreClient
+from odsql import Query
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+ROWS = 100_000
+SIZES = (100_000, 1_000_000)
+GOALS = {
+    "rows one by one": 1.15,
+    "peak MiB, the few rows": 8.0,
+    "MiB more for the many": 2.0,
+    "file / curl": 1.5,
+}
+PATH = "/api/explore/v2.1/catalog/datasets/trees/exports/jsonl"
+
+
+def main() -> None:
+    """Run all of it."""
+    options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    options.add_argument("--smoke", action="store_true", help="everything once, few rows")
+    smoke = options.parse_args().smoke
+    with serving() as url:
+        found = asyncio.run(streaming(url, 5000 if smoke else ROWS, 1 if smoke else 15))
+        print_goals("rows of a jsonl export: / bare splitter", found, GOALS)
+        few, many = (1000, 10_000) if smoke else SIZES
+        first, second = peak(url, few), peak(url, many)
+        figures = {"peak MiB, the few rows": first, "MiB more for the many": second - first}
+        print_goals(f"memory, {few:,} and {many:,} rows", figures, GOALS)
+        if shutil.which("curl"):
+            ratio = to_file(url, few if smoke else ROWS, 1 if smoke else 7)
+            print_goals("CPU seconds to a file", {"file / curl": ratio}, GOALS)
+
+
+async def streaming(url: str, count: int, rounds: int) -> dict[str, float]:
+    """Ratios of parsed rows with the client to parsed rows without."""
+    async with aiohttp.ClientSession() as session, ExploreClient(url) as client:
+        floor = partial(bare, session, url, count)
+        others: dict[str, Callable[[], Awaitable[Any]]] = {
+            "the floor itself": floor,
+            "rows one by one": partial(ours, client, count),
+        }
+        assert await floor() == await ours(client, count) == count
+        settle()
+        return await paired(floor, others, rounds)
+
+
+async def bare(session: aiohttp.ClientSession, url: str, count: int) -> int:
+    """Split what comes at line ends, decode, count."""
+    found, rest = 0, b""
+    async with session.get(f"{url}{PATH}?limit={count}") as response:
+        async for chunk in response.content.iter_any():
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                found += orjson.loads(line)["id"] >= 0
+    return found
+
+
+async def ours(client: ExploreClient, count: int) -> int:
+    """Each row from the iterator, counted."""
+    found = 0
+    async with client.dataset("trees").export("jsonl", Query(limit=count)) as stream:
+        async for row in stream.rows():
+            found += row["id"] >= 0  # type: ignore[operator]
+    return found
+
+
+def peak(url: str, count: int) -> float:
+    """MiB above the start, at most, in a fresh process."""
+    start, most = json.loads(cold_output(_PEAK.format(url=url, count=count)))
+    return float(most - start) / 1024
+
+
+_PEAK = """\
+import asyncio, json
+from odsql import Query
+from explore_async import ExploreClient
+
+def status(name):
+    for line in open("/proc/self/status"):
+        if line.startswith(name):
+            return int(line.split()[1])
+
+async def read(client, count):
+    async with client.dataset("trees").export("jsonl", Query(limit=count)) as stream:
+        return sum([1 async for row in stream.rows() if row["id"] < 0])
+
+async def main():
+    async with ExploreClient("{url}") as client:
+        await client.dataset("trees").records().first()
+        start = status("VmRSS")
+        await read(client, {count})
+        print(json.dumps([start, status("VmHWM")]))
+
+asyncio.run(main())
+"""
+
+
+def to_file(url: str, count: int, rounds: int) -> float:
+    """CPU of saving a file, over that of curl; each in a process, start-up taken off."""
+    ratios = []
+    with tempfile.TemporaryDirectory() as folder:
+        target = str(Path(folder, "trees.jsonl"))
+        curl = ["curl", "-s", "-o", target, f"{url}{PATH}?limit={count}"]
+        code = _SAVE.format(url=url, target=target)
+        for _ in range(rounds):
+            idle = _cpu([sys.executable, "-P", "-c", code, "1000"])
+            busy = _cpu([sys.executable, "-P", "-c", code, str(count)])
+            theirs = max(_cpu(curl), 0.001)
+            ratios.append((busy - idle) / theirs)
+    return median(ratios)
+
+
+_SAVE = """\
+import asyncio, sys
+from odsql import Query
+from explore_async import ExploreClient
+
+async def main():
+    async with ExploreClient("{url}") as client:
+        query = Query(limit=int(sys.argv[1]))
+        async with client.dataset("trees").export("jsonl", query) as stream:
+            await stream.save("{target}")
+
+asyncio.run(main())
+"""
+
+
+def _cpu(command: list[str]) -> float:
+    before = getrusage(RUSAGE_CHILDREN)
+    run(command, check=True)
+    after = getrusage(RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""How much does the client add to the bare loop that reads 10,000 rows in 100 pages?
+
+    .venv/bin/pip install ".[benchmark]"
+    .venv/bin/python benchmarks/records.py
+    .venv/bin/python benchmarks/records.py --smoke    # once, only to see that it runs
+
+The floor is aiohttp and orjson with a semaphore of 32 and no check of anything. Ours delivers the
+rows in order and has compared every page with its neighbours. The floor against itself says how
+quiet the machine is; httpx takes part where it is installed. Before anything is timed, all
+contestants' rows are compared. At the end: what importing costs beyond importing aiohttp.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import orjson
+from measuring import cold, settle
+from pairing import paired, print_goals
+from server import PAGE_ROWS, TOTAL, rows, serving
+
+from explore_async import ExploreClient
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Fetch = Callable[[str], Awaitable[bytes]]
+
+IN_FLIGHT = 32
+LATENCY = 0.02
+PATH = "/api/explore/v2.1/catalog/datasets/trees/records"
+GOALS = {
+    "without latency": {"to_list()": 1.2, "one by one": 1.2, "ours / httpx": 0.4},
+    "20 ms of latency": {"to_list()": 1.1, "one by one": 1.1},
+    "import": {"milliseconds more": 40.0},
+}
+
+
+def main() -> None:
+    """Run all of it."""
+    options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    options.add_argument("--smoke", action="store_true", help="everything once")
+    smoke = options.parse_args().smoke
+    for title, latency, rounds in (("without latency", 0.0, 41), ("20 ms of latency", LATENCY, 15)):
+        with serving(latency) as url:
+            figures = asyncio.run(reading(url, 1 if smoke else rounds, peers=not latency))
+        print_goals(f"{TOTAL:,} rows, {title}: / bare loop", figures, GOALS[title])
+    importing(1 if smoke else 15)
+
+
+async def reading(url: str, rounds: int, *, peers: bool) -> dict[str, float]:
+    """Ratios of reading all rows with the client to reading them without."""
+    connector = aiohttp.TCPConnector(limit=IN_FLIGHT)
+    async with (
+        aiohttp.ClientSession(connector=connector) as session,
+        ExploreClient(url, concurrency=IN_FLIGHT) as client,
+    ):
+        floor = partial(bare, partial(fetch, session), url)
+        others: dict[str, Callable[[], Awaitable[Any]]] = {
+            "the floor itself": floor,
+            "to_list()": partial(listed, client),
+            "one by one": partial(one_by_one, client),
+        }
+        expected = rows(0, TOTAL)
+        for name, work in others.items():
+            assert await work() == expected, name
+        settle()
+        found = await paired(floor, others, rounds)
+        if peers and find_spec("httpx") is not None:
+            found["ours / httpx"] = await against_httpx(client, url, rounds)
+    return found
+
+
+async def fetch(session: aiohttp.ClientSession, url: str) -> bytes:
+    """One body."""
+    async with session.get(url) as response:
+        return await response.read()
+
+
+async def bare(get: Fetch, url: str) -> list[dict[str, Any]]:
+    """All pages at once behind a semaphore, joined."""
+    places = asyncio.Semaphore(IN_FLIGHT)
+
+    async def page(offset: int) -> list[dict[str, Any]]:
+        async with places:
+            body = await get(f"{url}{PATH}?limit={PAGE_ROWS}&offset={offset}")
+            found: list[dict[str, Any]] = orjson.loads(body)["results"]
+            return found
+
+    pages = await asyncio.gather(*(page(offset) for offset in range(0, TOTAL, PAGE_ROWS)))
+    return [row for page in pages for row in page]
+
+
+async def listed(client: ExploreClient) -> list[dict[str, Any]]:
+    """All rows, in one call."""
+    return await client.dataset("trees").records().to_list()
+
+
+async def one_by_one(client: ExploreClient) -> list[dict[str, Any]]:
+    """All rows, each from the iterator."""
+    return [row async for row in client.dataset("trees").records()]
+
+
+async def against_httpx(client: ExploreClient, url: str, rounds: int) -> float:
+    """Ours as a share of the bare loop of httpx."""
+    httpx = import_module("httpx")
+    limits = httpx.Limits(max_connections=IN_FLIGHT)
+    async with httpx.AsyncClient(limits=limits, timeout=60) as peer:
+
+        async def get(address: str) -> bytes:
+            body: bytes = (await peer.get(address)).content
+            return body
+
+        others = {"ours": partial(listed, client)}
+        return (await paired(partial(bare, get, url), others, max(1, rounds // 4)))["ours"]
+
+
+def importing(runs: int) -> None:
+    """What `import explore_async` costs beyond `import aiohttp`."""
+    ours, theirs = cold("import explore_async", "import aiohttp", runs)
+    more = median(
+        (one.inside - other.inside) * 1000 for one, other in zip(ours, theirs, strict=True)
+    )
+    print_goals("import, beyond aiohttp", {"milliseconds more": more}, GOALS["import"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""A server that answers with ready-made bodies, in a process of its own, for the benchmarks.
+
+It parses nothing of a request but its first line, so that what is measured is the client. Rows look
+like those of an open-data portal: ten fields, some text, a place, a date. Paths:
+
+* `/records?...` and `/facets?...`: the page asked for, and a facet of 10 values, or
+  of 100 where the dataset's name begins with `wide`;
+* `/exports/jsonl?rows=N`: N rows of JSON Lines, chunked;
+* `delay` before each answer, in seconds, is given when it is started.
+
+Nothing to run here by hand; `serving` starts it and stops it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["PAGE_ROWS", "TOTAL", "rows", "serving"]
+
+PAGE_ROWS = 100
+TOTAL = 10_000
+_BLOCK_ROWS = 1000
+
+
+def rows(begin: int, count: int) -> list[dict[str, Any]]:
+    """That many rows, all different."""
+    return [
+        {
+            "id": number,
+            "name": f"Platanus acerifolia no. {number}",
+            "genus": ("Platanus", "Acer", "Tilia", "Quercus")[number % 4],
+            "street": f"Rue de l'Université {number % 300}",
+            "height_m": number % 35 + 0.5,
+            "planted": f"20{number % 24:02}-0{number % 9 + 1}-15",
+            "measured": f"2024-12-1{number % 9}T10:27:18+00:00",
+            "remarkable": number % 50 == 0,
+            "note": None if number % 3 else "Pruned in spring, next visit in autumn; see file.",
+            "geo_point_2d": {"lon": 2.3 + number / 1e5, "lat": 48.8 + number / 1e5},
+        }
+        for number in range(begin, begin + count)
+    ]
+
+
+@contextmanager
+def serving(delay: float = 0.0) -> Iterator[str]:
+    """Run the server; gives `http://127.0.0.1:<port>`."""
+    command = [sys.executable, __file__, str(delay)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        finally:
+            process.kill()
+
+
+def _answer(body: bytes) -> bytes:
+    return (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
+        b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    )
+
+
+def _page(offset: int, limit: int) -> bytes:
+    found = rows(offset, max(0, min(limit, TOTAL - offset)))
+    return _answer(orjson.dumps({"total_count": TOTAL, "results": found}))
+
+
+def _facet(count: int) -> bytes:
+    values = [
+        {"count": 1000 - number, "state": "displayed", "name": name, "value": name}
+        for number, name in enumerate(f"Genus {number}" for number in range(count))
+    ]
+    return _answer(orjson.dumps({"links": [], "facets": [{"name": "genus", "facets": values}]}))
+
+
+class _Server:
+    """All answers, made before the first request."""
+
+    def __init__(self, delay: float) -> None:
+        self._delay = delay
+        self._pages = {offset: _page(offset, PAGE_ROWS) for offset in range(0, TOTAL, PAGE_ROWS)}
+        self._facets = {True: _facet(100), False: _facet(10)}
+        block = b"".join(orjson.dumps(row) + b"\n" for row in rows(0, _BLOCK_ROWS))
+        self._block = b"%x\r\n%b\r\n" % (len(block), block)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer what comes over one connection, until it ends."""
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                if self._delay:
+                    await asyncio.sleep(self._delay)
+                await self._respond(head.partition(b"\r\n")[0], writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    async def _respond(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+        if b"/exports/" in line:
+            await self._export(_number(rb"(?:rows|limit)=(\d+)", line, 1000), writer)
+            return
+        if b"/facets" in line:
+            writer.write(self._facets[b"/wide" in line])
+            return
+        offset = _number(rb"offset=(\d+)", line, 0)
+        limit = _number(rb"limit=(\d+)", line, 10)
+        ready = self._pages.get(offset) if limit == PAGE_ROWS else None
+        writer.write(ready or _page(offset, limit))
+
+    async def _export(self, count: int, writer: asyncio.StreamWriter) -> None:
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
+        )
+        for _ in range(count // _BLOCK_ROWS):
+            writer.write(self._block)
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
+
+
+def _number(pattern: bytes, line: bytes, default: int) -> int:
+    found = re.search(pattern, line)
+    return int(found[1]) if found else default
+
+
+async def _main(delay: float) -> None:
+    listening = await asyncio.start_server(_Server(delay).serve, "127.0.0.1", 0)
+    print(listening.sockets[0].getsockname()[1], flush=True)
+    async with listening:
+        await listening.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(float(sys.argv[1])))

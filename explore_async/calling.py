@@ -1,0 +1,379 @@
+"""One logical call: the only retry loop, its queue, and the events it tells.
+
+A request waits for three things before it is sent: until a pause of the whole client is over, for
+a place in the scheduler, and for its turn at the rate. All that is queueing and counts against
+neither the timeout nor the deadline. What counts are attempts and the waits between them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import aiohttp
+from attrs import field, frozen
+
+from explore_async.connecting import Connection, connection_error
+from explore_async.errors import APIError, ExploreError, QuotaExceeded, RequestTimeout
+from explore_async.events import (
+    Counters,
+    DoneEvent,
+    PageEvent,
+    RequestEvent,
+    ResponseEvent,
+    RetryEvent,
+    Subscribers,
+    ThrottleEvent,
+)
+from explore_async.quotas import QuotaBook
+from explore_async.rates import Bucket, Pause, RetryBudget
+from explore_async.retrying import Decision, next_step
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from ssl import SSLContext
+    from types import TracebackType
+    from typing import Literal
+
+    from explore_async.policy import Retry, Timeouts, Timing
+    from explore_async.rates import Rate
+    from explore_async.retrying import Step
+    from explore_async.scheduling import Scheduler
+
+__all__ = ["Call", "Caller", "Identity", "Shared", "share"]
+
+T = TypeVar("T")
+
+
+@frozen
+class Identity:
+    """What a portal counts for one caller, and so is not shared with another API key.
+
+    Attributes:
+        pause: until when the portal wants no request.
+        quota: what it said about the calls left.
+    """
+
+    pause: Pause = field(factory=Pause)
+    quota: QuotaBook = field(factory=QuotaBook)
+
+
+@frozen(kw_only=True)
+class Shared:
+    """What a client and all that is derived from it have in common."""
+
+    connection: Connection
+    scheduler: Scheduler
+    counters: Counters
+    subscribers: Subscribers
+    budget: RetryBudget
+    bucket: Bucket | None
+    timing: Timing
+
+
+def share(
+    *,
+    scheduler: Scheduler,
+    session: aiohttp.ClientSession | None = None,
+    proxy: str | None = None,
+    ssl: SSLContext | str | os.PathLike[str] | None = None,
+    rate: Rate | None = None,
+    budget: int,
+    timing: Timing,
+) -> Shared:
+    """What one client and its derived ones will share, from the arguments of the client.
+
+    Raises:
+        ConfigurationError: the proxy or the file of authorities cannot be used.
+    """
+    counters = Counters()
+    return Shared(
+        connection=Connection(session, proxy=proxy, ssl=ssl, on_wire=counters.sent),
+        scheduler=scheduler,
+        counters=counters,
+        subscribers=Subscribers(counters),
+        budget=RetryBudget(budget),
+        bucket=Bucket(rate) if rate is not None else None,
+        timing=timing,
+    )
+
+
+@frozen(kw_only=True)
+class Caller:
+    """Makes calls under one set of policies."""
+
+    shared: Shared
+    identity: Identity
+    timeouts: Timeouts
+    retry: Retry
+
+    def call(self, url: str) -> Call:
+        """A new call; use it as a context, so that its end is told too."""
+        return Call(self, url)
+
+
+class Call:
+    """One logical call, from its first request to its last byte.
+
+    Attributes:
+        number: from 1, in the order the calls of a client began.
+        received: decoded bytes so far; set by whoever reads the body.
+    """
+
+    def __init__(self, caller: Caller, url: str) -> None:
+        shared = caller.shared
+        self.url = url
+        self.received = 0
+        self._caller = caller
+        self._shared = shared
+        self._timing = shared.timing
+        self._attempt = 0
+        self._queued = 0.0
+        self._sent_at = 0.0
+        self._began = self._timing.monotonic()
+        shared.counters.calls += 1
+        self.number = shared.counters.calls
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        counters = self._shared.counters
+        counters.received += self.received
+        outcome: Literal["ok", "error", "cancelled"] = "ok"
+        if isinstance(error, Exception):
+            outcome = "error"
+            counters.errors += 1
+        elif error is not None:
+            outcome = "cancelled"
+            counters.cancelled += 1
+        if self._shared.subscribers:
+            self._tell_done(outcome, error if isinstance(error, ExploreError) else None)
+
+    async def run(self, send: Callable[[], Awaitable[T]]) -> T:
+        """Send, and send again where the policy says so.
+
+        Raises:
+            ExploreError: the last failure, with the number of attempts.
+        """
+        while True:
+            try:
+                result = await self._one_attempt(send)
+            except ExploreError as error:
+                error.attempts = self._attempt
+                wait = self._wait_after(error)
+                if wait is None:
+                    raise
+            else:
+                self._succeeded()
+                return result
+            # The response is released and its place given back before the wait begins.
+            await self._timing.sleep(wait)
+
+    def responded(self, response: aiohttp.ClientResponse) -> None:
+        """The head of an answer came."""
+        self._caller.identity.quota.note(response.headers, path=response.url.raw_path)
+        if self._shared.subscribers:
+            now = self._timing.monotonic()
+            self._shared.subscribers.emit(
+                ResponseEvent(
+                    call=self.number,
+                    url=self.url,
+                    at=now,
+                    attempt=self._attempt,
+                    status=response.status,
+                    seconds=now - self._sent_at,
+                )
+            )
+
+    def page(self, value: object) -> None:
+        """A JSON value came; if it is a page of rows, count and tell it."""
+        rows = value.get("results") if isinstance(value, dict) else None
+        if not isinstance(value, dict) or not isinstance(rows, list):
+            return
+        self._shared.counters.pages += 1
+        self._shared.counters.rows += len(rows)
+        if self._shared.subscribers:
+            total = value.get("total_count")
+            self._shared.subscribers.emit(
+                PageEvent(
+                    call=self.number,
+                    url=self.url,
+                    at=self._timing.monotonic(),
+                    rows=len(rows),
+                    total=total if isinstance(total, int) else None,
+                    received=self.received,
+                )
+            )
+
+    async def _one_attempt(self, send: Callable[[], Awaitable[T]]) -> T:
+        queueing = self._timing.monotonic()
+        async with self._turn():
+            self._sent_at = self._timing.monotonic()
+            self._queued += self._sent_at - queueing
+            self._attempt += 1
+            if self._shared.subscribers:
+                self._tell_request()
+            try:
+                # The queue is over, so a long one is no failure of the server.
+                async with asyncio.timeout(self._seconds_left()):
+                    return await send()
+            except TimeoutError as error:
+                raise RequestTimeout(
+                    "The server did not answer in time. Try again later, ask for less, or raise "
+                    "`timeouts`.",
+                    url=self.url,
+                ) from error
+            except (aiohttp.ClientError, OSError) as error:
+                # aiohttp's error of an answer holds the request with its headers, and so the key.
+                cause = None if isinstance(error, aiohttp.ClientResponseError) else error
+                raise connection_error(error, self.url) from cause
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        pause = self._caller.identity.pause
+        while True:
+            await self._wait_for_the_pause(pause)
+            async with self._shared.scheduler.slot():
+                await self._wait_for_the_rate()
+                if not self._pause_left(pause):
+                    yield
+                    return
+            # A pause began meanwhile: give the place back and wait with the others.
+
+    def _pause_left(self, pause: Pause) -> float:
+        return pause.left(self._timing.monotonic(), longest=self._caller.retry.max_wait)
+
+    async def _wait_for_the_pause(self, pause: Pause) -> None:
+        while wait := self._pause_left(pause):
+            self._tell_throttle("pause", wait)
+            if wait > self._caller.retry.max_wait:
+                raise self._refusal(wait)
+            await self._timing.sleep(wait)
+
+    async def _wait_for_the_rate(self) -> None:
+        bucket = self._shared.bucket
+        if bucket is None:
+            return
+        wait = bucket.reserve(self._timing.monotonic())
+        if wait > 0:
+            self._tell_throttle("rate", wait)
+            await self._timing.sleep(wait)
+
+    def _refusal(self, wait: float) -> QuotaExceeded:
+        reset_at = self._caller.identity.pause.reset_at
+        reset_at = reset_at or self._timing.now() + timedelta(seconds=wait)
+        return QuotaExceeded(
+            "The portal refused an earlier request and wants none before "
+            f"{reset_at.isoformat()}, which is longer than `retry.max_wait`; this one was not "
+            f"sent. {QuotaExceeded.advice}",
+            url=self.url,
+            attempts=self._attempt,
+            retry_after=wait,
+            reset_at=reset_at,
+        )
+
+    def _seconds_left(self) -> float:
+        deadline = self._caller.retry.deadline - self._elapsed()
+        return min(self._caller.timeouts.attempt, deadline)
+
+    def _elapsed(self) -> float:
+        return self._timing.monotonic() - self._began - self._queued
+
+    def _wait_after(self, error: ExploreError) -> float | None:
+        if not self._attempt or (isinstance(error, QuotaExceeded) and error.status is None):
+            return None
+        step = next_step(
+            error,
+            retry=self._caller.retry,
+            attempt=self._attempt,
+            elapsed=self._elapsed(),
+            chance=self._timing.random(),
+        )
+        if step.decision is Decision.THROTTLE:
+            self._pause_everybody(error, step)
+        if step.wait is None:
+            return None
+        if not self._shared.budget.take():
+            error.add_note("Not sent again: the retry budget of this client is used up.")
+            return None
+        self._shared.counters.retries += 1
+        if self._shared.subscribers:
+            self._tell_retry(error, step.wait)
+        return step.wait
+
+    def _pause_everybody(self, error: ExploreError, step: Step) -> None:
+        asked = error.retry_after if isinstance(error, APIError) else None
+        wait = step.wait if step.wait is not None else asked
+        if isinstance(error, QuotaExceeded):
+            self._caller.identity.quota.refused(error)
+        if self._shared.bucket is not None:
+            self._shared.bucket.throttled()
+        if wait is None:
+            return
+        now = self._timing.monotonic()
+        reset_at = error.reset_at if isinstance(error, QuotaExceeded) else None
+        self._caller.identity.pause.until(now + wait, now=now, reset_at=reset_at)
+        if self._shared.bucket is not None and step.wait is not None:
+            self._shared.bucket.pause_until(now + step.wait)
+
+    def _succeeded(self) -> None:
+        self._shared.budget.succeeded(retries=self._attempt - 1)
+        if self._shared.bucket is not None:
+            self._shared.bucket.succeeded()
+
+    def _tell_request(self) -> None:
+        self._shared.subscribers.emit(
+            RequestEvent(call=self.number, url=self.url, at=self._sent_at, attempt=self._attempt)
+        )
+
+    def _tell_retry(self, error: ExploreError, wait: float) -> None:
+        self._shared.subscribers.emit(
+            RetryEvent(
+                call=self.number,
+                url=self.url,
+                at=self._timing.monotonic(),
+                attempt=self._attempt,
+                wait=wait,
+                error=error,
+            )
+        )
+
+    def _tell_throttle(self, reason: Literal["rate", "pause"], wait: float) -> None:
+        self._shared.counters.throttled += 1
+        if self._shared.subscribers:
+            self._shared.subscribers.emit(
+                ThrottleEvent(
+                    call=self.number,
+                    url=self.url,
+                    at=self._timing.monotonic(),
+                    reason=reason,
+                    wait=wait,
+                    reset_at=self._caller.identity.pause.reset_at if reason == "pause" else None,
+                )
+            )
+
+    def _tell_done(
+        self, outcome: Literal["ok", "error", "cancelled"], error: ExploreError | None
+    ) -> None:
+        now = self._timing.monotonic()
+        self._shared.subscribers.emit(
+            DoneEvent(
+                call=self.number,
+                url=self.url,
+                at=now,
+                attempts=self._attempt,
+                seconds=now - self._began,
+                received=self.received,
+                outcome=outcome,
+                error=error,
+            )
+        )

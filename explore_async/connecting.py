@@ -1,0 +1,229 @@
+"""The way to the portal: the session, the proxy, the certificates, and names for what fails there.
+
+One `Connection` is shared by a client and by all that `with_options` derives from it. Settings go
+with each request and not into the session, so that an injected session, which may serve others
+too, is neither changed nor relied on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ipaddress
+import os
+import ssl as tls
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from yarl import URL
+
+from explore_async.errors import (
+    ConfigurationError,
+    ConnectError,
+    ExploreError,
+    NameResolutionError,
+    ProxyError,
+    TLSError,
+    TransportError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Connection", "connection_error", "is_loopback", "proxy_refusal"]
+
+_PROXY_FAILURES = (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)
+
+
+class Connection:
+    """A session that is opened when it is first needed, in one event loop.
+
+    Args:
+        session: a session to use and leave open; None to own one.
+        proxy: `http://[user:password@]host:port`, or None. The environment is not looked at.
+        ssl: an `ssl.SSLContext`, or the path of a PEM file with the authorities to trust.
+        on_wire: called for each request that an owned session puts on the wire.
+
+    Raises:
+        ConfigurationError: the proxy or the file of authorities cannot be used.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession | None = None,
+        *,
+        proxy: str | None = None,
+        ssl: tls.SSLContext | str | os.PathLike[str] | None = None,
+        on_wire: Callable[[], object] | None = None,
+    ) -> None:
+        self._given = session
+        self._owned: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+        self._on_wire = on_wire
+        self.options: dict[str, Any] = {**_proxy_options(proxy), **_tls_options(ssl)}
+
+    @property
+    def counts_wire(self) -> bool:
+        """Whether `on_wire` sees each request by itself; an injected session is not changed."""
+        return self._given is None
+
+    @property
+    def proxied(self) -> bool:
+        """Whether requests go through a proxy."""
+        return "proxy" in self.options
+
+    def session(self) -> aiohttp.ClientSession:
+        """The session to send with.
+
+        Raises:
+            ConfigurationError: it is closed, or belongs to another event loop.
+        """
+        if self._closed:
+            raise ConfigurationError("The client is closed. Make a new one for further requests.")
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        if self._loop is not loop:
+            raise ConfigurationError(
+                "The client was first used in another event loop. Make one client per event loop."
+            )
+        if self._given is not None:
+            return self._given
+        if self._owned is None:
+            self._owned = self._open()
+        return self._owned
+
+    async def close(self) -> None:
+        """Close the session if it is ours. May be called more than once."""
+        self._closed = True
+        owned, self._owned = self._owned, None
+        if owned is not None:
+            await owned.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            # The scheduler bounds requests; a second bound here would count waiting as slowness.
+            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=12),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            middlewares=(self._counted,),
+        )
+
+    async def _counted(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        # Only a middleware sees that aiohttp repeats a request on a connection that had gone idle.
+        if self._on_wire is not None:
+            self._on_wire()
+        return await handler(request)
+
+
+def _proxy_options(proxy: str | None) -> dict[str, Any]:
+    if proxy is None:
+        return {}
+    try:
+        url = URL(proxy)
+        usable = url.scheme in {"http", "https"} and bool(url.host)
+    except ValueError:
+        usable = False
+    if not usable:
+        # The text is not repeated: it may hold a password.
+        raise ConfigurationError(
+            "The proxy cannot be used: it must be http://host:port or "
+            "http://user:password@host:port."
+        )
+    bare: dict[str, Any] = {"proxy": url.with_user(None)}
+    if url.user is None:
+        return bare
+    # Kept apart from the URL, which aiohttp puts into its errors. It sends what stands here under
+    # this name as Proxy-Authorization, to the proxy only.
+    pair = f"{url.user}:{url.password or ''}".encode()
+    basic = f"Basic {base64.b64encode(pair).decode()}"
+    return {**bare, "proxy_headers": {"Authorization": basic}}
+
+
+def _tls_options(ssl: tls.SSLContext | str | os.PathLike[str] | None) -> dict[str, Any]:
+    if ssl is None:
+        return {}
+    if isinstance(ssl, tls.SSLContext):
+        return {"ssl": ssl}
+    if isinstance(ssl, bool):
+        raise ConfigurationError(
+            "ssl= takes an ssl.SSLContext or a PEM file; certificates are always checked."
+        )
+    try:
+        return {"ssl": tls.create_default_context(cafile=os.fspath(ssl))}
+    except (OSError, TypeError) as error:
+        raise ConfigurationError(
+            f"The authorities in {str(ssl)!r} cannot be read: {error}. Give a PEM file."
+        ) from error
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only mean this machine."""
+    name = host.rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def connection_error(error: Exception, url: str) -> ExploreError:
+    """Name the failure of a request that got no answer."""
+    address = URL(url, encoded=True)
+    host = address.authority
+    if isinstance(error, _PROXY_FAILURES):
+        return _proxy_error(error, url)
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return NameResolutionError(
+            f"The host name of {host} cannot be resolved. Check the base URL and the network.",
+            url=url,
+        )
+    if isinstance(error, aiohttp.ClientSSLError):
+        return TLSError(
+            f"The TLS handshake with {host} failed: {type(error).__name__}. {_tls_advice(address)}",
+            url=url,
+        )
+    if isinstance(error, aiohttp.ClientConnectionError | OSError):
+        return ConnectError(
+            f"No answer from {host}: {_cause(error)}. Check the base URL and the network.",
+            url=url,
+        )
+    return TransportError(
+        f"The answer of {host} is not HTTP as it should be: {type(error).__name__}. "
+        "Check the base URL and any proxy in between.",
+        url=url,
+    )
+
+
+def _proxy_error(error: Exception, url: str) -> ProxyError:
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return proxy_refusal(error.status, url)
+    return ProxyError(
+        f"The proxy gave no answer: {_cause(error)}. Check proxy= and the network.", url=url
+    )
+
+
+def proxy_refusal(status: int, url: str) -> ProxyError:
+    """The error for a proxy that answers instead of passing the request on."""
+    return ProxyError(
+        f"The proxy answered {status}. Check proxy= and, for 407, its user name and password.",
+        status=status,
+        url=url,
+    )
+
+
+def _tls_advice(address: URL) -> str:
+    host = address.host or ""
+    if is_loopback(host) or "." not in host:
+        return f"If the portal speaks plain HTTP, write http://{address.authority}."
+    return "Check the certificate; for a private authority, pass its PEM file as ssl=."
+
+
+def _cause(error: Exception) -> str:
+    # The operating system's words ("Connection refused"); asyncio's own repeat the address.
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else type(error).__name__

@@ -1,0 +1,212 @@
+"""From the values of JSON and CSV to Python's own, by the schema of a dataset; always opt-in.
+
+A `Converter` knows the fields of one dataset. It changes values of fields it knows, by name, and
+leaves every other one, so aliases and aggregates stay as the server sent them.
+
+| type | becomes |
+|---|---|
+| `date` | `datetime.date`; a year or a month alone, which Python has no type for, stays text |
+| `datetime` | `datetime.datetime` with its zone |
+| `geo_point_2d` | `GeoPoint` |
+| `decimal`, and with `decimals=True` `double` | `decimal.Decimal`, the digits the server sent |
+| `int`, `double`, `text`, `geo_shape`, `file` | themselves; from CSV: int, float, text, object |
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Literal
+
+import orjson
+from attrs import field, frozen, validators
+
+from explore_async.errors import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from explore_async.models import DatasetField, DatasetInfo, Row
+
+__all__ = ["Converter", "GeoPoint"]
+
+_PARTIAL_DATE = re.compile(r"\d{4}(-\d{2})?")
+_OBJECTS = frozenset({"geo_shape", "file", "image", "json_blob"})
+
+
+@frozen(kw_only=True)
+class GeoPoint:
+    """A place on earth, in degrees (WGS 84)."""
+
+    lon: float
+    lat: float
+
+
+@frozen(kw_only=True)
+class Converter:
+    """Converts rows of one dataset; pure, and it never changes the row it is given.
+
+    Attributes:
+        fields: the fields of the dataset.
+        decimals: make `double` a Decimal too.
+        misfits: what to do with a value that is not of its field's type: `raise` DecodeError, or
+            `keep` it as it came.
+        by_label: rows have the labels of fields as keys, as exports with `use_labels` do.
+        list_separator: what stands between the values of a multivalued field in CSV.
+    """
+
+    fields: tuple[DatasetField, ...]
+    decimals: bool = False
+    misfits: Literal["raise", "keep"] = field(
+        default="raise", validator=validators.in_(("raise", "keep"))
+    )
+    by_label: bool = False
+    list_separator: str = ","
+    _json: Mapping[str, Callable[[object], object]] = field(init=False, repr=False, eq=False)
+    _text: Mapping[str, Callable[[object], object]] = field(init=False, repr=False, eq=False)
+
+    @_json.default
+    def _json_readers(self) -> Mapping[str, Callable[[object], object]]:
+        readers = {self.key(one): _json_reader(one.type, self.decimals) for one in self.fields}
+        return {key: reader for key, reader in readers.items() if reader is not None}
+
+    @_text.default
+    def _text_readers(self) -> Mapping[str, Callable[[object], object]]:
+        return {
+            self.key(one): _text_reader(one, self.decimals, self.list_separator)
+            for one in self.fields
+        }
+
+    @classmethod
+    def from_info(
+        cls,
+        info: DatasetInfo,
+        *,
+        decimals: bool = False,
+        misfits: Literal["raise", "keep"] = "raise",
+    ) -> Converter:
+        """The converter for a dataset, from its schema."""
+        return cls(fields=info.fields, decimals=decimals, misfits=misfits)
+
+    def key(self, one: DatasetField) -> str:
+        """What a row calls a field."""
+        return one.label if self.by_label else one.name
+
+    def row(self, row: Row) -> Row:
+        """A row with the values of JSON converted.
+
+        Raises:
+            DecodeError: a value is not of its field's type, unless `misfits` is `keep`.
+        """
+        return self._converted(row, self._json)
+
+    def rows(self, rows: Iterable[Row]) -> list[Row]:
+        """`row`, over many."""
+        readers = self._json
+        return [self._converted(row, readers) for row in rows]
+
+    def text_row(self, row: Row) -> Row:
+        """A row with the cells of a CSV file converted.
+
+        Raises:
+            DecodeError: a cell is not of its field's type, unless `misfits` is `keep`.
+        """
+        return self._converted(row, self._text)
+
+    def _converted(self, row: Row, readers: Mapping[str, Callable[[object], object]]) -> Row:
+        made = row.copy()
+        for name, read in readers.items():
+            value = made.get(name)
+            if value is None:
+                continue
+            try:
+                made[name] = read(value)
+            except (ValueError, InvalidOperation, KeyError, TypeError) as error:
+                if self.misfits == "raise":
+                    raise self._misfit(name, value) from error
+        return made
+
+    def _misfit(self, name: str, value: object) -> DecodeError:
+        kind = next(one.type for one in self.fields if self.key(one) == name)
+        return DecodeError(
+            f"{name} is {kind}, and {value!r:.80} is none. Leave it as it is with "
+            "Converter.from_info(info, misfits='keep'), or read plain rows.",
+            status=200,
+        )
+
+
+def _json_reader(kind: str, decimals: bool) -> Callable[[object], object] | None:
+    if kind == "double":
+        return _decimal if decimals else None
+    return {
+        "date": _each(_date),
+        "datetime": _each(_datetime),
+        "decimal": _decimal,
+        "geo_point_2d": _point,
+    }.get(kind)
+
+
+def _each(read: Callable[[str], object]) -> Callable[[object], object]:
+    """Read text; an alias of the same name may hold another type, which stays."""
+
+    def one(value: object) -> object:
+        if isinstance(value, str):
+            return read(value)
+        return [one(each) for each in value] if isinstance(value, list) else value
+
+    return one
+
+
+def _date(text: str) -> date | str:
+    if _PARTIAL_DATE.fullmatch(text):
+        return text
+    return date.fromisoformat(text)
+
+
+def _datetime(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        msg = "a datetime without a zone"
+        raise ValueError(msg)
+    return moment
+
+
+def _decimal(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return value
+    # The shortest text of a float is what the server wrote.
+    return Decimal(value if isinstance(value, str) else repr(value))
+
+
+def _point(value: object) -> object:
+    if isinstance(value, dict):
+        return GeoPoint(lon=float(value["lon"]), lat=float(value["lat"]))
+    return value
+
+
+def _text_reader(one: DatasetField, decimals: bool, separator: str) -> Callable[[object], object]:
+    read = _cell_reader(one.type, decimals)
+    if one.annotations.get("multivalued", False) is False:
+        return lambda cell: read(str(cell))
+    return lambda cell: [read(part) for part in str(cell).split(separator)]
+
+
+def _cell_reader(kind: str, decimals: bool) -> Callable[[str], object]:
+    if kind in _OBJECTS:
+        return orjson.loads
+    if kind == "decimal" or (kind == "double" and decimals):
+        return Decimal
+    readers: dict[str, Callable[[str], object]] = {
+        "int": int,
+        "double": float,
+        "date": _date,
+        "datetime": _datetime,
+        "geo_point_2d": _point_of_text,
+    }
+    return readers.get(kind, str)
+
+
+def _point_of_text(text: str) -> GeoPoint:
+    lat, lon = text.split(",")
+    return GeoPoint(lon=float(lon), lat=float(lat))

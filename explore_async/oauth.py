@@ -1,0 +1,266 @@
+"""OAuth2 with an authorization code: a user lets an application read a portal in their name.
+
+The steps: send the user to `OAuth2App.authorization_url`, take the `code` from the address they
+come back to, `exchange` it for tokens, keep those, and give `OAuth2` to a client as `auth=`.
+
+A refresh token works once. So one refresh runs at a time, whoever needs it shares its result, a
+caller that is cancelled does not cancel it, and the new tokens are saved before they are used.
+Tokens and the client secret are in no repr, no error and no pickle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from datetime import UTC, datetime, timedelta
+from inspect import isawaitable
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from urllib.parse import urlencode
+
+import aiohttp
+import orjson
+from attrs import field, frozen
+from yarl import URL
+
+from explore_async.auth import HIDDEN
+from explore_async.connecting import connection_error, is_loopback
+from explore_async.errors import ConfigurationError, RequestTimeout, TokenError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+__all__ = ["OAuth2", "OAuth2App", "Tokens"]
+
+_LARGEST = 64 * 1024
+_SECONDS = 30.0
+_EARLY = timedelta(seconds=60)
+_LIFETIME = 3600.0
+
+Save: TypeAlias = "Callable[[Tokens], Awaitable[object] | object]"
+
+
+@frozen(kw_only=True)
+class Tokens:
+    """What a portal gave for a code or for a refresh token. Keep both texts as secrets.
+
+    Attributes:
+        access: goes into the Authorization header, for about an hour.
+        refresh: buys the next tokens, once; None when there is none.
+        expires_at: until when `access` is good.
+    """
+
+    access: str = field(repr=False)
+    refresh: str | None = field(default=None, repr=False)
+    expires_at: datetime
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("Tokens are not pickled; save their attributes where secrets are kept.")
+
+
+@frozen(kw_only=True)
+class OAuth2App:
+    """An application that is registered on a portal's account page.
+
+    Attributes:
+        portal: `https://host` of the portal.
+        client_id, client_secret: as the portal shows them.
+        redirect_uri: where users come back to; as registered.
+        now: the clock.
+    """
+
+    portal: str = field()
+    client_id: str
+    client_secret: str = field(repr=False)
+    redirect_uri: str
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC), repr=False)
+
+    @portal.validator
+    def _check_portal(self, _attribute: object, value: str) -> None:
+        try:
+            url = URL(value)
+            safe = url.scheme == "https" or (url.scheme == "http" and is_loopback(url.host or ""))
+            bare = url.user is None and url.password is None
+        except ValueError:
+            safe = bare = False
+        if not (safe and bare):
+            raise ConfigurationError(
+                "portal= must be https://host of the portal: secrets are sent there."
+            )
+
+    def authorization_url(self, state: str | None = None) -> tuple[str, str]:
+        """Where to send the user, and the `state` that must come back with the code.
+
+        Compare the state: another one means that somebody else's code is slipped to the user.
+        """
+        state = state or secrets.token_urlsafe(24)
+        query = {
+            "client_id": self.client_id,
+            "redirect_uri": self.redirect_uri,
+            "response_type": "code",
+            "scope": "all",
+            "state": state,
+        }
+        return f"{self._address('authorize')}?{urlencode(query)}", state
+
+    async def exchange(self, code: str) -> Tokens:
+        """Tokens for the code with which a user came back (POST /oauth2/token/).
+
+        Raises:
+            TokenError: the portal refuses.
+            TransportError: no answer came.
+        """
+        return await self._ask(
+            {"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect_uri}
+        )
+
+    async def refresh(self, tokens: Tokens) -> Tokens:
+        """New tokens for the refresh token, which is void afterwards (POST /oauth2/token/).
+
+        Raises:
+            TokenError: there is no refresh token, or the portal refuses it.
+            TransportError: no answer came; the token may be used up.
+        """
+        if tokens.refresh is None:
+            raise TokenError(
+                "The access token has expired and there is no refresh token. "
+                "Have the user grant access again."
+            )
+        return await self._ask({"grant_type": "refresh_token", "refresh_token": tokens.refresh})
+
+    def _address(self, step: str) -> str:
+        return f"{URL(self.portal).origin()}/oauth2/{step}/"
+
+    async def _ask(self, form: Mapping[str, str]) -> Tokens:
+        url = self._address("token")
+        secret = {"client_id": self.client_id, "client_secret": self.client_secret}
+        status, body = await _post(url, {**form, **secret})
+        answer = _object(body)
+        access = answer.get("access_token")
+        if status != 200 or not isinstance(access, str) or not access:
+            raise _refusal(status, answer, url)
+        refresh = answer.get("refresh_token") or form.get("refresh_token")
+        return Tokens(
+            access=access,
+            refresh=refresh if isinstance(refresh, str) else None,
+            expires_at=self.now() + timedelta(seconds=_seconds(answer.get("expires_in"))),
+        )
+
+
+class OAuth2:
+    """Sends `Authorization: Bearer <access token>`, and renews it a minute before it expires.
+
+    Args:
+        app: the application.
+        tokens: the latest tokens that were saved.
+        save: called with new tokens before they are used; a function or a coroutine function.
+            Without it a restarted program has lost them, and the user must grant access again.
+    """
+
+    def __init__(self, app: OAuth2App, tokens: Tokens, *, save: Save) -> None:
+        self._app = app
+        self._tokens = tokens
+        self._save = save
+        self._unsaved = False
+        self._refreshing: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"OAuth2({self._app!r}, expires_at={self._tokens.expires_at.isoformat()!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("Tokens are not pickled; read them anew in the process that needs them.")
+
+    async def authorization(self) -> str | None:
+        """The header value, after a refresh where one is due.
+
+        Raises:
+            TokenError: the tokens cannot be renewed or saved.
+        """
+        if self._unsaved or self._app.now() + _EARLY >= self._tokens.expires_at:
+            if self._refreshing is None:
+                self._refreshing = asyncio.create_task(self._renew())
+                self._refreshing.add_done_callback(self._renewed)
+            # Shielded: a refresh token that was sent is used up, whether or not we still listen.
+            await asyncio.shield(self._refreshing)
+        return f"Bearer {self._tokens.access}"
+
+    def redact(self, text: str) -> str:
+        """The text without tokens and without the client secret."""
+        hidden = (self._tokens.access, self._tokens.refresh, self._app.client_secret)
+        for secret in filter(None, hidden):
+            text = text.replace(secret, HIDDEN)
+        return text
+
+    async def _renew(self) -> None:
+        if not self._unsaved:
+            self._tokens = await self._app.refresh(self._tokens)
+            self._unsaved = True
+        try:
+            saved = self._save(self._tokens)
+            if isawaitable(saved):
+                await saved
+        except Exception as error:  # noqa: BLE001 - it is the caller's own, and is told
+            raise TokenError(
+                f"New tokens could not be saved: {type(error).__name__}. They are kept in memory "
+                "and saved with the next request; mend `save` before this program ends."
+            ) from None
+        self._unsaved = False
+
+    def _renewed(self, task: asyncio.Task[None]) -> None:
+        self._refreshing = None
+        if not task.cancelled():
+            task.exception()  # Everybody who waited may be gone; it is told at the next request.
+
+
+async def _post(url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
+    timeout = aiohttp.ClientTimeout(total=_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=False) as session,
+            session.post(url, data=form, timeout=timeout, allow_redirects=False) as response,
+        ):
+            return response.status, await response.content.read(_LARGEST)
+    except TimeoutError:
+        raise RequestTimeout("The token server did not answer in time.", url=url) from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise connection_error(error, url) from None
+
+
+def _object(body: bytes) -> dict[str, object]:
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _seconds(value: object) -> float:
+    usable = isinstance(value, int | float) and not isinstance(value, bool)
+    return min(max(0.0, float(value)), 1e9) if usable else _LIFETIME  # type: ignore[arg-type]
+
+
+def _refusal(status: int, answer: Mapping[str, object], url: str) -> TokenError:
+    # Only the standard's error code is shown: a description may repeat what was sent.
+    code = answer.get("error")
+    known = code if isinstance(code, str) and code in _CODES else None
+    said = f" ({known})" if known else ""
+    return TokenError(
+        f"The portal gives no tokens: HTTP {status}{said}. Check the client id and secret, or "
+        "have the user grant access again: a code and a refresh token work only once.",
+        status=status,
+        code=known,
+        url=url,
+        attempts=1,
+    )
+
+
+_CODES = frozenset(
+    {
+        "access_denied",
+        "invalid_client",
+        "invalid_grant",
+        "invalid_request",
+        "invalid_scope",
+        "unauthorized_client",
+        "unsupported_grant_type",
+    }
+)

@@ -1,0 +1,215 @@
+"""The 16 operations of the Explore API v2.1 and the values their parameters may have, as data.
+
+A server ignores a parameter that it does not know and may answer a value that it does not know with
+something else, so both are checked here, before anything is sent. Portals grow, and so there is one
+way past every check of a value: `Unlisted`.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from explore_async.errors import ConfigurationError
+from odsql import nodes, parsing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from odsql import Query
+    from odsql.building import Expression
+
+__all__ = [
+    "CATALOG_FORMATS",
+    "COMPRESSIONS",
+    "DATASET_FORMATS",
+    "DCAT_VARIANTS",
+    "DELIMITERS",
+    "FACET_OPTIONS",
+    "FACET_SORTS",
+    "LANGS",
+    "OPERATIONS",
+    "Operation",
+    "Unlisted",
+    "facet_names",
+    "flags",
+    "listed",
+    "operation_params",
+]
+
+
+class Unlisted(str):
+    """A value that the specification does not list, passed through as it is.
+
+    It is the one way past the checks of formats, languages, DCAT variants, delimiters, compressions
+    and facet options: `dataset.export(Unlisted("docx"))`, `Query(lang=Unlisted("pl"))`.
+    """
+
+    __slots__ = ()
+
+
+DATASET_FORMATS = (
+    *("csv", "fgb", "geojson", "gpx", "json", "jsonl", "jsonld", "kml", "n3", "ov2"),
+    *("parquet", "rdfxml", "shp", "turtle", "xlsx"),
+)
+"""What a dataset can be exported to (exportRecords)."""
+
+DCAT_VARIANTS = tuple(f"_ap_{name}" for name in ("ch", "de", "se", "sp", "it", "vl", "benap"))
+"""The application profiles of a DCAT export (exportCatalogDCAT)."""
+
+CATALOG_FORMATS = (
+    *("csv", "data.json", "dcat", *(f"dcat{name}" for name in DCAT_VARIANTS)),
+    *("dublin_core", "json", "rdf", "rss", "ttl", "xlsx"),
+)
+"""What a catalog can be exported to (exportDatasets)."""
+
+LANGS = ("en", "fr", "nl", "pt", "it", "ar", "de", "es", "ca", "eu", "sv")
+"""The languages of names and messages."""
+
+DELIMITERS = (";", ",", "\t", "|")
+"""What may stand between two cells of a CSV export."""
+
+COMPRESSIONS = ("snappy", "zstd")
+"""How a Parquet export may be compressed."""
+
+FACET_OPTIONS = ("name", "disjunctive", "hierarchical", "separator", "sort", "limit")
+"""The arguments of `facet(...)`."""
+
+FACET_SORTS = ("count", "-count", "alphanum", "-alphanum", "num", "-num")
+"""How the values of a facet may be sorted."""
+
+
+@frozen(kw_only=True)
+class Operation:
+    """One operation of the specification.
+
+    Attributes:
+        name: its operationId.
+        path: below the API's base; what is in braces is filled in.
+        parameters: the query parameters it takes.
+    """
+
+    name: str
+    path: str
+    parameters: frozenset[str]
+
+
+_FILTERS = ("where", "refine", "exclude", "timezone")
+_SHAPE = ("select", "group_by", "order_by")
+_LINKS = ("include_links", "include_app_metas")
+_PAGED = (*_FILTERS, *_SHAPE, *_LINKS, "lang", "limit", "offset")
+_CSV = ("delimiter", "list_separator", "quote_all", "with_bom")
+_CATALOG_EXPORT = (*_FILTERS, *_SHAPE, "lang", "limit", "offset")
+_RECORDS_EXPORT = (*_FILTERS, *_SHAPE, "lang", "limit", "use_labels", "compressed", "epsg")
+_GPX = ("name_field", "description_field_list", "use_extension")
+_DATASET = "/catalog/datasets/{dataset_id}"
+
+
+def _operations(*rows: tuple[str, str, tuple[str, ...]]) -> Mapping[str, Operation]:
+    made = (Operation(name=name, path=path, parameters=frozenset(has)) for name, path, has in rows)
+    return MappingProxyType({one.name: one for one in made})
+
+
+OPERATIONS = _operations(
+    ("getDatasets", "/catalog/datasets", _PAGED),
+    ("listExportFormats", "/catalog/exports", ()),
+    ("exportDatasets", "/catalog/exports/{format}", _CATALOG_EXPORT),
+    # The exports of one format are the general export of that format with further parameters.
+    ("exportCatalogCSV", "/catalog/exports/csv", (*_CATALOG_EXPORT, *_CSV)),
+    (
+        "exportCatalogDCAT",
+        "/catalog/exports/dcat{dcat_ap_format}",
+        (*_CATALOG_EXPORT, "include_exports", "use_labels_in_exports"),
+    ),
+    ("getDatasetsFacets", "/catalog/facets", (*_FILTERS, "facet")),
+    ("getRecords", f"{_DATASET}/records", _PAGED),
+    ("listDatasetExportFormats", f"{_DATASET}/exports", ()),
+    ("exportRecords", f"{_DATASET}/exports/{{format}}", _RECORDS_EXPORT),
+    ("exportRecordsCSV", f"{_DATASET}/exports/csv", (*_RECORDS_EXPORT, *_CSV)),
+    (
+        "exportRecordsParquet",
+        f"{_DATASET}/exports/parquet",
+        (*_RECORDS_EXPORT, "parquet_compression"),
+    ),
+    ("exportRecordsGPX", f"{_DATASET}/exports/gpx", (*_RECORDS_EXPORT, *_GPX)),
+    ("getDataset", _DATASET, (*_LINKS, "select", "lang", "timezone")),
+    ("getRecordsFacets", f"{_DATASET}/facets", (*_FILTERS, "lang", "facet")),
+    ("getDatasetAttachments", f"{_DATASET}/attachments", ()),
+    ("getRecord", f"{_DATASET}/records/{{record_id}}", ("select", "lang", "timezone")),
+)
+"""By operationId, in the order of the specification."""
+
+
+def listed(value: str, allowed: Sequence[str], what: str) -> str:
+    """The value itself when it is one of those allowed, or `Unlisted`.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    if value in allowed or isinstance(value, Unlisted):
+        return value
+    raise ConfigurationError(
+        f"{value!r} is no {what}; there are {', '.join(sorted(map(repr, allowed)))}. For one that "
+        f"only this portal has, pass Unlisted({value!r})."
+    )
+
+
+def flags(**options: object) -> list[tuple[str, str]]:
+    """Parameters as the API writes them, `true` for True; None is left out."""
+    return [
+        (name, str(value).lower() if isinstance(value, bool) else str(value))
+        for name, value in options.items()
+        if value is not None
+    ]
+
+
+def operation_params(
+    query: Query | None, operation: Operation, *, extra: Sequence[tuple[str, str]] = ()
+) -> list[tuple[str, str]]:
+    """The parameters of a query for one operation, checked before anything is sent.
+
+    Raises:
+        ConfigurationError: the operation does not take one of them, or a value is not listed.
+    """
+    params = [*(query.params() if query is not None else ()), *extra]
+    unknown = sorted({name for name, _ in params} - operation.parameters)
+    if unknown:
+        raise ConfigurationError(
+            f"{operation.name} takes no {', '.join(unknown)}; the server would ignore it silently. "
+            f"It takes: {', '.join(sorted(operation.parameters)) or 'no parameters'}."
+        )
+    if query is not None:
+        if query.clauses.lang is not None:
+            listed(query.clauses.lang, LANGS, "language")
+        for facet in query.clauses.facet:
+            _check_facet(facet)
+    return params
+
+
+def facet_names(names: Iterable[str | Expression]) -> list[str]:
+    """Facets as text, with the options of `facet(...)` checked.
+
+    Raises:
+        ConfigurationError: an option is not listed.
+    """
+    texts = []
+    for name in names:
+        if not isinstance(name, str):
+            _check_facet(name.node)
+        elif name.lstrip().lower().startswith("facet(") and not isinstance(name, Unlisted):
+            _check_facet(parsing.parse_facet(name))
+        texts.append(str(name))
+    return texts
+
+
+def _check_facet(facet: nodes.Node) -> None:
+    if not isinstance(facet, nodes.Call):
+        return
+    for argument in facet.arguments:
+        if not isinstance(argument, nodes.Named):
+            continue
+        listed(argument.name, FACET_OPTIONS, "option of facet()")
+        if argument.name == "sort" and isinstance(argument.value, nodes.Text):
+            listed(argument.value.value, FACET_SORTS, "order of a facet")

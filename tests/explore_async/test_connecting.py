@@ -1,0 +1,192 @@
+"""Connections: proxies, private authorities, addresses, dripping bodies and long clauses."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from explore_async import (
+    ApiKey,
+    BadRequest,
+    ConfigurationError,
+    ExploreClient,
+    ProxyError,
+    RequestTimeout,
+    Retry,
+    Timeouts,
+    TLSError,
+)
+from odsql import Query
+from tests.explore_async.doubles import Clock, FakePortal, Wire, http, json_body, writes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROW = b'{"id": 1}'
+
+
+async def test_a_proxy_gets_the_request() -> None:
+    """In its absolute form, with the proxy's own credentials apart from the portal's key."""
+    async with Wire(writes(http(ROW))).running() as proxy:
+        address = proxy.url.replace("http://", "http://user:p4ssword@")
+        async with ExploreClient("http://localhost:9", proxy=address, auth="key") as client:
+            assert await client.dataset("trees").record("1") == {"id": 1}
+    head = proxy.heads[0].decode()
+    assert head.startswith("GET http://localhost:9/api/explore/v2.1/catalog/datasets/trees")
+    assert "Proxy-Authorization: Basic dXNlcjpwNHNzd29yZA==" in head
+    assert "Authorization: Apikey key" in head
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_that_refuses_is_named(scheme: str) -> None:
+    """407 is not sent again, and shows no password."""
+    async with Wire(writes(http(b"", status="407 Who"))).running() as proxy:
+        address = proxy.url.replace("http://", "http://user:p4ssword@")
+        async with ExploreClient(f"{scheme}://portal.example", proxy=address) as client:
+            with pytest.raises(ProxyError, match="407") as caught:
+                await client.dataset("trees").record("1")
+        assert (proxy.connections, caught.value.status) == (1, 407)
+    assert "p4ssword" not in repr(vars(caught.value)) + str(caught.value.__cause__)
+
+
+async def test_a_proxy_that_is_not_there_is_a_proxy_error(clock: Clock) -> None:
+    """Tried again, as any refused connection."""
+    async with Wire(writes(b"")).running() as gone:
+        proxy = gone.url
+    async with ExploreClient("https://host", proxy=proxy, timing=clock.timing()) as client:
+        with pytest.raises(ProxyError, match="Connection refused") as caught:
+            await client.dataset("trees").record("1")
+    assert caught.value.attempts == 4
+
+
+@pytest.mark.parametrize("proxy", ["socks5://host:1", "host:3128", "http://", "http://u:p4ss@["])
+def test_a_proxy_that_cannot_work_is_refused(proxy: str) -> None:
+    """Without repeating its password."""
+    with pytest.raises(ConfigurationError) as caught:
+        ExploreClient("https://host", proxy=proxy)
+    assert "p4ss@" not in str(caught.value)
+
+
+async def test_a_private_authority_is_trusted_when_given(tmp_path: Path, clock: Clock) -> None:
+    """As a file or a context; without it the handshake fails, once."""
+    authority, pem = trustme.CA(), tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(pem))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    trusting = ssl.create_default_context(cafile=str(pem))
+
+    async def answer(request: web.Request) -> web.Response:
+        return json_body({"id": 1})
+
+    application = web.Application()
+    application.router.add_get("/{path:.*}", answer)
+    server = TestServer(application, scheme="https")
+    await server.start_server(ssl=context)
+    url = f"https://localhost:{server.port}"
+    try:
+        for trust in (pem, str(pem), trusting):
+            async with ExploreClient(url, ssl=trust) as client:
+                assert await client.dataset("trees").record("1") == {"id": 1}
+        async with ExploreClient(url) as client:
+            with pytest.raises(TLSError) as caught:
+                await client.dataset("trees").record("1")
+        assert caught.value.attempts == 1
+    finally:
+        await server.close()
+
+
+@pytest.mark.parametrize("authorities", ["/no/such/file.pem", False, 7])
+def test_authorities_that_cannot_be_read_are_refused(authorities: object) -> None:
+    """And checking cannot be switched off by the way."""
+    with pytest.raises(ConfigurationError):
+        ExploreClient("https://host", ssl=authorities)  # type: ignore[arg-type]
+
+
+async def test_plain_http_behind_https_is_guessed() -> None:
+    """On this machine it is what was meant."""
+    async with Wire(writes(b"not TLS"), listens=False).running() as wire:
+        async with ExploreClient(wire.url.removeprefix("http://")) as client:
+            with pytest.raises(TLSError, match=wire.url):
+                await client.dataset("trees").record("1")
+
+
+async def test_an_ipv6_literal_is_a_host() -> None:
+    """In brackets, with its port."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(http(ROW))
+        await writer.drain()
+        writer.close()
+
+    try:
+        server = await asyncio.start_server(serve, "::1", 0)
+    except OSError:
+        pytest.skip("no IPv6 here")
+    port = server.sockets[0].getsockname()[1]
+    async with ExploreClient(f"http://[::1]:{port}", auth="key") as client:
+        assert await client.dataset("trees").record("1") == {"id": 1}
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.mark.parametrize("host", ["http://portal.example", "http://10.0.0.1", "http://[2001::1]"])
+def test_a_key_is_not_sent_over_plain_http(host: str) -> None:
+    """But to this machine, or where it is allowed in so many words."""
+    with pytest.raises(ConfigurationError, match="readably"):
+        ExploreClient(host, auth="key")
+    with pytest.raises(ConfigurationError):
+        ExploreClient(host).with_options(auth="key")
+    ExploreClient(host)
+    ExploreClient(host, auth=ApiKey("key", allow_http=True))
+    ExploreClient("http://[::1]", auth="key")
+
+
+def test_a_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a variable whose name the error says."""
+    monkeypatch.setenv("MY_KEY", " abc \n")
+    assert ApiKey.from_env("MY_KEY") == ApiKey("abc")
+    monkeypatch.delenv("EXPLORE_API_KEY", raising=False)
+    with pytest.raises(ConfigurationError, match="EXPLORE_API_KEY"):
+        ApiKey.from_env()
+
+
+async def test_a_dripping_body_is_given_up() -> None:
+    """Each read is in time, and the whole would never end."""
+
+    async def respond(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{")
+        while not writer.is_closing():
+            await asyncio.sleep(0.001)
+            writer.write(b" ")
+            await writer.drain()
+
+    timeouts = Timeouts(min_rate=1e6, window=0.02)
+    async with Wire(respond).running() as wire:
+        async with ExploreClient(wire.url, timeouts=timeouts, retry=Retry.never()) as client:
+            with pytest.raises(RequestTimeout, match="drips"):
+                await client.dataset("trees").record("1")
+            with pytest.raises(RequestTimeout, match="drips"):
+                async with client.dataset("trees").export("jsonl") as stream:
+                    async for _ in stream.bytes():
+                        pass
+
+
+def clause(size: int) -> Query:
+    """A `where` of about that many bytes on the wire."""
+    return Query(where=f'name = "{"x" * size}"')
+
+
+async def test_long_clauses_reach_as_far_as_the_servers_line(portal: FakePortal) -> None:
+    """A server of aiohttp takes a line of 8,190 bytes; the error beyond says so."""
+    async with ExploreClient(portal.url) as client:
+        trees = client.dataset("trees")
+        await trees.records(clause(7_900)).first()
+        with pytest.raises(BadRequest, match="many servers stop at 8190"):
+            await trees.records(clause(8_300)).first()

@@ -1,0 +1,231 @@
+"""Typed rows, frames and export rows in all formats that have rows."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from aiohttp import web
+
+from explore_async import (
+    Converter,
+    DatasetInfo,
+    DecodeError,
+    ExploreClient,
+    ForbiddenAccess,
+    GeoPoint,
+    MissingExtraError,
+    TruncatedError,
+)
+from odsql import Query
+from tests.explore_async.doubles import json_body
+
+if TYPE_CHECKING:
+    from tests.explore_async.doubles import FakePortal
+
+TYPES = {
+    "day": "date",
+    "at": "datetime",
+    "place": "geo_point_2d",
+    "size": "double",
+    "count": "int",
+    "tags": "text",
+}
+FIELDS = [
+    {
+        "name": name,
+        "label": name.title(),
+        "type": kind,
+        "annotations": {"multivalued": True} if name == "tags" else {},
+    }
+    for name, kind in TYPES.items()
+]
+INFO = {"dataset_id": "trees", "fields": FIELDS}
+RAW = {
+    "day": "2021-04-01",
+    "at": "2024-12-12T10:27:18+00:00",
+    "place": {"lon": 2.5, "lat": 48.0},
+    "size": 30.30000000000001,
+    "count": 3,
+    "tags": ["a", 'b "},{'],
+}
+TYPED = {
+    **RAW,
+    "day": date(2021, 4, 1),
+    "at": datetime(2024, 12, 12, 10, 27, 18, tzinfo=UTC),
+    "place": GeoPoint(lon=2.5, lat=48.0),
+}
+EMPTY = dict.fromkeys(RAW)
+CSV = (
+    "\ufeffday;at;place;size;count;tags\r\n2021-04-01;2024-12-12T10:27:18+00:00;"
+    '48.0, 2.5;30.30000000000001;3;"a|b ""},{"\r\n;;;;;"x\ny"\r\n'
+)
+
+
+@pytest.fixture
+def answering(portal: FakePortal) -> FakePortal:
+    """A portal with the schema above, two rows, and their exports."""
+    bodies = {
+        "csv": CSV.encode(),
+        "json": orjson.dumps([RAW, EMPTY]).replace(b"30.30000000000001", b"NaN"),
+        "jsonl": orjson.dumps(RAW) + b"\n" + orjson.dumps(EMPTY) + b"\n",
+    }
+
+    def override(request: web.Request) -> web.Response | None:
+        kind = request.path.rpartition("/")[2]
+        if kind in bodies:
+            return web.Response(body=bodies[kind], content_type="application/octet-stream")
+        return json_body(INFO) if kind == "trees" else None
+
+    portal.rows = [RAW, EMPTY]
+    portal.override = override
+    return portal
+
+
+async def test_records_are_typed_when_asked(client: ExploreClient, answering: FakePortal) -> None:
+    """The schema is asked for once."""
+    trees = client.dataset("trees")
+    assert await trees.records().to_list() == [RAW, EMPTY]
+    assert await trees.records(typed=True).to_list() == [TYPED, EMPTY]
+    assert (await trees.records(typed=True)).rows == [TYPED, EMPTY]
+    assert await trees.records(typed=True).first() == TYPED
+    assert [path for path, _ in answering.requests].count("/catalog/datasets/trees") == 1
+
+
+def test_decimals_keep_the_digits_and_misfits_are_loud() -> None:
+    """A year alone is text, for Python has no type for it."""
+    info = DatasetInfo.from_json(INFO)
+    converter = Converter.from_info(info, decimals=True)
+    assert converter.row(RAW)["size"] == Decimal("30.30000000000001")
+    assert converter.row({"day": "2025", "at": None, "year": 1})["day"] == "2025"
+    with pytest.raises(DecodeError, match="day is date"):
+        converter.row({"day": "yesterday"})
+    kept = Converter.from_info(info, misfits="keep")
+    assert kept.row({"day": "yesterday"}) == {"day": "yesterday"}
+
+
+async def rows(client: ExploreClient, kind: str, **options: Any) -> list[dict[str, object]]:
+    """The rows of an export."""
+    async with client.dataset("trees").export(kind, **options) as stream:
+        return [row async for row in stream.rows()]
+
+
+async def test_exports_are_typed_in_every_format_of_rows(
+    client: ExploreClient, answering: FakePortal
+) -> None:
+    """From CSV too, whatever its dialect."""
+    assert await rows(client, "jsonl", typed=True) == [TYPED, EMPTY]
+    assert await rows(client, "json", typed=True, nan_as_null=True) == [
+        {**TYPED, "size": None},
+        EMPTY,
+    ]
+    export = client.dataset("trees").export_csv(list_separator="|", typed=True)
+    async with export as stream:
+        found = [row async for row in stream.rows()]
+    assert found == [TYPED, {**EMPTY, "tags": ["x\ny"]}]
+    assert (await rows(client, "csv"))[0]["count"] == "3"
+
+
+async def test_nan_is_read_as_null_only_when_asked(
+    client: ExploreClient, answering: FakePortal
+) -> None:
+    """It is not JSON."""
+    with pytest.raises(DecodeError, match="nan_as_null"):
+        await rows(client, "json")
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+async def test_a_cut_export_is_an_error(
+    client: ExploreClient, portal: FakePortal, kind: str
+) -> None:
+    """At any byte but the end of a line of CSV, which only counting can tell."""
+    whole = b'a;b\r\n1;"x\r\ny"\r\n' if kind == "csv" else b'[{"a": 1},{"b": "},{"}]'
+    for end in range(1, len(whole)):
+        if kind == "csv" and whole[:end].endswith(b"\n") and whole[:end].count(b'"') % 2 == 0:
+            continue
+        portal.override = (
+            lambda request, end=end: web.Response(  # type: ignore[misc]
+                body=whole[:end], content_type="application/octet-stream"
+            )
+        )
+        with pytest.raises(TruncatedError):
+            await rows(client, kind)
+
+
+async def test_frames_have_the_types_of_the_schema(
+    client: ExploreClient, answering: FakePortal
+) -> None:
+    """Arrow, and by way of it pandas and Polars."""
+    records = client.dataset("trees").records(typed=True)
+    table = await records.to_arrow()
+    assert [str(one.type) for one in table.schema][:2] == ["date32[day]", "timestamp[us, tz=UTC]"]
+    assert table.to_pylist()[0]["place"] == {"lon": 2.5, "lat": 48.0}
+    assert (await records.to_pandas()).shape == (2, 6)
+    assert (await records.to_polars()).shape == (2, 6)
+    assert (await client.dataset("trees").records().to_arrow()).num_rows == 2
+
+
+async def test_batches_have_one_schema(client: ExploreClient, answering: FakePortal) -> None:
+    """Also when the first batch shows only nulls of a column."""
+    async with client.dataset("trees").export("jsonl", typed=True) as stream:
+        batches = [batch async for batch in stream.batches(size=1)]
+    assert [batch.num_rows for batch in batches] == [1, 1]
+    assert batches[0].schema == batches[1].schema
+
+
+async def test_parquet_is_read_in_batches(client: ExploreClient, portal: FakePortal) -> None:
+    """Through a temporary file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"id": list(range(10))}), sink)
+    body = sink.getvalue().to_pybytes()
+    portal.override = lambda request: web.Response(body=body)
+    async with client.dataset("trees").export_parquet() as stream:
+        found = [batch.num_rows async for batch in stream.batches(size=4)]
+    assert sum(found) == 10
+
+
+async def test_a_missing_package_is_named_with_its_extra(
+    client: ExploreClient, portal: FakePortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is sent."""
+    for package, extra in (("pandas", "pandas"), ("polars", "polars"), ("pyarrow", "parquet")):
+        monkeypatch.setitem(sys.modules, package, None)
+        records = client.dataset("trees").records()
+        read = records.to_arrow if package == "pyarrow" else getattr(records, f"to_{package}")
+        with pytest.raises(MissingExtraError, match=rf"explore-async\[{extra}\]"):
+            await read()
+    assert not portal.requests
+
+
+async def test_reading_goes_on_after_an_error(client: ExploreClient, portal: FakePortal) -> None:
+    """From the row where it stopped, no row twice."""
+    portal.rows = [{"id": number} for number in range(350)]
+    broken = {"error_code": "ForbiddenAccess", "message": "not now"}
+
+    def override(request: web.Request) -> web.Response | None:
+        return json_body(broken, status=403) if request.query["offset"] == "200" else None
+
+    portal.override = override
+    reading = client.dataset("trees").records(Query(offset=1), max_rows=340)
+    seen: list[object] = []
+    for _ in range(3):
+        try:
+            async with reading.open() as found:
+                async for row in found:
+                    seen.append(row["id"])
+                    if len(seen) == 50:
+                        break
+        except ForbiddenAccess:
+            portal.override = lambda request: None
+        reading = reading.resume()
+    async for row in reading:
+        seen.append(row["id"])
+    assert seen == list(range(1, 341))
+    assert reading.position == 341

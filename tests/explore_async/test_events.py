@@ -1,0 +1,132 @@
+"""Events: what happens is told in order, and a bad listener breaks nothing."""
+
+from __future__ import annotations
+
+import builtins
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from explore_async import (
+    DoneEvent,
+    Event,
+    ExploreClient,
+    MissingExtraError,
+    OpenTelemetryEvents,
+    ProgressEvents,
+    Tally,
+    log_events,
+)
+from tests.explore_async.doubles import Clock, FakePortal, Wire, http, writes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PAGE = b'{"total_count": 1, "results": [{"id": 1}]}'
+BUSY = http(b"", "Retry-After: 2", status="429 X")
+
+
+async def read(clock: Clock, *answers: bytes, listener: Callable[[Event], object]) -> ExploreClient:
+    async with Wire(writes(*answers)).running() as wire:
+        async with ExploreClient(
+            wire.url, auth="s3cr3t", on_event=listener, timing=clock.timing()
+        ) as client:
+            await client.dataset("trees").records().first()
+        return client
+
+
+async def test_a_call_tells_what_happens_to_it(clock: Clock) -> None:
+    """Each try, each answer, each wait, the page, the end."""
+    events: list[Event] = []
+    client = await read(clock, BUSY, http(PAGE), listener=events.append)
+    names = [type(event).__name__.removesuffix("Event") for event in events]
+    assert names == [
+        *["Request", "Response", "Retry"],
+        *["Request", "Response", "Page", "Done"],
+    ]
+    assert {event.call for event in events} == {1}
+    done = events[-1]
+    assert isinstance(done, DoneEvent)
+    assert (done.attempts, done.seconds, done.outcome) == (2, 2.0, "ok")
+    assert done.received == len(PAGE)
+    assert (client.stats.pages, client.stats.rows, client.stats.retries) == (1, 1, 1)
+    assert "s3cr3t" not in repr(events)
+
+
+async def test_a_subscription_ends(portal: FakePortal) -> None:
+    """By what `subscribe` returned."""
+    events: list[Event] = []
+    async with ExploreClient(portal.url) as client:
+        end = client.subscribe(events.append)
+        await client.dataset("trees").records().first()
+        end()
+        seen = len(events)
+        await client.dataset("trees").records().first()
+    assert seen == len(events) == 4
+
+
+async def test_a_listener_that_raises_is_dropped_loudly(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The request is not harmed; the log has the traceback, the stats the count."""
+
+    def bad(event: Event) -> None:
+        raise ValueError("my own fault")
+
+    client = await read(clock, http(PAGE), listener=bad)
+    assert client.stats.subscriber_errors == 1
+    assert [one.levelname for one in caplog.records] == ["ERROR"]
+    assert "my own fault" in caplog.text
+
+
+async def test_the_log_warns_of_retries(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    """And says the rest to those who debug; the key is in none of it."""
+    caplog.set_level(logging.DEBUG, "explore_async")
+    await read(clock, BUSY, http(PAGE), listener=log_events())
+    (warning,) = (one for one in caplog.records if one.levelno == logging.WARNING)
+    assert "QuotaExceeded" in warning.getMessage()
+    assert "1 rows" in caplog.text
+    assert "s3cr3t" not in caplog.text
+
+
+async def test_progress_adds_up(clock: Clock) -> None:
+    """With a last report by `flush`."""
+    tallies: list[Tally] = []
+    progress = ProgressEvents(tallies.append, every=60)
+    await read(clock, http(PAGE), listener=progress)
+    progress.flush()
+    assert [tally.calls for tally in tallies] == [0, 1]
+    assert tallies[-1] == Tally(calls=1, pages=1, rows=1, received=len(PAGE), total=1)
+
+
+async def test_a_call_is_a_span(clock: Clock) -> None:
+    """With its status, its tries and its size, and without the query of its URL."""
+    export = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
+    sdk = pytest.importorskip("opentelemetry.sdk.trace")
+    processors = pytest.importorskip("opentelemetry.sdk.trace.export")
+    memory = export.InMemorySpanExporter()
+    provider = sdk.TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(processors.SimpleSpanProcessor(memory))
+    subscriber = OpenTelemetryEvents(provider.get_tracer("test"))
+    await read(clock, BUSY, http(PAGE), listener=subscriber)
+    (span,) = memory.get_finished_spans()
+    assert span.attributes["http.response.status_code"] == 200
+    assert span.attributes["http.request.resend_count"] == 1
+    assert "limit" not in span.attributes["url.full"]
+    assert [event.name for event in span.events] == ["retry"]
+    assert not subscriber._spans
+
+
+def test_opentelemetry_is_asked_for_clearly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the extra."""
+    real = builtins.__import__
+
+    def without(name: str, *rest: Any, **options: Any) -> Any:
+        if name.startswith("opentelemetry"):
+            raise ImportError(name)
+        return real(name, *rest, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingExtraError, match=r"explore-async\[otel\]"):
+        OpenTelemetryEvents()

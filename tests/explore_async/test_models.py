@@ -1,0 +1,45 @@
+"""Models keep what they do not know, and the tree of a hierarchical facet."""
+
+from __future__ import annotations
+
+import pytest
+
+from explore_async import Attachment, DatasetField, DecodeError, Facet
+
+
+def test_a_hierarchical_facet_keeps_its_children() -> None:
+    """To any depth, with what each level does not know."""
+    day = {"name": "01", "value": "2024/02/01", "count": 2, "state": "displayed", "new": 1}
+    month = {"name": "02", "value": "2024/02", "count": 2, "state": "displayed", "facets": [day]}
+    year = {"name": "2024", "value": "2024", "count": 2, "state": "refined", "facets": [month]}
+    facet = Facet.from_json({"name": "modified", "facets": [year], "links": []})
+    (child,) = facet.values[0].children[0].children
+    assert (child.value, child.extra, facet.extra) == ("2024/02/01", {"new": 1}, {"links": []})
+    assert facet.values[0].extra == {}
+    assert hash(facet) == hash(Facet.from_json({"name": "modified", "facets": [year]}))
+
+
+def test_a_field_keeps_what_it_does_not_know() -> None:
+    """Portals grow."""
+    field = DatasetField.from_json({"name": "a", "type": "text", "sensitive": True})
+    assert field.extra == {"sensitive": True}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"id": "a_b", "title": "t", "mimetype": "m", "url": "odsfile://a"},
+        {"href": "https://host/x/a_b", "metas": {"title": "t", "mime-type": "m"}},
+        {"href": "https://host/x/1", "metas": {"id": "a_b", "title": "t", "mimetype": "m"}},
+    ],
+)
+def test_an_attachment_is_read_in_each_layout(item: dict[str, object]) -> None:
+    """Those of getDataset, of the specification and of older portals."""
+    one = Attachment.from_json(item)
+    assert (one.attachment_id, one.title, one.mimetype) == ("a_b", "t", "m")
+
+
+def test_an_attachment_without_identifier_is_refused() -> None:
+    """It could not be asked for."""
+    with pytest.raises(DecodeError, match="identifier"):
+        Attachment.from_json({"metas": {}})

@@ -1,0 +1,207 @@
+"""OAuth2: one refresh at a time, saved before it is used, and no token where it could leak."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import traceback
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from explore_async import (
+    ConfigurationError,
+    ConnectError,
+    ExploreClient,
+    OAuth2,
+    OAuth2App,
+    TokenError,
+    Tokens,
+)
+from tests.explore_async.doubles import NOW, json_body
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+SECRETS = ("cl13nt-secret", "acc3ss-0", "acc3ss-1", "r3fresh-0", "r3fresh-1", "c0de")
+
+
+class TokenServer:
+    """Gives tokens; each refresh token works once."""
+
+    def __init__(self) -> None:
+        self.forms: list[dict[str, Any]] = []
+        self.headers: list[str | None] = []
+        self.valid = "r3fresh-0"
+        self.gate = asyncio.Event()
+        self.asked = asyncio.Event()
+        self.gate.set()
+        self.url = ""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[TokenServer]:
+        application = web.Application()
+        application.router.add_post("/oauth2/token/", self._tokens)
+        application.router.add_get("/{path:.*}", self._data)
+        async with TestServer(application) as server:
+            self.url = str(server.make_url("")).rstrip("/")
+            yield self
+
+    def app(self) -> OAuth2App:
+        return OAuth2App(
+            portal=self.url,
+            client_id="me",
+            client_secret="cl13nt-secret",
+            redirect_uri="https://app.example/back",
+            now=lambda: NOW,
+        )
+
+    async def _tokens(self, request: web.Request) -> web.Response:
+        form: dict[str, Any] = dict(await request.post())
+        self.forms.append(form)
+        self.asked.set()
+        await self.gate.wait()
+        known = form.get("code") == "c0de" or form.get("refresh_token") == self.valid
+        if not known:
+            return json_body({"error": "invalid_grant", "error_description": str(form)}, status=400)
+        self.valid = f"r3fresh-{len(self.forms)}"
+        answer = {"access_token": f"acc3ss-{len(self.forms)}", "refresh_token": self.valid}
+        return json_body({**answer, "expires_in": 3600, "token_type": "Bearer"})
+
+    async def _data(self, request: web.Request) -> web.Response:
+        self.headers.append(request.headers.get("Authorization"))
+        return json_body({"id": 1})
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[TokenServer]:
+    """A portal with a token endpoint."""
+    async with TokenServer().running() as server:
+        yield server
+
+
+def expired() -> Tokens:
+    return Tokens(access="acc3ss-0", refresh="r3fresh-0", expires_at=NOW + timedelta(seconds=30))
+
+
+def test_the_user_is_sent_with_a_state_of_their_own() -> None:
+    """And with all that the portal wants to know, but the secret."""
+    app = OAuth2App(
+        portal="https://host", client_id="me", client_secret="s", redirect_uri="https://a/b"
+    )
+    url, state = app.authorization_url()
+    parts = urlsplit(url)
+    assert (parts.netloc, parts.path) == ("host", "/oauth2/authorize/")
+    assert parse_qs(parts.query) == {
+        "client_id": ["me"],
+        "redirect_uri": ["https://a/b"],
+        "response_type": ["code"],
+        "scope": ["all"],
+        "state": [state],
+    }
+    assert app.authorization_url()[1] != state
+
+
+async def test_a_code_becomes_tokens(server: TokenServer) -> None:
+    """With the moment they expire."""
+    tokens = await server.app().exchange("c0de")
+    assert (tokens.access, tokens.refresh) == ("acc3ss-1", "r3fresh-1")
+    assert tokens.expires_at == NOW + timedelta(hours=1)
+    assert server.forms[0]["grant_type"] == "authorization_code"
+
+
+async def test_many_requests_refresh_once(server: TokenServer) -> None:
+    """The refresh token works once; all wait for it, and it is saved before it is used."""
+    saved: list[Tokens] = []
+
+    async def save(tokens: Tokens) -> None:
+        assert not server.headers
+        saved.append(tokens)
+
+    auth = OAuth2(server.app(), expired(), save=save)
+    async with ExploreClient(server.url, auth=auth) as client:
+        await client.gather(*(client.dataset("trees").record("1") for _ in range(8)))
+    assert len(server.forms) == 1
+    assert [tokens.refresh for tokens in saved] == ["r3fresh-1"]
+    assert set(server.headers) == {"Bearer acc3ss-1"}
+
+
+async def test_a_cancelled_caller_does_not_lose_the_tokens(server: TokenServer) -> None:
+    """The refresh it began is finished and saved."""
+    saved: list[Tokens] = []
+    auth = OAuth2(server.app(), expired(), save=saved.append)
+    server.gate.clear()
+    asking = asyncio.create_task(auth.authorization())
+    await server.asked.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    server.gate.set()
+    assert await auth.authorization() == "Bearer acc3ss-1"
+    assert (len(server.forms), len(saved)) == (1, 1)
+
+
+async def test_tokens_that_cannot_be_saved_are_kept_and_saved_later(server: TokenServer) -> None:
+    """Nothing is sent with them meanwhile, and no second refresh is tried."""
+    disk = ["full", "free"]
+
+    def save(tokens: Tokens) -> None:
+        if disk.pop(0) == "full":
+            raise OSError(tokens.access)
+
+    auth = OAuth2(server.app(), expired(), save=save)
+    with pytest.raises(TokenError, match="OSError") as caught:
+        await auth.authorization()
+    assert "acc3ss" not in "".join(traceback.format_exception(caught.value))
+    assert await auth.authorization() == "Bearer acc3ss-1"
+    assert len(server.forms) == 1
+
+
+async def test_refused_tokens_are_a_token_error_without_secrets(server: TokenServer) -> None:
+    """Though the server repeats what it was sent."""
+    server.valid = "another"
+    auth = OAuth2(server.app(), expired(), save=lambda tokens: None)
+    async with ExploreClient(server.url, auth=auth) as client:
+        with pytest.raises(TokenError, match="invalid_grant") as caught:
+            await client.dataset("trees").record("1")
+    shown = "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))
+    shown += repr(pickle.dumps(caught.value)) + repr(auth) + repr(client) + repr(expired())
+    assert not [secret for secret in SECRETS if secret in shown]
+    assert auth.redact("x acc3ss-0 r3fresh-0 cl13nt-secret") == "x " + " ".join(["<hidden>"] * 3)
+
+
+async def test_without_a_refresh_token_the_user_must_come_again(server: TokenServer) -> None:
+    """Said at once, and nothing is sent."""
+    tokens = Tokens(access="acc3ss-0", expires_at=NOW)
+    with pytest.raises(TokenError, match="grant access again"):
+        await OAuth2(server.app(), tokens, save=print).authorization()
+    assert not server.forms
+
+
+async def test_no_answer_is_a_transport_error() -> None:
+    """As for any request."""
+    app = OAuth2App(
+        portal="http://127.0.0.1:1", client_id="me", client_secret="s", redirect_uri="x"
+    )
+    with pytest.raises(ConnectError):
+        await app.exchange("c0de")
+
+
+@pytest.mark.parametrize("portal", ["http://host", "host", "https://u:p@host", "http://["])
+def test_secrets_go_over_tls_only(portal: str) -> None:
+    """But on this machine."""
+    with pytest.raises(ConfigurationError):
+        OAuth2App(portal=portal, client_id="me", client_secret="s", redirect_uri="x")
+
+
+def test_tokens_are_not_pickled() -> None:
+    """Neither alone nor in what sends them."""
+    app = OAuth2App(portal="https://h", client_id="me", client_secret="s", redirect_uri="x")
+    for thing in (expired(), OAuth2(app, expired(), save=print)):
+        with pytest.raises(TypeError, match="not pickled"):
+            pickle.dumps(thing)

@@ -1,0 +1,179 @@
+"""Failure 14: an API key in a log, an error, a repr, a pickle or a file. Never, by no way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pickle
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+
+from explore_async import ApiKey, ExploreClient, ExploreError, Retry
+from tests.explore_async.doubles import Clock, FakePortal, Wire, gzipped, http, rows, writes
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Iterator
+    from pathlib import Path
+
+KEY = "p1anted-S3cret-7f0c2b94e6"
+ECHO = f'{{"error_code": "X", "message": "bad key {KEY} in Apikey {KEY}"}}'.encode()
+PAGE = f"<html><body>Log in; you sent Apikey {KEY}</body></html>".encode()
+HTML = "Content-Type: text/html"
+
+ANSWERS = {
+    "refused": http(ECHO, status="401 Unauthorized"),
+    "bad request": http(ECHO, status="400 Bad Request"),
+    "quota": http(ECHO, status="429 Too Many Requests"),
+    "proxy": http(PAGE, HTML, status="502 Bad Gateway"),
+    "error with 200": http(ECHO),
+    "error with 200, gzipped": http(gzipped(ECHO), "Content-Encoding: gzip"),
+    "login page": http(PAGE, HTML),
+    "login page without a type": http(PAGE),
+    "cut json": http(f'{{"results": [{{"echo": "{KEY}'.encode()),
+    "short": http(ECHO, length=5000),
+    "redirect": http(b"", f"Location: https://{KEY}.example.org/?apikey={KEY}", status="302 X"),
+    "redirect within": http(b"", f"Location: /login?apikey={KEY}", status="302 X"),
+    "unknown coding": http(ECHO, f"Content-Encoding: {KEY}"),
+    "unknown type": http(b"nothing", f"Content-Type: text/{KEY}"),
+    "not http": f"Apikey {KEY}\r\n\r\n".encode(),
+    "bad header": f"HTTP/1.1 200 OK\r\nContent-Length: {KEY}\r\n\r\n".encode(),
+    "odd row": http(f'{{"id": 1}}\n{KEY}\n{{"id": 2}}\n'.encode()),
+    "broken off": http(b'{"id": 1}\n{"id": 2}\n' + ECHO + b"\n"),
+    "dropped": b"",
+}
+
+
+def texts(value: object) -> Iterator[str]:
+    """Every text by which a value might show itself to somebody."""
+    yield repr(value)
+    yield str(value)
+    yield repr(getattr(value, "__dict__", ""))
+    try:
+        yield pickle.dumps(value).decode("latin-1")
+    except (TypeError, AttributeError, pickle.PicklingError) as error:
+        yield str(error)
+
+
+def error_texts(error: BaseException | None) -> Iterator[str]:
+    """An error as logged, printed and pickled, with all errors that it was raised from."""
+    while error is not None:
+        yield from texts(error)
+        yield "".join(traceback.format_exception(error))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def record_texts(record: logging.LogRecord) -> Iterator[str]:
+    yield record.getMessage()
+    for value in vars(record).values():
+        yield from texts(value)
+    if record.exc_info:
+        yield from error_texts(record.exc_info[1])
+
+
+def shows(found: Iterator[str]) -> list[str]:
+    return [text for text in found if KEY in text]
+
+
+async def failures(client: ExploreClient, folder: Path) -> list[BaseException]:
+    """What each operation makes of a server that answers badly."""
+    trees = client.dataset("trees")
+
+    async def exported() -> None:
+        async with trees.export("jsonl") as stream:
+            assert [row async for row in stream.rows()]
+
+    async def saved() -> None:
+        async with trees.export("jsonl") as stream:
+            await stream.save(folder / "trees.jsonl")
+
+    works: list[Awaitable[object]] = [trees.record("1"), trees.records().to_list(), trees.info()]
+    works += [trees.facets("a"), exported(), saved(), client.catalog_facets()]
+    caught: list[BaseException] = []
+    for work in works:
+        try:
+            await work
+        except ExploreError as error:
+            caught.append(error)
+    return caught
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+async def test_14_no_failure_shows_the_key(
+    answer: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Even when the server, or a proxy on the way, echoes it into whatever it answers."""
+    caplog.set_level(logging.DEBUG)
+    asyncio.get_running_loop().set_debug(True)
+    async with Wire(writes(ANSWERS[answer])).running() as wire:
+        client = ExploreClient(wire.url, auth=KEY, timing=Clock().timing())
+        async with client:
+            caught = await failures(client, tmp_path)
+    assert len(caught) >= 5
+    assert KEY in b"".join(wire.heads).decode()  # it was sent, so it could have leaked
+    for error in caught:
+        assert shows(error_texts(error)) == []
+    assert [found for record in caplog.records for found in shows(record_texts(record))] == []
+    # A file of rows holds what the server sent as rows; no other file may exist.
+    assert [path for path in tmp_path.iterdir() if path.name != "trees.jsonl"] == []
+
+
+@pytest.mark.parametrize(
+    "base_url", ["http://127.0.0.1:9", "https://no-such-host.invalid"], ids=["refused", "no name"]
+)
+async def test_14_no_connection_failure_shows_the_key(base_url: str, tmp_path: Path) -> None:
+    """The request that could not be sent held the key."""
+    async with ExploreClient(base_url, auth=KEY, retry=Retry.never()) as client:
+        caught = await failures(client, tmp_path)
+    assert len(caught) == 7
+    assert [found for error in caught for found in shows(error_texts(error))] == []
+
+
+async def test_14_no_object_and_no_file_shows_the_key(
+    portal: FakePortal, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing that a user can print, pickle or find on the disk holds it."""
+    caplog.set_level(logging.DEBUG)
+    portal.rows = rows(120)
+    auth = ApiKey(KEY)
+    objects: list[Any] = [auth]
+    async with ExploreClient(portal.url, auth=auth) as client:
+        trees = client.dataset("trees")
+        stream = trees.export("jsonl")
+        async with stream:
+            await stream.save(tmp_path / "trees.jsonl")
+        objects += [client, trees, trees.records(), trees.records().url(), stream, stream.url]
+        objects += [await trees.export_verified(tmp_path / "verified.jsonl")]
+        objects += [page async for page in trees.records().pages()]
+        objects += [*await trees.facets("a"), client._scheduler, client._transport]
+        objects += [getattr(client, name) for name in ("stats", "quota") if hasattr(client, name)]
+    assert portal.headers[0]["Authorization"] == f"Apikey {KEY}"
+    for value in objects:
+        assert shows(texts(value)) == []
+    for path in tmp_path.rglob("*"):
+        assert KEY.encode() not in path.read_bytes()
+        assert KEY not in str(path)
+    assert [found for record in caplog.records for found in shows(record_texts(record))] == []
+
+
+async def test_14_a_key_is_not_sent_in_the_url(portal: FakePortal) -> None:
+    """URLs end up in the logs of every proxy."""
+    async with ExploreClient(portal.url, auth=KEY) as client:
+        await client.dataset("trees").records().first()
+        assert KEY not in client.dataset("trees").records().url()
+    assert KEY not in repr(portal.requests)
+
+
+async def test_14_middleware_and_logging_of_the_host_see_no_key_in_the_target() -> None:
+    """A redirect to another host is not followed, so nobody there sees the key either."""
+    elsewhere = FakePortal()
+    async with elsewhere.running(), FakePortal().running() as portal:
+        portal.override = lambda request: web.Response(
+            status=307, headers={"Location": f"{elsewhere.url}/steal"}
+        )
+        async with ExploreClient(portal.url, auth=KEY) as client:
+            with pytest.raises(ExploreError):
+                await client.dataset("trees").records().first()
+    assert elsewhere.requests == []

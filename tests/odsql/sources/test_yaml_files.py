@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from odsql.sources import UnreadableError
@@ -28,6 +28,7 @@ words = st.lists(
 
 
 @given(any_text)
+@example("\\")  # the escape begins as its own value does
 def test_double_quoted(text: str) -> None:
     """With numbers for what cannot be shown."""
     written = "".join(

@@ -183,6 +183,8 @@ async def state():
     return [sockets(), len(asyncio.all_tasks()), responses, len(gc.garbage)]
 
 async def main():
+    # Debug mode writes of every step that takes long, as each may on a busy machine.
+    asyncio.get_running_loop().slow_callback_duration = float("inf")
     async with FakePortal().running() as portal:
         portal.rows = rows(120)
         for number in range(10):

@@ -5,7 +5,7 @@ Bodies are decompressed here and not by aiohttp, which takes half a gzip stream 
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -15,7 +15,7 @@ from explore_async.decoding import Inflater
 from explore_async.errors import DecodeError, RequestTimeout, TooLargeError, TruncatedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable, Iterator
 
 __all__ = ["Body", "Caps", "Watchdog", "content_type_of"]
 
@@ -54,30 +54,6 @@ class Watchdog:
     window: float
     monotonic: Callable[[], float]
 
-    async def watch(
-        self, content: AsyncIterator[bytes], *, url: str
-    ) -> AsyncGenerator[bytes, None]:
-        """The same pieces.
-
-        Raises:
-            RequestTimeout: over a whole window they came too slowly.
-        """
-        clock, waited, received = self.monotonic, 0.0, 0
-        began = clock()
-        async for raw in content:
-            waited += clock() - began
-            received += len(raw)
-            if waited >= self.window:
-                if received < self.least * waited:
-                    raise RequestTimeout(
-                        f"The server drips: {received} bytes in {waited:.0f} seconds. Try again "
-                        "later, or lower `timeouts.min_rate` (0 switches this off).",
-                        url=url,
-                    )
-                waited, received = 0.0, 0
-            yield raw
-            began = clock()
-
 
 def content_type_of(response: aiohttp.ClientResponse) -> str:
     """The declared media type in lower case, without parameters; empty when there is none."""
@@ -86,7 +62,7 @@ def content_type_of(response: aiohttp.ClientResponse) -> str:
 
 
 class Body:
-    """The body of one good answer, decompressed as it comes; closed by `Transport.stream`.
+    """The body of one good answer, decompressed as it comes; let go of by who opened the answer.
 
     Attributes:
         url: the URL that was asked.
@@ -105,11 +81,14 @@ class Body:
         self.content_type = content_type_of(response)
         self.received = 0
         self._response = response
+        self._content = response.content
         self._watchdog = watchdog
-        self._chunks = self._decoded()
+        self._waited = 0.0
+        self._arrived = 0
+        self._pieces: Iterator[bytes] = iter(())
         self._head: list[bytes] = []
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The decoded bytes, in pieces of any size.
 
         Raises:
@@ -118,8 +97,8 @@ class Body:
         """
         while self._head:
             yield self._head.pop(0)
-        async for chunk in self._chunks:
-            yield chunk
+        while piece := await self._next():
+            yield piece
 
     async def peek(self, enough: Callable[[bytes], bool]) -> tuple[bytes, bool]:
         """Read ahead until `enough` says so; the bytes are given again by `chunks`.
@@ -128,9 +107,9 @@ class Body:
             The bytes read, and whether they are the whole body.
         """
         seen = b""
-        async for chunk in self._chunks:
-            self._head.append(chunk)
-            seen += chunk
+        while piece := await self._next():
+            self._head.append(piece)
+            seen += piece
             if enough(seen):
                 return seen, False
         return seen, True
@@ -141,9 +120,9 @@ class Body:
         Raises:
             TooLargeError: it is larger than `cap` bytes.
         """
-        parts = []
-        async for chunk in self._chunks:
-            parts.append(chunk)
+        pieces = []
+        while piece := await self._next():
+            pieces.append(piece)
             if self.received > cap:
                 raise TooLargeError(
                     f"The body is larger than {cap} bytes, so it was not read to its end. "
@@ -152,21 +131,16 @@ class Body:
                     status=self._response.status,
                     url=self.url,
                 )
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def close(self) -> None:
-        """Stop decoding; the connection is let go by whoever opened the response."""
-        await self._chunks.aclose()
-
-    async def _decoded(self) -> AsyncGenerator[bytes, None]:
-        inflater = self._inflater()
+    async def _next(self) -> bytes:
+        """The next decoded piece; empty at the end, which has then been proved to be the end."""
         try:
-            content = self._response.content.iter_any()
-            async with aclosing(self._watchdog.watch(content, url=self.url)) as arriving:
-                async for raw in arriving:
-                    for chunk in inflater.feed(raw) if inflater else (raw,):
-                        self.received += len(chunk)
-                        yield chunk
+            while not (piece := next(self._pieces, b"")):
+                raw = await self._receive()
+                if not raw:
+                    break
+                self._pieces = self._inflater.feed(raw) if self._inflater else iter((raw,))
         except TimeoutError as error:
             raise RequestTimeout(
                 f"The server stopped sending after {self.received} bytes. "
@@ -184,9 +158,29 @@ class Body:
                 status=self._response.status,
                 url=self.url,
             ) from error
-        if inflater is not None and not inflater.complete:
+        if not piece and self._inflater is not None and not self._inflater.complete:
             raise self._truncated("the gzip stream stops before its end")
+        self.received += len(piece)
+        return piece
 
+    async def _receive(self) -> bytes:
+        """What the wire brings next, watched; empty at its end."""
+        clock = self._watchdog.monotonic
+        began = clock()
+        raw = await self._content.readany()
+        self._waited += clock() - began
+        self._arrived += len(raw)
+        if raw and self._waited >= self._watchdog.window:
+            if self._arrived < self._watchdog.least * self._waited:
+                raise RequestTimeout(
+                    f"The server drips: {self._arrived} bytes in {self._waited:.0f} seconds. Try "
+                    "again later, or lower `timeouts.min_rate` (0 switches this off).",
+                    url=self.url,
+                )
+            self._waited, self._arrived = 0.0, 0
+        return raw
+
+    @cached_property
     def _inflater(self) -> Inflater | None:
         coding = self._response.headers.get("Content-Encoding", "identity").strip().lower()
         if coding in {"", "identity"}:

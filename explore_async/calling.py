@@ -8,7 +8,6 @@ neither the timeout nor the deadline. What counts are attempts and the waits bet
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -33,7 +32,7 @@ from explore_async.retrying import Decision, next_step
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
     from ssl import SSLContext
     from types import TracebackType
     from typing import Literal
@@ -216,44 +215,42 @@ class Call:
 
     async def _one_attempt(self, send: Callable[[], Awaitable[T]]) -> T:
         queueing = self._timing.monotonic()
-        async with self._turn():
-            self._sent_at = self._timing.monotonic()
-            self._queued += self._sent_at - queueing
-            self._attempt += 1
-            if self._shared.subscribers:
-                self._tell_request()
-            try:
-                # The queue is over, so a long one is no failure of the server.
-                async with asyncio.timeout(self._seconds_left()):
-                    return await send()
-            except TimeoutError as error:
-                raise RequestTimeout(
-                    "The server did not answer in time. Try again later, ask for less, or raise "
-                    "`timeouts`.",
-                    url=self.url,
-                ) from error
-            except (aiohttp.ClientError, OSError) as error:
-                # aiohttp's error of an answer holds the request with its headers, and so the key.
-                cause = None if isinstance(error, aiohttp.ClientResponseError) else error
-                raise connection_error(error, self.url) from cause
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        pause = self._caller.identity.pause
         while True:
-            await self._wait_for_the_pause(pause)
+            await self._wait_for_the_pause()
             async with self._shared.scheduler.slot():
                 await self._wait_for_the_rate()
-                if not self._pause_left(pause):
-                    yield
-                    return
-            # A pause began meanwhile: give the place back and wait with the others.
+                if self._pause_left():
+                    # It began meanwhile: give the place back and wait with the others.
+                    continue
+                self._sent_at = self._timing.monotonic()
+                self._queued += self._sent_at - queueing
+                return await self._sent(send)
 
-    def _pause_left(self, pause: Pause) -> float:
+    async def _sent(self, send: Callable[[], Awaitable[T]]) -> T:
+        self._attempt += 1
+        if self._shared.subscribers:
+            self._tell_request()
+        try:
+            # The queue is over, so a long one is no failure of the server.
+            async with asyncio.timeout(self._seconds_left()):
+                return await send()
+        except TimeoutError as error:
+            raise RequestTimeout(
+                "The server did not answer in time. Try again later, ask for less, or raise "
+                "`timeouts`.",
+                url=self.url,
+            ) from error
+        except (aiohttp.ClientError, OSError) as error:
+            # aiohttp's error of an answer holds the request with its headers, and so the key.
+            cause = None if isinstance(error, aiohttp.ClientResponseError) else error
+            raise connection_error(error, self.url) from cause
+
+    def _pause_left(self) -> float:
+        pause = self._caller.identity.pause
         return pause.left(self._timing.monotonic(), longest=self._caller.retry.max_wait)
 
-    async def _wait_for_the_pause(self, pause: Pause) -> None:
-        while wait := self._pause_left(pause):
+    async def _wait_for_the_pause(self) -> None:
+        while wait := self._pause_left():
             self._tell_throttle("pause", wait)
             if wait > self._caller.retry.max_wait:
                 raise self._refusal(wait)

@@ -150,7 +150,7 @@ class Transport:
         url = self.url(path, params)
 
         async def fetch() -> object:
-            async with self._response(url, call) as response:
+            async with await self._answer(url, call) as response:
                 body = await self._good_body(response, url=url)
                 content = await body.read(self.caps.page)
                 call.received = body.received
@@ -181,9 +181,8 @@ class Transport:
 
         async def begin() -> tuple[Body, AsyncExitStack]:
             async with AsyncExitStack() as stack:
-                response = await stack.enter_async_context(self._response(url, call))
+                response = await stack.enter_async_context(await self._answer(url, call))
                 body = await self._good_body(response, url=url)
-                stack.push_async_callback(body.close)
                 await self._refuse_error_in_disguise(response, body)
                 return body, stack.pop_all()
 
@@ -199,8 +198,8 @@ class Transport:
         """Close the session if it is ours. May be called more than once."""
         await self.shared.connection.close()
 
-    @asynccontextmanager
-    async def _response(self, url: str, call: Call) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _answer(self, url: str, call: Call) -> aiohttp.ClientResponse:
+        """Send, and follow redirects; the answer is to be entered at once, with `async with`."""
         headers = dict(self._headers)
         authorization = await self._auth.authorization()
         if authorization is not None:
@@ -211,11 +210,11 @@ class Transport:
         for _ in range(_MOST_REDIRECTS + 1):
             if not self.shared.connection.counts_wire:
                 self.shared.counters.sent()
-            async with session.get(target, headers=headers, **self._options) as response:
-                call.responded(response)
-                if response.status not in _REDIRECTS:
-                    yield response
-                    return
+            response = await session.get(target, headers=headers, **self._options)
+            call.responded(response)
+            if response.status not in _REDIRECTS:
+                return response
+            async with response:
                 target = self._redirected(response, target, asked=url)
         raise RedirectError(
             f"The server redirects more than {_MOST_REDIRECTS} times. Check the base URL.",
@@ -248,14 +247,11 @@ class Transport:
             return body
         if response.status == 407 and self.shared.connection.proxied:
             raise proxy_refusal(407, url)
-        content = b""
         try:
             content, _ = await body.peek(lambda seen: len(seen) >= self.caps.error)
         except (TransportError, DecodeError):
             # The status alone says what went wrong; a cut error body must not hide it.
             content = b""
-        finally:
-            await body.close()
         raise self._api_error(response, content[: self.caps.error], url=url)
 
     async def _refuse_error_in_disguise(self, response: aiohttp.ClientResponse, body: Body) -> None:

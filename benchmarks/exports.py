@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 ROWS = 100_000
-SIZES = (100_000, 1_000_000)
+SIZES = (100_000, 3_000_000)
 GOALS = {
     "rows one by one": 1.15,
     "peak MiB, the few rows": 8.0,

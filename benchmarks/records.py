@@ -5,18 +5,27 @@
     .venv/bin/python benchmarks/records.py --smoke    # once, only to see that it runs
 
 The floor is aiohttp and orjson with a semaphore of 32 and no check of anything. Ours delivers the
-rows in order and has compared every page with its neighbours. The floor against itself says how
-quiet the machine is; httpx takes part where it is installed. Before anything is timed, all
-contestants' rows are compared. At the end: what importing costs beyond importing aiohttp.
+rows in order and has compared every page with its neighbours; `typed` also has made dates,
+datetimes and points of their values. The floor against itself says how quiet the machine is. Where
+they are installed, httpx and the npm package @opendatasoft/api-client take part, the latter after
+
+    npm install --no-save --prefix benchmarks @opendatasoft/api-client
+
+Before anything is timed, all contestants' rows are compared. At the end: what importing costs
+beyond importing aiohttp.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+from asyncio import create_subprocess_exec
+from asyncio.subprocess import DEVNULL, PIPE
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
+from shutil import which
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +35,7 @@ from measuring import cold, settle
 from pairing import paired, print_goals
 from server import PAGE_ROWS, TOTAL, rows, serving
 
-from explore_async import ExploreClient
+from explore_async import Converter, DatasetField, ExploreClient
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,8 +45,21 @@ if TYPE_CHECKING:
 IN_FLIGHT = 32
 LATENCY = 0.02
 PATH = "/api/explore/v2.1/catalog/datasets/trees/records"
+TYPES = {"planted": "date", "measured": "datetime", "geo_point_2d": "geo_point_2d"}
+CONVERTER = Converter(
+    fields=tuple(
+        DatasetField.from_json({"name": name, "type": TYPES.get(name, "text")})
+        for name in rows(0, 1)[0]
+    )
+)
 GOALS = {
-    "without latency": {"to_list()": 1.2, "one by one": 1.2, "ours / httpx": 0.4},
+    "without latency": {
+        "to_list()": 1.2,
+        "one by one": 1.2,
+        "typed": 1.0,
+        "ours / httpx": 0.4,
+        "ours / npm": 0.6,
+    },
     "20 ms of latency": {"to_list()": 1.1, "one by one": 1.1},
     "import": {"milliseconds more": 40.0},
 }
@@ -71,10 +93,15 @@ async def reading(url: str, rounds: int, *, peers: bool) -> dict[str, float]:
         expected = rows(0, TOTAL)
         for name, work in others.items():
             assert await work() == expected, name
+        if peers:
+            others["typed"] = partial(typed, client)
+            assert await typed(client) == CONVERTER.rows(expected)
         settle()
         found = await paired(floor, others, rounds)
         if peers and find_spec("httpx") is not None:
             found["ours / httpx"] = await against_httpx(client, url, rounds)
+        if peers and await npm_is_installed():
+            found["ours / npm"] = await against_npm(client, url, rounds)
     return found
 
 
@@ -108,6 +135,11 @@ async def one_by_one(client: ExploreClient) -> list[dict[str, Any]]:
     return [row async for row in client.dataset("trees").records()]
 
 
+async def typed(client: ExploreClient) -> list[dict[str, Any]]:
+    """All rows, with the values of their types."""
+    return await client.dataset("trees").records(typed=CONVERTER).to_list()
+
+
 async def against_httpx(client: ExploreClient, url: str, rounds: int) -> float:
     """Ours as a share of the bare loop of httpx."""
     httpx = import_module("httpx")
@@ -120,6 +152,37 @@ async def against_httpx(client: ExploreClient, url: str, rounds: int) -> float:
 
         others = {"ours": partial(listed, client)}
         return (await paired(partial(bare, get, url), others, max(1, rounds // 4)))["ours"]
+
+
+NPM_CLIENT = Path(__file__).with_name("npm_client.mjs")
+
+
+async def npm_is_installed() -> bool:
+    """Whether node runs and finds the package."""
+    if which("node") is None:
+        return False
+    trial = await create_subprocess_exec(
+        "node", NPM_CLIENT, "http://127.0.0.1", stdin=DEVNULL, stderr=DEVNULL
+    )
+    return await trial.wait() == 0
+
+
+async def against_npm(client: ExploreClient, url: str, rounds: int) -> float:
+    """Ours as a share of the npm package, which reads in a process of its own that stays."""
+    arguments = (url, str(TOTAL), str(PAGE_ROWS), str(IN_FLIGHT))
+    peer = await create_subprocess_exec("node", NPM_CLIENT, *arguments, stdin=PIPE, stdout=PIPE)
+    assert peer.stdin is not None
+    assert peer.stdout is not None
+    asking, answering = peer.stdin, peer.stdout
+
+    async def theirs() -> None:
+        asking.write(b"\n")
+        assert int(await answering.readline()) == TOTAL
+
+    found = await paired(theirs, {"ours": partial(listed, client)}, rounds)
+    asking.close()
+    await peer.wait()
+    return found["ours"]
 
 
 def importing(runs: int) -> None:

@@ -17,7 +17,8 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 from attrs import field, frozen, validators
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Converter", "GeoPoint"]
 
 _PARTIAL_DATE = re.compile(r"\d{4}(-\d{2})?")
+_MISFITS = (ValueError, InvalidOperation, KeyError, TypeError)
 _OBJECTS = frozenset({"geo_shape", "file", "image", "json_blob"})
 
 
@@ -63,11 +65,11 @@ class Converter:
     )
     by_label: bool = False
     list_separator: str = ","
-    _json: Mapping[str, Callable[[object], object]] = field(init=False, repr=False, eq=False)
+    _json: Mapping[str, _Reader] = field(init=False, repr=False, eq=False)
     _text: Mapping[str, Callable[[object], object]] = field(init=False, repr=False, eq=False)
 
     @_json.default
-    def _json_readers(self) -> Mapping[str, Callable[[object], object]]:
+    def _json_readers(self) -> Mapping[str, _Reader]:
         readers = {self.key(one): _json_reader(one.type, self.decimals) for one in self.fields}
         return {key: reader for key, reader in readers.items() if reader is not None}
 
@@ -99,12 +101,22 @@ class Converter:
         Raises:
             DecodeError: a value is not of its field's type, unless `misfits` is `keep`.
         """
-        return self._converted(row, self._json)
+        return self.rows([row])[0]
 
     def rows(self, rows: Iterable[Row]) -> list[Row]:
         """`row`, over many."""
-        readers = self._json
-        return [self._converted(row, readers) for row in rows]
+        made = [row.copy() for row in rows]
+        for name, reader in self._json.items():
+            values = [row.get(name) for row in made]
+            try:
+                read = reader.all(values)
+            except _MISFITS:
+                # One of them is no plain value of the type: a list, a year alone, a misfit.
+                read = [self._read(name, reader.one, value) for value in values]
+            for row, value in zip(made, read, strict=True):
+                if value is not None:
+                    row[name] = value
+        return made
 
     def text_row(self, row: Row) -> Row:
         """A row with the cells of a CSV file converted.
@@ -112,20 +124,21 @@ class Converter:
         Raises:
             DecodeError: a cell is not of its field's type, unless `misfits` is `keep`.
         """
-        return self._converted(row, self._text)
-
-    def _converted(self, row: Row, readers: Mapping[str, Callable[[object], object]]) -> Row:
         made = row.copy()
-        for name, read in readers.items():
-            value = made.get(name)
-            if value is None:
-                continue
-            try:
-                made[name] = read(value)
-            except (ValueError, InvalidOperation, KeyError, TypeError) as error:
-                if self.misfits == "raise":
-                    raise self._misfit(name, value) from error
+        for name, read in self._text.items():
+            if made.get(name) is not None:
+                made[name] = self._read(name, read, made[name])
         return made
+
+    def _read(self, name: str, read: Callable[[object], object], value: object) -> object:
+        if value is None:
+            return None
+        try:
+            return read(value)
+        except _MISFITS as error:
+            if self.misfits == "raise":
+                raise self._misfit(name, value) from error
+            return value
 
     def _misfit(self, name: str, value: object) -> DecodeError:
         kind = next(one.type for one in self.fields if self.key(one) == name)
@@ -136,15 +149,23 @@ class Converter:
         )
 
 
-def _json_reader(kind: str, decimals: bool) -> Callable[[object], object] | None:
-    if kind == "double":
-        return _decimal if decimals else None
-    return {
-        "date": _each(_date),
-        "datetime": _each(_datetime),
-        "decimal": _decimal,
-        "geo_point_2d": _point,
-    }.get(kind)
+@frozen
+class _Reader:
+    """How values of one type are read from JSON.
+
+    Attributes:
+        one: reads any value that may come.
+        all: reads a column of them at once, or raises: only None and plain values of the type.
+    """
+
+    one: Callable[[object], object]
+    all: Callable[[list[Any]], list[Any]]
+
+
+def _json_reader(kind: str, decimals: bool) -> _Reader | None:
+    if kind == "double" and not decimals:
+        return None
+    return _JSON_READERS.get(kind)
 
 
 def _each(read: Callable[[str], object]) -> Callable[[object], object]:
@@ -183,6 +204,39 @@ def _point(value: object) -> object:
     if isinstance(value, dict):
         return GeoPoint(lon=float(value["lon"]), lat=float(value["lat"]))
     return value
+
+
+def _dates(values: list[Any]) -> list[Any]:
+    read = date.fromisoformat
+    return [value if value is None else read(value) for value in values]
+
+
+def _datetimes(values: list[Any]) -> list[Any]:
+    read = datetime.fromisoformat
+    moments = [value if value is None else read(value) for value in values]
+    if any(moment is not None and moment.tzinfo is None for moment in moments):
+        msg = "a datetime without a zone"
+        raise ValueError(msg)
+    return moments
+
+
+def _points(values: list[Any]) -> list[Any]:
+    return [value if value is None else _point(value) for value in values]
+
+
+def _decimals(values: list[Any]) -> list[Any]:
+    return [value if value is None else _decimal(value) for value in values]
+
+
+_JSON_READERS: Mapping[str, _Reader] = MappingProxyType(
+    {
+        "date": _Reader(_each(_date), _dates),
+        "datetime": _Reader(_each(_datetime), _datetimes),
+        "decimal": _Reader(_decimal, _decimals),
+        "double": _Reader(_decimal, _decimals),
+        "geo_point_2d": _Reader(_point, _points),
+    }
+)
 
 
 def _text_reader(one: DatasetField, decimals: bool, separator: str) -> Callable[[object], object]:

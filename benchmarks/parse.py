@@ -35,7 +35,7 @@ import odsql
 from odsql import ODSQLSyntaxError, actions, nodes, parse_where, render
 from odsql.functions import CATALOGUE
 from odsql.generating import GRAMMAR, reference_parser
-from odsql.scanning import _cached_spans
+from odsql.scanning import forget_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,7 +152,7 @@ GOALS = {
 }
 PEERS = ("sqlglot", "lark", "Pratt")
 BESIDE = ("render", "error", "error text", "place")
-STAGES = ("parse", "render", "error")
+STAGES = ("parse", "render", "error", "places")
 TINY = Effort(rounds=1, seconds=0.0)
 
 
@@ -264,7 +264,7 @@ def print_versions() -> None:
 
 def refused(text: str) -> ODSQLSyntaxError:
     """Parse a text that is no ODSQL, up to the error."""
-    _cached_spans.cache_clear()
+    forget_spans()
     try:
         parse_where(text)
     except ODSQLSyntaxError as error:
@@ -280,7 +280,7 @@ def explained(text: str) -> str:
 
 def placed(text: str) -> nodes.Span | None:
     """Parse, and ask one node where it stands, which finds the places of all tokens."""
-    _cached_spans.cache_clear()
+    forget_spans()
     return parse_where(text).span
 
 
@@ -338,12 +338,19 @@ def _three_times(size: int) -> str:
     return " AND ".join([part] * size)
 
 
+def all_places(tree: nodes.Node) -> list[nodes.Span | None]:
+    """Ask every node where it stands."""
+    forget_spans()
+    return [node.span for node in nodes.walk(tree)]
+
+
 def stages(text: str) -> Calls:
     """The calls of the columns `STAGES`: what may grow faster than the text."""
     return {
         "parse": partial(parse_where, text),
         "render": partial(render, parse_where(text)),
         "error": partial(refused, text[:-1] + "?"),
+        "places": partial(all_places, parse_where(text)),
     }
 
 

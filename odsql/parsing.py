@@ -45,9 +45,13 @@ __all__ = [
     "parse_where",
 ]
 
-MAX_NESTING = 50
-"""How many parentheses, NOTs and minus signs may stand inside each other. No real query comes near;
-the bound keeps rendering, comparing and pickling a tree far from Python's recursion limit."""
+MAX_NESTING = 100
+"""How many nodes of a tree may stand inside each other. No real query comes near; the bound keeps
+rendering, comparing and copying a tree far from Python's recursion limit. Parentheses that leave
+nothing in the tree do not count, so a filter may be wrapped and extended again and again."""
+
+_MOST_OPENED = 1000
+"""How many parentheses, NOTs and minus signs may be open at a place in the text."""
 
 _OPEN = tables.TERMINALS.index("LPAR")
 _NAME = tables.TERMINALS.index("NAME")
@@ -90,13 +94,14 @@ def parse(clause: str, text: str) -> Any:
     """
     _check_text(text)
     tokens = _tokens(text)
-    if len(tokens) > MAX_NESTING:
-        _refuse_deep_nesting(clause, text, tokens)
+    opened = _most_opened(clause, text, tokens) if len(tokens) > MAX_NESTING // 2 else 0
     values: list[Any] = []
     refused = _run(text, tokens, [start(clause)], values)
-    if refused is None:
-        return values[0]
-    raise syntax_error(clause, text, refused)
+    if refused is not None:
+        raise syntax_error(clause, text, refused)
+    if opened > MAX_NESTING // 4:  # each may be worth several nodes: OR, AND, a sum, a product
+        _refuse_deep_tree(clause, text, values[0])
+    return values[0]
 
 
 def _tokens(text: str) -> list[str]:
@@ -181,11 +186,10 @@ def _run(  # noqa: C901 - one loop, and every call less in it is felt
     return None
 
 
-def _refuse_deep_nesting(clause: str, text: str, tokens: list[str]) -> None:
-    """Raise if parentheses, NOTs and minus signs stand too deep inside each other."""
+def _most_opened(clause: str, text: str, tokens: list[str]) -> int:
+    """Count the parentheses, NOTs and minus signs that are open at a place, at most."""
     opened: list[int] = []  # for each open parenthesis, how many levels it and its signs are worth
-    signs = 0
-    depth = 0
+    signs = depth = most = 0
     for index, token in enumerate(tokens):
         if token == "(":
             opened.append(signs + 1)
@@ -197,8 +201,21 @@ def _refuse_deep_nesting(clause: str, text: str, tokens: list[str]) -> None:
             signs = 0
             if token == ")" and opened:
                 depth -= opened.pop()
-        if depth + signs > MAX_NESTING:
-            raise nesting_error(clause, text, index, MAX_NESTING)
+        if depth + signs > most:
+            most = depth + signs
+            if most > _MOST_OPENED:
+                raise nesting_error(clause, text, index, _MOST_OPENED)
+    return most
+
+
+def _refuse_deep_tree(clause: str, text: str, tree: nodes.Node) -> None:
+    level = [tree]
+    for _ in range(MAX_NESTING):
+        level = [child for node in level for child in nodes.children(node)]
+        if not level:
+            return
+    assert level[0].at is not None  # noqa: S101 - every node of a parsed tree has a place
+    raise nesting_error(clause, text, level[0].at[1], MAX_NESTING)
 
 
 def acceptable(clause: str, text: str) -> tuple[int | None, list[str]]:

@@ -8,13 +8,21 @@ offsets are found by scanning once more, when a span is asked for, which nearly 
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
 from functools import lru_cache
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from odsql.nodes import Span
 
-__all__ = ["TOKEN", "UNSENDABLE", "is_closed", "line_and_column", "spans", "token_at", "tokenize"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "TOKEN", "UNSENDABLE", "Places", "forget_spans", "is_closed", "line_and_column", "spans",
+    "token_at", "tokenize",
+]  # fmt: skip
 
 UNSENDABLE = re.compile("[\0\ud800-\udfff]")
 """NUL and halves of surrogate pairs: no request can carry them."""
@@ -66,21 +74,47 @@ def is_closed(token: str) -> bool:
     return _CLOSED.fullmatch(token) is not None
 
 
-def spans(text: str) -> tuple[Span, ...]:
+class Places:
+    """The places of all tokens of a text, in 8 bytes each, since a long text has many."""
+
+    __slots__ = ("_ends", "_starts")
+
+    def __init__(self, text: str) -> None:
+        """Find them."""
+        self._starts = array("I")
+        self._ends = array("I")
+        for match in TOKEN.finditer(text.rstrip()):
+            start, end = match.span(1)
+            self._starts.append(start)
+            self._ends.append(end)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __getitem__(self, index: int) -> Span:
+        return Span(self._starts[index], self._ends[index])
+
+    def __iter__(self) -> Iterator[Span]:
+        return map(Span, self._starts, self._ends)
+
+
+def spans(text: str) -> Places:
     """Return the place of every token of a clause, in order, the empty one at the end included."""
-    return _cached_spans(text) if len(text) <= _CACHED_LENGTH else _spans(text)
+    return _of_short(text) if len(text) <= _SHORT else _of_long(text)
 
 
-_CACHED_LENGTH = 10_000
+_SHORT = 10_000
+
+# Whoever asks one node for its place goes on to ask others of the same tree. A cache should not
+# hold on to megabytes, so of long texts it keeps the last one only.
+_of_short = lru_cache(maxsize=4)(Places)
+_of_long = lru_cache(maxsize=1)(Places)
 
 
-def _spans(text: str) -> tuple[Span, ...]:
-    return tuple(Span(*match.span(1)) for match in TOKEN.finditer(text.rstrip()))
-
-
-# Whoever asks one node for its place goes on to ask others of the same tree. Long texts are not
-# kept, because a cache should not hold on to megabytes.
-_cached_spans = lru_cache(maxsize=4)(_spans)
+def forget_spans() -> None:
+    """Empty the caches, so that the work of finding places can be measured."""
+    _of_short.cache_clear()
+    _of_long.cache_clear()
 
 
 def token_at(text: str, index: int) -> tuple[str, int]:

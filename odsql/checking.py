@@ -79,7 +79,7 @@ def _parse(request: Request, found: list[Diagnostic]) -> tuple[Trees, bool]:
             continue  # an empty clause is none
         try:
             if name in ("refine", "exclude"):
-                trees.append((number, name, parse_refinement(text)))
+                trees.append((number, name, parse_refinement(text, clause=name)))
             else:
                 trees.append((number, name, parse(name, text)))
         except ODSQLSyntaxError as error:

@@ -158,7 +158,7 @@ def nesting_error(clause: str, text: str, index: int, limit: int) -> ODSQLSyntax
     return ODSQLSyntaxError(clause, text, position, token, (), hint)
 
 
-def refinement_error(text: str) -> ODSQLSyntaxError:
+def refinement_error(clause: str, text: str) -> ODSQLSyntaxError:
     """Make the error for a `refine` or `exclude` value that is not `facet:value`."""
     hint = 'write facet:value, for example country:"France"'
-    return ODSQLSyntaxError("refine", text, 0, text[:1], ("facet:value",), hint)
+    return ODSQLSyntaxError(clause, text, 0, text[:1], ("facet:value",), hint)

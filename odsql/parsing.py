@@ -301,8 +301,8 @@ _FACET_NAME = re.compile(r"\s*(?:`(?P<quoted>[^`]+)`|(?P<plain>[\w.]+))\s*:")
 _QUOTED = re.compile(r"""'[^'\\]*+(?:\\.[^'\\]*+)*+'|"[^"\\]*+(?:\\.[^"\\]*+)*+\"""", re.DOTALL)
 
 
-def parse_refinement(text: str) -> nodes.Refinement:
-    """Parse the value of a `refine` or `exclude` parameter, `facet:value`.
+def parse_refinement(text: str, *, clause: str = "refine") -> nodes.Refinement:
+    """Parse the value of a `refine` or `exclude` parameter, `facet:value`; errors name `clause`.
 
     The value is taken as it is, or out of its quotes if they enclose all of it; it may hold spaces,
     commas, parentheses, colons and slashes (ODSQL: refine).
@@ -315,7 +315,7 @@ def parse_refinement(text: str) -> nodes.Refinement:
     facet = _FACET_NAME.match(text)
     value = text[facet.end() :].strip() if facet else ""
     if facet is None or not value or UNSENDABLE.search(text):
-        raise refinement_error(text)
+        raise refinement_error(clause, text)
     if _QUOTED.fullmatch(value):
         value = actions.unquoted(value)
     return nodes.Refinement(facet["quoted"] or facet["plain"], value)

@@ -1,18 +1,23 @@
 """`Query`: the clauses of one request, and the request parameters they become.
 
 A query never changes; every method returns a new one. A clause is given as builder expressions, as
-ODSQL text (parsed at once, so that an error shows where the text was written), or as a function
-that gets the current value and returns the new one. None changes nothing, so that optional parts
-read well:
+ODSQL text (parsed at once, so that an error shows where the text was written), as a parsed tree, or
+as an updater: a function that gets the current value and returns the new one. None changes nothing,
+also from an updater, so that optional parts read well:
 
     Query(where=F.population > 1000).where(F.country_code == code if code else None).limit(20)
+
+Nothing clears a clause by accident; an empty text or list does so on purpose: `query.where("")`
+adds nothing, `query.where(lambda current: "")` and `query.select([])` clear.
 """
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from attrs import evolve, frozen
@@ -20,7 +25,7 @@ from attrs import evolve, frozen
 from odsql import nodes
 from odsql.building import Condition, Expression, Grouping, Item, Value
 from odsql.errors import BuildError, ODSQLSyntaxError
-from odsql.literals import plain
+from odsql.literals import number, plain
 from odsql.parsing import (
     parse,
     parse_facet,
@@ -33,7 +38,18 @@ from odsql.parsing import (
 from odsql.rendering import render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Never, TypeAlias, TypeGuard
+
+    Updater: TypeAlias = Callable[[Any], Any]
+    Filter: TypeAlias = Condition | nodes.Where | str | Updater | None
+    Chosen: TypeAlias = (
+        Expression | nodes.Select | nodes.GroupBy | nodes.OrderBy | str | Updater | None
+    )
+    FacetValue: TypeAlias = str | float | Decimal | datetime.date
+    FacetValues: TypeAlias = FacetValue | Sequence[FacetValue] | None
+    Refined: TypeAlias = nodes.Refinement | Mapping[str, FacetValues] | str | Updater | None
+    Faceted: TypeAlias = Expression | nodes.Field | nodes.Call | str | Updater | None
 
 __all__ = ["Clauses", "Query"]
 
@@ -75,16 +91,45 @@ class Query:
 
     clauses: Clauses
 
-    def __init__(self, **clauses: Any) -> None:
+    def __init__(
+        self,
+        *,
+        select: Chosen | Sequence[Chosen] = None,
+        where: Filter | Sequence[Filter] = None,
+        group_by: Chosen | Sequence[Chosen] = None,
+        order_by: Chosen | Sequence[Chosen] = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        refine: Refined | Sequence[Refined] = None,
+        exclude: Refined | Sequence[Refined] = None,
+        facet: Faceted | Sequence[Faceted] = None,
+        lang: str | None = None,
+        timezone: str | None = None,
+        include_links: bool | None = None,
+        include_app_metas: bool | None = None,
+        **unknown: Never,
+    ) -> None:
         """Make a query; keywords are the names of the methods, each given once."""
-        object.__setattr__(self, "clauses", Clauses())
-        built: Query = self
-        for name, value in clauses.items():
-            if name not in _NAMES:
-                msg = f"there is no parameter {name!r}; a query has {', '.join(_NAMES)}"
-                raise BuildError(msg)
-            built = getattr(built, name)(*(value if isinstance(value, list | tuple) else (value,)))
-        object.__setattr__(self, "clauses", built.clauses)
+        if unknown:
+            msg = f"there is no parameter {min(unknown)!r}; a query has {', '.join(_NAMES)}"
+            raise BuildError(msg)
+        query = (
+            _from_clauses(Clauses())
+            .select(*_several(select))
+            .where(*_several(where))
+            .group_by(*_several(group_by))
+            .order_by(*_several(order_by))
+            .limit(limit)
+            .offset(offset)
+            .refine(*_several(refine))
+            .exclude(*_several(exclude))
+            .facet(*_several(facet))
+            .lang(lang)
+            .timezone(timezone)
+            .include_links(include_links)
+            .include_app_metas(include_app_metas)
+        )
+        object.__setattr__(self, "clauses", query.clauses)
 
     def __setattr__(self, name: str, value: object) -> None:
         msg = f"a query never changes; its methods return new ones: query.{name}(...)"
@@ -108,7 +153,7 @@ class Query:
 
     # ------------------------------------------------------------ clauses
 
-    def where(self, *conditions: Condition | str | Callable[..., Any] | None) -> Query:
+    def where(self, *conditions: Filter) -> Query:
         """Add conditions; all of them, and those already there, are ANDed (ODSQL: where)."""
         query = self
         for condition in conditions:
@@ -116,91 +161,111 @@ class Query:
         return query
 
     def _where(self, condition: Any) -> Query:
+        current = self.clauses.where.condition if self.clauses.where else None
+        kept = current
+        if _is_updater(condition):
+            condition, kept = condition(current and Condition(current)), None
         if condition is None:
             return self
-        current = self.clauses.where.condition if self.clauses.where else None
-        if _is_updater(condition):
-            changed = condition(current and Condition(current))
-            tree = None if changed is None else _condition(changed)
-            return self._with(where=None if tree is None else nodes.Where(_proved(tree)))
         added = _condition(condition)
         if added is None:
-            return self
-        both = _proved(added) if current is None else nodes.And((current, _proved(added)))
+            return self if kept is not None else self._with(where=None)
+        both = _proved(added) if kept is None else nodes.And((kept, _proved(added)))
         return self._with(where=nodes.Where(both))
 
-    def select(self, *items: Expression | str | Callable[..., Any] | None) -> Query:
+    def select(self, *items: Chosen | Sequence[Chosen]) -> Query:
         """Set what is returned, in place of what was selected before (ODSQL: select)."""
-        current = self.clauses.select.items if self.clauses.select else ()
-        chosen = _items(items, current, parse_select)
-        return self if chosen is None else self._with(select=chosen and nodes.Select(chosen))
+        return self._items("select", items, nodes.Select, parse_select)
 
-    def group_by(self, *items: Expression | str | Callable[..., Any] | None) -> Query:
+    def group_by(self, *items: Chosen | Sequence[Chosen]) -> Query:
         """Set what is grouped by, in place of what was before (ODSQL: group_by)."""
-        current = self.clauses.group_by.items if self.clauses.group_by else ()
-        chosen = _items(items, current, parse_group_by)
-        return self if chosen is None else self._with(group_by=chosen and nodes.GroupBy(chosen))
+        return self._items("group_by", items, nodes.GroupBy, parse_group_by)
 
-    def order_by(self, *items: Expression | str | Callable[..., Any] | None) -> Query:
+    def order_by(self, *items: Chosen | Sequence[Chosen]) -> Query:
         """Set the order, in place of the one before (ODSQL: order_by)."""
-        current = self.clauses.order_by.items if self.clauses.order_by else ()
-        chosen = _items(items, current, parse_order_by)
-        if chosen is None:
-            return self
-        orderings = tuple(
-            one if isinstance(one, nodes.Ordering) else nodes.Ordering(one) for one in chosen
-        )
-        return self._with(order_by=orderings and nodes.OrderBy(orderings))
+        return self._items("order_by", items, nodes.OrderBy, parse_order_by)
 
-    def limit(self, limit: int | None) -> Query:
-        """Set how many rows are wanted; -1 means all where the endpoint allows it."""
-        return self if limit is None else self._with(limit=_integer("limit", limit, -1))
-
-    def offset(self, offset: int | None) -> Query:
-        """Set how many rows are skipped."""
-        return self if offset is None else self._with(offset=_integer("offset", offset, 0))
-
-    def refine(
-        self, *refinements: str | nodes.Refinement | Mapping[str, str] | None, **values: str
+    def _items(
+        self, name: str, given: tuple[Any, ...], kind: Any, parse: Callable[[str], Any]
     ) -> Query:
+        clause = getattr(self.clauses, name)
+        current = [Expression(node) for node in clause.items] if clause else []
+        wanted = _updated(given, current)
+        if not wanted:
+            return self
+        items = tuple(node for one in wanted for node in _nodes_of(one, kind, parse))
+        if kind is nodes.OrderBy:
+            items = tuple(
+                one if isinstance(one, nodes.Ordering) else nodes.Ordering(one) for one in items
+            )
+        return self._with(**{name: kind(items) if items else None})
+
+    def limit(self, limit: int | Updater | None) -> Query:
+        """Set how many rows are wanted; -1 means all where the endpoint allows it."""
+        return self._value("limit", limit, _at_least(-1))
+
+    def offset(self, offset: int | Updater | None) -> Query:
+        """Set how many rows are skipped."""
+        return self._value("offset", offset, _at_least(0))
+
+    def refine(self, *refinements: Refined | Sequence[Refined], **values: FacetValues) -> Query:
         """Add facet filters: `"theme:Health"`, or `theme="Health"` for a value of any shape.
 
-        A mapping does what keywords do, for facets whose names are no Python names.
+        A mapping does what keywords do, for facets whose names are no Python names; a list of
+        values is a filter each. What an updater returns takes the place of those there.
         """
-        return self._with(refine=self.clauses.refine + _refinements(refinements, values))
+        return self._filters("refine", refinements, values)
 
-    def exclude(
-        self, *refinements: str | nodes.Refinement | Mapping[str, str] | None, **values: str
-    ) -> Query:
+    def exclude(self, *refinements: Refined | Sequence[Refined], **values: FacetValues) -> Query:
         """Add facet values to leave out; takes what `refine` takes."""
-        return self._with(exclude=self.clauses.exclude + _refinements(refinements, values))
+        return self._filters("exclude", refinements, values)
 
-    def facet(self, *facets: Expression | str | None) -> Query:
-        """Add facets to enumerate: names, `F.name` or `facet(...)`."""
-        added = tuple(_facet(one) for one in facets if one is not None)
-        return self._with(facet=self.clauses.facet + added)
+    def _filters(self, name: str, given: tuple[Any, ...], values: Mapping[str, Any]) -> Query:
+        return self._added(name, (*given, values), lambda one: _refinements(name, one))
 
-    def lang(self, lang: str | None) -> Query:
+    def facet(self, *facets: Faceted | Sequence[Faceted]) -> Query:
+        """Add facets to enumerate: names, `F.name` or `facet(...)`.
+
+        What an updater returns takes the place of those there.
+        """
+        return self._added("facet", facets, _facet)
+
+    def _added(self, name: str, given: Iterable[Any], read: Callable[[Any], list[Any]]) -> Query:
+        """Add to a parameter that may be repeated, or change all of its values."""
+        values = list(getattr(self.clauses, name))
+        for one in given:
+            if not _is_updater(one):
+                values += [node for each in _several(one) for node in read(each)]
+                continue
+            changed = one(tuple(values))
+            if changed is not None:
+                values = [node for each in _several(changed) for node in read(each)]
+        return self._with(**{name: tuple(values)})
+
+    def lang(self, lang: str | Updater | None) -> Query:
         """Set the language of names and messages, "fr" for example."""
-        return self if lang is None else self._with(lang=_word("lang", lang))
+        return self._value("lang", lang, _word)
 
-    def timezone(self, timezone: str | None) -> Query:
+    def timezone(self, timezone: str | Updater | None) -> Query:
         """Set the time zone of datetimes, "Europe/Paris" for example; UTC if not set."""
-        return self if timezone is None else self._with(timezone=_word("timezone", timezone))
+        return self._value("timezone", timezone, _word)
 
-    def include_links(self, include: bool | None = True) -> Query:
+    def include_links(self, include: bool | Updater | None = True) -> Query:
         """Ask for links in the answer."""
-        return self if include is None else self._with(include_links=bool(include))
+        return self._value("include_links", include, _boolean)
 
-    def include_app_metas(self, include: bool | None = True) -> Query:
+    def include_app_metas(self, include: bool | Updater | None = True) -> Query:
         """Ask for application metadata in the answer."""
-        return self if include is None else self._with(include_app_metas=bool(include))
+        return self._value("include_app_metas", include, _boolean)
+
+    def _value(self, name: str, value: Any, check: Callable[[str, Any], Any]) -> Query:
+        if _is_updater(value):
+            value = value(getattr(self.clauses, name))
+        return self if value is None else self._with(**{name: check(name, value)})
 
     def _with(self, **changes: Any) -> Query:
         for name, value in changes.items():
-            if value == () and name not in _MANY:
-                changes[name] = None
-            elif isinstance(value, nodes.Node) and name != "where":
+            if isinstance(value, nodes.Node) and name != "where":
                 _prove(name, value)
         return _from_clauses(evolve(self.clauses, **changes))
 
@@ -314,7 +379,7 @@ def _from_clauses(clauses: Clauses) -> Query:
     return query
 
 
-def _is_updater(value: object) -> bool:
+def _is_updater(value: object) -> TypeGuard[Updater]:
     return callable(value) and not isinstance(value, Expression)
 
 
@@ -335,28 +400,30 @@ def _proved(condition: Any) -> Any:
     return condition
 
 
-def _items(
-    given: Iterable[Any], current: tuple[Any, ...], parse: Callable[[str], Any]
-) -> tuple[Any, ...] | None:
-    """Collect the items of select, group_by or order_by; None if nothing at all was given."""
-    items: list[Any] = []
-    wanted = [one for one in given if one is not None]
-    for one in wanted:
-        if isinstance(one, str):
-            items += parse(one).items
-        elif isinstance(one, Expression):
-            items.append(_item(one))
-        elif _is_updater(one):
-            held = tuple(Expression(node) for node in current)
-            items += _items(_as_list(one(held)), (), parse) or ()
-        else:
-            msg = f"{one!r} is neither an expression nor text"
-            raise BuildError(msg)
-    return tuple(items) if wanted else None
+def _several(value: Any) -> Sequence[Any]:
+    """What may be given alone or as a list."""
+    return value if isinstance(value, list | tuple) else (value,)
 
 
-def _as_list(value: Any) -> Iterable[Any]:
-    return [value] if isinstance(value, str | Expression) or value is None else value
+def _updated(given: Iterable[Any], current: list[Expression]) -> list[Any]:
+    """What was given, updaters by what they return, without None."""
+    called = [one(current) if _is_updater(one) else one for one in given]
+    return [one for one in called if one is not None]
+
+
+def _nodes_of(given: Any, kind: type[Any], parse: Callable[[str], Any]) -> Sequence[Any]:
+    """The items of select, group_by or order_by that one argument stands for."""
+    if isinstance(given, str):
+        given = parse(given) if given.strip() else ()
+    if isinstance(given, kind):
+        items: Sequence[Any] = given.items
+        return items
+    if isinstance(given, Expression):
+        return (_item(given),)
+    if isinstance(given, list | tuple):
+        return [node for one in given if one is not None for node in _nodes_of(one, kind, parse)]
+    msg = f"{given!r} is neither an expression nor text"
+    raise BuildError(msg)
 
 
 def _item(expression: Expression) -> nodes.Node:
@@ -366,38 +433,49 @@ def _item(expression: Expression) -> nodes.Node:
     raise BuildError(msg)
 
 
-def _refinements(given: Iterable[Any], values: Mapping[str, Any]) -> tuple[nodes.Refinement, ...]:
-    read: list[nodes.Refinement] = []
-    for one in given:
-        if isinstance(one, str):
-            read.append(parse_refinement(plain(one)))
-        elif isinstance(one, Mapping):
-            read += _made(one)
-        elif isinstance(one, nodes.Refinement):
-            read.append(one)
-        elif one is not None:
-            msg = f"{one!r} is no facet filter; write facet:value"
-            raise BuildError(msg)
-    read += _made(values)
-    for refinement in read:
-        if parse_refinement(_rendered(refinement)) != refinement:
+def _refinements(clause: str, given: Any) -> list[nodes.Refinement]:
+    if given is None:
+        return []
+    if isinstance(given, str):
+        return [parse_refinement(plain(given), clause=clause)]
+    if isinstance(given, Mapping):
+        pairs = [(name, one) for name, value in given.items() for one in _several(value)]
+        made = [nodes.Refinement(name, _facet_value(one)) for name, one in pairs if one is not None]
+    elif isinstance(given, nodes.Refinement):
+        made = [given]
+    else:
+        msg = f"{given!r} is no facet filter; write facet:value"
+        raise BuildError(msg)
+    for refinement in made:
+        if parse_refinement(_rendered(refinement), clause=clause) != refinement:
             msg = f"{refinement} cannot be written as facet:value"
             raise BuildError(msg)
-    return tuple(read)
+    return made
 
 
-def _made(values: Mapping[str, Any]) -> list[nodes.Refinement]:
-    return [
-        nodes.Refinement(name, plain(value) if isinstance(value, str) else str(value))
-        for name, value in values.items()
-        if value is not None
-    ]
+def _facet_value(value: object) -> str:
+    """The value of a facet as text; a day as portals write it in date facets."""
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        return f"{value:%Y/%m/%d}"
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return render(number(value))
+    msg = f"{value!r} is no value of a facet; write the text that the portal shows"
+    raise BuildError(msg)
 
 
-def _facet(facet: Expression | str) -> Any:
-    node = parse_facet(facet) if isinstance(facet, str) else facet.node
+def _facet(given: Any) -> list[nodes.Field | nodes.Call]:
+    if given is None:
+        return []
+    node = given.node if isinstance(given, Expression) else given
+    if isinstance(node, str):
+        return [parse_facet(node)]
+    if not isinstance(node, nodes.Node):
+        msg = f"{given!r} is no facet; write a name, F.name or facet(...)"
+        raise BuildError(msg)
     _prove("facet", node)
-    return node
+    return [cast("nodes.Field | nodes.Call", node)]
 
 
 def _rendered(node: nodes.Node) -> str:
@@ -407,11 +485,21 @@ def _rendered(node: nodes.Node) -> str:
         raise BuildError(str(error)) from None
 
 
-def _integer(name: str, value: int, lowest: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-        msg = f"{name} is a whole number of at least {lowest}, not {value!r}"
+def _at_least(lowest: int) -> Callable[[str, Any], int]:
+    def check(name: str, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
+            msg = f"{name} is a whole number of at least {lowest}, not {value!r}"
+            raise BuildError(msg)
+        return int(value)
+
+    return check
+
+
+def _boolean(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        msg = f"{name} is True or False, not {value!r}"
         raise BuildError(msg)
-    return int(value)
+    return value
 
 
 def _parsed_integer(name: str, value: str) -> int:
@@ -428,8 +516,8 @@ def _parsed_boolean(name: str, value: str) -> bool:
     return value.lower() == "true"
 
 
-def _word(name: str, value: str) -> str:
+def _word(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value.isprintable() or not value:
         msg = f"{name} is a word, not {value!r}"
         raise BuildError(msg)
-    return value
+    return plain(value)

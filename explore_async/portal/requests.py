@@ -7,6 +7,7 @@ the first one counts (unknown on live portals).
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -76,7 +77,7 @@ def read_query(parameters: MultiMapping[str]) -> Query:
         group_by=one("group_by", odsql.parse_group_by),
         order_by=one("order_by", odsql.parse_order_by),
         refine=many("refine", odsql.parse_refinement),
-        exclude=many("exclude", odsql.parse_refinement),
+        exclude=many("exclude", partial(odsql.parse_refinement, clause="exclude")),
         texts={name: parameters[name] for name in _CALLED_AS_TYPED if name in parameters},
     )
 

@@ -21,7 +21,7 @@ from odsql.scanning import spans, tokenize
 
 if TYPE_CHECKING:
     from odsql.diagnostics import Diagnostic
-    from odsql.nodes import Span
+    from odsql.scanning import Places
 
 __all__ = ["syntax_findings"]
 
@@ -36,7 +36,7 @@ class _Refused:
 
     error: ODSQLSyntaxError
     tokens: list[str]
-    places: tuple[Span, ...]
+    places: Places
     index: int
 
     def token(self, distance: int = 0) -> str:

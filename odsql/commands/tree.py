@@ -50,7 +50,10 @@ def run(options: argparse.Namespace) -> int:
 def _parse(clause: str, text: str) -> Node:
     from odsql.parsing import parse, parse_refinement
 
-    tree: Node = parse_refinement(text) if clause in ("refine", "exclude") else parse(clause, text)
+    if clause in ("refine", "exclude"):
+        tree: Node = parse_refinement(text, clause=clause)
+    else:
+        tree = parse(clause, text)
     return tree
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import pickle
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +21,12 @@ from odsql import (
     count,
     facet,
     nodes,
+    parse_facet,
+    parse_group_by,
+    parse_order_by,
     parse_refinement,
+    parse_select,
+    parse_where,
     range_,
 )
 from odsql.building import Condition
@@ -112,6 +119,88 @@ def test_a_function_gets_the_current_value() -> None:
     assert Query().where(lambda current: current) == Query()
 
 
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("limit", 20, 40), ("offset", 0, 100), ("lang", "fr", "en"),
+        ("timezone", "UTC", "Europe/Paris"), ("include_links", True, False),
+        ("include_app_metas", False, True),
+    ],
+)  # fmt: skip
+def test_an_updater_changes_a_value(name: str, before: Any, after: Any) -> None:
+    """It gets what is set, or None; returning None changes nothing."""
+    query = getattr(Query(), name)(before)
+    seen: list[Any] = []
+
+    def update(current: Any) -> Any:
+        seen.append(current)
+        return after
+
+    assert getattr(query, name)(update) == getattr(Query(), name)(after)
+    assert getattr(Query(), name)(update) == getattr(Query(), name)(after)
+    assert getattr(query, name)(lambda _: None) == query
+    assert seen == [before, None]
+
+
+@pytest.mark.parametrize("name", ["refine", "exclude", "facet"])
+def test_an_updater_changes_what_may_be_repeated(name: str) -> None:
+    """What it returns takes the place of what was there; anything else is added."""
+    one, other = ("a", "b") if name == "facet" else ("a:1", "b:2")
+    query = getattr(Query(), name)(one, other)
+    assert getattr(query, name)(lambda current: current[1:]) == getattr(Query(), name)(other)
+    assert getattr(query, name)(lambda current: [*current, one]) == getattr(query, name)(one)
+    assert getattr(query, name)(lambda _: None) == query
+    assert getattr(query, name)(lambda _: []) == Query()
+
+
+@pytest.mark.parametrize("name", ["where", "select", "group_by", "order_by"])
+def test_nothing_clears_a_clause_by_accident(name: str) -> None:
+    """None and an updater that returns it change nothing; an updater's empty text clears."""
+    query = getattr(Query(), name)("a")
+    assert getattr(query, name)(None) == query
+    assert getattr(query, name)(lambda _: None) == query
+    assert getattr(query, name)(lambda _: "") == Query()
+
+
+def test_a_filter_is_kept_by_an_empty_text_and_a_choice_is_cleared_by_one() -> None:
+    """One adds, the others set."""
+    query = Query(where="a", select="a", group_by="b", order_by="c")
+    assert query.where("") == query
+    assert query.select("").group_by([]).order_by("") == Query(where="a")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "parse"),
+    [
+        ("where", "a = 1 AND b", parse_where),
+        ("select", "a, count(*) as n", parse_select),
+        ("group_by", "a, year(b) as y", parse_group_by),
+        ("order_by", "a, b desc", parse_order_by),
+        ("facet", "a", parse_facet),
+        ("refine", "a:b", parse_refinement),
+    ],
+)
+def test_a_parsed_tree_is_a_clause(name: str, text: str, parse: Callable[[str], Any]) -> None:
+    """So that it can be rewritten on the way."""
+    assert getattr(Query(), name)(parse(text)) == getattr(Query(), name)(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "texts"),
+    [
+        (["x", "y"], ['a:"x"', 'a:"y"']),
+        (2024, ['a:"2024"']),
+        (Decimal("1E+3"), ['a:"1000"']),
+        (datetime.date(2024, 1, 5), ['a:"2024/01/05"']),
+        (None, []),
+    ],
+)
+def test_a_facet_value_is_a_text_a_number_or_a_day(value: Any, texts: list[str]) -> None:
+    """A list of them is a filter each."""
+    assert [text for _, text in Query().refine(a=value).params()] == texts
+    assert [text for _, text in Query(refine={"a": value}).params()] == texts
+
+
 def test_queries_never_change() -> None:
     """Methods return new ones; the old one stays as it was."""
     query = Query(limit=1)
@@ -134,13 +223,18 @@ def test_a_refinement_takes_any_value(value: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: Query(wher="a = 1"), "no parameter 'wher'"),
+        (lambda: Query(wher="a = 1"), "no parameter 'wher'"),  # type: ignore[arg-type]
         (lambda: Query(limit=-2), "at least -1"),
         (lambda: Query(offset=-1), "at least 0"),
         (lambda: Query(limit=True), "whole number"),
-        (lambda: Query(where=F.a + 1), "no condition"),
+        (lambda: Query(where=F.a + 1), "no condition"),  # type: ignore[arg-type]
         (lambda: Query(select=F.a == 1), "belongs in where"),
-        (lambda: Query(select=[1]), "neither"),
+        (lambda: Query(select=[1]), "neither"),  # type: ignore[list-item]
+        (lambda: Query(select=parse_group_by("a")), "neither"),
+        (lambda: Query(facet=5), "is no facet"),  # type: ignore[arg-type]
+        (lambda: Query(include_links="false"), "True or False"),  # type: ignore[arg-type]
+        (lambda: Query(refine={"a": True}), "no value of a facet"),
+        (lambda: Query(exclude="a"), "exclude has a syntax error"),
         (lambda: Query(lang=""), "is a word"),
         (lambda: Query.from_url("https://example.org?limt=1"), "unknown parameter 'limt'"),
         (lambda: Query.from_url("limit=ten"), "whole number"),

@@ -1,8 +1,9 @@
 """Tree -> text.
 
 `render` writes the one canonical line for a tree; `format` breaks what is too long for one line.
-Both write only the parentheses that the meaning needs, and whatever they write parses back to the
-same tree. Words of logic are upper case (AND OR NOT), everything else is lower case.
+Both write only the parentheses that the meaning needs, and what they write of a tree that can be
+parsed or built parses back to the same tree. Words of logic are upper case (AND OR NOT), everything
+else is lower case.
 
 Every text, name and number goes through one of the functions here that quote or check it; in this
 and in no other way do values become ODSQL, so nothing that a value contains can change a query.
@@ -137,29 +138,34 @@ def _operand_of(looseness: int, node: Node) -> str:
     return f"({text})" if _LOOSENESS.get(type(node), 0) > looseness else text
 
 
-def _operand_in_chain(node: Node, additive: bool, first: bool) -> str:
+def _operand_in_chain(node: Node, additive: bool) -> str:
     """Render an operand of a chain of `+ -` (additive) or `* /`."""
     text = _RENDER[type(node)](node)
-    if type(node) is Arithmetic:
-        return text if additive and not node.additive else f"({text})"
-    if type(node) is Negate and not first:
-        return f"({text})"
-    return text
+    closer = type(node) is not Arithmetic or (additive and not node.additive)
+    return text if closer else f"({text})"
 
 
 def _negate(node: Negate) -> str:
     operand = _RENDER[type(node.operand)](node.operand)
-    return f"-({operand})" if type(node.operand) in (Negate, Arithmetic) else f"-{operand}"
+    if type(node.operand) is Negate:
+        return f"- {operand}"  # two signs in a row would look like the comments of SQL
+    return f"-({operand})" if type(node.operand) is Arithmetic else f"-{operand}"
 
 
 def _arithmetic(node: Arithmetic) -> str:
+    first, *rest = _chained(node)
+    return " ".join([first[1], *(f"{operator} {operand}" for operator, operand in rest)])
+
+
+def _chained(node: Arithmetic) -> list[tuple[str, str]]:
+    """Render the operands of a chain, each with the operator before it."""
+    if len(node.operands) < 2 or len(node.operators) != len(node.operands) - 1:
+        _refuse(f"{len(node.operands)} operands cannot have {len(node.operators)} operators")
     additive = node.additive
     if not set(node.operators) <= set("+-" if additive else "*/"):
         _refuse(f"{node.operators} are not of one level of precedence")
-    parts = [_operand_in_chain(node.operands[0], additive, first=True)]
-    for operator, operand in zip(node.operators, node.operands[1:], strict=True):
-        parts += (operator, _operand_in_chain(operand, additive, first=False))
-    return " ".join(parts)
+    operands = [_operand_in_chain(operand, additive) for operand in node.operands]
+    return list(zip(("", *node.operators), operands, strict=True))
 
 
 # ---------------------------------------------------------------- one function per node
@@ -187,10 +193,16 @@ def _comparison(node: nodes.Comparison) -> str:
 
 
 def _in_range(node: nodes.InRange) -> str:
+    return f"{render(node.value)}{_range_operator(node)} {_bounds(node)}"
+
+
+def _range_operator(node: nodes.InRange) -> str:
+    return ":" if node.operator == ":" else " in"
+
+
+def _bounds(node: nodes.InRange) -> str:
     opening, closing = "[" if node.include_low else "]", "]" if node.include_high else "["
-    bounds = f"{opening}{render(node.low)}..{render(node.high)}{closing}"
-    operator = ":" if node.operator == ":" else " in"
-    return f"{render(node.value)}{operator} {bounds}"
+    return f"{opening}{render(node.low)}..{render(node.high)}{closing}"
 
 
 def _static_range(node: nodes.StaticRange) -> str:
@@ -199,7 +211,11 @@ def _static_range(node: nodes.StaticRange) -> str:
 
 
 def _is(node: nodes.Is) -> str:
-    return f"{render(node.value)} is {'not ' if node.negated else ''}{render(node.constant)}"
+    return render(node.value) + _is_suffix(node)
+
+
+def _is_suffix(node: nodes.Is) -> str:
+    return f" is {'not ' if node.negated else ''}{render(node.constant)}"
 
 
 def _labelled(node: nodes.Labelled) -> str:
@@ -207,10 +223,19 @@ def _labelled(node: nodes.Labelled) -> str:
 
 
 def _ordering(node: nodes.Ordering) -> str:
-    text = render(node.expression)
+    return render(node.expression) + _direction(node)
+
+
+def _direction(node: nodes.Ordering) -> str:
     if node.direction not in (None, "asc", "desc"):
         _refuse(f"{node.direction!r} is no direction; there are asc and desc")
-    return f"{text} {node.direction}" if node.direction else text
+    return f" {node.direction}" if node.direction else ""
+
+
+def _items(node: nodes.Select | nodes.OrderBy) -> str:
+    if not node.items:
+        _refuse(f"{type(node).__name__} without items cannot be written; leave the clause out")
+    return _list(node.items)
 
 
 def _in_list(node: nodes.InList) -> str:
@@ -220,8 +245,8 @@ def _in_list(node: nodes.InList) -> str:
 
 
 def _logic(word: str, node: And | Or) -> str:
-    if not node.operands:
-        _refuse(f"{word.strip()} needs operands")
+    if len(node.operands) < 2:
+        _refuse(f"{word.strip()} needs two operands, not {len(node.operands)}")
     looseness = _LOOSENESS[type(node)]
     return word.join([_operand_of(looseness, one) for one in node.operands])
 
@@ -260,9 +285,9 @@ _RENDER: dict[type[Node], Callable[[Any], str]] = {
     nodes.Labelled: _labelled,
     nodes.Ordering: _ordering,
     nodes.Where: lambda node: "" if node.condition is None else render(node.condition),
-    nodes.Select: lambda node: _list(node.items),
+    nodes.Select: _items,
     nodes.GroupBy: lambda node: _list(node.items),
-    nodes.OrderBy: lambda node: _list(node.items),
+    nodes.OrderBy: _items,
     nodes.Refinement: _refinement,
 }
 
@@ -273,8 +298,8 @@ _RENDER: dict[type[Node], Callable[[Any], str]] = {
 def format(node: Node, *, width: int = 88) -> str:  # noqa: A001 - the field's word for it
     """Return readable text for a tree, broken into lines of at most `width` where that can be done.
 
-    Conditions break before AND and OR, lists after their commas. A single text or geometry is never
-    broken. Parses back to the same tree.
+    Conditions break before AND and OR, sums and products before their operators, lists after
+    their commas. A single text or geometry is never broken. Parses back to the same tree.
 
     Raises:
         ValueError: something in the tree cannot be written in ODSQL, or width is not positive.
@@ -330,10 +355,34 @@ def _break_not(node: Not, width: int) -> list[str]:
     return ["NOT " + block[0], *block[1:]]
 
 
-def _break_labelled(node: nodes.Labelled, width: int) -> list[str]:
-    suffix = f" as {_quote_label(node.label)}"
-    block = _lines(node.expression, width - len(suffix))
+def _break_arithmetic(node: Arithmetic, _: int) -> list[str]:
+    return [f"{operator} {operand}".lstrip() for operator, operand in _chained(node)]
+
+
+def _followed(node: Node, suffix: str, width: int) -> list[str]:
+    """Lines for something that is followed by what cannot be broken."""
+    block = _lines(node, width - len(suffix))
     return [*block[:-1], block[-1] + suffix]
+
+
+def _break_is(node: nodes.Is, width: int) -> list[str]:
+    return _followed(node.value, _is_suffix(node), width)
+
+
+def _break_like(node: nodes.Like, width: int) -> list[str]:
+    return [*_lines(node.value, width), f"  like {render(node.text)}"]
+
+
+def _break_range(node: nodes.InRange, width: int) -> list[str]:
+    return [*_followed(node.value, _range_operator(node), width), f"  {_bounds(node)}"]
+
+
+def _break_labelled(node: nodes.Labelled, width: int) -> list[str]:
+    return _followed(node.expression, f" as {_quote_label(node.label)}", width)
+
+
+def _break_ordering(node: nodes.Ordering, width: int) -> list[str]:
+    return _followed(node.expression, _direction(node), width)
 
 
 def _break_comparison(node: nodes.Comparison, width: int) -> list[str]:
@@ -346,12 +395,17 @@ _BREAK: dict[type[Node], Callable[[Any, int], list[str]]] = {
     nodes.And: lambda node, width: _break_logic("AND", node, width),
     nodes.Or: lambda node, width: _break_logic("OR", node, width),
     nodes.Not: _break_not,
+    nodes.Arithmetic: _break_arithmetic,
     nodes.Comparison: _break_comparison,
+    nodes.InRange: _break_range,
+    nodes.Is: _break_is,
+    nodes.Like: _break_like,
     nodes.Call: lambda node, width: _enclosed(f"{node.name}(", node.arguments, ")", width),
     nodes.InList: lambda node, width: _enclosed(
         f"{render(node.value)} in (", node.items, ")", width
     ),
     nodes.Labelled: _break_labelled,
+    nodes.Ordering: _break_ordering,
     nodes.Where: lambda node, width: _lines(node.condition, width),
     nodes.Select: lambda node, width: _separated(node.items, width),
     nodes.GroupBy: lambda node, width: _separated(node.items, width),

@@ -46,7 +46,10 @@ def test_a_formatted_tree_parses_back_to_itself(
         ("a / (b * c) > 0", "a / (b * c) > 0"),
         ("(a * b) + (c / d) > 0", "a * b + c / d > 0"),
         ("-(a + b) > -1", "-(a + b) > -1"),
-        ("a - -1 > 0", "a - (-1) > 0"),
+        ("a - (-1) > 0", "a - -1 > 0"),
+        ("a * (-b) / (-c) > 0", "a * -b / -c > 0"),
+        ("-(-(-a)) > 0", "- - -a > 0"),
+        ("-(a * b) > -(c)", "-(a * b) > -c"),
     ],
 )
 def test_parentheses_stand_where_the_meaning_needs_them(text: str, canonical: str) -> None:
@@ -104,6 +107,10 @@ def test_names_are_quoted_when_they_must_be(name: str, text: str) -> None:
         nodes.Ordering(nodes.Field("a"), "desc, b"),  # type: ignore[arg-type]
         nodes.InList(nodes.Field("a"), ()),
         nodes.And(()),
+        nodes.Or((nodes.Field("a"),)),
+        nodes.Select(()),
+        nodes.OrderBy(()),
+        nodes.Arithmetic((nodes.Field("a"),), ()),
         nodes.Arithmetic((nodes.Field("a"),) * 3, ("+", "*")),
     ],
 )
@@ -128,6 +135,26 @@ def test_only_trees_are_rendered() -> None:
         render(F.a == 1)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least 1"):
         format(nodes.Field("a"), width=0)
+
+
+@pytest.mark.parametrize(
+    ("clause", "text", "lines"),
+    [
+        ("where", "aaaa * bbbb + cccc - dddd > 10",
+         ["aaaa * bbbb", "+ cccc", "- dddd >", "  10"]),
+        ("where", 'lower(ifnull(aaaa, "bb")) like "cc"',
+         ["lower(", "  ifnull(", "    aaaa,", '    "bb"', "  )", ")", '  like "cc"']),
+        ("where", "ifnull(aaaa, bbbb) is not null",
+         ["ifnull(", "  aaaa,", "  bbbb", ") is not null"]),
+        ("where", "aaaaaaaa in [1000000..2000000]", ["aaaaaaaa in", "  [1000000..2000000]"]),
+        ("where", "aaaaaaaa: [1000000..2000000]", ["aaaaaaaa:", "  [1000000..2000000]"]),
+        ("order_by", "ifnull(aaaa, bbbb) desc, c",
+         ["ifnull(", "  aaaa,", "  bbbb", ") desc,", "c"]),
+    ],
+)  # fmt: skip
+def test_everything_that_is_too_wide_breaks(clause: str, text: str, lines: list[str]) -> None:
+    """Where it can be read best, and what follows it stays on its last line."""
+    assert format(parse(clause, text), width=16).split("\n") == lines
 
 
 def test_long_conditions_break_before_and_and_or() -> None:

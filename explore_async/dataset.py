@@ -86,7 +86,8 @@ class Dataset:
         Args:
             query: the query; its `offset` is where to start, and its `limit` stands for
                 `max_rows` where that is not given (-1 for all).
-            max_rows: the most rows wanted; None for all.
+            max_rows: the most rows wanted; None for all. Where it is given, pages are asked for
+                at once; if fewer rows match, some requests were for nothing.
             page_size: rows per request: up to 100, with `group_by` up to 20,000; None for the
                 most.
             typed: convert values by the schema, which is asked for once; or by this converter.

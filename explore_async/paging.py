@@ -314,20 +314,34 @@ class Records:
     async def _pages(self, plan: Plan) -> AsyncGenerator[Page, None]:
         if plan.max_rows == 0:
             return
+        check = _Check(plan=plan, ask=self._page, url=self.url(), total=self._total)
+        # Who says how many rows are wanted gets them without waiting for the first page; if there
+        # are fewer, some requests, not more than fit side by side, were for nothing.
+        at_once = not plan.grouped and plan.max_rows is not None and plan.max_rows > plan.step
+        asked = (
+            self._scheduler.ordered(_jobs(self._page, check, plan.start))
+            if at_once
+            else self._after_the_first(plan, check)
+        )
+        async with aclosing(asked) as pages:
+            async for page in pages:
+                check.begin(page)
+                if page.offset >= check.end and page.offset > plan.start:
+                    return
+                await check.admit(page)
+                yield page
+
+    async def _after_the_first(self, plan: Plan, check: _Check) -> AsyncGenerator[Page, None]:
+        """The pages, those after the first only when it has told how many there are."""
         first = await self._page(plan.start, plan.limit_at(plan.start))
-        total = first.total_count if self._total is None else self._total
-        check = _Check(plan=plan, ask=self._page, url=self.url(), total=total)
-        await check.admit(first)
+        check.begin(first)
+        yield first
         if check.total is None:
             rest = self._unknown_pages(first, plan)
         else:
-            # end() refuses a result that is too long here, before a single row is delivered.
-            jobs = _jobs(self._page, plan, first.offset + first.limit, plan.end(check.total))
-            rest = self._scheduler.ordered(jobs)
+            rest = self._scheduler.ordered(_jobs(self._page, check, first.offset + first.limit))
         async with aclosing(rest) as pages:
-            yield first
             async for page in pages:
-                await check.admit(page)
                 yield page
 
     async def _unknown_pages(self, first: Page, plan: Plan) -> AsyncGenerator[Page, None]:
@@ -393,17 +407,22 @@ class _Place:
 
 
 def _jobs(
-    ask: Callable[[int, int], Awaitable[Page]], plan: Plan, begin: int, end: int
+    ask: Callable[[int, int], Awaitable[Page]], check: _Check, begin: int
 ) -> Iterator[Callable[[], Awaitable[Page]]]:
-    for offset in range(begin, end, plan.step):
-        yield partial(ask, offset, plan.limit_at(offset))
+    """What asks for each page from an index on, until the end as it is known when a job begins."""
+    offset = begin
+    while offset < check.end:
+        yield partial(ask, offset, check.plan.limit_at(offset))
+        offset += check.plan.step
 
 
 class _Check:
     """Holds the pages of one reading against each other, in the order they are delivered.
 
     Attributes:
+        plan: which rows are wanted.
         total: rows in the whole result as the first page says; None when it cannot be known.
+        end: index behind the last row, as far as it is known.
     """
 
     def __init__(
@@ -414,13 +433,29 @@ class _Check:
         url: str,
         total: int | None,
     ) -> None:
+        self.plan = plan
         self.total = None if plan.grouped else total
-        self._plan = plan
+        self.end = plan.stop
+        self._begun = False
         self._ask = ask
         self._url = url
         self._seen: set[tuple[int, bytes, bytes]] = set()
         self._last_row: Row | None = None
         self._repeats_are_data = False
+
+    def begin(self, first: Page) -> None:
+        """Learn from the first page how many rows there are; later ones teach nothing.
+
+        Raises:
+            WindowExceeded: all rows are wanted and there are more than the window holds.
+        """
+        if self._begun:
+            return
+        self._begun = True
+        if self.total is None and not self.plan.grouped:
+            self.total = first.total_count
+        if self.total is not None:
+            self.end = self.plan.end(self.total)
 
     async def admit(self, page: Page) -> None:
         """Check a page before its rows are delivered.
@@ -432,6 +467,8 @@ class _Check:
         """
         self._refuse_drift(page)
         self._refuse_wrong_length(page)
+        if self.total is None and len(page.rows) < page.limit:
+            self.end = page.offset + len(page.rows)
         if not page.rows:
             return
         # The ends of a page stand for the page: comparing all of it would cost as much as
@@ -477,7 +514,7 @@ class _Check:
         the row before this page followed by this page when asked one row earlier, and gives
         nothing behind the end. Grouped rows contain their keys and never repeat.
         """
-        if self._plan.grouped or not await self._moves_with_offset(page):
+        if self.plan.grouped or not await self._moves_with_offset(page):
             raise RepeatedPageError(
                 f"The page at offset {page.offset} was sent before: the server, or a cache on the "
                 "way, does not honour `offset`. Use an export instead, and report it to the "
@@ -492,7 +529,7 @@ class _Check:
         shifted = await self._ask(page.offset - 1, limit)
         if shifted.rows != [self._last_row, *page.rows][:limit]:
             return False
-        if self.total is None or self.total >= self._plan.window:
+        if self.total is None or self.total >= self.plan.window:
             return True
         behind = await self._ask(self.total, 1)
         return not behind.rows

@@ -520,4 +520,4 @@ def _word(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value.isprintable() or not value:
         msg = f"{name} is a word, not {value!r}"
         raise BuildError(msg)
-    return plain(value)
+    return value

@@ -216,6 +216,45 @@ async def test_max_rows_of_few_rows_sends_few_requests(
     assert len(portal.requests) == max_rows
 
 
+async def test_wanted_rows_are_asked_for_at_once(client: ExploreClient, portal: FakePortal) -> None:
+    """Without waiting for the first page, as many pages side by side as the client allows."""
+    portal.rows = rows(300)
+
+    async def hold(request: web.Request) -> None:
+        await portal.until_requests(3)
+
+    portal.before = hold
+    assert await client.dataset("trees").records(max_rows=300).to_list() == portal.rows
+    assert sorted(portal.offsets()) == [0, 100, 200]
+
+
+@pytest.mark.parametrize("count", [0, 1, 100, 150, 200, 999])
+@pytest.mark.parametrize("start", [0, 50, 1000])
+async def test_fewer_rows_than_wanted_are_all_there_are(
+    portal: FakePortal, count: int, start: int
+) -> None:
+    """At most the places beside the first page were taken in vain, and no empty page is given."""
+    portal.rows = rows(count)
+    async with ExploreClient(portal.url, concurrency=3) as client:
+        records = client.dataset("trees").records(Query(offset=start), max_rows=5000)
+        async with aclosing(records.pages()) as pages:
+            found = [page.rows async for page in pages]
+    assert [row for page in found for row in page] == portal.rows[start:]
+    assert all(found[1:])
+    assert len(portal.requests) <= max(1, -(-max(0, count - start) // 100)) + 3
+
+
+async def test_wanted_rows_end_with_a_short_page_where_no_total_is_told(
+    client: ExploreClient, portal: FakePortal
+) -> None:
+    """As in answers without total_count."""
+    portal.rows = rows(150)
+    portal.override = lambda request: json_body(
+        {"results": portal.rows[offset_of(request) : offset_of(request) + 100]}
+    )
+    assert await client.dataset("trees").records(max_rows=900).to_list() == portal.rows
+
+
 async def test_offset_and_limit_of_the_query_are_start_and_max_rows(
     client: ExploreClient, portal: FakePortal
 ) -> None:

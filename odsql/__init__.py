@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from odsql import nodes
-    from odsql.building import F, Fields, condition, literal
+    from odsql.building import F, Fields, call, condition, geom, literal
     from odsql.checking import check
     from odsql.diagnostics import Diagnostic
     from odsql.errors import BuildError, ODSQLError, ODSQLSyntaxError
@@ -32,8 +32,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BuildError", "Diagnostic", "F", "Fields", "ODSQLError", "ODSQLSyntaxError", "Query", "Schema",
-    "all_fields", "avg", "bbox", "check", "condition", "count", "date", "date_format", "day",
-    "disjoint", "distance", "envelope", "exclude", "facet", "format", "full_text", "geo_cluster",
+    "all_fields", "avg", "bbox", "call", "check", "condition", "count", "date", "date_format", "day",
+    "disjoint", "distance", "envelope", "exclude", "facet", "format", "full_text", "geo_cluster", "geom",
     "geometry", "hour", "ifnull", "in_bbox", "include", "intersects", "json_format", "length",
     "literal", "lower", "max_", "median", "min_", "minute", "month", "nodes", "now", "parse_facet",
     "parse_group_by", "parse_order_by", "parse_refinement", "parse_select", "parse_where",
@@ -43,7 +43,7 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
-    **dict.fromkeys(("F", "Fields", "condition", "literal"), "building"),
+    **dict.fromkeys(("F", "Fields", "call", "condition", "geom", "literal"), "building"),
     "Diagnostic": "diagnostics",
     "Query": "query",
     "Schema": "schema",

@@ -14,7 +14,8 @@ methods. What is built is the same tree that the parser builds, held by one of t
 field, and a misspelt name or a wrong type is an error at once.
 
 A wrapper has no truth value. `if`, `and`, `or`, `not` and `1 < F.a < 5` would silently drop a part
-of the filter, so they raise and say what to write.
+of the filter, so they raise and say what to write. Sets and dicts compare their keys with `==`,
+which builds a comparison here, so a wrapper cannot be one.
 """
 
 from __future__ import annotations
@@ -28,7 +29,15 @@ from attrs import frozen
 
 from odsql import literals, nodes
 from odsql.errors import BuildError
-from odsql.literals import NUMBER_TYPES, checked, refuse_mixed_dates, text, typed_literal
+from odsql.functions import CATALOGUE
+from odsql.literals import (
+    NUMBER_TYPES,
+    checked,
+    plain_text,
+    refuse_mixed_dates,
+    text,
+    typed_literal,
+)
 from odsql.parsing import parse_where
 from odsql.rendering import render
 
@@ -45,8 +54,11 @@ __all__ = [
     "Fields",
     "Grouping",
     "Item",
+    "Term",
     "Value",
+    "call",
     "condition",
+    "geom",
     "literal",
 ]
 
@@ -55,6 +67,10 @@ Bounds = Literal["[]", "[[", "]]", "]["]
 _OPERATOR_HINT = (
     "an ODSQL expression has no truth value: write & for and, | for or, ~ for not, each side in "
     "parentheses, and F.a.between(1, 5) for 1 <= F.a <= 5"
+)
+_HASH_HINT = (
+    "an ODSQL expression can be neither in a set nor a key of a dict, which compare with ==, and "
+    "here == builds a comparison: take a list, or expression.node, which is a key like any other"
 )
 
 
@@ -73,11 +89,18 @@ class Expression:
     def __bool__(self) -> NoReturn:
         raise TypeError(_OPERATOR_HINT)
 
-    def __hash__(self) -> int:
-        return hash(self.node)
+    def __hash__(self) -> NoReturn:
+        raise TypeError(_HASH_HINT)
 
     def equals(self, other: Expression) -> bool:
-        """Whether both say the same; `==` builds a comparison instead."""
+        """Whether both say the same; `==` builds a comparison instead.
+
+        Raises:
+            BuildError: the other is no expression.
+        """
+        if not isinstance(other, Expression):
+            msg = f"equals compares two expressions; {other!r} is none"
+            raise BuildError(msg)
         return self.node == other.node
 
 
@@ -92,9 +115,7 @@ class Grouping(Expression):
 
     def as_(self, label: str) -> Item:
         """Give a label, for group_by."""
-        return Item(
-            checked(nodes.Labelled(cast("nodes.Expression", self.node), literals.plain(label)))
-        )
+        return Item(_labelled(cast("nodes.Expression", self.node), label))
 
 
 @frozen(eq=False, repr=False)
@@ -133,7 +154,10 @@ class Value(Expression):
     __hash__ = Expression.__hash__
 
     def __eq__(self, other: object) -> Condition:  # type: ignore[override]
-        """`=`; for None and booleans `is null`, `is true`, `is false`."""
+        """`=`; for None and booleans `is null`, `is true`, `is false`.
+
+        `a = true`, which the grammar reads, too, is `F.a == literal(True)`.
+        """
         return self._compare("=", other)
 
     def __ne__(self, other: object) -> Condition:  # type: ignore[override]
@@ -153,20 +177,26 @@ class Value(Expression):
         return self._compare(">=", other)
 
     def _compare(self, operator: Any, other: object) -> Condition:
-        left = _value(self)
-        if other is None or isinstance(other, bool):
-            if operator not in ("=", "!="):
-                msg = f"{other} can only be compared with == and !="
-                raise BuildError(msg)
-            if other is not None:
-                self._require("boolean")
-            constant = nodes.Null() if other is None else nodes.Boolean(other)
-            return Condition(nodes.Is(left, constant, negated=operator == "!="))
-        return Condition(nodes.Comparison(left, operator, self._literal(other, operator)))
+        left = operand(self)
+        constant = _constant(other)
+        if constant is None:
+            return Condition(nodes.Comparison(left, operator, self._literal(other, operator)))
+        self._take(constant)
+        if isinstance(other, Value):
+            return Condition(nodes.Comparison(left, operator, constant))
+        if operator not in ("=", "!="):
+            msg = f"{other} can only be compared with == and !="
+            raise BuildError(msg)
+        return Condition(nodes.Is(left, constant, negated=operator == "!="))
 
     def _literal(self, value: object, operator: str) -> nodes.Expression:  # noqa: ARG002
         """Turn the other side of a comparison into a tree; a field looks at its type first."""
         return operand(value)
+
+    def _take(self, constant: nodes.Boolean | nodes.Null) -> None:
+        """Refuse a boolean where this value is known to be none; anything can be null."""
+        if type(constant) is nodes.Boolean:
+            self._require("boolean")
 
     def _require(self, *types: str) -> None:
         """Refuse this value where it is known not to be of one of these types."""
@@ -197,12 +227,12 @@ class Value(Expression):
         return _arithmetic(other, "/", self)
 
     def __neg__(self) -> Value:
-        return Value(nodes.Negate(_value(self)))
+        return Term(nodes.Negate(operand(self)))
 
     def like(self, words: str) -> Condition:
         """Match words, ignoring case; `*` may end a word. `%` is no wildcard."""
         self._require("text")
-        return Condition(nodes.Like(_value(self), text(words)))
+        return Condition(nodes.Like(operand(self), text(words)))
 
     def between(self, low: object, high: object, *, bounds: Bounds = "[]") -> Condition:
         """`in [low..high]` for numbers and dates; a bracket facing outwards excludes its bound.
@@ -219,11 +249,15 @@ class Value(Expression):
     ) -> nodes.InRange:
         include_low, include_high = bounds[0] == "[", bounds[1] == "]"
         lower, upper = self._literal(low, "<"), self._literal(high, "<")
-        return nodes.InRange(_value(self), lower, upper, include_low, include_high, operator)
+        return nodes.InRange(operand(self), lower, upper, include_low, include_high, operator)
 
     def colon(self, value: object) -> Condition:
-        """`field: value`, the older spelling of `==`."""
-        return Condition(nodes.Comparison(_value(self), ":", self._literal(value, "=")))
+        """`field: value`, the older spelling of `==`; also `field: true` and `field: null`."""
+        constant = _constant(value)
+        if constant is not None:
+            self._take(constant)
+        right = self._literal(value, "=") if constant is None else constant
+        return Condition(nodes.Comparison(operand(self), ":", right))
 
     def colon_range(self, low: object, high: object, *, bounds: Bounds = "[]") -> Condition:
         """`field: [low..high]`, the older spelling of `between`; takes dates as text, too."""
@@ -233,43 +267,54 @@ class Value(Expression):
 
     def is_null(self) -> Condition:
         """`is null`."""
-        return Condition(nodes.Is(_value(self), nodes.Null()))
+        return Condition(nodes.Is(operand(self), nodes.Null()))
 
     def is_not_null(self) -> Condition:
         """`is not null`."""
-        return Condition(nodes.Is(_value(self), nodes.Null(), negated=True))
+        return Condition(nodes.Is(operand(self), nodes.Null(), negated=True))
 
     def is_true(self) -> Condition:
         """`is true`."""
         self._require("boolean")
-        return Condition(nodes.Is(_value(self), nodes.Boolean(True)))
+        return Condition(nodes.Is(operand(self), nodes.Boolean(True)))
 
     def is_false(self) -> Condition:
         """`is false`."""
         self._require("boolean")
-        return Condition(nodes.Is(_value(self), nodes.Boolean(False)))
+        return Condition(nodes.Is(operand(self), nodes.Boolean(False)))
 
     def is_not_true(self) -> Condition:
         """`is not true`."""
         self._require("boolean")
-        return Condition(nodes.Is(_value(self), nodes.Boolean(True), negated=True))
+        return Condition(nodes.Is(operand(self), nodes.Boolean(True), negated=True))
 
     def is_not_false(self) -> Condition:
         """`is not false`."""
         self._require("boolean")
-        return Condition(nodes.Is(_value(self), nodes.Boolean(False), negated=True))
+        return Condition(nodes.Is(operand(self), nodes.Boolean(False), negated=True))
 
     def as_(self, label: str) -> Item:
         """Give a label, `value as label`, for select and group_by."""
-        return Item(checked(nodes.Labelled(_value(self), literals.plain(label))))
+        return Item(_labelled(operand(self), label))
 
     def asc(self) -> Item:
         """Order by this, smallest first; nulls come last."""
-        return Item(nodes.Ordering(_value(self), "asc"))
+        return Item(nodes.Ordering(operand(self), "asc"))
 
     def desc(self) -> Item:
         """Order by this, largest first; nulls come last."""
-        return Item(nodes.Ordering(_value(self), "desc"))
+        return Item(nodes.Ordering(operand(self), "desc"))
+
+
+@frozen(eq=False, repr=False)
+class Term(Value):
+    """A value that is no field: a literal, a call, arithmetic.
+
+    Beside `FieldValue` and not above it: Python asks a subclass first, and would turn
+    `literal(1) < F.a` into `a > 1`.
+    """
+
+    __hash__ = Expression.__hash__
 
 
 @frozen(eq=False, repr=False)
@@ -306,7 +351,7 @@ class FieldValue(Value, Condition):
         """`in (a, b)`, for texts, numbers and booleans; of no values nothing is true, `1 = 2`.
 
         Raises:
-            BuildError: an item is a date or null, which ODSQL refuses in a list.
+            BuildError: an item is a date, a geometry or null, which ODSQL refuses in a list.
         """
         if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
             msg = f"isin takes a list of values; for one value write == {values!r}"
@@ -331,7 +376,7 @@ class FieldValue(Value, Condition):
             if self.known is None or isinstance(value, Expression)
             else typed_literal(self.known, value, "=")
         )
-        if isinstance(item, nodes.Date | nodes.Null):
+        if isinstance(item, nodes.Date | nodes.Null | nodes.Geometry):
             msg = f"a list takes texts, numbers and booleans, not {value!r}; join == with | instead"
             raise BuildError(msg)
         return item
@@ -414,12 +459,66 @@ def condition(text: str) -> Condition:
 
 
 def literal(value: object) -> Value:
-    """Make a value of a Python value: `literal(2023).as_("year")`.
+    """Make a value of a Python value (ODSQL: Lexical rules).
+
+    Takes texts, numbers, booleans, dates, datetimes with a zone, None, and geometries but WKT, for
+    which there is `geom`: `literal(2023).as_("year")`; `F.a == literal(True)` is `a = true`, where
+    `F.a == True` is `a is true`.
 
     Raises:
         BuildError: ODSQL has no literal for it.
     """
-    return Value(operand(value))
+    return Term(tree(value))
+
+
+def geom(shape: object) -> Value:
+    """Make a geometry a value of its own, `geom'...'` (ODSQL: Lexical rules).
+
+    Takes WKT, WKB in hexadecimal, GeoJSON, (longitude, latitude), and what has
+    `__geo_interface__`; longitude comes first. The functions that take geometries do not need it.
+
+    Raises:
+        BuildError: this is no geometry.
+    """
+    return Term(literals.geometry(shape))
+
+
+def call(function: str, /, *arguments: object, **named: object) -> Any:
+    """Make a call with any arguments that the grammar reads (ODSQL: Functions).
+
+    For portals that take more than the reference says: the helpers refuse what it does not have.
+    Arguments are expressions, Python values, or `odsql.nodes` where there is neither:
+    `call("facet", name="city", colour="red")`, `call("lower", nodes.Null())`.
+
+    Returns:
+        A `Value`, `Condition`, `Grouping`, `Item` or `Expression`, as the function's helper does.
+
+    Raises:
+        BuildError: there is no such function, which is a syntax error on portals.
+    """
+    known = CATALOGUE.get(plain_text(function, "the name of a function").lower())
+    if known is None:
+        msg = f"there is no function {function}; ODSQL has {', '.join(CATALOGUE)}"
+        raise BuildError(msg)
+    positional = (_argument(one) for one in arguments)
+    by_name = (nodes.Named(name, _argument(one)) for name, one in named.items())
+    node = checked(nodes.Call(known.name, (*positional, *by_name)))
+    kind = "predicate" if known.kind == "distance" and len(node.arguments) > 2 else known.kind
+    return _WRAPPERS.get(kind, Term)(node)
+
+
+_WRAPPERS: dict[str, type[Expression]] = {
+    "predicate": Condition,
+    "mode": Condition,
+    "grouping": Grouping,
+    "selection": Item,
+    "facet": Expression,
+}
+"""What holds the call of a function, by its kind; the others are values."""
+
+
+def _argument(value: object) -> Any:
+    return value if isinstance(value, nodes.Node) else tree(value)
 
 
 # ---------------------------------------------------------------- wrappers -> trees
@@ -427,25 +526,35 @@ def literal(value: object) -> Value:
 
 def tree(value: object) -> nodes.Expression:
     """Take the tree of a value, or make a literal of a Python value."""
-    if isinstance(value, Expression):
-        node: nodes.Expression = _value(value)
-        return node
-    return literals.literal(value)
+    if not isinstance(value, Expression):
+        return literals.literal(value)
+    if isinstance(value, Value):
+        return cast("nodes.Expression", value.node)
+    msg = f"{value} is {_what(value)}, not a value"
+    raise BuildError(msg)
 
 
 def operand(value: object) -> nodes.Expression:
     """Take what `tree` takes, but for null and booleans, which most places have no room for."""
-    if value is None or isinstance(value, bool):
-        msg = f"{value} cannot stand here; for a field write F.a == {value}"
-        raise BuildError(msg)
-    return tree(value)
-
-
-def _value(expression: Expression) -> Any:
-    if isinstance(expression, Value):
-        return expression.node
-    msg = f"{expression} is {_what(expression)}, not a value"
+    constant = _constant(value)
+    if constant is None:
+        return tree(value)
+    word = constant.value if isinstance(constant, nodes.Boolean) else None
+    msg = f"{word} cannot stand here; for a field write F.a == {word}"
     raise BuildError(msg)
+
+
+def _constant(value: object) -> nodes.Boolean | nodes.Null | None:
+    """Return the tree of None, of a boolean, or of a literal of them; None for anything else."""
+    if isinstance(value, Value):
+        return value.node if isinstance(value.node, nodes.Boolean | nodes.Null) else None
+    if value is None:
+        return nodes.Null()
+    return nodes.Boolean(bool(value)) if isinstance(value, bool) else None
+
+
+def _labelled(expression: nodes.Expression, label: object) -> nodes.Labelled:
+    return checked(nodes.Labelled(expression, plain_text(label, "a label")))
 
 
 def _condition(expression: object) -> Any:
@@ -481,4 +590,4 @@ def _arithmetic(left: object, operator: str, right: object) -> Value:
         if isinstance(one, FieldValue):
             one._require(*NUMBER_TYPES)  # noqa: SLF001 - of the same module
         operands.append(operand(one))
-    return Value(nodes.Arithmetic(tuple(operands), (operator,)))
+    return Term(nodes.Arithmetic(tuple(operands), (operator,)))

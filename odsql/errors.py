@@ -15,6 +15,7 @@ from odsql.scanning import UNSENDABLE, is_closed, line_and_column, token_at
 __all__ = ["BuildError", "ODSQLError", "ODSQLSyntaxError"]
 
 _PICTURE_WIDTH = 100
+_SHOWN = 40
 
 
 class ODSQLError(ValueError):
@@ -80,7 +81,9 @@ class ODSQLSyntaxError(ODSQLError):
     def server_message(self) -> str:
         """The live server's wording for this error (recorded `ODSQLSyntaxError` answers).
 
-        For `facet`, `refine` and `exclude` no answer was recorded.
+        Nothing was recorded for quotes that are never closed, for NUL and halves of surrogate
+        pairs, for our own limit of nesting, and for `facet`, `refine` and `exclude`: these get the
+        pattern of the others.
         """
         where = f"Clause(s) containing the error(s): {self.clause}."
         if not self.found:
@@ -102,7 +105,7 @@ class ODSQLSyntaxError(ODSQLError):
         return f"  {visible}\n  {' ' * indent}^"
 
     def __str__(self) -> str:
-        found = f"unexpected {_short(self.found)}" if self.found else "the text ends too early"
+        found = f"unexpected {shortened(self.found)}" if self.found else "the text ends too early"
         lines = [f"{self.clause} has a syntax error at position {self.position}: {found}"]
         lines.append(self.picture)
         if self.expected:
@@ -125,9 +128,11 @@ def _cells(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def _short(token: str) -> str:
-    visible = token if token.isprintable() else ascii(token)[1:-1]
-    return visible if len(visible) <= 40 else visible[:37] + "..."
+def shortened(token: str) -> str:
+    """Return a token as it can be shown in a line: printable, and cut if it is long."""
+    start = token[: _SHOWN + 1]
+    visible = start if start.isprintable() else ascii(start)[1:-1]
+    return visible if len(visible) <= _SHOWN else visible[: _SHOWN - 3] + "..."
 
 
 def syntax_error(clause: str, text: str, index: int) -> ODSQLSyntaxError:
@@ -152,9 +157,9 @@ def _broken_literal(clause: str, text: str, position: int) -> ODSQLSyntaxError:
 
 
 def nesting_error(clause: str, text: str, index: int, limit: int) -> ODSQLSyntaxError:
-    """Make the error for a text whose parentheses stand too deep inside each other."""
+    """Make the error for a text whose parts, or parentheses, stand too deep inside each other."""
     token, position = token_at(text, index)
-    hint = f"at most {limit} parentheses, NOTs and minus signs may stand inside each other"
+    hint = f"at most {limit} parts may stand inside each other; write fewer parentheses and calls"
     return ODSQLSyntaxError(clause, text, position, token, (), hint)
 
 

@@ -15,7 +15,11 @@ from attrs import frozen
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CATALOGUE", "RESERVED_WORDS", "Function", "Kind", "Parameter"]
+__all__ = [
+    "CATALOGUE", "DISTANCE_UNITS", "FACET_OPTIONS", "FACET_SORTS", "FIELD_TYPES", "GEOMETRY_MODES",
+    "INTERVAL_UNITS", "NOW_PARTS", "NOW_SHIFTS", "RESERVED_WORDS", "SINGLE_INTERVAL_UNITS",
+    "Function", "Kind", "Parameter",
+]  # fmt: skip
 
 Kind = Literal[
     "scalar", "now", "distance", "predicate", "mode", "aggregate", "count", "grouping",
@@ -35,12 +39,26 @@ ArgumentType = Literal[
 ]  # fmt: skip
 
 
+FIELD_TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "text": ("text",),
+        "number": ("int", "double"),
+        "date": ("date", "datetime"),
+        "boolean": ("boolean",),
+        "geo": ("geo_point_2d", "geo_shape"),
+        "geometry": ("geo_point_2d", "geo_shape"),
+    }
+)
+"""The types of fields that are a text, a number, a date, a boolean or a geometry."""
+
+
 @frozen
 class Parameter:
     """One parameter of a function.
 
     `repeated` parameters take one argument or more; `optional` ones may be left out; `star` says
-    that `*` is taken too.
+    that `*` is taken too. `field_types` are the types of the fields it takes, those of its own type
+    if none are given; empty where the reference names none.
     """
 
     name: str
@@ -48,6 +66,11 @@ class Parameter:
     optional: bool = False
     repeated: bool = False
     star: bool = False
+    field_types: tuple[str, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        if not self.field_types:
+            object.__setattr__(self, "field_types", FIELD_TYPES.get(self.type, ()))
 
 
 @frozen
@@ -72,7 +95,10 @@ def _one(type_: ArgumentType, name: str = "value") -> tuple[Parameter, ...]:
     return (Parameter(name, type_),)
 
 
+_NUMBERS_AND_DATES = FIELD_TYPES["number"] + FIELD_TYPES["date"]
+_EXTREME = (Parameter("value", "number", field_types=_NUMBERS_AND_DATES),)
 _DATE_PART = _one("date", "date")
+_POINTS = Parameter("field", "geo", field_types=("geo_point_2d",))
 _SEARCHED = (
     Parameter("fields", "field", optional=True, repeated=True, star=True),
     Parameter("text", "text"),
@@ -124,18 +150,18 @@ _FUNCTIONS = (
     Function("avg", "aggregate", "SO", _one("number"), "number"),
     Function("median", "aggregate", "SO", _one("number"), "number"),
     Function("sum", "aggregate", "SO", _one("number"), "number"),
-    Function("min", "aggregate", "SO", _one("number"), "same"),
-    Function("max", "aggregate", "SO", _one("number"), "same"),
+    Function("min", "aggregate", "SO", _EXTREME, "same"),
+    Function("max", "aggregate", "SO", _EXTREME, "same"),
     Function("percentile", "aggregate", "SO",
              (Parameter("value", "number"), Parameter("percent", "number")), "number"),
     Function("count", "count", "SO", (Parameter("value", "any", star=True),), "integer"),
-    Function("envelope", "aggregate", "S", _one("geo", "field"), "geo_shape"),
+    Function("envelope", "aggregate", "S", (_POINTS,), "geo_shape"),
     Function("bbox", "aggregate", "S", _one("geo", "field"), "geo_shape"),
     Function("range", "grouping", "G",
-             (Parameter("field", "any"), Parameter("steps", "interval", repeated=True, star=True)),
-             "text"),
+             (Parameter("field", "any", field_types=_NUMBERS_AND_DATES),
+              Parameter("steps", "interval", repeated=True, star=True)), "text"),
     Function("geo_cluster", "grouping", "G",
-             (Parameter("field", "geo"), Parameter("zoom", "integer"),
+             (_POINTS, Parameter("zoom", "integer"),
               Parameter("radius", "number", optional=True)), "cluster"),
     Function("include", "selection", "S", _one("pattern", "pattern"), "declaration"),
     Function("exclude", "selection", "S", _one("pattern", "pattern"), "declaration"),
@@ -144,6 +170,52 @@ _FUNCTIONS = (
 
 CATALOGUE: Mapping[str, Function] = MappingProxyType({one.name: one for one in _FUNCTIONS})
 """Every function by its lower-case name."""
+
+DISTANCE_UNITS = ("mi", "yd", "ft", "m", "cm", "km", "mm")
+"""Units of a distance, in any case (lexical rules)."""
+
+SINGLE_INTERVAL_UNITS = frozenset(
+    {
+        "w", "week", "weeks", "M", "month", "months", "q", "quarter", "quarters", "y", "year",
+        "years",
+    }
+)  # fmt: skip
+"""Units of an interval of which `range` takes only one at a time (lexical rules)."""
+
+INTERVAL_UNITS = SINGLE_INTERVAL_UNITS | {
+    "ms", "millisecond", "milliseconds", "s", "second", "seconds", "m", "minute", "minutes", "h",
+    "hour", "hours", "d", "day", "days",
+}  # fmt: skip
+"""Units of an interval; their case counts: `m` is a minute, `M` a month (lexical rules)."""
+
+NOW_SHIFTS = (
+    "years", "months", "days", "hours", "minutes", "seconds", "microseconds", "mondays", "tuesdays",
+    "wednesdays", "thursdays", "fridays", "saturdays", "sundays",
+)  # fmt: skip
+"""The names of `now()` that shift it, by any whole number."""
+
+NOW_PARTS: Mapping[str, tuple[int | None, int | None]] = MappingProxyType(
+    {
+        "year": (1, 9999), "month": (1, 12), "day": (1, None), "hour": (0, 23), "minute": (0, 59),
+        "second": (0, 59), "microsecond": (0, 999_999), "weekday": (0, 6),
+        **dict.fromkeys(NOW_SHIFTS, (None, None)),
+    }
+)  # fmt: skip
+"""All names of `now()`: the lowest and the highest whole number that each takes."""
+
+GEOMETRY_MODES = ("intersects", "disjoint", "within")
+"""The modes of the older `geometry()`, and the functions that replaced them."""
+
+FACET_OPTIONS: Mapping[str, Literal["text", "boolean", "integer"]] = MappingProxyType(
+    {
+        "name": "text", "disjunctive": "boolean", "hierarchical": "boolean", "separator": "text",
+        "sort": "text", "limit": "integer",
+    }
+)  # fmt: skip
+"""The options of `facet()` and their types."""
+
+FACET_SORTS = ("count", "-count", "alphanum", "-alphanum", "num", "-num")
+"""What the option `sort` of `facet()` can be."""
 
 RESERVED_WORDS = frozenset(
     {

@@ -28,7 +28,8 @@ UNSENDABLE = re.compile("[\0\ud800-\udfff]")
 """NUL and halves of surrogate pairs: no request can carry them."""
 
 # No literal holds NUL or half of a surrogate pair: neither can be sent in a URL. The possessive
-# quantifiers keep an unclosed quote from being tried again and again.
+# quantifiers keep an unclosed quote from being tried again and again. Behind a group that can match
+# in part there must be none: before Python 3.11.5 it keeps that part, and `1..2` would be `1.`, `.2`.
 _SINGLE = r"'[^'\\\0\ud800-\udfff]*+(?:\\[^\0\ud800-\udfff][^'\\\0\ud800-\udfff]*+)*+'"
 _DOUBLE = _SINGLE.replace("'", '"')
 _BACK_QUOTED = r"`[^`\0\ud800-\udfff]++`"
@@ -37,11 +38,11 @@ TOKEN = re.compile(
     rf"""\s*+(
       [dD][aA][tT][eE](?:{_SINGLE}|{_DOUBLE})
     | [gG][eE][oO][mM](?:{_SINGLE}|{_DOUBLE})
-    | [^\W\d]\w*+(?:\.[^\W\d]\w*+)*+
+    | [^\W\d]\w*+(?:\.[^\W\d]\w*+)*
     | [!<>]=
     | [=<>:(),+*/\[\]]
     | [0-9]{{4}}-(?:0[0-9]|1[0-2])-[0-9]{{2}}(?![0-9])  # a day that is not in date'...'
-    | [0-9]++(?:\.[0-9]++)?+
+    | [0-9]++(?:\.[0-9]++)?
     | {_SINGLE}
     | {_DOUBLE}
     | {_BACK_QUOTED}

@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING
 from odsql import nodes
 from odsql.checks import spelling
 from odsql.checks.literals import looks_like_date, pattern_problem, whole_number
+from odsql.functions import (
+    DISTANCE_UNITS,
+    FACET_OPTIONS,
+    FACET_SORTS,
+    INTERVAL_UNITS,
+    NOW_PARTS,
+    SINGLE_INTERVAL_UNITS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,38 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SPECIALS"]
 
-DISTANCES = ("mi", "yd", "ft", "m", "cm", "km", "mm")
-_INTERVALS = frozenset(
-    {
-        "ms", "millisecond", "milliseconds", "s", "second", "seconds", "m", "minute",
-        "minutes", "h", "hour", "hours", "d", "day", "days", "w", "week", "weeks", "M",
-        "month", "months", "q", "quarter", "quarters", "y", "year", "years",
-    }
-)  # fmt: skip
-_ONE_ONLY = frozenset(
-    {
-        "w", "week", "weeks", "M", "month", "months", "q", "quarter", "quarters", "y",
-        "year", "years",
-    }
-)  # fmt: skip
-_SET = {
-    "year": (1, 9999), "month": (1, 12), "day": (1, None), "hour": (0, 23), "minute": (0, 59),
-    "second": (0, 59), "microsecond": (0, 999_999), "weekday": (0, 6),
-}  # fmt: skip
-_SHIFTS = frozenset(
-    {
-        "years", "months", "days", "hours", "minutes", "seconds", "microseconds", "mondays",
-        "tuesdays", "wednesdays", "thursdays", "fridays", "saturdays", "sundays",
-    }
-)  # fmt: skip
-_FACET_SORTS = frozenset(("count", "-count", "alphanum", "-alphanum", "num", "-num"))
 _FACET_KINDS: dict[str, tuple[type, str]] = {
-    "name": (nodes.Text, "a text in quotes"),
-    "disjunctive": (nodes.Boolean, "true or false"),
-    "hierarchical": (nodes.Boolean, "true or false"),
-    "separator": (nodes.Text, "a text in quotes"),
-    "sort": (nodes.Text, "a text in quotes"),
-    "limit": (nodes.Number, "a whole number"),
+    "text": (nodes.Text, "a text in quotes"),
+    "boolean": (nodes.Boolean, "true or false"),
+    "integer": (nodes.Number, "a whole number"),
 }
 
 
@@ -74,19 +54,17 @@ def _now(node: nodes.Call, state: State) -> None:
 
 def _now_problem(argument: nodes.Named) -> tuple[str | None, str | None]:
     name = argument.name
-    if name not in _SET and name not in _SHIFTS:
+    if name not in NOW_PARTS:
         from difflib import get_close_matches  # only a misspelt name needs it
 
-        near = get_close_matches(name, [*_SHIFTS, *_SET], n=2, cutoff=0.6)
+        near = get_close_matches(name, NOW_PARTS, n=2, cutoff=0.6)
         hint = f"did you mean {', '.join(near)}?" if near else "plural names shift: now(days=-7)"
         return f"now() has no argument {name}", hint
     number = whole_number(argument.value)
     if number is None:
         return f"now({name}=...) takes a whole number", None
-    if name in _SHIFTS:
-        return None, None
-    low, high = _SET[name]
-    if number >= low and (high is None or number <= high):
+    low, high = NOW_PARTS[name]
+    if (low is None or number >= low) and (high is None or number <= high):
         return None, None
     expected = f"from {low} to {high}" if high is not None else f"{low} or more"
     shift = f"it sets the {name}; {name}s={number} shifts by {name}s"
@@ -125,8 +103,8 @@ def _distance(node: nodes.Call, state: State) -> None:
 
 def _within_distance(node: nodes.Call, state: State) -> None:
     radius = node.arguments[2]
-    if type(radius) is nodes.Quantity and radius.unit.lower() not in DISTANCES:
-        hint = f"distances are in {', '.join(DISTANCES)}"
+    if type(radius) is nodes.Quantity and radius.unit.lower() not in DISTANCE_UNITS:
+        hint = f"distances are in {', '.join(DISTANCE_UNITS)}"
         state.report("ODS204", radius, f"no unit of distance: {radius.unit}", hint)
 
 
@@ -186,12 +164,12 @@ def _range(node: nodes.Call, state: State) -> None:
 
 
 def _interval(step: nodes.Quantity, steps: int, state: State) -> None:
-    if step.unit not in _INTERVALS:
+    if step.unit not in INTERVAL_UNITS:
         hint = "write second, minute, hour, day, week, month, quarter or year; m is minute, M month"
         state.report("ODS204", step, f"no unit of time: {step.unit}", hint)
     elif "." in step.amount.text:
         state.report("ODS205", step, "an interval is a whole number of its unit")
-    elif step.unit in _ONE_ONLY and int(step.amount.text) != 1:
+    elif step.unit in SINGLE_INTERVAL_UNITS and step.amount.text.lstrip("0") != "1":
         message = "weeks, months, quarters and years are supported one at a time"
         state.report("ODS205", step, message, f"write 1 {step.unit}")
     elif steps > 1:
@@ -222,10 +200,11 @@ def _facet(node: nodes.Call, state: State) -> None:
     if all(one.name != "name" for one in options):
         state.report("ODS202", node, "facet() has no name", 'facet(name="field")')
     for option in options:
-        kind, words = _FACET_KINDS.get(option.name, (nodes.Node, ""))
+        known = FACET_OPTIONS.get(option.name, "")
+        kind, words = _FACET_KINDS.get(known, (nodes.Node, ""))
         if not isinstance(option.value, kind):
             state.report("ODS203", option, f"facet() takes {words} for {option.name}")
-        elif option.name == "sort" and _sort(option) not in _FACET_SORTS:
+        elif option.name == "sort" and _sort(option) not in FACET_SORTS:
             hint = "sort is count, -count, alphanum, -alphanum, num or -num"
             state.report("ODS203", option, f"facet() has no sort {_sort(option)}", hint)
 

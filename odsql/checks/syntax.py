@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 
 from odsql.checks.state import finding
 from odsql.diagnostics import Edit
-from odsql.errors import ODSQLSyntaxError
+from odsql.errors import ODSQLSyntaxError, shortened
 from odsql.functions import CATALOGUE
 from odsql.parsing import parse
 from odsql.scanning import spans, tokenize
@@ -104,7 +104,7 @@ def _finding(
     hint = error.hint
     if hint is None and error.expected:
         hint = f"expected {', '.join(error.expected)}"
-    message = f"unexpected {_shown(error.found)}" if error.found else "the text ends too early"
+    message = f"unexpected {shortened(error.found)}" if error.found else "the text ends too early"
     if code == "ODS102":
         message = "an operator that ODSQL does not have"
     elif code == "ODS105":
@@ -115,11 +115,6 @@ def _finding(
     if code in ("ODS105", "ODS201") or (code == "ODS102" and edits):
         start = refused.places[first - 1].start
     return finding(code, parameter, (start - shift, end - shift), message, hint, edits)
-
-
-def _shown(token: str) -> str:
-    token = token if token.isprintable() else ascii(token)[1:-1]
-    return token if len(token) <= 40 else token[:37] + "..."
 
 
 def _classify(refused: _Refused) -> tuple[str, tuple[Edit, ...]]:

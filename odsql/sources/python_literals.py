@@ -9,13 +9,13 @@ from odsql.sources.views import View, decode, joined
 
 __all__ = ["literal"]
 
-_SKIPPED = re.compile(r"(?:[\s()]|\\\r?\n|#[^\r\n]*)*+")
+_SKIPPED = re.compile(r"(?:[\s()]|\\\r?\n|#[^\r\n]*)*")
 _LITERAL = re.compile(
     r"""(?P<prefix>[rRuUbB]{0,2})(?:
-        '''(?P<a>(?:[^'\\]++|\\[\s\S]|'(?!''))*+)'''
-      | \"""(?P<b>(?:[^"\\]++|\\[\s\S]|"(?!""))*+)\"""
-      | '(?P<c>(?:[^'\\\r\n]++|\\\r\n|\\[\s\S])*+)'
-      | "(?P<d>(?:[^"\\\r\n]++|\\\r\n|\\[\s\S])*+)" )""",
+        '''(?P<a>(?:[^'\\]++|\\[\s\S]|'(?!''))*)'''
+      | \"""(?P<b>(?:[^"\\]++|\\[\s\S]|"(?!""))*)\"""
+      | '(?P<c>(?:[^'\\\r\n]++|\\\r\n|\\[\s\S])*)'
+      | "(?P<d>(?:[^"\\\r\n]++|\\\r\n|\\[\s\S])*)" )""",
     re.VERBOSE,
 )
 _ESCAPE = re.compile(

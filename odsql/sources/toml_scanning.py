@@ -17,16 +17,16 @@ __all__ = ["Scan", "TooDeepError", "scan"]
 Path = tuple["str | int", ...]
 
 _SPACE = re.compile(r"[ \t]*+")
-_BLANK = re.compile(r"(?:[ \t\r\n]++|\#[^\n]*+)*+")
+_BLANK = re.compile(r"(?:[ \t\r\n]++|\#[^\n]*+)*")
 _LINE = re.compile(r"[^\n]*+\n?")
 _KEY = re.compile(
-    r'(?P<bare>[A-Za-z0-9_-]++)|"(?P<basic>(?:[^"\\\n]++|\\.)*+)"'
+    r'(?P<bare>[A-Za-z0-9_-]++)|"(?P<basic>(?:[^"\\\n]++|\\.)*)"'
     r"|'(?P<literal>[^'\n]*+)'"
 )
 _VALUE = re.compile(
-    r'"""(?P<long>(?:[^"\\]++|\\[\s\S]|"{1,2}(?!"))*+)(?P<more>"{3,5})'
-    r"|'''(?P<rawlong>(?:[^']++|'{1,2}(?!'))*+)(?P<rawmore>'{3,5})"
-    r'|"(?P<basic>(?:[^"\\\n]++|\\.)*+)"'
+    r'"""(?P<long>(?:[^"\\]++|\\[\s\S]|"{1,2}(?!"))*)(?P<more>"{3,5})'
+    r"|'''(?P<rawlong>(?:[^']++|'{1,2}(?!'))*)(?P<rawmore>'{3,5})"
+    r'|"(?P<basic>(?:[^"\\\n]++|\\.)*)"'
     r"|'(?P<literal>[^'\n]*+)'"
     r"|(?P<other>[^\s\[\]{},#\"']++)"
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
+from fractions import Fraction
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,8 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import odsql
-from odsql import F, ODSQLError, Query, parse_group_by, parse_order_by, parse_select, parse_where
-from odsql.building import Condition, Expression, Value
+from odsql import (
+    F,
+    ODSQLError,
+    Query,
+    nodes,
+    parse_facet,
+    parse_group_by,
+    parse_order_by,
+    parse_select,
+    parse_where,
+)
+from odsql.building import Condition, Expression, Value, call, geom
 from odsql.functions import CATALOGUE
 from tests.odsql import strategies
 
@@ -29,6 +40,20 @@ class Colour(StrEnum):
 
     def __str__(self) -> str:
         return "Colour.RED"
+
+
+class NotATime(datetime.datetime):
+    """As pandas.NaT: a datetime that equals nothing and knows no zone."""
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    def __ne__(self, other: object) -> bool:
+        return True
+
+    def utcoffset(self) -> datetime.timedelta | None:
+        message = "NaTType does not support utcoffset"
+        raise ValueError(message)
 
 
 class Rank(IntEnum):
@@ -96,6 +121,22 @@ PARIS = "geom'POINT(2.35 48.85)'"
         (odsql.geometry(F.g, "POINT(2.35 48.85)", "within"), f"geometry(g, {PARIS}, WITHIN)"),
         (odsql.distance(F.g, (2.35, 48.85), "1km"), f"distance(g, {PARIS}, 1km)"),
         (odsql.length(odsql.lower(F.a)) > 3, "length(lower(a)) > 3"),
+        (F.a.colon(True), "a: true"),
+        (F.a.colon(None), "a: null"),
+        (F.a == odsql.literal(True), "a = true"),
+        (F.a != odsql.literal(False), "a != false"),
+        (F.a == odsql.literal(None), "a = null"),
+        (F.g == {"type": "Point", "coordinates": [1, 2]},
+         'g = geom\'{"type": "Point", "coordinates": [1, 2]}\''),
+        (F.g == geom("POINT(2.35 48.85)"), f"g = {PARIS}"),
+        (F.g == geom((2.35, 48.85)), f"g = {PARIS}"),
+        (odsql.literal(1) < F.a, "1 < a"),
+        (odsql.lower(F.a) == F.b, "lower(a) = b"),
+        (F.a == Fraction(-1, 8), "a = -0.125"),
+        (F.a == Fraction(4), "a = 4"),
+        (call("lower", None) == "x", 'lower(null) = "x"'),
+        (call("SEARCH", nodes.Star(), F.a, "x"), 'search(*, a, "x")'),
+        (call("distance", F.g, geom((2.35, 48.85)), 1000), f"distance(g, {PARIS}, 1000)"),
     ],
 )  # fmt: skip
 def test_conditions_say_what_the_text_says(built: Expression, text: str) -> None:
@@ -123,6 +164,9 @@ def test_conditions_say_what_the_text_says(built: Expression, text: str) -> None
         (odsql.max_(F.a).asc(), parse_order_by, "max(a) asc"),
         (odsql.literal(2023).as_("jaar"), parse_select, "2023 as jaar"),
         (odsql.distance(F.a, F.b), parse_select, "distance(a, b)"),
+        (call("facet", name="a", colour="red"), parse_facet, 'facet(name="a", colour="red")'),
+        (call("range", F.a + 1, 5).as_("r"), parse_group_by, "range(a + 1, 5) as r"),
+        (call("sum", F.a, F.b).desc(), parse_order_by, "sum(a, b) desc"),
     ],
 )  # fmt: skip
 def test_items_say_what_the_text_says(
@@ -158,24 +202,28 @@ def test_items_say_what_the_text_says(
         (lambda: F["a`b"], "cannot be a name"),
         (lambda: F.a == "half \ud800", "surrogate"),
         (lambda: F.a.between(1, 2, bounds="()"), "bounds are"),  # type: ignore[arg-type]
-        (lambda: odsql.percentile(F.a, 101), "0 to 100"),
-        (lambda: odsql.within_distance(F.g, (1, 2), "far"), "number with a unit"),
-        (lambda: odsql.within_distance(F.g, 5, "1km"), "no geometry"),
-        (lambda: odsql.search(F.a), "then a text"),
         (lambda: (F.a == 1) == (F.b == 2), "cannot be compared"),
         (lambda: F.a.between(None, 2), "cannot stand here"),
-        (lambda: odsql.sum_(None), "cannot stand here"),  # type: ignore[arg-type]
-        (lambda: odsql.sum_("a"), "for the field write"),  # type: ignore[arg-type]
-        (lambda: odsql.now(fortnight=1), "now has no fortnight"),
-        (lambda: odsql.within_distance(F.g, (1, 2), "15 parsec"), "no distance"),
-        (lambda: odsql.geo_cluster(F.g, 26), "0 to 25"),
-        (lambda: odsql.count(distinct=True), "needs a value"),
-        (lambda: odsql.static_range(), "takes steps"),
-        (lambda: odsql.range_(F.a), "needs a width"),
+        (lambda: F.a.colon_range(odsql.literal(None), 2), "None cannot stand here"),
+        (lambda: odsql.literal(True) == F.a, "True cannot stand here"),
+        (lambda: odsql.literal(None) + 1, "None cannot stand here"),
+        (lambda: F.a > True, "only be compared with == and !="),
         (lambda: F.a.isin(5), "list of values"),  # type: ignore[arg-type]
         (lambda: F.a.isin(b"ab"), "list of values"),
         (lambda: F[1], "has a name"),  # type: ignore[index]
         (lambda: F.a == Decimal("1e9999999"), "surely a mistake"),
+        (lambda: F.a == Fraction(1, 3), r"no exact decimal; write round\(Fraction\(1, 3\), 6\)"),
+        (lambda: F.a == Fraction(1, 3**900), "surely a mistake"),
+        (lambda: F.a == NotATime.now(datetime.UTC), "no time that ODSQL has a literal for"),
+        (lambda: F.a.as_(5), "a label is a text, not 5"),  # type: ignore[arg-type]
+        (lambda: odsql.range_(F.a, 5).as_(5), "a label is a text, not 5"),  # type: ignore[arg-type]
+        (lambda: F.a.equals(5), "equals compares two expressions; 5 is none"),  # type: ignore[arg-type]
+        (lambda: F.g == {"type": "Circle", "coordinates": []}, "has a type, such as Point"),
+        (lambda: F.g == {"type": "Feature", "geometry": 5}, "has a type, such as Point"),
+        (lambda: F.g.isin([{"type": "Point", "coordinates": [1, 2]}]), "a list takes texts"),
+        (lambda: geom("hello"), "no geometry: 'hello'"),
+        (lambda: call("contains", F.a, "x"), "there is no function contains"),
+        (lambda: call("lower", F.a.desc()), "not a value"),
     ],
 )
 def test_what_odsql_cannot_say_is_refused_when_it_is_built(
@@ -217,6 +265,24 @@ def test_numbers_keep_their_value(value: float | Decimal) -> None:
     assert parse_where(f"a > {text}") == parse_where(f"a > ({text})")
 
 
+@given(value=st.fractions())
+def test_fractions_are_written_exactly_or_not_at_all(value: Fraction) -> None:
+    """A query never says another number than the program."""
+    try:
+        text = str(odsql.literal(value))
+    except ODSQLError:
+        return
+    assert Fraction(text) == value
+
+
+@pytest.mark.parametrize("built", [F.a, F.a + 1, F.a == 1, F.a.desc(), odsql.range_(F.a, 5)])
+def test_expressions_are_no_members_of_sets(built: Expression) -> None:
+    """Nor keys: `==` builds a comparison there. Their trees are."""
+    with pytest.raises(TypeError, match=r"neither in a set nor a key of a dict.*expression\.node"):
+        {built}  # noqa: B018
+    assert built.node in {built.node}
+
+
 @given(tree=strategies.conditions)
 def test_wrappers_of_equal_trees_are_equal(tree: Any) -> None:
     """`equals` compares, since `==` builds."""
@@ -255,5 +321,6 @@ def test_every_function_can_be_built_in_each_of_its_clauses(name: str) -> None:
     for letter in CATALOGUE[name].clauses:
         clause = CLAUSES[letter]
         is_value = clause == "where" and not isinstance(built, Condition)
-        query = Query(**{clause: cast("Value", built) > 1 if is_value else built})
+        arguments: dict[str, Any] = {clause: cast("Value", built) > 1 if is_value else built}
+        query = Query(**arguments)
         assert Query.from_url(query.url("https://example.org")) == query

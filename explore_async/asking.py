@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from attrs import evolve, frozen
 
-from explore_async.errors import ConfigurationError
+from explore_async.errors import ConfigurationError, WindowExceeded
 from explore_async.exporting import EXPORT_ENDS, ExportStream, Reading
 from explore_async.faceting import Facets
 from explore_async.models import as_list, as_object
@@ -94,10 +94,23 @@ class Requests:
         return self._paged(path, OPERATIONS[operation_id], query, plan, converter)
 
     async def count(self, path: str, operation_id: str, query: Query | None) -> int:
-        """How many rows a query has on the server."""
+        """How many rows a query has on the server.
+
+        Raises:
+            WindowExceeded: they are groups, which are counted by paging, and too many for that.
+        """
         grouped = query is not None and bool(query.clauses.group_by)
         plan = Plan(start=0, max_rows=None, grouped=grouped)
-        return await self._paged(path, OPERATIONS[operation_id], query, plan, None).count()
+        try:
+            return await self._paged(path, OPERATIONS[operation_id], query, plan, None).count()
+        except WindowExceeded as error:
+            raise WindowExceeded(
+                f"There are more than {error.window} groups, and the server counts no more, so an "
+                "export of them cannot be proved whole. Export without the proof "
+                "(`dataset.export(...)`, `explore export --format json`), or narrow the query "
+                "with `where`.",
+                window=error.window,
+            ) from None
 
     def facets(
         self,

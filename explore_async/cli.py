@@ -27,7 +27,7 @@ import orjson
 import odsql
 from explore_async.client import ExploreClient
 from explore_async.demo import demo as run_demo
-from explore_async.display import bars, printable, progress_bar, table
+from explore_async.display import FACET_VALUES, bars, printable, progress_bar, table
 from explore_async.errors import ExploreError
 from explore_async.files import file_name
 from explore_async.models import DatasetInfo
@@ -39,7 +39,7 @@ from explore_async.schemas import (
     make_folder,
     save_schema,
 )
-from odsql import F, Query
+from odsql import F, Query, facet
 from odsql.schema import load_schemas
 
 if TYPE_CHECKING:
@@ -62,16 +62,25 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command and turn the errors that a user can mend into messages."""
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # now, when what goes wrong can still be said
         except (ExploreError, odsql.ODSQLError) as error:
             # A server's words may be part of it, and could send commands to the terminal.
             raise click.ClickException(printable(str(error))) from None
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader of a pipe has left; click ends quietly
                 raise
+            _drop_output()
             reason = error.strerror or str(error)
             msg = f"The output cannot be written: {reason}. Check the disk and where it goes."
             raise click.ClickException(msg) from None
+        return result
+
+
+def _drop_output() -> None:
+    """What could not be written must not be tried, and complained of, once more at the end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -92,12 +101,13 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _until_terminated(work: Coroutine[Any, Any, None]) -> None:
-    """Do the work; a SIGTERM cancels it as Ctrl-C does, so that no part of a file is left."""
+    """Do the work; what ends a program cancels it as Ctrl-C does, so no part of a file is left."""
     task = asyncio.current_task()
     # Not on Windows, nor outside of the main thread.
-    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):
         if task is not None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+            for ending in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(ending, task.cancel)
     await work
 
 
@@ -198,7 +208,8 @@ async def _serve(host: str, port: int) -> None:
                 click.echo("Press Ctrl-C to stop.", err=True)
                 await asyncio.Event().wait()
         except OSError as error:
-            msg = f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
+            reason = f"cannot listen on {host}:{port}: {error.strerror}"
+            msg = f"{reason}; choose another --host or --port"
             raise click.ClickException(msg) from None
 
 
@@ -279,18 +290,29 @@ async def _facets(
     limit: int,
     layout: str,
 ) -> None:
-    wanted = [name if "(" in name else str(F[name]) for name in names]
+    wanted = [name if "(" in name else _facet(name, limit) for name in names]
     async with _client(url) as client:
         found = await client.dataset(dataset).facets(*wanted, query=query)
-    for facet in found:
+    for one in found:
         if layout == "table":
-            click.echo(f"{printable(facet.name)}\n{bars(facet, limit=limit)}\n")
+            click.echo(f"{printable(one.name)}\n{bars(one, limit=limit)}\n")
             continue
-        values = facet.values[:limit]
+        if limit > len(one.values) == FACET_VALUES:
+            click.echo(
+                f"{printable(one.name)}: a portal lists {FACET_VALUES} values, and more only of "
+                f"facets that are named here",
+                err=True,
+            )
+        values = one.values[:limit]
         _print_rows(
-            ({"facet": facet.name, "value": one.value, "count": one.count} for one in values),
+            ({"facet": one.name, "value": each.value, "count": each.count} for each in values),
             layout,
         )
+
+
+def _facet(name: str, limit: int) -> str:
+    """What asks for a facet, and for more values than a portal lists unasked."""
+    return str(facet(name, limit=limit) if limit > FACET_VALUES else F[name])
 
 
 @main.command()

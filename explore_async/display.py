@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     from explore_async.models import Facet, Progress
 
-__all__ = ["bars", "printable", "progress_bar", "table"]
+__all__ = ["FACET_VALUES", "bars", "printable", "progress_bar", "table"]
 
+FACET_VALUES = 100
+"""How many values of a facet a portal lists unless it is asked for more."""
 _CELL_WIDTH = 32
 _BAR_WIDTH = 30
 
@@ -60,7 +62,12 @@ def bars(facet: Facet, *, limit: int = 8) -> str:
         for name, count in zip(names, counts, strict=True)
     ]
     hidden = len(facet.values) - len(values)
-    return "\n".join([*lines, f"... and {hidden} more"] if hidden else lines)
+    if len(facet.values) == FACET_VALUES:
+        more = f"at least {hidden} more" if hidden else "perhaps more"
+        lines.append(f"... and {more}; a portal lists {FACET_VALUES} values unasked")
+    elif hidden:
+        lines.append(f"... and {hidden} more")
+    return "\n".join(lines)
 
 
 @contextmanager

@@ -310,7 +310,10 @@ class BadRequest(APIError):
 class ODSQLError(BadRequest):
     """400 `ODSQLError`: the clause reads well but means nothing, such as an unknown field."""
 
-    advice = "Check field names and types against the schema: `await dataset.info()`."
+    advice = (
+        "Check field names and types against the schema: `await dataset.info()`, or "
+        "`explore schema pull`."
+    )
 
     @property
     def clause(self) -> str | None:

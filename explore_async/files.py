@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import secrets
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -139,6 +140,9 @@ class PartFile:
             StorageError: the rename failed; the file is removed.
         """
         try:
+            if self._final.exists():
+                # Who may read the older one may read this one, and nobody else.
+                self._part.chmod(stat.S_IMODE(self._final.stat().st_mode))
             self._part.replace(self._final)
         except OSError as error:
             raise _storage_error(self.target, error) from error

@@ -121,11 +121,11 @@ class Plan:
 
     def beyond(self, wanted: int | None) -> WindowExceeded:
         """The error for rows that paging cannot reach."""
-        what = f"{wanted} rows are" if wanted is not None else "More rows are"
+        what = f"Rows up to number {wanted} are" if wanted is not None else "More rows are"
         return WindowExceeded(
             f"{what} wanted, but the server pages only through the first {self.window}. "
             "Use an export (`dataset.export(...)`, `explore export`), which has no such window, "
-            "narrow the query with `where`, or ask for the first rows only with `max_rows`.",
+            "narrow the query with `where`, or ask for the first rows (`max_rows`, `--limit`).",
             window=self.window,
             wanted=wanted,
         )

@@ -50,6 +50,8 @@ def _run(options: argparse.Namespace) -> int:
     from odsql.commands.inputs import UsageError
     from odsql.configuration import ConfigurationError
 
+    if sys.stdout is None:  # closed by whoever started us; the status says all
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         # A character that the terminal lacks is no reason to stop half-way.
         if hasattr(stream, "reconfigure"):
@@ -62,6 +64,10 @@ def _run(options: argparse.Namespace) -> int:
         return 2
     except BrokenPipeError:
         # Whoever read has seen enough; keep Python from complaining when it closes the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"odsql: the output cannot be written: {error.strerror or error}\n")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except KeyboardInterrupt:

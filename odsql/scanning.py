@@ -29,7 +29,7 @@ UNSENDABLE = re.compile("[\0\ud800-\udfff]")
 
 # No literal holds NUL or half of a surrogate pair: neither can be sent in a URL. The possessive
 # quantifiers keep an unclosed quote from being tried again and again. Behind a group that can match
-# in part there must be none: before Python 3.11.5 it keeps that part, and `1..2` would be `1.`, `.2`.
+# in part there must be none: before Python 3.11.5 that part stays, and `1..2` would be `1.` `.2`.
 _SINGLE = r"'[^'\\\0\ud800-\udfff]*+(?:\\[^\0\ud800-\udfff][^'\\\0\ud800-\udfff]*+)*+'"
 _DOUBLE = _SINGLE.replace("'", '"')
 _BACK_QUOTED = r"`[^`\0\ud800-\udfff]++`"

@@ -71,11 +71,13 @@ def answering(respond: Callable[[socket.socket], object]) -> Iterator[str]:
                     connection.recv(65536)
                     respond(connection)
 
-        thread = threading.Thread(target=answer)
+        thread = threading.Thread(target=answer, daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join(10)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
 
 
 @pytest.fixture
@@ -240,7 +242,7 @@ def test_a_port_that_is_taken_is_one_message() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = run("serve", "--port", str(taken.getsockname()[1]))
     assert result.exit_code == 1
-    assert "choose another --port" in result.stderr
+    assert "choose another --host or --port" in result.stderr
 
 
 def test_a_server_cannot_send_commands_to_the_terminal(url: str) -> None:
@@ -274,7 +276,14 @@ def test_a_missing_extra_is_one_message(
     assert "pip install 'explore-async[portal]'" in result.stderr
 
 
-@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 1), (signal.SIGTERM, 143)])
+def obey_interrupts() -> None:
+    """Also where the tests run in the background, whose processes inherit that they ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"), [(signal.SIGINT, 1), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+)
 def test_an_interrupted_export_leaves_nothing(
     tmp_path: Path, sent: signal.Signals, status: int
 ) -> None:
@@ -289,7 +298,10 @@ def test_an_interrupted_export_leaves_nothing(
     with (
         answering(stall) as url,
         subprocess.Popen(
-            command(*arguments, "--url", url), stderr=subprocess.PIPE, text=True
+            command(*arguments, "--url", url),
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=obey_interrupts,
         ) as process,
     ):
         deadline = time.monotonic() + 20
@@ -311,6 +323,7 @@ def test_a_full_disk_behind_standard_output_is_one_message(url: str) -> None:
         done = subprocess.run(
             command("records", "cities", "--url", url),
             stdout=full, stderr=subprocess.PIPE, text=True, timeout=50, check=False,
+            env={name: one for name, one in os.environ.items() if name != "PYTHONUNBUFFERED"},
         )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.startswith("Error: ")

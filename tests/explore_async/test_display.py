@@ -39,6 +39,22 @@ def test_long_values_are_cut_to_the_width() -> None:
     assert table([{"a": "東東x"}], cell_width=5).splitlines()[2] == "東東x"
 
 
+@pytest.mark.parametrize(
+    ("values", "end"),
+    [
+        (5, "value 4"),
+        (12, "... and 4 more"),
+        (100, "... and at least 92 more; a portal lists 100 values unasked"),
+        (246, "... and 238 more"),
+    ],
+)
+def test_bars_say_how_many_values_are_not_shown(values: int, end: str) -> None:
+    """A facet of exactly as many values as a portal lists unasked may have more."""
+    shown = facet(**{f"value {one}": 500 - one for one in range(values)})
+    last = bars(shown, limit=8).splitlines()[-1]
+    assert last.startswith(end)
+
+
 def test_control_characters_are_not_printed() -> None:
     """Neither in names nor in values; a cell stays on its line."""
     text = "a\x1b]0;owned\x07\x9b31m\u202eb\nc"

@@ -350,6 +350,16 @@ async def test_an_older_file_is_replaced_only_by_a_whole_one(tmp_path: Path) -> 
     assert path.read_bytes() == jsonl(3)
 
 
+async def test_a_file_keeps_the_permissions_of_the_one_it_replaces(tmp_path: Path) -> None:
+    """What only its owner could read, only its owner can read."""
+    path = tmp_path / "trees.jsonl"
+    path.write_text("old")
+    path.chmod(0o600)
+    await save(http(jsonl(3)), path)
+    assert path.read_bytes() == jsonl(3)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 async def test_a_file_follows_the_umask(tmp_path: Path) -> None:
     """It is as readable as any file the user makes."""
     old = os.umask(0o027)
@@ -532,6 +542,16 @@ async def test_groups_are_counted_by_paging(
     with pytest.raises(WindowExceeded):
         await client.dataset("trees").export_verified(tmp_path / "y.jsonl", query)
     assert len(files_in(tmp_path)) == 1
+
+
+async def test_too_many_groups_cannot_be_proved(
+    client: ExploreClient, portal: FakePortal, tmp_path: Path
+) -> None:
+    """The error does not advise what was just done."""
+    portal.rows = rows(20_001)
+    with pytest.raises(WindowExceeded, match=r"more than 20000 groups.*--format json"):
+        await client.dataset("trees").export_verified(tmp_path / "x", Query(group_by="id"))
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_count_that_fails_leaves_no_file(

@@ -37,9 +37,9 @@ __all__ = [
     "geo_cluster", "geom", "geometry", "hour", "ifnull", "in_bbox", "include", "intersects",
     "json_format", "length", "literal", "lower", "max_", "median", "min_", "minute", "month",
     "nodes", "now", "parse_facet", "parse_group_by", "parse_order_by", "parse_refinement",
-    "parse_select", "parse_where", "percentile", "polygon", "random", "range_", "render", "search", "second", "startswith",
-    "static_range", "suggest", "sum_", "vector_similarity", "vector_similarity_threshold", "within",
-    "within_distance", "year",
+    "parse_select", "parse_where", "percentile", "polygon", "random", "range_", "render", "search",
+    "second", "startswith", "static_range", "suggest", "sum_", "vector_similarity",
+    "vector_similarity_threshold", "within", "within_distance", "year",
 ]  # fmt: skip
 
 _HOMES = {

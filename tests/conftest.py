@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import ClientResponse
 from aioresponses import aioresponses
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+# No test is timed, so a slow machine fails none. What guards a change looks at the same examples
+# each time; whoever runs the tests by hand looks at new ones.
+settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("project")
 
 RECORDED = Path(__file__).parent / "fidelity" / "recorded"
 

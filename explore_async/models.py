@@ -35,7 +35,9 @@ __all__ = [
 Row = dict[str, object]
 """A record: its keys are the user's own fields."""
 
-_VALUE_KEYS = frozenset({"name", "value", "count", "state", "facets"})
+_PLAIN_ORDER = ("name", "value", "count", "state")
+_PLAIN_KEYS = frozenset(_PLAIN_ORDER)
+_VALUE_KEYS = _PLAIN_KEYS | {"facets"}
 _FACET_KEYS = frozenset({"name", "facets"})
 _FIELD_KEYS = frozenset({"name", "label", "type", "description", "annotations"})
 
@@ -90,6 +92,11 @@ class FacetValue:
             DecodeError: it does not have the shape of one.
         """
         item = as_object(value, "a facet value")
+        if item.keys() == _PLAIN_KEYS:
+            name, shown, count, state = map(item.__getitem__, _PLAIN_ORDER)
+            if type(count) is int and type(name) is type(shown) is type(state) is str:
+                # As nearly all are, and a portal may send thousands.
+                return cls(name=name, value=shown, count=count, state=state)
         count = item.get("count")
         return cls(
             name=str(item.get("name", "")),
@@ -131,7 +138,7 @@ class Facet:
         values = as_list(item.get("facets", []), "facet values")
         return cls(
             name=str(item.get("name", "")),
-            values=tuple(FacetValue.from_json(each) for each in values),
+            values=tuple([FacetValue.from_json(each) for each in values]),
             extra=_beyond(item, _FACET_KEYS),
         )
 

@@ -100,7 +100,7 @@ def csv_cell(value: Value, context: Context, separator: str) -> str:
     if value.type in ("text", "int", "double", "file"):
         return sql
     if value.type == "boolean":
-        return f"CAST({sql} AS VARCHAR)"
+        return f"CASE WHEN {sql} THEN 'True' WHEN NOT {sql} THEN 'False' END"
     if value.type in ("date", "datetime"):
         return f"({_moment(value, context)})"
     if value.type == "geo_point_2d":

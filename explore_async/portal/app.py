@@ -7,10 +7,12 @@ Shapes, order of keys, headers, limits and error texts follow what live portals 
 from __future__ import annotations
 
 import contextlib
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_response import ContentCoding
 
 from explore_async.portal import exporting
@@ -28,7 +30,7 @@ from explore_async.portal.requests import (
 from odsql import nodes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from explore_async.portal.compiling import Plan
     from explore_async.portal.context import Settings
@@ -39,6 +41,8 @@ __all__ = ["BASE_PATH", "make_app", "serve"]
 
 BASE_PATH = "/api/explore/v2.1"
 RATE_LIMIT = 10_000_000
+LONGEST_LINE = 65_536
+"""Bytes of a request line; how long a URL may be on live portals is unknown."""
 
 _JSON = "application/json; charset=utf-8"
 _COMMON_HEADERS = {
@@ -48,6 +52,17 @@ _COMMON_HEADERS = {
     "x-content-type-options": "nosniff",
 }
 _NO_CACHE = "no-cache, no-store, max-age=0, must-revalidate"
+
+
+_LOG = logging.getLogger(__name__)
+
+
+def _is_no_fault_of_the_client(record: logging.LogRecord) -> bool:
+    """Whether a record is worth a line: what is no HTTP is answered 400, which is enough."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
+_LOG.addFilter(_is_no_fault_of_the_client)
 
 
 class Portal:
@@ -110,16 +125,21 @@ class Portal:
         return self._formats(request, "/catalog/exports", ("csv", "json"))
 
     async def catalog_export(self, request: web.Request) -> web.StreamResponse:
-        """`GET /catalog/exports/{format}`: JSON as dataset objects, CSV as the catalog's table."""
+        """`GET /catalog/exports/{format}`: whole datasets, or the rows of a query."""
         name = _format(request, ("csv", "json"))
         query = read_query(request.query)
         plan = self._plan(query, self.store.catalog, request)
-        limit = export_limit(request.query)
-        if name == "json" and query.select is None and not query.grouped:
-            objects = await self._dataset_objects(plan, limit=limit)
-            body = "[" + ",".join(map(dumps, objects)) + "]"
-            return self._answer(request, body, filename="datasets.json")
-        return await self._export(request, plan, name, "datasets")
+        if query.select is not None or query.grouped:
+            return await self._export(request, plan, name, "datasets")
+        export = exporting.Export(plan, name, export_limit(request.query), request.query)
+        exporting.check(export)
+        objects = await self._dataset_objects(plan, limit=export.limit)
+        return self._answer(
+            request,
+            exporting.catalog(export, objects),
+            filename=f"datasets.{name}",
+            content_type=exporting.CONTENT_TYPES[name],
+        )
 
     # ------------------------------------------------------------ one dataset
 
@@ -208,7 +228,7 @@ class Portal:
     ) -> web.StreamResponse:
         query = read_query(request.query)
         settings = self._settings(request)
-        wanted = wanted_facets(request.query.getall("facet", []), dataset)
+        wanted = wanted_facets(query.facets, dataset)
         facets = [
             await count_facet(facet, query, dataset, settings, self.engine) for facet in wanted
         ]
@@ -233,7 +253,7 @@ class Portal:
             response.headers[hdrs.CONTENT_TYPE] = exporting.CONTENT_TYPES[name]
             _compress(request, response)
             # A reader that leaves is no error; closing `chunks` interrupts the statement.
-            with contextlib.suppress(ConnectionResetError):
+            with contextlib.suppress(ConnectionResetError), _cutting(request):
                 await response.prepare(request)
                 await response.write(first)
                 async for chunk in chunks:
@@ -242,9 +262,14 @@ class Portal:
         return response
 
     def _answer(
-        self, request: web.Request, body: str, *, filename: str | None = None
+        self,
+        request: web.Request,
+        body: str,
+        *,
+        filename: str | None = None,
+        content_type: str = _JSON,
     ) -> web.StreamResponse:
-        headers = {**self._headers(filename), hdrs.CONTENT_TYPE: _JSON}
+        headers = {**self._headers(filename), hdrs.CONTENT_TYPE: content_type}
         response = web.Response(body=body.encode(), headers=headers)
         _compress(request, response)
         return response
@@ -264,9 +289,26 @@ class Portal:
         return headers
 
 
+@contextlib.contextmanager
+def _cutting(request: web.Request) -> Iterator[None]:
+    """Cut the connection at an error: after the first bytes nothing else tells of it."""
+    try:
+        yield
+    except PortalError as error:
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError from error
+
+
 def _compress(request: web.Request, response: web.StreamResponse) -> None:
-    if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower():
-        response.enable_compression(ContentCoding.gzip)
+    """Compress for whoever takes it; such answers announce no length (recorded)."""
+    accepted = "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower()
+    # Compressing the absent body of an answer to HEAD would make one.
+    if not accepted or request.method == hdrs.METH_HEAD:
+        return
+    response.enable_compression(ContentCoding.gzip)
+    if request.version >= HttpVersion11:
+        response.enable_chunked_encoding()
 
 
 def _url(request: web.Request, path: str) -> str:
@@ -351,9 +393,10 @@ def make_app(store: Store, *, clock: Callable[[], datetime] | None = None) -> we
         app.router.add_get(f"{BASE_PATH}{path}/", handler)
 
     async def close(_: web.Application) -> None:
-        portal.engine.close()
+        await portal.engine.close()
 
-    app.on_cleanup.append(close)
+    # Before the server waits for its handlers, which wait for their statements.
+    app.on_shutdown.append(close)
     return app
 
 
@@ -369,7 +412,15 @@ async def serve(
 
     Port 0 takes a free one. The API is at `<base URL>/api/explore/v2.1`.
     """
-    runner = web.AppRunner(make_app(store, clock=clock), access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(
+        make_app(store, clock=clock),
+        access_log=None,
+        # A reader that leaves takes its statement along.
+        handler_cancellation=True,
+        max_line_size=LONGEST_LINE,
+        logger=_LOG,
+        shutdown_timeout=1.0,
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)

@@ -45,6 +45,7 @@ class Query:
     where: tuple[nodes.Where, ...] = ()
     group_by: nodes.GroupBy | None = None
     order_by: nodes.OrderBy | None = None
+    facets: tuple[nodes.Expression, ...] = ()
     refine: tuple[nodes.Refinement, ...] = ()
     exclude: tuple[nodes.Refinement, ...] = ()
     texts: Mapping[str, str] = field(factory=dict, hash=False)
@@ -130,8 +131,8 @@ def conditions(query: Query, context: Context, *, but: str = "") -> list[str]:
         for where in query.where
         if where.condition is not None
     ]
-    compiled += refinements(query.refine, context.within("refine"), but=but)
-    compiled += exclusions(query.exclude, context.within("exclude"))
+    compiled += refinements(query.refine, query.facets, context.within("refine"), but=but)
+    compiled += exclusions(query.exclude, query.facets, context.within("exclude"))
     return compiled
 
 
@@ -265,7 +266,7 @@ def _random(node: nodes.Call, context: Context) -> str:
 
 def _sortable(value: Value) -> str:
     if value.multivalued or value.type in ("geo_point_2d", "geo_shape", "file"):
-        raise not_supported("Sorting by a list, a shape or a file")
+        raise not_supported("Sorting by a list, a place or a file")
     return value.sql
 
 

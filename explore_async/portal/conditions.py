@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import odsql
 from explore_async.portal import dates, fulltext, geometry
 from explore_async.portal.context import NUMERIC, TEMPORAL, Value
 from explore_async.portal.errors import incompatible_types, malformed, not_supported
-from explore_async.portal.values import comparable, compile_value, has_aggregate
+from explore_async.portal.values import comparable, compile_value
 from odsql import nodes
+from odsql.functions import GEOMETRY_MODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,7 +66,11 @@ def _list(node: nodes.InList, context: Context) -> str:
 
 
 def _member(node: nodes.Member, context: Context) -> str:
-    return _in_list(compile_value(node.field, context), (node.literal,), context)
+    value = compile_value(node.field, context)
+    if not value.multivalued:
+        # The live text is unknown.
+        raise malformed(f"{odsql.render(node.field)} is not a multivalued field", context.clause)
+    return _in_list(value, (node.literal,), context)
 
 
 def _boolean_field(node: nodes.Field, context: Context) -> str:
@@ -79,14 +85,20 @@ def _boolean_field(node: nodes.Field, context: Context) -> str:
 
 def _comparison(node: nodes.Comparison, context: Context) -> str:
     left, right, operator = node.left, node.right, str(node.operator)
-    if has_aggregate(left) or has_aggregate(right):
-        raise malformed("An aggregation is not allowed here", context.clause)
     if isinstance(left, nodes.Null) or isinstance(right, nodes.Null):
-        return "(false)"
+        return _nothing(left, right, context)
     if _is_literal(left) and not _is_literal(right):
         left, right, operator = right, left, _MIRRORED[operator]
     value = compile_value(left, context)
     return _compare(value, operator, right, context)
+
+
+def _nothing(left: nodes.Node, right: nodes.Node, context: Context) -> str:
+    """A comparison with null is not true, but what is compared must make sense."""
+    for side in (left, right):
+        if not isinstance(side, nodes.Null):
+            compile_value(side, context)
+    return "(false)"
 
 
 def _is_literal(node: nodes.Node) -> bool:
@@ -220,8 +232,9 @@ def _geometry(arguments: Sequence[nodes.Node], context: Context) -> str:
     if len(arguments) == 3:
         word = arguments[2]
         mode = word.text.lower() if isinstance(word, nodes.Word) else ""
-    if mode not in ("intersects", "within", "disjoint"):
-        raise malformed("geometry() takes INTERSECTS, DISJOINT or WITHIN", context.clause)
+    if mode not in GEOMETRY_MODES:
+        modes = ", ".join(GEOMETRY_MODES).upper()
+        raise malformed(f"geometry() takes one of {modes}", context.clause)
     return (_disjoint if mode == "disjoint" else _inside)(arguments[:2], context)
 
 

@@ -20,6 +20,7 @@ from attrs import frozen
 from explore_async.portal.context import Value
 from explore_async.portal.errors import incompatible_types, malformed, not_supported
 from odsql import nodes
+from odsql.functions import NOW_PARTS, NOW_SHIFTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +28,16 @@ if TYPE_CHECKING:
 
     from explore_async.portal.context import Context, ValueType
 
-__all__ = ["Period", "compare_with_period", "date_part", "format_date", "now", "read_period"]
+__all__ = [
+    "PARTS",
+    "Period",
+    "compare_with_period",
+    "date_part",
+    "format_date",
+    "now",
+    "period_of",
+    "read_period",
+]
 
 _LITERAL = re.compile(
     r"(?P<year>\d{4})"
@@ -159,12 +169,13 @@ def compare_with_period(value: Value, operator: str, period: Period, context: Co
 
 # ---------------------------------------------------------------- functions
 
-_PARTS = frozenset({"year", "month", "day", "hour", "minute", "second"})
+PARTS = frozenset({"year", "month", "day", "hour", "minute", "second"})
+"""The functions that take one part of a date."""
 
 
 def date_part(name: str, value: Value, context: Context) -> Value:
     """Compile `year(date)` and its like; datetimes are read in the zone of the request."""
-    if value.type not in ("date", "datetime") or name not in _PARTS:
+    if value.type not in ("date", "datetime"):
         raise malformed(f"{name}() takes a date", context.clause)
     local = context.local(value.sql) if value.type == "datetime" else value.sql
     return Value(
@@ -218,11 +229,7 @@ def _template(symbol: str, context: Context) -> str:
 
 
 _WEEKDAYS = ("mondays", "tuesdays", "wednesdays", "thursdays", "fridays", "saturdays", "sundays")
-_ABSOLUTE = {
-    "year": (1, 9999), "month": (1, 12), "day": (1, 31), "hour": (0, 23), "minute": (0, 59),
-    "second": (0, 59), "microsecond": (0, 999_999), "weekday": (0, 6),
-}  # fmt: skip
-_RELATIVE = frozenset({"years", "months", "days", "hours", "minutes", "seconds", "microseconds"})
+_DURATIONS = frozenset(NOW_SHIFTS) - {"years", "months", *_WEEKDAYS}
 
 
 def now(arguments: Iterable[nodes.Node], context: Context) -> Value:
@@ -256,14 +263,12 @@ def _whole(argument: nodes.Named, context: Context) -> int:
     name = argument.name
     if not isinstance(node, nodes.Number) or not isinstance(node.value, int):
         raise malformed(f"now({name}=...) takes a whole number", context.clause)
-    number = sign * node.value
-    if name in _RELATIVE or name in _WEEKDAYS:
-        return number
-    if name not in _ABSOLUTE:
+    if name not in NOW_PARTS:
         raise malformed(f"now() has no argument {name}", context.clause)
-    low, high = _ABSOLUTE[name]
-    if number < low or (number > high and name != "day"):
-        raise malformed(f"now({name}={number}) is not between {low} and {high}", context.clause)
+    number = sign * node.value
+    low, high = NOW_PARTS[name]
+    if (low is not None and number < low) or (high is not None and number > high):
+        raise malformed(f"now() takes no {name}={number}", context.clause)
     return number
 
 
@@ -278,9 +283,7 @@ def _moved(moment: datetime, parts: dict[str, int]) -> datetime:
             day=min(parts["day"], calendar.monthrange(naive.year, naive.month)[1])
         )
     naive = _add_months(naive, 12 * parts.get("years", 0) + parts.get("months", 0))
-    naive += timedelta(
-        **{name: parts[name] for name in _RELATIVE - {"years", "months"} if name in parts}
-    )
+    naive += timedelta(**{name: parts[name] for name in _DURATIONS if name in parts})
     if "weekday" in parts:
         naive += timedelta(days=(parts["weekday"] - naive.weekday()) % 7)
     for weekday, name in enumerate(_WEEKDAYS):

@@ -19,8 +19,10 @@ __all__ = [
     "malformed",
     "missing_extra",
     "missing_resource",
+    "not_allowed",
     "not_supported",
     "stat_aggregation",
+    "stopping",
     "unknown_field",
 ]
 
@@ -66,6 +68,11 @@ def unknown_field(name: str, clause: str) -> PortalError:
     return malformed(f"Unknown field: {name}", clause)
 
 
+def not_allowed(what: str, clause: str) -> PortalError:
+    """Something that may stand in other clauses only: recorded of a field, unknown of the rest."""
+    return malformed(f"{what} is not allowed in the current clause", clause)
+
+
 def declared_twice(alias: str) -> PortalError:
     """An alias that two expressions claim."""
     return malformed(f"Alias '{alias}' is declared several times")
@@ -108,3 +115,8 @@ def missing_resource(kind: str, identifier: str) -> PortalError:
 def not_supported(what: str) -> PortalError:
     """Something a live portal can do and this one cannot: refused rather than answered wrongly."""
     return PortalError(400, NOT_SUPPORTED, f"{what} is not supported by this local portal.")
+
+
+def stopping() -> PortalError:
+    """A request that the portal has no time for, because it was told to stop."""
+    return PortalError(503, "ServiceUnavailable", "The local portal is stopping.")

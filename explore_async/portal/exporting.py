@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import tempfile
 from contextlib import aclosing
 from pathlib import Path
@@ -20,6 +21,7 @@ from attrs import frozen
 from explore_async.portal.answers import (
     bare_geometry,
     csv_cell,
+    dumps,
     escaped,
     json_row,
     parquet_column,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
         Callable,
         Iterable,
         Iterator,
+        Mapping,
         Sequence,
     )
 
@@ -41,7 +44,15 @@ if TYPE_CHECKING:
     from explore_async.portal.compiling import Plan
     from explore_async.portal.engine import Engine, Row
 
-__all__ = ["CONTENT_TYPES", "FORMATS", "UNSUPPORTED_FORMATS", "Export", "export"]
+__all__ = [
+    "CONTENT_TYPES",
+    "FORMATS",
+    "UNSUPPORTED_FORMATS",
+    "Export",
+    "catalog",
+    "check",
+    "export",
+]
 
 FORMATS = ("csv", "json", "jsonl", "parquet")
 UNSUPPORTED_FORMATS = frozenset(
@@ -149,27 +160,17 @@ async def _json(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
 
 async def _csv(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
     context = one.plan.context
-    delimiter = one.parameters.get("delimiter", "") or ";"
-    if delimiter not in (";", ",", "\t", "|"):
-        # The live text is unknown.
-        raise invalid_parameter(f"Invalid value for delimiter API parameter: {delimiter}.")
-    separator = context.bind(one.parameters.get("list_separator", "") or ",")
-    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if _quotes_all(one) else csv.QUOTE_MINIMAL
+    lines = _csv_lines(one)
+    separator = context.bind(_list_separator(one))
     outputs = one.plan.outputs
     shapes = [at for at, output in enumerate(outputs) if output.value.type == "geo_shape"]
 
-    def lines(rows: Iterable[Sequence[Any]]) -> bytes:
-        buffer = io.StringIO(newline="")
-        writer = csv.writer(buffer, delimiter=delimiter, quoting=quoting, lineterminator="\r\n")
-        writer.writerows(rows)
-        return buffer.getvalue().encode()
-
     def write(rows: list[Row]) -> bytes:
-        return lines(_with_geometries(rows, shapes) if shapes else rows)
+        return lines(_with_geometries(rows, shapes) if shapes else rows).encode()
 
-    bom = b"\xef\xbb\xbf" if flag(one.parameters, "with_bom", default=True) else b""
     labels = one.labels
-    header = bom + lines([[labels.get(output.label, output.label) for output in outputs]])
+    names = [labels.get(output.label, output.label) for output in outputs]
+    header = (_byte_order_mark(one) + lines([names])).encode()
     shown = [csv_cell(output.value, context, separator) for output in outputs]
     # The header waits for the first rows, so that their errors can still be answered as errors.
     async with aclosing(_batches(one, shown, write, engine)) as chunks:
@@ -178,6 +179,31 @@ async def _csv(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
             header = b""
     if header:
         yield header
+
+
+def _csv_lines(one: Export) -> Callable[[Iterable[Sequence[Any]]], str]:
+    """Return what writes rows as the request's `delimiter` and `quote_all` say."""
+    delimiter = one.parameters.get("delimiter", "") or ";"
+    if delimiter not in (";", ",", "\t", "|"):
+        # The live text is unknown.
+        raise invalid_parameter(f"Invalid value for delimiter API parameter: {delimiter}.")
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if _quotes_all(one) else csv.QUOTE_MINIMAL
+
+    def lines(rows: Iterable[Sequence[Any]]) -> str:
+        buffer = io.StringIO(newline="")
+        writer = csv.writer(buffer, delimiter=delimiter, quoting=quoting, lineterminator="\r\n")
+        writer.writerows(rows)
+        return buffer.getvalue()
+
+    return lines
+
+
+def _list_separator(one: Export) -> str:
+    return one.parameters.get("list_separator", "") or ","
+
+
+def _byte_order_mark(one: Export) -> str:
+    return "\ufeff" if flag(one.parameters, "with_bom", default=True) else ""
 
 
 def _quotes_all(one: Export) -> bool:
@@ -193,6 +219,42 @@ def _with_geometries(rows: list[Row], shapes: list[int]) -> Iterator[list[Any]]:
         yield cells
 
 
+# ---------------------------------------------------------------- the catalog
+
+_NAMESPACES = {"dcat": 0, "default": 1}
+
+
+def catalog(one: Export, datasets: Sequence[Mapping[str, Any]]) -> str:
+    """Return the catalog as JSON, an array of dataset objects, or as CSV, a table of metas."""
+    if one.format == "json":
+        return f"[{','.join(map(dumps, datasets))}]"
+    columns = _metas_columns(datasets)
+    rows: list[list[Any]] = [[*(f"{space}.{name}" for space, name in columns), "datasetid"]]
+    for dataset in datasets:
+        metas = dataset["metas"]
+        cells = [_metas_cell(metas.get(space, {}).get(name), one) for space, name in columns]
+        rows.append([*cells, dataset["dataset_id"]])
+    return _byte_order_mark(one) + _csv_lines(one)(rows)
+
+
+def _metas_columns(datasets: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return all metas there are: `dcat` first, then `default`, then the rest (recorded)."""
+    columns = {
+        (space, name): None
+        for dataset in datasets
+        for space, metas in dataset["metas"].items()
+        for name in metas
+    }
+    return sorted(columns, key=lambda column: _NAMESPACES.get(column[0], len(_NAMESPACES)))
+
+
+def _metas_cell(value: Any, one: Export) -> Any:
+    """Join a list; booleans and numbers are written as Python writes them, as live portals do."""
+    if isinstance(value, list):
+        return _list_separator(one).join(map(str, value))
+    return json.dumps(value) if isinstance(value, dict) else value
+
+
 # ---------------------------------------------------------------- Parquet
 
 
@@ -206,6 +268,7 @@ async def _parquet(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
         )
     if one.plan.kind == "repeated":
         raise not_supported("A Parquet export of an aggregation without group_by")
+    _check_columns(one)
     shown = [parquet_column(output, one.labels) for output in one.plan.outputs]
     page = one.plan.page(shown, limit=one.limit)
     with tempfile.TemporaryDirectory(prefix="portal-") as folder:
@@ -218,6 +281,16 @@ async def _parquet(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
         with path.open("rb") as file:
             while chunk := await engine.run(lambda: file.read(_CHUNK)):
                 yield chunk
+
+
+def _check_columns(one: Export) -> None:
+    """Refuse names that differ in case only, or not at all: DuckDB would rename their columns."""
+    seen: set[str] = set()
+    for output in one.plan.outputs:
+        name = one.labels.get(output.label, output.label)
+        if name.lower() in seen:
+            raise not_supported(f"A Parquet export with two columns called {name}")
+        seen.add(name.lower())
 
 
 _WRITERS: dict[str, Callable[[Export, Engine], AsyncGenerator[bytes]]] = {

@@ -13,25 +13,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, frozen
-
-import odsql
 from explore_async.portal.compiling import Query, conditions
-from explore_async.portal.context import NUMERIC, TEMPORAL, Context, Parameters, Settings
-from explore_async.portal.errors import malformed, not_supported, unknown_field
-from explore_async.portal.refining import facet_text
-from explore_async.portal.requests import parse
-from odsql import nodes
+from explore_async.portal.context import NUMERIC, Context, Parameters, Settings
+from explore_async.portal.facet_options import Facet, declared_facet, read_facet
+from explore_async.portal.refining import as_shown, facet_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from explore_async.portal.engine import Engine
     from explore_async.portal.schema import Column, Dataset
+    from odsql import nodes
 
-__all__ = ["Facet", "count_facet", "wanted_facets"]
-
-DEFAULT_LIMIT = 100
+__all__ = ["count_facet", "wanted_facets"]
 
 _ORDERS = {
     "count": "n ASC, v ASC",
@@ -43,86 +37,15 @@ _ORDERS = {
 }
 
 
-@frozen
-class Facet:
-    """One facet to count: which field, and how its values are told apart, sorted and cut off.
-
-    `separator` makes a hierarchy of texts; dates are one anyway.
-    """
-
-    name: str
-    disjunctive: bool
-    separator: str | None
-    sort: str
-    limit: int = DEFAULT_LIMIT
-
-
-def wanted_facets(texts: Sequence[str], dataset: Dataset) -> list[Facet]:
+def wanted_facets(given: Sequence[nodes.Node], dataset: Dataset) -> list[Facet]:
     """Read the `facet` parameters; without any, all facets that the fields declare."""
-    if not texts:
-        return [
-            _declared(one.name.removeprefix("default."), dataset)
-            for one in dataset.fields
-            if one.annotated("facet")
-        ]
-    return [_read(parse(odsql.parse_facet, text), dataset) for text in texts]
-
-
-def _read(node: nodes.Node, dataset: Dataset) -> Facet:
-    if isinstance(node, nodes.Call):
-        return _described(node, dataset)
-    if isinstance(node, nodes.Field):
-        return _declared(node.name, dataset)
-    raise malformed("A facet is a field or facet(name=...)", "facet")
-
-
-def _declared(name: str, dataset: Dataset) -> Facet:
-    column = _column(name, dataset)
-    field = column.field
-    separator = "/" if field.type in TEMPORAL else field.annotation("hierarchical")
-    sort = field.annotation("facetsort") or "-count"
-    return Facet(name, field.annotated("disjunctive"), separator, sort)
-
-
-def _column(name: str, dataset: Dataset) -> Column:
-    column = dataset.columns.get(name)
-    if column is None:
-        raise unknown_field(name, "facet")
-    if column.field.type in ("geo_point_2d", "geo_shape", "file"):
-        raise not_supported(f"A facet of type {column.field.type}")
-    return column
-
-
-def _described(call: nodes.Call, dataset: Dataset) -> Facet:
-    """Read `facet(name="...", disjunctive=..., hierarchical=..., separator=..., ...)`."""
-    given: dict[str, Any] = {}
-    for argument in call.arguments:
-        if not isinstance(argument, nodes.Named):
-            raise malformed("facet() takes named arguments only", "facet")
-        given[argument.name] = _plain(argument)
-    if not isinstance(given.get("name"), str):
-        raise malformed("facet() needs a name", "facet")
-    facet = _declared(given["name"], dataset)
-    if "disjunctive" in given:
-        facet = evolve(facet, disjunctive=bool(given["disjunctive"]))
-    if given.get("hierarchical"):
-        facet = evolve(facet, separator=given.get("separator") or facet.separator or "/")
-    if given.get("sort"):
-        facet = evolve(facet, sort=given["sort"])
-    if isinstance(given.get("limit"), int):
-        facet = evolve(facet, limit=given["limit"])
-    return facet
-
-
-def _plain(argument: nodes.Named) -> str | bool | int | None:
-    value = argument.value
-    if isinstance(value, nodes.Text | nodes.Boolean):
-        return value.value
-    if isinstance(value, nodes.Field):
-        return value.name
-    if isinstance(value, nodes.Number) and isinstance(value.value, int):
-        return value.value
-    return None
+    if given:
+        return [read_facet(node, dataset) for node in given]
+    return [
+        declared_facet(one.name.removeprefix("default."), dataset)
+        for one in dataset.fields
+        if one.annotated("facet")
+    ]
 
 
 # ---------------------------------------------------------------- counting
@@ -136,7 +59,7 @@ async def count_facet(
     where = conditions(query, context, but=facet.name if facet.disjunctive else "")
     column = context.within("facet").column(facet.name)
     source = _source(column, where, context)
-    refined = [one.value for one in query.refine if one.facet == facet.name]
+    refined = [as_shown(one.value, column) for one in query.refine if one.facet == facet.name]
     levels = [""]
     if facet.separator:
         levels += sorted({parent for value in refined for parent in _parents(value, facet)})
@@ -145,7 +68,7 @@ async def count_facet(
         sql = _count(source, level, facet, column, context)
         counted += [(value, count) for value, count in await engine.rows(sql, context.parameters)]
     items = [_item(value, count, refined, facet) for value, count in counted]
-    excluded = [one.value for one in query.exclude if one.facet == facet.name]
+    excluded = [as_shown(one.value, column) for one in query.exclude if one.facet == facet.name]
     items += [
         {"name": _name(value, facet), "state": "excluded", "value": value} for value in excluded
     ]

@@ -19,6 +19,7 @@ from attrs import frozen
 from explore_async.portal.context import Value
 from explore_async.portal.errors import malformed, not_supported
 from odsql import nodes
+from odsql.functions import DISTANCE_UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from explore_async.portal.context import Context
 
 __all__ = [
-    "METRES",
     "distance",
     "in_bbox",
     "in_polygon",
@@ -38,10 +38,9 @@ __all__ = [
 EARTH_RADIUS = 6_371_008.7714
 """Metres; the mean radius of the Earth (IUGG), as search engines use it for distances."""
 
-METRES = {
+_METRES = {
     "mi": 1609.344, "yd": 0.9144, "ft": 0.3048, "m": 1.0, "cm": 0.01, "km": 1000.0, "mm": 0.001,
 }  # fmt: skip
-"""Metres in one unit of distance."""
 
 _WKT = re.compile(r"\s*(point|polygon|multipolygon)\s*(\(.*\))\s*", re.IGNORECASE | re.DOTALL)
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
@@ -132,10 +131,11 @@ def point_field(node: nodes.Node, context: Context) -> str:
 
 
 def metres(node: nodes.Node, context: Context) -> float:
-    """Read a distance such as `800m`."""
-    if not isinstance(node, nodes.Quantity) or node.unit not in METRES:
-        raise malformed(f"A distance with a unit ({', '.join(METRES)}) is expected", context.clause)
-    return float(node.amount.value) * METRES[node.unit]
+    """Read a distance such as `800m`; the unit may be in any case."""
+    if not isinstance(node, nodes.Quantity) or node.unit.lower() not in DISTANCE_UNITS:
+        units = ", ".join(DISTANCE_UNITS)
+        raise malformed(f"A distance with a unit ({units}) is expected", context.clause)
+    return float(node.amount.value) * _METRES[node.unit.lower()]
 
 
 def distance(field: nodes.Node, literal: nodes.Node, context: Context) -> Value:

@@ -142,6 +142,7 @@ def _steps(
     known = [bound for bound in bounds if bound is not None]
     if not known or any(a >= b for a, b in pairwise(known)):  # type: ignore[operator]
         raise malformed("range() takes steps in ascending order", context.clause)
+    closed = value.type == "int" and all(isinstance(bound, int) for bound in known)
     cases, labels = [], []
     for at, (low, high) in enumerate(pairwise(bounds), start=1):
         tests = [f"{value.sql} IS NOT NULL"]
@@ -150,7 +151,7 @@ def _steps(
         if high is not None:
             tests.append(f"{value.sql} < {context.bind(high)}")
         cases.append(f"WHEN {' AND '.join(tests)} THEN {at}")
-        labels.append(_step_label(low, high, value))
+        labels.append(_step_label(low, high, closed=closed))
     grouped = f"(CASE {' '.join(cases)} END)"
     shown = f"CAST({context.bind(labels)} AS VARCHAR[])"
     return GroupKey(
@@ -175,11 +176,14 @@ def _bound(step: nodes.Node, value: Value, context: Context) -> float | datetime
     raise malformed("range() takes steps of the type of its field", context.clause)
 
 
-def _step_label(low: float | datetime | None, high: float | datetime | None, value: Value) -> str:
+def _step_label(
+    low: float | datetime | None, high: float | datetime | None, *, closed: bool
+) -> str:
+    """A label is closed where both the field and all steps are whole numbers."""
     first = "*" if low is None else _step_text(low)
     if high is None:
         return f"[{first}, *]"
-    if value.type == "int" and isinstance(high, int):
+    if closed and isinstance(high, int):
         return f"[{first}, {high - 1}]"
     return f"[{first}, {_step_text(high)}["
 

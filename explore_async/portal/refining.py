@@ -2,7 +2,7 @@
 
 A value of a date facet is a year, `2019/12` or `2019/12/31`; of a hierarchical facet a path with
 everything below it; otherwise the exact value as text. Two values of a disjunctive facet are
-alternatives, of any other facet both must hold.
+alternatives, of any other facet both must hold. What a facet is, its field says or the request.
 """
 
 from __future__ import annotations
@@ -13,58 +13,64 @@ from typing import TYPE_CHECKING
 
 from explore_async.portal import dates
 from explore_async.portal.context import TEMPORAL, Value
-from explore_async.portal.errors import not_supported
+from explore_async.portal.facet_options import facet_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from explore_async.portal.context import Context
+    from explore_async.portal.facet_options import Facet
     from explore_async.portal.schema import Column
-    from odsql.nodes import Refinement
+    from odsql.nodes import Node, Refinement
 
-__all__ = ["as_text", "exclusions", "facet_text", "refinements"]
+__all__ = ["as_shown", "as_text", "exclusions", "facet_text", "refinements"]
 
 _DAY = re.compile(r"\d{4}(?:[/-]\d{2}(?:[/-]\d{2})?)?")
 
 
-def refinements(refined: Iterable[Refinement], context: Context, *, but: str = "") -> list[str]:
-    """Conditions of all `refine` parameters, except those on the facet `but`."""
-    by_facet: dict[str, list[str]] = {}
-    disjunctive: dict[str, bool] = {}
+def refinements(
+    refined: Iterable[Refinement], given: Sequence[Node], context: Context, *, but: str = ""
+) -> list[str]:
+    """Conditions of all `refine` parameters, except those on the facet `but`.
+
+    `given` are the `facet` parameters of the request.
+    """
+    by_facet: dict[Facet, list[str]] = {}
     for one in refined:
         column = context.column(one.facet)
         if one.facet != but:
-            disjunctive[one.facet] = column.field.annotated("disjunctive")
-            by_facet.setdefault(one.facet, []).append(_holds(column, one.value, context))
+            facet = facet_named(one.facet, given, context.dataset)
+            by_facet.setdefault(facet, []).append(_holds(column, facet, one.value, context))
     return [
-        f"({(' OR ' if disjunctive[facet] else ' AND ').join(conditions)})"
+        f"({(' OR ' if facet.disjunctive else ' AND ').join(conditions)})"
         for facet, conditions in by_facet.items()
     ]
 
 
-def exclusions(excluded: Iterable[Refinement], context: Context) -> list[str]:
+def exclusions(
+    excluded: Iterable[Refinement], given: Sequence[Node], context: Context
+) -> list[str]:
     """Conditions of all `exclude` parameters; records without a value stay (unknown)."""
-    return [
-        f"(NOT coalesce({_holds(context.column(one.facet), one.value, context)}, false))"
-        for one in excluded
-    ]
+    return [f"(NOT coalesce({_excluded(one, given, context)}, false))" for one in excluded]
 
 
-def _holds(column: Column, value: str, context: Context) -> str:
-    described = column.field
-    if described.type in TEMPORAL:
+def _excluded(one: Refinement, given: Sequence[Node], context: Context) -> str:
+    column = context.column(one.facet)
+    return _holds(column, facet_named(one.facet, given, context.dataset), one.value, context)
+
+
+def _holds(column: Column, facet: Facet, value: str, context: Context) -> str:
+    if column.field.type in TEMPORAL:
         return _in_period(column, value, context)
-    if described.type in ("geo_point_2d", "geo_shape", "file"):
-        raise not_supported(f"A facet of type {described.type}")
     wanted = context.bind(value)
-    separator = described.annotation("hierarchical")
-    if described.multivalued:
-        return f"list_contains({column.sql}, {wanted})"
-    text = as_text(column)
-    if not separator:
-        return f"({text} = {wanted})"
-    below = context.bind(value + separator)
-    return f"({text} = {wanted} OR starts_with({text}, {below}))"
+    below = context.bind(value + facet.separator) if facet.separator else None
+    if column.field.multivalued:
+        return f"(len(list_filter({column.sql}, lambda e: {_is_or_below('e', wanted, below)})) > 0)"
+    return _is_or_below(as_text(column), wanted, below)
+
+
+def _is_or_below(text: str, wanted: str, below: str | None) -> str:
+    return f"({text} = {wanted}{f' OR starts_with({text}, {below})' if below else ''})"
 
 
 def _in_period(column: Column, value: str, context: Context) -> str:
@@ -74,6 +80,11 @@ def _in_period(column: Column, value: str, context: Context) -> str:
     zone = UTC if kind == "date" else context.settings.timezone
     period = dates.read_period(value.replace("/", "-"), zone=zone, clause=context.clause)
     return dates.compare_with_period(Value(column.sql, "datetime"), "=", period, context)
+
+
+def as_shown(value: str, column: Column) -> str:
+    """Return a refined value as the facet writes it: days may come with `-` for `/`."""
+    return value.replace("-", "/") if column.field.type in TEMPORAL else value
 
 
 def as_text(column: Column) -> str:

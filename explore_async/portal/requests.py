@@ -7,6 +7,7 @@ the first one counts (unknown on live portals).
 from __future__ import annotations
 
 import contextlib
+import re
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -39,6 +40,8 @@ PAGE_WINDOW = 10_000
 GROUP_LIMIT = 20_000
 
 _NO_ZONES = ("localtime", "posixrules", "Factory", "posix/", "right/")
+# Python reads more as a number, and refuses to read thousands of digits.
+_INTEGER = re.compile(r"[+-]?[0-9]{1,1000}")
 _CALLED_AS_TYPED = ("select", "group_by", "order_by")
 
 T = TypeVar("T")
@@ -76,6 +79,7 @@ def read_query(parameters: MultiMapping[str]) -> Query:
         where=many("where", odsql.parse_where),
         group_by=one("group_by", odsql.parse_group_by),
         order_by=one("order_by", odsql.parse_order_by),
+        facets=many("facet", odsql.parse_facet),
         refine=many("refine", odsql.parse_refinement),
         exclude=many("exclude", partial(odsql.parse_refinement, clause="exclude")),
         texts={name: parameters[name] for name in _CALLED_AS_TYPED if name in parameters},
@@ -121,9 +125,11 @@ def record_window(parameters: MultiMapping[str], *, grouped: bool) -> Window:
         raise invalid_parameter(
             f"Invalid value for limit API parameter: {limit} was found but {expected} is expected."
         )
-    if offset + max(limit, 0) > window:
+    # What live portals make of -1 here is unknown: it counts for nothing.
+    last = offset + max(limit, 0)
+    if last > window:
         raise invalid_parameter(
-            f"Invalid value for sum of offset + limit API parameter: {offset + limit} was found "
+            f"Invalid value for sum of offset + limit API parameter: {last} was found "
             f"but <= {window} is expected."
         )
     return Window(min(top, window - offset) if limit == -1 else limit, offset)
@@ -149,11 +155,9 @@ def _integer(parameters: MultiMapping[str], name: str) -> int | None:
     text = parameters.get(name, "").strip()
     if not text:
         return None
-    try:
-        number = int(text)
-    except ValueError as error:
+    if not _INTEGER.fullmatch(text):
         # The live text is unknown.
         raise invalid_parameter(
             f"Invalid value for {name} API parameter: {text} was found but an integer is expected."
-        ) from error
-    return number
+        )
+    return int(text)

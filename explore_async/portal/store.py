@@ -106,11 +106,8 @@ class Store:
                 does not fit its field.
         """
         schema = _schema(fields)
-        table = self._create(dataset_id, schema)
-        with tempfile.TemporaryDirectory(prefix="portal-") as folder:
-            path = Path(folder) / "rows.jsonl"
-            if _write_rows(path, schema, rows):
-                self._insert(table, schema, path)
+        self._check_free(dataset_id)
+        table = self._create(schema, rows)
         return self.register(
             dataset_id, schema, table, uid=uid, metas=metas or {}, features=features
         )
@@ -126,7 +123,8 @@ class Store:
         features: Sequence[str],
     ) -> Dataset:
         """Add a dataset whose empty table, columns in field order, `load` fills with SQL."""
-        table = self._create(dataset_id, fields)
+        self._check_free(dataset_id)
+        table = self._create(fields)
         load(self._connection, table)
         return self.register(dataset_id, fields, table, uid=uid, metas=metas, features=features)
 
@@ -156,13 +154,20 @@ class Store:
         self._catalog = None
         return dataset
 
-    def _create(self, dataset_id: str, fields: Sequence[PortalField]) -> str:
+    def _check_free(self, dataset_id: str) -> None:
         if dataset_id in self._datasets:
             raise ValueError(f"There is a dataset {dataset_id!r} already.")
+
+    def _create(self, fields: Sequence[PortalField], rows: Iterable[Mapping[str, Any]] = ()) -> str:
+        """Make a table of the next free name, with these rows."""
         self._tables += 1
         table = f"t{self._tables}"
         columns = ", ".join(f"c{at} {one.column_type}" for at, one in enumerate(fields))
         self._connection.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
+        with tempfile.TemporaryDirectory(prefix="portal-") as folder:
+            path = Path(folder) / "rows.jsonl"
+            if _write_rows(path, fields, rows):
+                self._insert(table, fields, path)
         return table
 
     def _insert(self, table: str, fields: Sequence[PortalField], path: Path) -> None:
@@ -182,15 +187,7 @@ class Store:
 
     def _build_catalog(self) -> Dataset:
         fields = CATALOG_FIELDS
-        self._tables += 1
-        table = f"t{self._tables}"
-        columns = ", ".join(f"c{at} {one.column_type}" for at, one in enumerate(fields))
-        self._connection.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
-        rows = [catalog_row(dataset) for dataset in self.datasets]
-        with tempfile.TemporaryDirectory(prefix="portal-") as folder:
-            path = Path(folder) / "rows.jsonl"
-            if _write_rows(path, fields, rows):
-                self._insert(table, fields, path)
+        table = self._create(fields, map(catalog_row, self.datasets))
         own = {one.name: Column(one, f"c{at}") for at, one in enumerate(fields)}
         return Dataset(
             dataset_id=CATALOG_ID,
@@ -198,7 +195,7 @@ class Store:
             fields=fields,
             columns={name: own[full] for name, full in catalog_names()},
             table=table,
-            records_count=len(rows),
+            records_count=len(self.datasets),
             metas={},
         )
 

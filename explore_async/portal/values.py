@@ -1,4 +1,7 @@
-"""Values: fields, literals, arithmetic, functions and aggregates as typed SQL."""
+"""Values: fields, literals, arithmetic, functions and aggregates as typed SQL.
+
+Which functions a clause takes is written in `odsql.functions.CATALOGUE`, and asked there once.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,12 @@ from explore_async.portal.context import NUMERIC, TEMPORAL, Value
 from explore_async.portal.errors import (
     incompatible_types,
     malformed,
+    not_allowed,
     not_supported,
     stat_aggregation,
 )
 from odsql import nodes
+from odsql.functions import CATALOGUE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["AGGREGATES", "compile_value", "has_aggregate", "has_field"]
 
-AGGREGATES = frozenset(
-    {"avg", "median", "sum", "min", "max", "percentile", "count", "envelope", "bbox"}
-)
+AGGREGATES = frozenset(one.name for one in CATALOGUE.values() if one.kind in ("aggregate", "count"))
+"""Functions over many records."""
+
+_LETTERS = {"select": "S", "where": "W", "group_by": "G", "order_by": "O"}
 
 
 def has_aggregate(node: nodes.Node) -> bool:
@@ -100,6 +106,8 @@ def _numeric(node: nodes.Node, context: Context) -> Value:
 
 def _arithmetic(node: nodes.Arithmetic, context: Context) -> Value:
     """A chain from left to right; a division is a double, and null where the divisor is zero."""
+    if context.clause == "group_by":
+        raise not_allowed("Arithmetic", context.clause)
     values = [_numeric(operand, context) for operand in node.operands]
     sql = values[0].sql
     whole = values[0].type == "int"
@@ -108,7 +116,7 @@ def _arithmetic(node: nodes.Arithmetic, context: Context) -> Value:
             sql = f"(CAST({sql} AS DOUBLE) / nullif({value.sql}, 0))"
             whole = False
         else:
-            sql = f"({sql} {_OPERATORS[operator]} {value.sql})"
+            sql = f"({sql} {operator} {value.sql})"
             whole = whole and value.type == "int"
     return Value(
         sql,
@@ -118,19 +126,17 @@ def _arithmetic(node: nodes.Arithmetic, context: Context) -> Value:
     )
 
 
-_OPERATORS = {"+": "+", "-": "-", "*": "*"}
-
-
 # ---------------------------------------------------------------- functions
 
 
 def _call(node: nodes.Call, context: Context) -> Value:
     name, arguments = node.name, node.arguments
+    _check_clause(name, context)
     if name in AGGREGATES:
         return _aggregate(name, arguments, context)
     if name == "now":
         return dates.now(arguments, context)
-    if name in ("year", "month", "day", "hour", "minute", "second"):
+    if name in dates.PARTS:
         _arity(name, arguments, 1, context)
         return dates.date_part(name, compile_value(arguments[0], context), context)
     if name == "date_format":
@@ -143,6 +149,14 @@ def _call(node: nodes.Call, context: Context) -> Value:
         _arity(name, arguments, 2, context)
         return geometry.distance(arguments[0], arguments[1], context)
     raise not_supported(f"The function {name}() in {context.clause}")
+
+
+def _check_clause(name: str, context: Context) -> None:
+    """Refuse a function that has no place in the clause."""
+    # The catalogue lists `where` for the older filter distance(.., .., 1km), which is no value.
+    filters = name == "distance" and context.clause == "where"
+    if filters or _LETTERS[context.clause] not in CATALOGUE[name].clauses:
+        raise not_allowed(f"Function {name}", context.clause)
 
 
 def _arity(name: str, arguments: Sequence[nodes.Node], count: int, context: Context) -> None:
@@ -189,8 +203,6 @@ def _ifnull(arguments: Sequence[nodes.Node], context: Context) -> Value:
 
 
 def _aggregate(name: str, arguments: Sequence[nodes.Node], context: Context) -> Value:
-    if context.clause not in ("select", "order_by"):
-        raise malformed(f"The aggregation {name}() is not allowed here", context.clause)
     if any(has_aggregate(one) for one in arguments):
         raise malformed("An aggregation cannot hold another one", context.clause)
     if name in ("envelope", "bbox"):

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from tests.explore_async.portal.asking import GEONAMES, recorded
-
-if TYPE_CHECKING:
-    from tests.explore_async.portal.asking import Asker
+from explore_async.portal import Store, serve
+from tests.explore_async.portal.asking import GEONAMES, Asker, recorded
 
 
 async def test_a_dataset_object_is_laid_out_as_recorded(ask: Asker) -> None:
@@ -93,6 +89,28 @@ async def test_the_catalog_can_be_exported(ask: Asker) -> None:
     assert table.headers["content-disposition"] == 'attachment; filename="datasets.csv"'
     assert [link["rel"] for link in (await ask.get("exports")).json["links"]] == [
         "self", "csv", "json"]  # fmt: skip
+
+
+async def test_the_catalog_as_a_table_has_the_metas(ask: Asker) -> None:
+    """Recorded: `dcat` first, then `default`, `datasetid` last; booleans as `True`."""
+    metas = {
+        "custom": {"note": "a; b"},
+        "default": {"title": "One", "keyword": ["x", "y"], "federated": False},
+        "dcat": {"created": None},
+    }
+    with Store() as store:
+        store.add("one", [{"name": "f", "type": "int"}], metas=metas)
+        store.add("two", [{"name": "f", "type": "int"}], metas={"default": {"title": "Two"}})
+        async with serve(store) as url:
+            answer = await Asker(url, ask.session).get("exports/csv")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"] == 'attachment; filename="datasets.csv"'
+    assert answer.body.decode("utf-8-sig") == (
+        "dcat.created;default.title;default.keyword;default.federated;default.records_count;"
+        "custom.note;datasetid\r\n"
+        ';One;x,y;False;0;"a; b";one\r\n'
+        ";Two;;;0;;two\r\n"
+    )
 
 
 async def test_there_are_no_attachments(ask: Asker) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from odsql.functions import DISTANCE_UNITS
+
 if TYPE_CHECKING:
     from tests.explore_async.portal.asking import Asker
 
@@ -163,6 +165,14 @@ async def test_the_time_zone_moves_days(ask: Asker, where: str, expected: list[i
 async def test_condition_on_a_place(ask: Asker, where: str, expected: list[int]) -> None:
     """Longitude comes first in geometries, latitude in boxes; holes are outside."""
     assert await ask.ids(where) == expected
+
+
+@pytest.mark.parametrize("unit", DISTANCE_UNITS)
+async def test_every_unit_of_distance_is_taken_in_any_case(ask: Asker, unit: str) -> None:
+    """The place itself is no distance away."""
+    for written in (unit, unit.upper()):
+        where = f"within_distance(place, geom'POINT(2.3522 48.8566)', 1{written})"
+        assert await ask.ids(where) == [1]
 
 
 async def test_distance_is_in_metres_along_the_sphere(ask: Asker) -> None:

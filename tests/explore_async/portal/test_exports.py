@@ -53,6 +53,12 @@ async def test_csv_options(ask: Asker) -> None:
     )
 
 
+async def test_csv_writes_booleans_as_recorded(ask: Asker) -> None:
+    """`True` and `False`, where JSON has `true` and `false`; null is empty."""
+    answer = await ask.get(f"{EXPORTS}/csv", select="id, open", with_bom="false")
+    assert answer.body == b"id;open\r\n1;True\r\n2;False\r\n3;\r\n4;\r\n"
+
+
 async def test_csv_quotes_all_texts_on_demand(ask: Asker) -> None:
     """`quote_all` quotes texts and leaves numbers alone."""
     answer = await ask.get(
@@ -175,6 +181,7 @@ async def test_the_list_of_formats_is_what_works(ask: Asker) -> None:
         ("csv?compressed=true", 400, "NotSupportedByLocalPortal"),
         ("csv?delimiter=x", 400, "InvalidRESTParameterError"),
         ("parquet?parquet_compression=lz4", 400, "InvalidRESTParameterError"),
+        ("parquet?select=id, name as ID", 400, "NotSupportedByLocalPortal"),
         ("csv?where=nope(", 400, "ODSQLSyntaxError"),
         ("csv?select=id * 9223372036854775807 * 2", 400, "NotSupportedByLocalPortal"),
     ],

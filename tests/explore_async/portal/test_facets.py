@@ -11,7 +11,7 @@ from explore_async.portal import Store, serve
 from tests.explore_async.portal.asking import GEONAMES, RECORDED, Asker, recorded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 THINGS = "datasets/things"
 
@@ -90,11 +90,84 @@ async def test_multivalued_facets_count_elements(ask: Asker) -> None:
         ('facet(name="tags", limit=1)', ["b"]),
         ('facet(name="size", sort="num")', ["-2.0", "1.5", "10.0"]),
         ('facet(name="size", sort="-num")', ["10.0", "1.5", "-2.0"]),
+        (
+            'facet(name="path", hierarchical=false, sort="alphanum")',
+            ["america/us", "europe/france/lyon", "europe/france/paris"],
+        ),
+        (
+            'facet(name="day", hierarchical=false, sort="alphanum")',
+            ["2026/08/28", "2026/08/29", "2026/09/30"],
+        ),
+        (
+            'facet(name="name", hierarchical=true, separator=" ", sort="alphanum")',
+            ["Café", "Old", "mill"],
+        ),
+        ('facet(name="day", hierarchical=true, separator="-")', ["2026"]),
     ],
 )
 async def test_facet_options(ask: Asker, described: str, expected: list[str]) -> None:
-    """`sort` and `limit` of `facet(...)`."""
+    """`sort`, `limit`, `hierarchical` and `separator` of `facet(...)`; dates are parted by `/`."""
     assert values(await facet(ask, facet=described)) == expected
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "limit=true",
+        'limit="3"',
+        "limit=99999999999999999999",
+        'disjunctive="false"',
+        'sort="size"',
+    ],
+)
+async def test_facet_options_of_another_kind_are_refused(ask: Asker, option: str) -> None:
+    """The reference names the kind of each one; the live text is unknown."""
+    answer = await ask.get(f"{THINGS}/facets", facet=f'facet(name="tags", {option})')
+    assert (answer.status, answer.json["error_code"]) == (400, "ODSQLError")
+    assert "facet()" in answer.json["message"]
+
+
+@pytest.mark.parametrize("path", ["facets", "records", "exports/json"])
+@pytest.mark.parametrize(
+    ("options", "refined", "expected"),
+    [
+        ("disjunctive=true", ["tags:a", "tags:c"], 2),
+        ("disjunctive=false", ["code:44035", "code:69123"], 0),
+        ('hierarchical=true, separator=" "', ["name:Old"], 1),
+        ('hierarchical=true, separator=" "', ["name:Old Mill"], 1),
+        ("hierarchical=false", ["path:europe"], 0),
+        ("hierarchical=false", ["path:america/us"], 1),
+    ],
+)
+async def test_facet_options_apply_to_refinements(
+    ask: Asker, path: str, options: str, refined: list[str], expected: int
+) -> None:
+    """What `facet(...)` says holds wherever its facet is refined, instead of the annotations."""
+    name = refined[0].partition(":")[0]
+    refinements = [("refine", one) for one in refined]
+    given = [("facet", f'facet(name="{name}", {options})'), ("facet", "open"), ("facet", "id")]
+    answer = await ask.get(f"{THINGS}/{path}", *given, *refinements)
+    assert answer.status == 200, answer.body
+    found: dict[str, Callable[[Any], int]] = {
+        "facets": lambda body: len(body["facets"][-1]["facets"]),
+        "records": lambda body: int(body["total_count"]),
+        "exports/json": len,
+    }
+    assert found[path](answer.json) == expected
+
+
+async def test_facet_options_apply_to_exclusions(ask: Asker) -> None:
+    """Everything below an excluded path is excluded."""
+    described = 'facet(name="name", hierarchical=true, separator=" ")'
+    answer = await ask.get(f"{THINGS}/records", facet=described, exclude="name:Old", select="id")
+    assert [row["id"] for row in answer.results] == [1, 3, 4]
+
+
+async def test_a_refined_day_may_be_written_with_hyphens(ask: Asker) -> None:
+    """It opens the same levels as with slashes."""
+    opened = await facet(ask, facet="day", refine="day:2026-08")
+    assert opened == await facet(ask, facet="day", refine="day:2026/08")
+    assert values(opened) == ["2026", "2026/08", "2026/08/28", "2026/08/29"]
 
 
 async def test_where_narrows_counts(ask: Asker) -> None:

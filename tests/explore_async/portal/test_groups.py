@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from explore_async.portal import Store, serve
+from odsql.functions import INTERVAL_UNITS
 from tests.explore_async.portal.asking import GEONAMES, Asker, recorded
 
 if TYPE_CHECKING:
@@ -164,6 +165,7 @@ async def test_explicit_steps_answer_as_recorded(ask_capacities: Asker) -> None:
         ("range(id, 2)", ["[0, 1]", "[2, 3]", "[4, 5]"]),
         ("range(size, 5)", [None, "[-5, 0[", "[0, 5[", "[10, 15["]),
         ("range(size, 0, 2.5, 20)", [None, "[0, 2.5[", "[2.5, 20["]),
+        ("range(id, 0, 2.5, 20)", ["[0, 2.5[", "[2.5, 20["]),
         ("range(day, 1 month)", [
             None,
             "[2026-08-01T00:00:00.000Z, 2026-09-01T00:00:00.000Z[",
@@ -183,6 +185,12 @@ async def test_ranges(ask: Asker, group_by: str, expected: list[str | None]) -> 
     """Buckets are ordered by their bounds, not by their labels; null has its own."""
     found = await rows(ask, group_by=group_by)
     assert [row[group_by] for row in found] == expected
+
+
+@pytest.mark.parametrize("unit", sorted(INTERVAL_UNITS))
+async def test_every_unit_of_time_makes_ranges(ask: Asker, unit: str) -> None:
+    """The case of a unit counts: `m` is a minute, `M` a month."""
+    assert await rows(ask, group_by=f"range(moment, 1 {unit})", where="id = 1")
 
 
 async def test_ranges_of_dates_follow_the_time_zone(ask: Asker) -> None:

@@ -43,6 +43,16 @@ async def test_parts_are_set_on_the_clock_of_the_time_zone(ask: Asker) -> None:
     assert answer.results == [{"t": "2026-08-29T00:00:00+02:00"}]
 
 
+@pytest.mark.parametrize(
+    "arguments", ["year=0", "month=13", "day=0", "hour=24", "microsecond=1000000", "weekday=-1"]
+)
+async def test_parts_have_bounds(ask: Asker, arguments: str) -> None:
+    """A part beyond what a clock or calendar shows is refused; days beyond a month are clamped."""
+    answer = await ask.get("datasets/things/records", select=f"now({arguments})")
+    assert answer.status == 400
+    assert f"now() takes no {arguments}" in answer.json["message"]
+
+
 async def test_leaving_the_calendar_is_refused(ask: Asker) -> None:
     """Year 10000 and year 0 do not exist."""
     for arguments in ("years=9000", "years=-3000"):

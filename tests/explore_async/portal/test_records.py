@@ -103,6 +103,27 @@ async def test_star_and_exclude(ask: Asker) -> None:
     assert list(row) == ["id", "name", "tags", "day", "moment", "open", "code", "year"]
 
 
+@pytest.mark.parametrize(("path", "status"), [(THINGS, 200), ("datasets/none", 404)])
+@pytest.mark.parametrize(("coding", "announced"), [("gzip", False), ("identity", True)])
+async def test_a_compressed_answer_announces_no_length(
+    ask: Asker, path: str, status: int, coding: str, announced: bool
+) -> None:
+    """So there is no size that a client could check; uncompressed answers have one."""
+    answer = await ask.get(path, accepting=coding)
+    assert answer.status == status
+    assert ("content-length" in answer.headers) == announced
+    assert answer.headers.get("content-encoding", "identity") == coding
+
+
+async def test_an_answer_to_head_has_no_body(ask: Asker) -> None:
+    """Not even a compressed one; the connection can be used again."""
+    url = f"{ask.url}/api/explore/v2.1/catalog/{THINGS}"
+    async with ask.session.head(url, headers={"accept-encoding": "gzip"}) as response:
+        assert (response.status, await response.read()) == (200, b"")
+        assert "content-encoding" not in response.headers
+    assert (await ask.get(THINGS)).status == 200
+
+
 async def test_limit_zero_counts(ask: Asker) -> None:
     """`limit=0` answers the total and no rows."""
     answer = await ask.get(THINGS, limit=0)

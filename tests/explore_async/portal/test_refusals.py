@@ -167,6 +167,9 @@ async def test_what_only_a_live_portal_can_do_is_refused(
         ({"select": "percentile(size, 101)"}, "from 0 to 100"),
         ({"select": "id as x, size as x"}, "Alias 'x' is declared several times"),
         ({"where": "suggest(size, 'a')"}, "not a text field"),
+        ({"where": "'mill' in name"}, "name is not a multivalued field"),
+        ({"where": "5 in id"}, "id is not a multivalued field"),
+        ({"where": "nope = null"}, "Unknown field: nope"),
     ],
 )
 async def test_other_refusals_say_why(ask: Asker, parameters: dict[str, str], reason: str) -> None:
@@ -178,9 +181,41 @@ async def test_other_refusals_say_why(ask: Asker, parameters: dict[str, str], re
 
 
 @pytest.mark.parametrize(
+    ("parameters", "what"),
+    [
+        ({"group_by": "id * 2"}, "Arithmetic"),
+        ({"group_by": "range(id * 2, 10)"}, "Arithmetic"),
+        ({"group_by": "length(name)"}, "Function length"),
+        ({"group_by": "range(length(name), 2)"}, "Function length"),
+        ({"group_by": "distance(place, geom'POINT(2 48)')"}, "Function distance"),
+        ({"where": "distance(place, geom'POINT(2 48)') < 1000"}, "Function distance"),
+        ({"where": "count(*) > 1"}, "Function count"),
+        ({"where": "max(size) = null"}, "Function max"),
+        ({"select": "random(1)"}, "Function random"),
+        ({"order_by": "bbox(place)"}, "Function bbox"),
+    ],
+)
+async def test_a_function_stands_in_its_clauses_only(
+    ask: Asker, parameters: dict[str, str], what: str
+) -> None:
+    """Which clauses those are is in the reference; the wording is the one recorded of a field."""
+    answer = await ask.get(RECORDS, **parameters)
+    (clause,) = parameters
+    assert answer.status == 400
+    assert answer.json == {
+        "error_code": "ODSQLError",
+        "message": f"ODSQL query is malformed: {what} is not allowed in the current clause. "
+        f"Clause(s) containing the error(s): {clause}.",
+    }
+
+
+@pytest.mark.parametrize(
     "parameters",
     [
         {"limit": "ten"},
+        {"limit": "1_0"},
+        {"limit": "\u0663"},
+        {"limit": "9" * 5000},
         {"limit": "-2"},
         {"offset": "-1"},
         {"timezone": "Mars/Olympus"},
@@ -196,7 +231,46 @@ async def test_parameters_out_of_bounds(ask: Asker, parameters: dict[str, str]) 
 
 
 async def test_numbers_that_overflow_are_refused(ask: Asker) -> None:
-    """A whole number beyond 64 bits is an error, not a server failure."""
+    """A whole number beyond 64 bits is an error, not a server failure; no SQL is shown."""
     answer = await ask.get(RECORDS, select="id * 9223372036854775807 * 2 as big")
     assert answer.status == 400
-    assert answer.json["error_code"] == "NotSupportedByLocalPortal"
+    assert answer.json == {
+        "error_code": "NotSupportedByLocalPortal",
+        "message": "A computation that leaves its type is not supported by this local portal.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("parameters", "found", "window"),
+    [
+        ({"limit": "-1", "offset": "10001"}, 10_001, 10_000),
+        ({"limit": "-1", "offset": "20001", "group_by": "name"}, 20_001, 20_000),
+        ({"offset": "20001", "group_by": "name"}, 20_001, 20_000),
+    ],
+)
+async def test_the_sum_that_is_refused_is_the_one_named(
+    ask: Asker, parameters: dict[str, str], found: int, window: int
+) -> None:
+    """A limit of -1 takes nothing away from the offset."""
+    answer = await ask.get(RECORDS, **parameters)
+    assert answer.json["message"] == (
+        f"Invalid value for sum of offset + limit API parameter: {found} was found "
+        f"but <= {window} is expected."
+    )
+
+
+async def test_long_urls_are_taken(ask: Asker) -> None:
+    """A list of some thousand values fits; whether it does on live portals is unknown."""
+    where = f"id in ({','.join(map(str, range(9_000)))})"
+    answer = await ask.get(RECORDS, where=where)
+    assert len(where) > 40_000
+    assert answer.json["total_count"] == 4
+
+
+async def test_a_url_that_is_too_long_is_no_failure(
+    ask: Asker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is answered with status 400, without a traceback in the log of the portal."""
+    answer = await ask.get(RECORDS, where="x" * 70_000)
+    assert answer.status == 400
+    assert not caplog.records

@@ -17,6 +17,7 @@ from odsql.checks.parameters import KNOWN, Shape, check_parameters, check_unknow
 from odsql.checks.state import State
 from odsql.checks.syntax import syntax_findings
 from odsql.checks.walking import visit
+from odsql.diagnostics import CATALOG_ENDPOINTS
 from odsql.errors import ODSQLSyntaxError
 from odsql.parsing import parse, parse_refinement
 
@@ -32,7 +33,9 @@ _LETTERS = {
     "where": "W", "select": "S", "group_by": "G", "order_by": "O", "facet": "F", "refine": "F",
     "exclude": "F",
 }  # fmt: skip
-_CATALOG = ("datasets", "catalog_facets", "catalog_exports")
+_LABELLED = frozenset(("select", "group_by", "order_by"))
+"""Where a label is a name, too. For group_by that is not documented, and was never seen refused."""
+
 _IN_ORDER = attrgetter("parameter", "start", "end", "code")
 
 Trees = list[tuple[int, str, Any]]
@@ -48,16 +51,13 @@ def check(request: Request, schema: Schema | None = None) -> list[Diagnostic]:
         The findings, by parameter and place.
     """
     found: list[Diagnostic] = []
-    catalog = request.endpoint in _CATALOG
-    if catalog:
+    if request.endpoint in CATALOG_ENDPOINTS:
         schema = None
     trees, complete = _parse(request, found)
     if len(trees) == 1 and len(request.parameters) == 1 and trees[0][1] == "where":
         # Most texts are one filter, about which there is nothing to say across clauses.
         number, _, tree = trees[0]
-        state = State(number, "W", request.parameters[number].text, found, schema)
-        state.on_records = _on_records(request)
-        visit(tree, state)
+        visit(tree, _state(request, number, "W", schema, found))
     else:
         _check_together(request, trees, complete, schema, found)
     if len(found) > 1:
@@ -88,24 +88,33 @@ def _parse(request: Request, found: list[Diagnostic]) -> tuple[Trees, bool]:
     return trees, complete
 
 
+def _state(
+    request: Request, number: int, letter: str, schema: Schema | None, found: list[Diagnostic]
+) -> State:
+    state = State(number, letter, request.parameters[number].text, found, schema)
+    state.on_records = schema is not None or _on_records(request)
+    # What answers to a single dataset is not recorded.
+    state.in_catalog = request.endpoint in CATALOG_ENDPOINTS and request.dataset_id is None
+    return state
+
+
 def _on_records(request: Request) -> bool:
     """Whether the request is known to be about records; a lone clause may be for a catalog."""
     if request.endpoint == "records":
-        return request.dataset_id is not None
+        return request.endpoint_known or request.dataset_id is not None
     return request.endpoint in ("exports", "facets")
 
 
 class _Together:
     """The clauses of one request, and what they turn out to hold while they are walked over."""
 
-    __slots__ = ("aggregated", "catalog", "clauses", "declared", "grouped", "ordered")
+    __slots__ = ("aggregated", "clauses", "declared", "grouped", "ordered")
 
-    def __init__(self, first: dict[str, Any], complete: bool, catalog: bool) -> None:
+    def __init__(self, first: dict[str, Any], complete: bool) -> None:
         """Look at the first of each clause."""
         self.clauses = Clauses(first.get("select"), first.get("group_by"), complete)
         self.grouped = labels(self.clauses.group_by)
         self.declared = self.grouped | labels(self.clauses.select)
-        self.catalog = catalog
         self.aggregated = self.ordered = False
 
 
@@ -127,8 +136,6 @@ def _order_by(tree: Any, state: State, together: _Together) -> None:
     state.shadowing = together.declared
     whole_clauses.check_order_by(tree, state)
     together.ordered = together.ordered or state.aggregates > 0
-    if together.catalog:
-        whole_clauses.check_catalog_names(tree, state)
 
 
 def _facet(tree: Any, state: State, together: _Together) -> None:  # noqa: ARG001
@@ -154,14 +161,12 @@ def _check_together(
     for number, name, tree in trees:
         if name not in first:
             first[name], numbers[name] = tree, number
-    catalog = request.endpoint in _CATALOG
-    together = _Together(first, complete, catalog)
-    on_records = _on_records(request)
+    together = _Together(first, complete)
     places: dict[str, State] = {}
     for number, name, tree in trees:
-        state = State(number, _LETTERS[name], request.parameters[number].text, found, schema)
-        state.on_records = on_records
-        state.labels = together.declared
+        state = _state(request, number, _LETTERS[name], schema, found)
+        if name in _LABELLED:
+            state.labels = together.declared
         if not complete and name in ("select", "order_by"):
             state.fields = None  # a label may be declared in what does not parse
         places.setdefault(name, state)
@@ -169,7 +174,7 @@ def _check_together(
     if together.declared:
         _check_labels(first, places)
     shape = Shape(
-        request.dataset_id is not None or catalog or schema is not None,
+        request.whole,
         together.clauses.grouped,
         numbers.get("select"),
         together.aggregated,

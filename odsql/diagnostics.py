@@ -7,16 +7,27 @@ parameters; where that text stands in a file is the business of `sources`.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from attrs import frozen
 
-__all__ = ["Diagnostic", "Edit", "Endpoint", "Parameter", "Request", "Severity"]
+__all__ = [
+    "CATALOG_ENDPOINTS", "CLAUSES", "ENDPOINTS", "Diagnostic", "Edit", "Endpoint", "Parameter",
+    "Request", "Severity",
+]  # fmt: skip
 
 Severity = Literal["error", "warning"]
 
 Endpoint = Literal["datasets", "records", "exports", "facets", "catalog_facets", "catalog_exports"]
 """Which operation a request is for: its limits and the functions it takes differ."""
+
+ENDPOINTS: tuple[str, ...] = get_args(Endpoint)
+
+CATALOG_ENDPOINTS = frozenset(("datasets", "catalog_facets", "catalog_exports"))
+"""Those whose names are metadata, and not the fields of a dataset."""
+
+CLAUSES = ("where", "select", "group_by", "order_by", "facet", "refine", "exclude")
+"""The parameters whose text is ODSQL."""
 
 
 @frozen
@@ -31,12 +42,18 @@ class Parameter:
 class Request:
     """The parameters of one request, in the order they were written; `where` and others may repeat.
 
-    `dataset_id` is None where it is not known, `endpoint` "records" where nothing else is said.
+    `dataset_id` is None where it is not known, `endpoint` "records" where nothing else is said;
+    `endpoint_known` says that it was. `whole` says that nothing is added to these parameters before
+    they are sent, so that what is missing is missing. `unfilled` are the names of parameters that
+    are sent, too, with a value that is not known.
     """
 
     parameters: tuple[Parameter, ...]
     dataset_id: str | None = None
     endpoint: Endpoint = "records"
+    endpoint_known: bool = False
+    whole: bool = False
+    unfilled: frozenset[str] = frozenset()
 
 
 @frozen

@@ -24,6 +24,9 @@ __all__ = ["Schema", "SchemaError", "SchemaField", "load_schemas"]
 _ANNOTATIONS = {"facet": "facet", "id": "unique", "multivalued": "multivalued"}
 """The annotations that change what a query means, and what they are called here."""
 
+Annotations = tuple[tuple[str, bool | str], ...]
+"""Names and values, by name. Portals send `true` and texts, the reference shows lists of them."""
+
 
 class SchemaError(ODSQLError):
     """What was given is no schema; the message says what is missing."""
@@ -35,6 +38,7 @@ class SchemaField:
 
     `multivalued`: it holds several values. `facet`: it is declared as a facet. `unique`: it is
     annotated as an identifier. `annotated` is False where nothing is known about annotations.
+    `annotations` are all of them, as they are saved.
     """
 
     name: str
@@ -43,6 +47,7 @@ class SchemaField:
     facet: bool = False
     unique: bool = False
     annotated: bool = True
+    annotations: Annotations = ()
 
 
 def _by_name(fields: Iterable[SchemaField]) -> Mapping[str, SchemaField]:
@@ -75,7 +80,7 @@ class Schema:
             raise SchemaError(msg) from None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the saved form: names, types, and the annotations that matter to queries."""
+        """Return the saved form: names, types and annotations."""
         return {
             "dataset_id": self.dataset_id,
             "fields": [_described(one) for one in self.fields.values()],
@@ -134,22 +139,34 @@ def _read(file: Path) -> list[Schema]:
 
 
 def _field(described: Any) -> SchemaField:
-    annotations = described.get("annotations") or {}
+    annotations = {
+        str(name): value
+        for name, given in sorted((described.get("annotations") or {}).items())
+        if (value := _annotation(given)) is not None
+    }
+    known = {attribute: name in annotations for name, attribute in _ANNOTATIONS.items()}
+    return SchemaField(
+        str(described["name"]),
+        str(described["type"]),
+        annotated="annotations" in described,
+        annotations=tuple(annotations.items()),
+        **known,
+    )
 
-    def set_(name: str) -> bool:
-        # Portals send true, the reference shows []; both mean that the annotation is there.
-        return annotations.get(name, False) is not False
 
-    known = {attribute: set_(name) for name, attribute in _ANNOTATIONS.items()}
-    annotated = "annotations" in described
-    return SchemaField(str(described["name"]), str(described["type"]), annotated=annotated, **known)
+def _annotation(given: Any) -> bool | str | None:
+    """Read a value; None where it says that the annotation is not there."""
+    if given is False:
+        return None
+    if isinstance(given, list):
+        return ", ".join(map(str, given)) or True
+    return True if given is True or given is None else str(given)
 
 
 def _described(known: SchemaField) -> dict[str, Any]:
     described: dict[str, Any] = {"name": known.name, "type": known.type}
     if known.annotated:
         pairs = _ANNOTATIONS.items()
-        described["annotations"] = {
-            name: True for name, attribute in pairs if getattr(known, attribute)
-        }
+        set_ = {name: True for name, attribute in pairs if getattr(known, attribute)}
+        described["annotations"] = dict(sorted((set_ | dict(known.annotations)).items()))
     return described

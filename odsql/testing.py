@@ -51,7 +51,8 @@ def assert_valid(
     parameters = tuple(_parameters(query))
     known = _schema(schema)
     dataset_id = None if known is None else known.dataset_id
-    found = check(Request(parameters, dataset_id, endpoint), known)
+    whole = not isinstance(query, str)
+    found = check(Request(parameters, dataset_id, endpoint, whole=whole), known)
     failing = [one for one in found if strict or one.severity == "error"]
     if failing:
         raise AssertionError(_shown(parameters, failing))

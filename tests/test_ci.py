@@ -64,10 +64,10 @@ class Repository:
         assert (done.returncode == 0) is succeeds, done.stdout
         return done.stdout
 
-    def write(self, name: str, content: str) -> None:
+    def write(self, name: str, content: str, *, encoding: str = "utf-8") -> None:
         file = self.folder / name
         file.parent.mkdir(exist_ok=True)
-        file.write_text(content, encoding="utf-8")
+        file.write_text(content, encoding=encoding)
 
     def commit(self, *, succeeds: bool = True) -> str:
         self.run("git", "add", "--all")
@@ -81,10 +81,12 @@ class Repository:
 def test_a_commit_with_a_broken_query_is_refused(
     tmp_path: Path, page: str, configuration: str
 ) -> None:
-    """Until it is fixed; one that is merely untidy is tidied up first."""
+    """Until it is fixed; one that is merely untidy is tidied up first. Data is left alone."""
     repository = Repository(tmp_path / "repository")
     repository.write(".pre-commit-config.yaml", configuration)
     repository.write("notes.md", "Nothing about queries.\n")
+    repository.write("data/train.jsonl", '{"id": 1, "text": "x"}\n')
+    repository.write("notes.txt", "caf\u00e9\n", encoding="latin-1")
     repository.run(sys.executable, "-m", "pre_commit", "install")
     repository.commit()
 
@@ -100,6 +102,20 @@ def test_a_commit_with_a_broken_query_is_refused(
     repository.write("queries/cities.toml", FIXED)
     repository.commit()
     assert repository.commits() == 2
+
+
+STEPS = re.findall(r"run: (odsql .*)", "\n".join(blocks("docs/ci.md", "yaml")))
+
+
+@pytest.mark.parametrize("command", STEPS)
+def test_a_step_of_a_build_needs_no_configuration(tmp_path: Path, command: str) -> None:
+    """It says what to check, so it fails for what is found there, and for nothing else."""
+    repository = Repository(tmp_path / "repository")
+    repository.write("queries/cities.toml", FIXED)
+    repository.run("sh", "-c", command)
+    repository.write("queries/cities.toml", BROKEN)
+    said = repository.run("sh", "-c", command, succeeds="--exit-zero" in command)
+    assert "ODS101" in said or "ODS101" in (repository.folder / "odsql.sarif").read_text()
 
 
 def test_the_hooks_that_are_offered_are_the_ones_that_are_described() -> None:

@@ -187,13 +187,3 @@ def _check_facet_name(name: str, node: nodes.Node, state: State) -> None:
         declared = [one.name for one in state.fields.values() if one.facet]
         hint = f"declared facets: {', '.join(declared[:8])}" if declared else None
         state.report("ODS309", node, f"{name} is not declared as a facet", hint)
-
-
-def check_catalog_names(order_by: nodes.OrderBy, state: State) -> None:
-    """Report `metas.default.title`, which a catalog answers with "Unknown field" (recorded)."""
-    for item in order_by.items:
-        expression = item.expression
-        if type(expression) is nodes.Field and expression.name.startswith("metas."):
-            short = expression.name.rpartition(".")[2]
-            hint = f"write {expression.name.removeprefix('metas.')}, or {short} alone"
-            state.report("ODS218", expression, f"no catalog field {expression.name}", hint)

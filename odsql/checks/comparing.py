@@ -1,9 +1,10 @@
 """Types in comparisons, as the live server checks them.
 
 An error is what a recorded answer refuses: a date field against a year, a number or a text that is
-no date, a text field against a date or with an order, a number field against a text
-(IncompatibleTypesInComparisonFilter). A text field against a number is accepted, and so is a whole
-quoted day against a date field. What was never seen either way is at most a warning.
+no date, a list of texts, a text field against a date or with an order, a number field against a
+text (IncompatibleTypesInComparisonFilter). A text field against a number is accepted, and so is a
+whole quoted day against a date field, outside of lists. What was never seen either way is at most a
+warning.
 """
 
 from __future__ import annotations
@@ -145,8 +146,9 @@ def _check(
 def _check_date(
     known: SchemaField, theirs: str, literal: nodes.Expression, node: nodes.Node, state: State
 ) -> None:
+    listed = type(node) is nodes.InList
     if type(literal) is nodes.Text:
-        if looks_like_date(literal.value):
+        if looks_like_date(literal.value) and not listed:
             return  # working code sends whole quoted days
         year = literal.value.strip()
     elif type(literal) is nodes.Number:
@@ -157,7 +159,9 @@ def _check_date(
         _report_unlikely(known, theirs, node, state)
         return
     hint = "write date'...'"
-    if _is_year(year):
+    if listed:  # which takes no date literals either
+        hint = f"write {known.name} = date'...' for each of them, with OR between"
+    elif _is_year(year):
         hint = f"write date'{year}', or year({known.name}) = {year}"
     _report_types(known, theirs, node, hint, state)
 

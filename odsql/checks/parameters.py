@@ -76,7 +76,8 @@ class Shape(NamedTuple):
 class _Window(NamedTuple):
     """limit and offset: their values, None where they are absent or no numbers, and their places.
 
-    `readable` is False where one of them is there but no number.
+    `readable` is False where one of them is there but no number. `paging` says that there is an
+    offset which is, or may be, more than 0.
     """
 
     limit: int | None
@@ -84,6 +85,7 @@ class _Window(NamedTuple):
     limit_number: int | None
     offset_number: int | None
     readable: bool
+    paging: bool
 
 
 def check_unknown(request: Request, number: int, found: list[Diagnostic]) -> None:
@@ -93,7 +95,7 @@ def check_unknown(request: Request, number: int, found: list[Diagnostic]) -> Non
     if other is None:
         from difflib import get_close_matches  # only a misspelt name needs it
 
-        near = get_close_matches(name.lower(), KNOWN, n=1, cutoff=0.6)
+        near = get_close_matches(name.lower(), KNOWN, n=1, cutoff=0.7)
         other = near[0] if near else None
     hint = f"write {other}" if other is not None else None
     _report(request, number, "ODS408", f"{name} is no parameter; portals ignore it", hint, found)
@@ -113,7 +115,7 @@ def check_parameters(
     if not shape.complete:
         return
     _check_repeated_row(request, window, shape, found)
-    if window.offset and not shape.grouped and request.endpoint in ("records", "datasets"):
+    if window.paging and not shape.grouped and request.endpoint in ("records", "datasets"):
         _check_order(request, window, shape, schema, found)
 
 
@@ -152,7 +154,7 @@ def _check_repeated(request: Request, found: list[Diagnostic]) -> None:
 def _read_window(request: Request, found: list[Diagnostic]) -> _Window:
     values: dict[str, int] = {}
     numbers: dict[str, int] = {}
-    readable = True
+    unfilled = request.unfilled.intersection(("limit", "offset"))
     for number, parameter in enumerate(request.parameters):
         name = parameter.name
         if name not in ("limit", "offset") or name in numbers:
@@ -164,21 +166,23 @@ def _read_window(request: Request, found: list[Diagnostic]) -> _Window:
         if _INTEGER.fullmatch(text):
             values[name] = int(text)
             continue
-        readable = False
         if _TEMPLATE.search(text) is None:  # a place to be filled in is no mistake
             _report(request, number, "ODS215", f"{name} is a whole number", None, found)
-    if not numbers:
+            continue
+        unfilled |= {name}
+    if not numbers and not unfilled:
         return _NO_WINDOW
     return _Window(
         values.get("limit"),
         values.get("offset"),
         numbers.get("limit"),
         numbers.get("offset"),
-        readable,
+        readable=len(numbers) == len(values) and not unfilled,
+        paging="offset" in unfilled or values.get("offset", 0) > 0,
     )
 
 
-_NO_WINDOW = _Window(None, None, None, None, True)
+_NO_WINDOW = _Window(None, None, None, None, readable=True, paging=False)
 
 
 def _check_window(request: Request, window: _Window, shape: Shape, found: list[Diagnostic]) -> None:
@@ -259,9 +263,10 @@ def _check_order(
     """Ties come in any order, so pages may overlap unless the order ends in something unique."""
     hint = "end order_by with a field that is unique, such as an identifier"
     if shape.order is None:
-        if window.offset_number is not None and shape.whole:
+        if shape.whole:
             message = "pages without order_by may repeat and miss records"
-            _report(request, window.offset_number, "ODS406", message, hint, found)
+            place = window.offset_number if window.offset_number is not None else 0
+            _report(request, place, "ODS406", message, hint, found)
         return
     if shape.order_number is None:
         return

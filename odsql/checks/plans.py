@@ -45,7 +45,7 @@ _REFUSED: dict[str, frozenset[type]] = {
     "number": _ODD | {_TEXT, _DATE, _SHAPE} | _CONSTANTS,
     "integer": _ODD | {_TEXT, _DATE, _SHAPE} | _CONSTANTS,
     "date": _ODD | {_NUMBER, _SHAPE, nodes.Negate} | _CONSTANTS,
-    "geo": _ODD | {_TEXT, _NUMBER, _DATE, nodes.Negate} | _CONSTANTS,
+    "geo": _ODD | {_TEXT, _NUMBER, _DATE, _SHAPE, nodes.Negate} | _CONSTANTS,
     "geometry": _ODD | {_TEXT, _NUMBER, _DATE, nodes.Negate} | _CONSTANTS,
     "distance": frozenset((_TEXT, _NUMBER, _DATE, _SHAPE, nodes.Star)),
     "field": frozenset(),
@@ -137,6 +137,8 @@ class Plan:
                     _report_statistic(name, kind, argument, state)
             elif isinstance(kind, SchemaField) and known is not None:
                 _check_type(name, parameter.type, kind, known, argument, state)
+        if name == "range" and type(kinds[0]) is SchemaField:
+            _check_width(kinds[0], node.arguments[1:], state)
 
 
 def _check_type(
@@ -150,10 +152,26 @@ def _check_type(
     ):
         message = f"{field.name} is {field.type}; {name}() takes {_type_words(name, wanted)}"
         state.report("ODS308", argument, message)
+    elif name == "geo_cluster" and wanted == "geo" and field.type == "geo_shape":
+        message = f"{field.name} is {field.type}; geo_cluster() takes a geo_point_2d"
+        state.report("ODS308", argument, message)
 
 
 def _type_words(name: str, wanted: str) -> str:
     return "a number or a date" if name == "range" else _WORDS[wanted]
+
+
+def _check_width(field: SchemaField, steps: tuple[nodes.Expression, ...], state: State) -> None:
+    """Numbers are cut into equal widths, dates into intervals; neither the other way round."""
+    if len(steps) != 1:
+        return
+    known, step = FAMILIES.get(field.type), steps[0]
+    if known == "number" and type(step) is nodes.Quantity:
+        message = f"{field.name} is {field.type}, which has no intervals of time"
+        state.report("ODS308", step, message, f"write range({field.name}, 10)")
+    elif known == "date" and type(step) is nodes.Number:
+        message = f"{field.name} is {field.type}, which is cut into intervals of time"
+        state.report("ODS308", step, message, f"write range({field.name}, 1 day)")
 
 
 def _geographic_fields(state: State) -> str | None:
@@ -176,6 +194,8 @@ def _hint(wanted: str, argument: nodes.Node, state: State) -> str | None:
     source = state.source(argument)
     if wanted == "geometry" and type(argument) is nodes.Text:
         return f"write geom{source}"
+    if wanted == "geo" and type(argument) is nodes.Geometry:
+        return "the field comes first, then geom'...'"
     if wanted == "distance" and type(argument) is nodes.Number:
         return f"add the unit: {source}m or {source}km"
     if wanted == "date" and type(argument) is nodes.Number:

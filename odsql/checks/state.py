@@ -14,10 +14,7 @@ if TYPE_CHECKING:
     from odsql.nodes import Node
     from odsql.schema import Schema, SchemaField
 
-__all__ = ["NONE", "Kind", "State", "finding", "token_edit"]
-
-Kind = "SchemaField | str | None"
-"""What is known of a value: the field it is, else the family of its type, else nothing."""
+__all__ = ["NONE", "State", "finding", "token_edit"]
 
 NONE: frozenset[str] = frozenset()
 
@@ -53,6 +50,7 @@ class State:
         labels: names that are no fields but may be used here.
         shadowing: names that are labels here even if a field is called the same.
         on_records: whether the request is known to be about the records of a dataset.
+        in_catalog: whether the names are those of the catalog.
         aggregates: how many aggregates were met so far.
         spared: fields whose missing values the query already speaks of (`f is null`).
     """
@@ -63,6 +61,7 @@ class State:
     shadowing: frozenset[str] = NONE
     spared: frozenset[str] = NONE
     on_records = False
+    in_catalog = False
     aggregates = 0
 
     def __init__(

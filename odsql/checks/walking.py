@@ -74,6 +74,8 @@ def _geometry(node: nodes.Geometry, state: State) -> Known:
 
 def _field(node: nodes.Field, state: State) -> Known:
     if state.fields is None or node.name in state.shadowing:
+        if state.in_catalog and node.name.partition(".")[0] == "metas":
+            _report_catalog_name(node, state)
         return None
     known = state.fields.get(node.name)
     if known is None and node.name not in state.labels:
@@ -81,13 +83,14 @@ def _field(node: nodes.Field, state: State) -> Known:
     return known
 
 
-def check_name(name: str, node: nodes.Node, state: State) -> None:
-    """Report a name that is no field of the schema.
+_TECHNICAL = frozenset(("recordid", "record_timestamp", "record_size"))
+"""Fields that are in no schema, but that portals know."""
 
-    Technical fields, such as record_size, are in no schema, but portals know them.
-    """
+
+def check_name(name: str, node: nodes.Node, state: State) -> None:
+    """Report a name that is no field of the schema."""
     schema = state.schema
-    if schema is None or name.startswith("record"):
+    if schema is None or name in _TECHNICAL:
         return
     near = schema.nearest(name)
     same = [one for one in near if one.lower() == name.lower()]
@@ -97,6 +100,17 @@ def check_name(name: str, node: nodes.Node, state: State) -> None:
         return
     hint = f"did you mean {', '.join(near)}?" if near else None
     state.report("ODS301", node, f"{schema.dataset_id} has no field {name}", hint)
+
+
+def _report_catalog_name(node: nodes.Field, state: State) -> None:
+    """Report `metas` and `metas.default.title`, to which portals say "Unknown field" (recorded)."""
+    if node.name in state.labels:
+        return
+    short = node.name.rpartition(".")[2]
+    hint = "name what is wanted of it, such as default.title"
+    if short != node.name:
+        hint = f"write {node.name.removeprefix('metas.')}, or {short} alone"
+    state.report("ODS218", node, f"no catalog field {node.name}", hint)
 
 
 def _named(node: nodes.Named, state: State) -> Known:
@@ -114,7 +128,9 @@ def _static_range(node: nodes.StaticRange, state: State) -> Known:
 
 
 def _negate(node: nodes.Negate, state: State) -> Known:
-    visit(node.operand, state)
+    known = visit(node.operand, state)
+    if state.letter != "O":  # there a minus is sent for descending, and portals answer
+        _check_number(node.operand, known, state)
     return "number"
 
 
@@ -123,11 +139,14 @@ def _arithmetic(node: nodes.Arithmetic, state: State) -> Known:
         hint = "group by a field, a function of a field, range(...) or geo_cluster(...)"
         state.report("ODS201", node, "arithmetic has no place in group_by", hint)
     for operand in node.operands:
-        known = _VISITORS[type(operand)](operand, state)
-        if type(known) is SchemaField and family(known) not in ("number", None):
-            message = f"{known.name} is {known.type}; + - * / take numbers"
-            state.report("ODS308", operand, message)
+        _check_number(operand, _VISITORS[type(operand)](operand, state), state)
     return "number"
+
+
+def _check_number(operand: nodes.Node, known: Known, state: State) -> None:
+    if type(known) is SchemaField and family(known) not in ("number", None):
+        message = f"{known.name} is {known.type}; + - * / take numbers"
+        state.report("ODS308", operand, message)
 
 
 def _call(node: nodes.Call, state: State) -> Known:

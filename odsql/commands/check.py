@@ -4,7 +4,8 @@
     odsql check queries/ src/ --schema schemas/ --format github
 
 Exit status: 0 nothing found, or warnings only; 1 errors, with --strict also warnings; 2 wrong
-usage, or an input that cannot be read. What can be read is checked all the same.
+usage, or an input that cannot be read. What can be read is checked all the same. Warnings are about
+what portals accept and what may be meant, so they fail only where a project says so.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from odsql.commands.checking import Checker
 from odsql.commands.counting import Counts
-from odsql.commands.inputs import UsageError
+from odsql.commands.inputs import STDIN, UsageError, add_sniff, shown
 from odsql.configuration import Selection, nearest
+from odsql.diagnostics import CLAUSES, ENDPOINTS
 from odsql.outputs import FORMATS, renderer
 
 if TYPE_CHECKING:
@@ -27,11 +29,9 @@ if TYPE_CHECKING:
     from odsql.outputs.results import Result
     from odsql.schema import Schema
 
-__all__ = ["CLAUSES", "add_arguments", "run"]
+__all__ = ["add_arguments", "run"]
 
-CLAUSES = ("where", "select", "group_by", "order_by", "facet", "refine", "exclude")
 _NUMBERS = ("limit", "offset")
-_ENDPOINTS = ("datasets", "records", "exports", "facets", "catalog_facets", "catalog_exports")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="files and directories with queries; - is standard input. Without any, the `paths` "
         "of [tool.odsql] in pyproject.toml",
     )
+    add_sniff(parser)
     clauses = parser.add_argument_group("the clauses of one request")
     for clause in (*CLAUSES, *_NUMBERS):
         name = "--" + clause.replace("_", "-")
@@ -57,12 +58,12 @@ def _add_knowledge(group: argparse._ArgumentGroup) -> None:
         "--schema", action="append", metavar="PATH", help="a saved schema, or a directory of them"
     )
     group.add_argument(
-        "--dataset", metavar="ID", help="the dataset of queries that do not name theirs"
+        "--dataset", metavar="ID", help="the dataset of queries, calls and URLs that name none"
     )
     group.add_argument(
         "--endpoint",
-        choices=_ENDPOINTS,
-        help="the operation of queries that do not name theirs (default: records)",
+        choices=ENDPOINTS,
+        help="the operation of queries and calls that name no dataset (default: records)",
     )
     group.add_argument(
         "--stdin-filename", metavar="NAME", help="what standard input would be called as a file"
@@ -102,6 +103,9 @@ def run(options: argparse.Namespace) -> int:
             "[tool.odsql] of pyproject.toml"
         )
         raise UsageError(msg)
+    if options.fix and STDIN in options.files:
+        msg = "--fix writes files; standard input is none: name the file instead of -"
+        raise UsageError(msg)
     checker = Checker(
         schemas=_schemas(options.schema, configuration),
         selection=_selection(options, configuration),
@@ -117,17 +121,18 @@ def _configured_paths(configuration: Configuration) -> list[str]:
     return [os.path.join(configuration.folder, one) for one in configuration.paths]  # noqa: PTH118
 
 
-def _schemas(given: list[str] | None, configuration: Configuration) -> dict[str, Schema]:
+def _schemas(given: list[str] | None, configuration: Configuration) -> dict[str, Schema] | None:
+    """Return the schemas by dataset; None if nobody asked for any."""
     folder = configuration.folder
     paths = given or [os.path.join(folder, one) for one in configuration.schemas]  # noqa: PTH118
     if not paths:
-        return {}
+        return None
     from odsql.schema import SchemaError, load_schemas
 
     schemas: dict[str, Schema] = {}
     for path in paths:
         try:
-            schemas.update(load_schemas(path))
+            schemas.update(load_schemas(shown(path)))
         except SchemaError as error:
             raise UsageError(str(error)) from None
     return schemas
@@ -166,7 +171,7 @@ def _results(
     if names:
         from odsql.commands.inputs import File, files
 
-        for file in files(names, options.stdin_filename):
+        for file in files(names, options.stdin_filename, sniff=options.sniff):
             if isinstance(file, File):
                 yield from checker.file(file)
             else:
@@ -187,6 +192,8 @@ def _report(options: argparse.Namespace, checker: Checker, results: Iterable[Res
         stream.write(counts.statistics())
     if options.format == "text" and not options.quiet:
         sys.stdout.write(counts.summary(checker.fixed) + "\n")
+    if not options.quiet and (note := checker.note()):
+        sys.stderr.write(f"odsql: {note}\n")
     strict = checker.configuration.strict if options.strict is None else options.strict
     if counts.unreadable:
         return 2

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import evolve
 
 from odsql.checking import check
 from odsql.commands.inputs import STDIN, found_in, in_url
-from odsql.diagnostics import Parameter, Request
-from odsql.outputs.results import Checked, Option, Unreadable
+from odsql.diagnostics import CATALOG_ENDPOINTS, CLAUSES, Parameter, Request
+from odsql.outputs.results import Checked, Option, Unreadable, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,23 +22,27 @@ if TYPE_CHECKING:
     from odsql.schema import Schema
     from odsql.sources import Found, SourceFile
 
-__all__ = ["Checker"]
+__all__ = ["Assumptions", "Checker", "asked", "holding"]
 
-_CLAUSES = frozenset(("where", "select", "group_by", "order_by", "facet", "refine", "exclude"))
 _ROUNDS = 5
 """How often to fix what a fix has laid open."""
+_SHOWN = 5
 
 _CONCLUDED_FROM = {
+    "ODS211": ("group_by", "select"),
     "ODS213": ("group_by",),
     "ODS215": ("group_by",),
     "ODS216": ("group_by",),
     "ODS217": ("limit",),
-    "ODS301": ("group_by", "select"),
-    "ODS403": ("group_by", "limit"),
-    "ODS406": ("order_by",),
+    "ODS403": ("group_by",),
+    "ODS406": ("group_by", "order_by"),
     "ODS413": ("group_by",),
 }
 """What has to be known of a request, parameter by parameter, for a finding to be one."""
+
+_LABELS_FROM = {"select": ("group_by",), "order_by": ("group_by", "select")}
+"""Where a name may be a label, and what declares it."""
+_NAMES = ("ODS301", "ODS312")
 
 
 class _Looked(NamedTuple):
@@ -55,31 +58,34 @@ class Checker:
     def __init__(
         self,
         *,
-        schemas: Mapping[str, Schema],
+        schemas: Mapping[str, Schema] | None,
         selection: Selection,
         configuration: Configuration,
         dataset_id: str | None = None,
         endpoint: Endpoint | None = None,
         fix: bool = False,
     ) -> None:
-        """Keep what is known; `dataset_id` and `endpoint` are for requests that name no dataset."""
+        """Keep what is known; `dataset_id` and `endpoint` are for requests that name no dataset.
+
+        `schemas` is None where nobody asked to check names and types.
+        """
         self.configuration = configuration
         self.fixed = 0
         self._schemas = schemas
+        self._without_schema: set[str] = set()
         self._selection = selection
-        self._dataset_id = dataset_id
-        self._endpoint = endpoint
+        self._assumed = Assumptions(dataset_id, endpoint, _only(schemas or {}))
         self._fixes = fix
 
     def options(self, clauses: Sequence[tuple[str, str]]) -> Iterator[Checked]:
         """Check the clauses that were given as options: one request."""
         parameters = tuple(Parameter(name, text) for name, text in clauses)
-        wanted = [
-            one for one in self._check(Request(parameters)) if self._selection.wants(one.code)
-        ]
+        given = self._assumed.dataset_id or self._assumed.endpoint or self._assumed.only
+        request = self._assumed.complete(Request(parameters, whole=given is not None))
+        wanted = [one for one in self._check(request) if self._selection.wants(one.code)]
         for number, one in enumerate(parameters):
             said = tuple(each for each in wanted if each.parameter == number)
-            if one.name in _CLAUSES or said:
+            if one.name in CLAUSES or said:
                 source = Option("--" + one.name.replace("_", "-"), one.text)
                 yield Checked(source, one.name, one.text, range(len(one.text) + 1), said)
 
@@ -99,6 +105,19 @@ class Checker:
         if complaint is not None:
             yield complaint
 
+    def note(self) -> str | None:
+        """Say whose names and types could not be checked, although there should be schemas."""
+        if self._schemas is None:
+            return None
+        if not self._schemas:
+            return "there is no schema where they should be; names and types are not checked"
+        if not self._without_schema:
+            return None
+        names = sorted(self._without_schema)
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        listed = ", ".join(map(visible, names[:_SHOWN])) + more
+        return f"no schema of {listed}: names and types are not checked there"
+
     # ------------------------------------------------------------ checking
 
     def _look(self, source: SourceFile, found: Iterable[Found]) -> list[_Looked]:
@@ -106,37 +125,20 @@ class Checker:
         return [_Looked(one, self._wanted(one, ignored)) for one in found]
 
     def _wanted(self, found: Found, ignored: tuple[str, ...]) -> tuple[Diagnostic, ...]:
-        if "*" in found.ignored:
-            return ()
-        said = self._check(found.request, assumed=_may_leave_it_out(found))
-        if not said:
-            return ()
         return tuple(
             one
-            for one in said
-            if self._selection.wants(one.code)
-            and one.code not in found.ignored
-            and not one.code.startswith(ignored or "\0")
-            and not (found.skipped and _depends(one, found))
+            for one in holding(found, self._check(asked(found, self._assumed)))
+            if self._selection.wants(one.code) and not (ignored and one.code.startswith(ignored))
         )
 
-    def _check(self, request: Request, *, assumed: bool = True) -> Sequence[Diagnostic]:
-        """Check a request; what it leaves out may be `assumed`."""
-        if request.dataset_id is not None:
-            return check(request, self._schemas.get(request.dataset_id))
-        if not assumed:
+    def _check(self, request: Request) -> Sequence[Diagnostic]:
+        dataset_id = request.dataset_id
+        if not self._schemas or dataset_id is None or request.endpoint in CATALOG_ENDPOINTS:
             return check(request)
-        if self._endpoint is not None and request.endpoint == "records":
-            request = evolve(request, endpoint=self._endpoint)
-        if self._dataset_id is None:
-            return check(request, self._only_schema)
-        request = evolve(request, dataset_id=self._dataset_id)
-        return check(request, self._schemas.get(self._dataset_id))
-
-    @cached_property
-    def _only_schema(self) -> Schema | None:
-        """Whoever gives one schema means it for what does not say which."""
-        return next(iter(self._schemas.values())) if len(self._schemas) == 1 else None
+        schema = self._schemas.get(dataset_id)
+        if schema is None:
+            self._without_schema.add(dataset_id)
+        return check(request, schema)
 
     # ------------------------------------------------------------ fixing
 
@@ -160,24 +162,90 @@ class Checker:
         return looked, None
 
 
-def _may_leave_it_out(found: Found) -> bool:
-    """Whether a request is of the kind that may leave its dataset to the command line.
+# ---------------------------------------------------------------- what a file does not say
 
-    A URL or a call without one has it in a variable, and it can be any.
+
+class Assumptions(NamedTuple):
+    """What to take for granted about requests that do not name their dataset.
+
+    `dataset_id` and `endpoint` are what the command line says. `only` is the one dataset that there
+    is a schema of: whoever gives one schema means it for what does not say which.
     """
-    suffix = found.file.path.rpartition(".")[2].lower()
-    written_alone = suffix in ("toml", "yaml", "yml", "jsonl", "ndjson") or found.file.path == STDIN
-    return written_alone and not in_url(found, 0)
+
+    dataset_id: str | None = None
+    endpoint: Endpoint | None = None
+    only: str | None = None
+
+    def complete(self, request: Request) -> Request:
+        """Return a request with what it leaves out."""
+        if request.dataset_id is not None:
+            return request
+        if self.endpoint is not None and not request.endpoint_known:
+            request = evolve(request, endpoint=self.endpoint, endpoint_known=True)
+        dataset_id = self.dataset_id or self.only
+        if dataset_id is None or request.endpoint in CATALOG_ENDPOINTS:
+            return request
+        return evolve(request, dataset_id=dataset_id)
 
 
-def _depends(diagnostic: Diagnostic, found: Found) -> bool:
-    """Whether a finding might not hold if it were known what stands for a placeholder."""
-    if diagnostic.code == "ODS301":
-        name = found.request.parameters[diagnostic.parameter].name
-        if name != "order_by":  # only there a name may be a label
-            return False
+def _only(schemas: Mapping[str, Schema]) -> str | None:
+    return next(iter(schemas)) if len(schemas) == 1 else None
+
+
+def asked(found: Found, assumed: Assumptions) -> Request:
+    """Return the request that a found one is, as far as it can be known.
+
+    A URL or a call without a dataset has it in a variable: it is the one that the command line
+    names, but it need not be the only one that there is a schema of.
+    """
+    request, skipped = found.request, found.skipped
+    url = any(in_url(found, number) for number in range(len(found.offsets)))
+    request = Request(
+        request.parameters,
+        request.dataset_id,
+        request.endpoint,
+        endpoint_known=url or request.endpoint != "records",
+        whole="*" not in skipped,
+        unfilled=skipped,
+    )
+    if assumed.only is not None and (url or not _is_written_alone(found)):
+        assumed = assumed._replace(only=None)
+    return assumed.complete(request)
+
+
+def _is_written_alone(found: Found) -> bool:
+    """Whether a file holds queries and no program."""
+    path = found.file.path
+    return path == STDIN or path.lower().endswith((".toml", ".yaml", ".yml", ".jsonl", ".ndjson"))
+
+
+def holding(found: Found, diagnostics: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    """Yield the findings that hold whatever stands for placeholders, and that the file wants."""
+    for one in diagnostics:
+        if found.ignores(one.code, one.parameter):
+            continue
+        kept = _weighed(one, found) if found.skipped else one
+        if kept is not None:
+            yield kept
+
+
+def _weighed(diagnostic: Diagnostic, found: Found) -> Diagnostic | None:
+    """Leave out a finding that depends on what is not known, or make it a warning."""
+    name = found.request.parameters[diagnostic.parameter].name
     needed = _CONCLUDED_FROM.get(diagnostic.code, ())
-    return bool(needed) and ("*" in found.skipped or not found.skipped.isdisjoint(needed))
+    if diagnostic.code in _NAMES:
+        needed = _LABELS_FROM.get(name, ())
+    if not needed:
+        return diagnostic
+    if not found.skipped.isdisjoint(needed):
+        return None
+    if "*" not in found.skipped:
+        return diagnostic
+    if diagnostic.code == "ODS211" or (diagnostic.code == "ODS301" and name == "select"):
+        # What is added may declare this name as a label, but that is rare.
+        hint = diagnostic.hint or "right only if group_by gives this label"
+        return evolve(diagnostic, severity="warning", hint=hint)
+    return None
 
 
 def _changes(looked: Sequence[_Looked]) -> list[Change]:
@@ -202,7 +270,7 @@ def _clauses(looked: _Looked) -> Iterator[Checked]:
     found = looked.found
     for number, parameter in enumerate(found.request.parameters):
         said = tuple(one for one in looked.diagnostics if one.parameter == number)
-        if said or parameter.name in _CLAUSES:
+        if said or parameter.name in CLAUSES:
             yield Checked(
                 found.file, parameter.name, parameter.text, found.offsets[number], said, found.name
             )

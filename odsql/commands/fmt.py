@@ -17,7 +17,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from odsql.commands.inputs import STDIN, File, UsageError, files, found_in
+from odsql.commands.inputs import STDIN, File, UsageError, add_sniff, files, found_in
 from odsql.outputs.results import counted, visible
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="TOML, YAML and JSON Lines files, and directories of them; - is standard input, which "
         "is written to standard output. Without any, the `paths` of [tool.odsql]",
     )
+    add_sniff(parser)
     parser.add_argument("--check", action="store_true", help="write nothing, fail if it would")
     parser.add_argument("--diff", action="store_true", help="write nothing, show what would change")
     parser.add_argument(
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         msg = "nothing to format: give a file, or set paths in [tool.odsql] of pyproject.toml"
         raise UsageError(msg)
     done = _Formatting(options)
-    for file in files(names, options.stdin_filename, suffixes=SUFFIXES):
+    for file in files(names, options.stdin_filename, suffixes=SUFFIXES, sniff=options.sniff):
         if isinstance(file, File):
             done.format(file)
         else:

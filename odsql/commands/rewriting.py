@@ -55,19 +55,21 @@ class Done(NamedTuple):
 Spelling = Callable[[str, str], str]
 """Writes a new text as its host wants it; the second argument is what begins each further line."""
 
-_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}|\+")
+Place = tuple[int, int]
+"""Where a text begins and ends in its file. Aliases in YAML make one text that of many queries."""
 
 
 def apply(file: File, found: Sequence[Found], changes: Sequence[Change]) -> Done:
     """Make as many of the changes as the file can hold.
 
-    `found` are the requests of the file, in its order.
+    `found` are the requests of the file, in its order. A text that several of them share is changed
+    once.
     """
     broken = found_in(file)[1] is not None
     applied: list[Change] = []
     refused: list[Change] = []
     # Halves of what does not work are tried alone, so that one bad change costs little.
-    waiting = [tuple(changes)] if changes else []
+    waiting = [_once(found, changes)] if changes else []
     known = found
     while waiting:
         group = waiting.pop()
@@ -81,6 +83,22 @@ def apply(file: File, found: Sequence[Found], changes: Sequence[Change]) -> Done
         else:
             refused += group
     return Done(file, tuple(applied), tuple(refused))
+
+
+def _once(found: Sequence[Found], changes: Sequence[Change]) -> tuple[Change, ...]:
+    """Return the changes without those of a text that an earlier request has, too."""
+    first: dict[Place, tuple[int, int]] = {}
+    kept: list[Change] = []
+    for change in changes:
+        of = (change.found, change.parameter)
+        if first.setdefault(_place(found, *of), of) == of:
+            kept.append(change)
+    return tuple(kept)
+
+
+def _place(found: Sequence[Found], number: int, parameter: int) -> Place:
+    offsets = found[number].offsets[parameter]
+    return offsets[0], offsets[-1]
 
 
 def _try(
@@ -99,12 +117,14 @@ def _try(
 
 
 def _expected(found: Sequence[Found], changes: Sequence[Change]) -> dict[tuple[int, int], str]:
-    edits: dict[tuple[int, int], list[Edit]] = {}
+    edits: dict[Place, list[Edit]] = {}
     for change in changes:
-        edits.setdefault((change.found, change.parameter), []).extend(change.edits)
+        edits.setdefault(_place(found, change.found, change.parameter), []).extend(change.edits)
     return {
-        (number, parameter): _edited(found[number].request.parameters[parameter].text, listed)
-        for (number, parameter), listed in edits.items()
+        (number, parameter): _edited(text.text, edits[place])
+        for number, one in enumerate(found)
+        for parameter, text in enumerate(one.request.parameters)
+        if (place := _place(found, number, parameter)) in edits
     }
 
 
@@ -156,7 +176,8 @@ def _changed(text: str, found: Sequence[Found], changes: Sequence[Change], attem
     pieces: list[tuple[int, int, str]] = []
     for change in changes:
         offsets = found[change.found].offsets[change.parameter]
-        spelling = _spelling(text, offsets[0], offsets[-1], attempt)
+        value = found[change.found].request.parameters[change.parameter].text
+        spelling = _spelling(text, offsets, value, attempt)
         for edit in change.edits:
             start = offsets[edit.start]
             end = offsets[edit.end] if edit.end > edit.start else start
@@ -173,7 +194,8 @@ def _margin(text: str, start: int) -> str:
     """What begins a line below the one at `start`: its end, and the same indentation."""
     first = text.rfind("\n", 0, start) + 1
     before = text[first:start]
-    ending = "\r\n" if text[first - 2 : first] == "\r\n" else "\n"
+    newline = first - 1 if first else text.find("\n", start)
+    ending = "\r\n" if newline > 0 and text[newline - 1] == "\r" else "\n"
     return ending + (before if not before.strip() else "")
 
 
@@ -192,6 +214,12 @@ def _escaped(text: str, margin: str) -> str:
     return margin.join(dumps(line, ensure_ascii=False)[1:-1] for line in text.split("\n"))
 
 
+def _in_ascii(text: str, margin: str) -> str:
+    from json import dumps
+
+    return margin.join(dumps(line)[1:-1] for line in text.split("\n"))
+
+
 def _doubled(text: str, margin: str) -> str:
     """As YAML writes a quote between single quotes."""
     return text.replace("'", "''").replace("\n", margin)
@@ -201,20 +229,34 @@ def _encoded(text: str, margin: str) -> str:  # noqa: ARG001 - a URL has no line
     return quote(text, safe="")
 
 
-_SPELLINGS = (_raw, _flush, _escaped, _doubled, _encoded)
+_SPELLINGS = (_raw, _flush, _escaped, _in_ascii, _doubled, _encoded)
+_ESCAPED = re.compile(r"\\u[0-9A-Fa-f]{4}")
 
 
-def _spelling(text: str, start: int, end: int, attempt: int) -> Spelling:
-    """Return a way to write a text that now stands from `start` to `end`, the likeliest first."""
+def _spelling(text: str, offsets: Sequence[int], value: str, attempt: int) -> Spelling:
+    """Return a way to write a text, `value`, that now stands at `offsets`, the likeliest first."""
+    start, end = offsets[0], offsets[-1]
     opening = text[start - 1 : start]
     likely = _raw
-    if opening == "=" and _PERCENT.search(text, start, end):
+    if opening == "=" and _is_encoded(text, offsets, value):
         likely = _encoded
+    elif text[start - 3 : start] == '"""':  # it may hold quotes as they are
+        likely = _raw
+    elif opening == '"' and text[start:end].isascii() and _ESCAPED.search(text, start, end):
+        likely = _in_ascii
     elif opening == '"':
         likely = _escaped
     elif opening == "'":
         likely = _doubled
     return likely if not attempt else [one for one in _SPELLINGS if one is not likely][attempt - 1]
+
+
+def _is_encoded(text: str, offsets: Sequence[int], value: str) -> bool:
+    """Whether characters of a text are written as in a URL; there may be code between them."""
+    return any(
+        text[place] in "%+" and text[place] != one
+        for one, place in zip(value, offsets, strict=False)
+    )
 
 
 # ---------------------------------------------------------------- writing

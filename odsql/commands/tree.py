@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from odsql.diagnostics import CLAUSES
 from odsql.errors import ODSQLSyntaxError
 from odsql.nodes import Node, Span
 
@@ -17,13 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "run"]
 
-_CLAUSES = ("where", "select", "group_by", "order_by", "facet", "refine", "exclude")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the options."""
     parser.add_argument("text", metavar="TEXT", help="a clause; - is standard input")
-    parser.add_argument("--clause", choices=_CLAUSES, default="where", help="default: where")
+    parser.add_argument("--clause", choices=CLAUSES, default="where", help="default: where")
     parser.add_argument("--json", action="store_true", help="for programs")
 
 

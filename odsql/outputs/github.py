@@ -20,6 +20,8 @@ def render(results: Iterable[Result], *, color: bool = False) -> Iterator[str]: 
     for result in results:
         if isinstance(result, Unreadable):
             properties = {"title": "odsql", **_file(result.path)}
+            if result.line is not None and "file" in properties:
+                properties["line"] = str(result.line)
             yield _command("error", properties, str(result))
         else:
             for diagnostic in result.diagnostics:

@@ -49,8 +49,9 @@ def _suite(path: str, results: list[Result]) -> Iterator[str]:
 
 def _unread(result: Unreadable) -> str:
     path = _attribute(result.path)
+    line = "" if result.line is None else f' line="{result.line}"'
     return (
-        f'    <testcase classname={path} name="readable">\n'
+        f'    <testcase classname={path} name="readable"{line}>\n'
         f'      <error message={_attribute(result.reason)} type="unreadable"/>\n'
         f"    </testcase>\n"
     )

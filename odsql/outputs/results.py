@@ -82,14 +82,17 @@ class Unreadable(NamedTuple):
     """An input that could not be read, or not as what it should be.
 
     `reason` is a phrase that begins behind the path; `passable` as in `sources.UnreadableError`.
+    `line` is where in the file it is, None if it is all of it.
     """
 
     path: str
     reason: str
     passable: bool = False
+    line: int | None = None
 
     def __str__(self) -> str:
-        return f"{visible(self.path)} {visible(self.reason)}"
+        where = "" if self.line is None else f":{self.line}"
+        return f"{visible(self.path)}{where} {visible(self.reason)}"
 
 
 Result = Checked | Unreadable

@@ -75,7 +75,7 @@ def _invocation(unreadable: list[Unreadable]) -> dict[str, Any]:
         {
             "level": "error",
             "message": {"text": str(one)},
-            **_locations(one.path, {}),
+            **_locations(one.path, {"region": {"startLine": one.line}} if one.line else {}),
         }
         for one in unreadable
     ]

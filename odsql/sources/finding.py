@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["find"]
 
+_WORD = "explore"
 _MARKS = (MARK, "explore\\/v2")
+_LINES = ("jsonl", "ndjson", "-")
 _LANGUAGES = {"py": "python", "pyi": "python", "php": "php"}
 _PYTHON_NAMES = ("odsql", "explore_async")
 _JSON = frozenset({"json", "geojson", "har", "webmanifest", "jsonl", "ndjson", "json5", "jsonc"})
@@ -31,19 +33,32 @@ def find(file: SourceFile, *, expected: bool = False) -> Iterator[Found]:
     """Yield the requests in a file.
 
     `expected` says that somebody named this file as one of queries: JSON Lines that hold none,
-    which are data otherwise, are then an error.
+    which are data otherwise, and Python that does not parse are then an error.
 
     Raises:
         UnreadableError: it is a file of queries, but broken; what can be read is yielded before.
     """
+    suffix = file.path.rpartition("/")[2].lower().rpartition(".")[2]
+    has_urls = _WORD in file.text and any(one in file.text for one in _MARKS)
+    has_queries = _may_have_queries(suffix, file.text)
+    if not has_urls and not has_queries:
+        return
     suppressions = Suppressions(file)
     if suppressions.all:
         return
-    suffix = file.path.rpartition("/")[2].lower().rpartition(".")[2]
-    has_urls = any(one in file.text for one in _MARKS)
     if has_urls:
         yield from _urls(file, suffix, suppressions)
-    yield from _queries(file, suffix, suppressions, expected=expected)
+    if has_queries:
+        yield from _queries(file, suffix, suppressions, expected=expected)
+
+
+def _may_have_queries(suffix: str, text: str) -> bool:
+    """Whether a file may have more than URLs, said as fast as it can be: most have not."""
+    if suffix in ("py", "pyi", "ipynb"):
+        return any(one in text for one in _PYTHON_NAMES)
+    if suffix in ("toml", "yaml", "yml"):
+        return "queries" in text
+    return suffix in _LINES
 
 
 def _urls(file: SourceFile, suffix: str, suppressions: Suppressions) -> Iterator[Found]:
@@ -61,21 +76,19 @@ def _queries(
     file: SourceFile, suffix: str, suppressions: Suppressions, *, expected: bool
 ) -> Iterator[Found]:
     # The readers are loaded when a file needs them: most repositories need one or two.
-    if suffix in ("jsonl", "ndjson", "-"):
+    if suffix in _LINES:
         yield from json_lines.find_lines(file, suppressions, expected=expected)
-    elif suffix == "toml" and "queries" in file.text:
+    elif suffix == "toml":
         from odsql.sources import toml_files
 
         yield from toml_files.find_queries(file, suppressions)
-    elif suffix in ("yaml", "yml") and "queries" in file.text:
+    elif suffix in ("yaml", "yml"):
         from odsql.sources import yaml_files
 
         yield from yaml_files.find_queries(file, suppressions)
-    elif suffix in ("py", "pyi") and any(one in file.text for one in _PYTHON_NAMES):
+    else:
         from odsql.sources import python_calls
 
-        yield from python_calls.find_calls(file, [whole(file.text)], suppressions)
-    elif suffix == "ipynb" and any(one in file.text for one in _PYTHON_NAMES):
-        from odsql.sources import python_calls
-
-        yield from python_calls.find_calls(file, json_strings.cells(file.text), suppressions)
+        texts = json_strings.cells(file.text) if suffix == "ipynb" else [whole(file.text)]
+        expected = expected and suffix != "ipynb"
+        yield from python_calls.find_calls(file, texts, suppressions, expected=expected)

@@ -1,7 +1,8 @@
 """JSON Lines of clauses, `{"clause": ..., "text": ...}`, or of queries, `{"where": ..., ...}`.
 
 Data sets are written as JSON Lines too. A file that nobody named as one of queries is one if its
-first line is: a line of queries has no keys that say nothing about a request.
+first line is: it has no keys that say nothing about a request, or it names a dataset, has a clause,
+and most of its keys are known.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ _LONGEST_LINE = 1_000_000
 _SHAPE = 'is not {"clause": ..., "text": ...}'
 _TELLING = frozenset({*CLAUSES, "clause"})
 _KNOWN = DESCRIPTIONS | PARAMETERS
+_DATASET = frozenset(("dataset", "dataset_id"))
+_PAGING = frozenset(("limit", "offset"))
 
 
 class _BadLineError(ValueError):
@@ -83,7 +86,17 @@ def _is_query(row: Any) -> bool:
         return False
     if row.get("clause") in CLAUSES and isinstance(row.get("text"), str):
         return True
-    return not _TELLING.isdisjoint(row) and row.keys() <= _KNOWN
+    unknown = len(row.keys() - _KNOWN)
+    if _DATASET.isdisjoint(row):
+        return not unknown and not _TELLING.isdisjoint(row)
+    if any(_is_text(row[one]) for one in row.keys() & _TELLING):
+        return 2 * unknown < len(row)
+    return not unknown and not _PAGING.isdisjoint(row)
+
+
+def _is_text(value: Any) -> bool:
+    listed = value if isinstance(value, list) else [value]
+    return all(isinstance(one, str) for one in listed)
 
 
 def _found(
@@ -94,7 +107,7 @@ def _found(
     if end - start > _LONGEST_LINE:
         msg = f"is too long for a query: {end - start:,} characters"
         raise _BadLineError(msg)
-    if "clause" not in row and not _TELLING.isdisjoint(row):
+    if "clause" not in row and not (_TELLING | _DATASET).isdisjoint(row):
         return _query(file, start, row, suppressions)
     if not {"clause", "text"} <= row.keys():
         raise _BadLineError(_SHAPE)

@@ -32,7 +32,8 @@ _LONGEST = 20_000
 
 _TOKEN = re.compile(
     r"""
-      (?P<plain> [^\\"'`<>(){}\[\]|\s$\#&…»\u201d\u2019]++ )
+      (?P<plain> [^\\"'`<>(){}\[\]|\s$\#&…»\u201d\u2019
+                   \u3001\u3002\u300c-\u3011\uff01\uff08\uff09\uff0c\uff1b\uff1f]++ )
     | (?P<escape> (?P<slashes>\\++) (?P<escaped> u[0-9a-fA-F]{4} | u\{[0-9a-fA-F]{1,6}\}
                                                | x[0-9a-fA-F]{2} | \r\n | [\s\S] | \Z ) )
     | (?P<entity> & (?: \#[0-9]{1,6} | \#[xX][0-9a-fA-F]{1,5} | amp|quot|apos|lt|gt|nbsp ) ; )
@@ -47,10 +48,42 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _BRACES = re.compile(r"[{}()\n]")
-_QUOTED = {one: re.compile(rf"[^\s{one}]{{0,1000}}{one}") for one in "\"'"}
+_QUOTED = {
+    # With spaces in it only if it is closed where a value can end; prose has quotes, too.
+    one: re.compile(rf"[^\s{one}]{{0,1000}}{one}|[^\r\n&{one}]{{0,200}}{one}(?=[&\s)\],;|<]|\Z)")
+    for one in "\"'"
+}
 _QUOTE = re.compile(r"""(\\*)(\"|'|`)""")
 _BEFORE_QUOTE = re.compile(r"(?:[=(,<>:+!&]|%[0-9a-fA-F]{2}|date|geom)\Z")
 _STUCK = re.compile(r"""[\w$]|["'`\\]{1,10}[\w$%&=({]""")
+_ANOTHER = r"""(?!["'](?:-|[^"'\n]{0,200}/explore))"""
+_GLUED = re.compile(
+    # What joins texts in other languages, with something to join behind it. Where two texts are
+    # joined by standing side by side, the second is no URL of its own.
+    rf"""
+      \s{{0,300}} (?: \.\.\s{{0,9}}[\w"'(\[] | \.\w{{1,40}}\( | \.\s{{0,300}}[$"']
+                 | &(?!&|\w{{1,8}};)\s{{0,9}}["'\w($] | <<
+                 | (?:<>|\+\+|[\^~])\s{{0,9}}["'\w($@]
+                 | \\\r?\n\s{{0,300}}(?=["']){_ANOTHER}
+                 | \|\|\s{{0,9}}(?!(?:exit|echo|return|true|false|die)\b)[\w'":(]
+                 | ,\s{{0,300}}["'`](?:&|[a-z_]{{2,40}}=) )
+    | \s{{1,300}} (?: \.\s{{0,300}}[\w(] | \*\s{{1,9}}["'\w(] | &\s{{0,9}}_\s | (?=["']){_ANOTHER} )
+    """,
+    re.VERBOSE,
+)
+_PREFIXES = "rRfFbBuU@$ \t\r\n"
+_PARTIAL = re.compile(
+    r"(?i:starts?_?with|includes?|contains?|containing|index_?of|has_?prefix|append\w{0,20}"
+    r"|write|strn?cat)\(\s{0,100}[rRfFbBuU@$]{0,2}\Z"
+)
+_ASSIGNED = re.compile(r"([A-Za-z_]\w{0,60})\s{0,9}[:?]?=\s{0,9}[(rRfFbBuU@$]{0,3}\Z")
+_ADDED = re.compile(
+    r"\s{0,9}(?:[+.&~]=|\|\|=|\.\.=|<<|=\s{0,9}\$?(\w{1,60})\s{0,9}(?:[+.&~]|<>|\|\|)"
+    # Or it is put before more parameters: `name + "&limit=1"`, `${name}&limit=1`.
+    r"""|(?:(?:[+&~*]|\.\.?|<>|\|\|)\s{0,9}[$@fF]?["'`])&)|\}{0,2}&(?:amp;)?[a-z_]{2,40}="""
+)
+_ADDED_SOON, _MOST_USES = 2000, 20
+"""How far behind a literal, and how often, its name is looked for."""
 _OPEN_ENDED = re.compile(r"""[\w=+%&'"]|[ ][\w'"]+[^ <]*(?:&|>)""")
 _PREFIX = r"(?:[rRfFuUbB]{1,2}(?=[\"']))?"
 _PLUS = re.compile(r"\s{0,300}\+\s{0,300}" + _PREFIX)
@@ -63,9 +96,22 @@ _PHP_OPERAND = re.compile(
 )
 _GLUING = re.compile(r"(?i:paste0?|str_c|concat|concatenate)\(\s{0,200}[\"']?\Z")
 _CONTINUES = re.compile(
-    r"[ \t]+(?:[<>=!,*/+-]|(?i:like|and|or|not|in|is|as|asc|desc)\b|[^\s&?]{1,200}&\w{1,30}=)"
+    r"[ \t]+(?:<(?!!--|/)|[>=!,*/+-]|(?i:like|and|or|not|in|is|as|asc|desc)\b"
+    r"|[^\s&?]{1,200}&\w{1,30}=)"
 )
 _ENCODED = re.compile(r"%[0-9a-fA-F]{2}|\+")
+_MARKUP = re.compile(r"</|<!--|<[A-Za-z][\w:-]{0,40}(?:\s[^<>\n]{0,300})?/?>|<[\s<]|<\Z")
+_OPERAND_BEHIND = re.compile(r"[<>]=?>?(?:[\w'\"%(:@{$]|[-+][\w(%])")
+_IN_TAG = re.compile(r"<[A-Za-z][^<>\n]{0,250}=\Z|<\Z")
+_ENDS_MARKUP = re.compile(r">(?:[\s<.,;:!)\]]|\Z)")
+_NAME_BEFORE = re.compile(r"[?&](?:amp;)?(\w{1,30})=")
+_FULL_STOPS = frozenset(
+    "\u3001\u3002\u300c\u300d\u300e\u300f\u3010\u3011\uff01\uff08\uff09\uff0c\uff1b\uff1f"
+)
+"""Punctuation of scripts that write no spaces around a URL."""
+_EMPHASIS = "*_~"
+_SETTING = re.compile(r"[=:][ \t]{0,4}\Z")
+_COMPARING = frozenset(("where", "select", "group_by", "order_by"))
 
 
 @frozen
@@ -73,13 +119,15 @@ class Written:
     """A URL as it was read.
 
     `end` is where it ends in the text it was read from. It is `cut` if its last parameter may go on
-    in a way that is not known, and `open` if more parameters may follow.
+    in a way that is not known, and `open` if more parameters may follow. One that is `quoted`, or
+    the value of a setting, may be a first part that code far away completes.
     """
 
     view: View
     end: int
     cut: bool = False
     open: bool = False
+    quoted: bool = False
 
 
 @define
@@ -110,7 +158,7 @@ class _Reader:
             kind = match.lastgroup
             if kind == "newline":
                 return None if self.delimiter in ("'", '"', ">") else self._finish()
-            if kind == "space" and not self.delimiter:
+            if kind == "space" and not self.delimiter and not self.quote:
                 return self._at_space()
             if kind == "template":
                 self._put(UNKNOWN, _after_template(self.text, match))
@@ -166,15 +214,44 @@ class _Reader:
     def _other(self, one: str) -> Written | None:
         if one == self.delimiter:
             return self._closed(self.place + 1)
-        if not self.delimiter and self._ends_bare(one):
-            return self._finish()
+        if not self.delimiter:
+            if one in "<>":
+                return self._at_angle(one)
+            if self._ends_bare(one):
+                # Typographic quotes may have been meant as those of the query.
+                unsure = one in "\u201d\u2019" and "".join(self.written[-1:]).endswith("=")
+                return self._finish(cut=unsure, open_=unsure)
         if one == "#":
             return self._fragment()
         self._add(one)
         return None
 
+    def _at_angle(self, one: str) -> Written | None:
+        """Tell a comparison from the markup behind a URL without quotes."""
+        if self.quote:
+            self._add(one)
+            return None
+        if one == "<" and _MARKUP.match(self.text, self.place):
+            return self._finish()
+        if one == ">" and _IN_TAG.search(self.text, max(0, self.begin - 300), self.begin):
+            return self._finish()
+        compares = _OPERAND_BEHIND.match(self.text, self.place) is not None
+        if compares and self._clause() in _COMPARING:
+            self._add(one)
+            return None
+        unsure = compares or _ENDS_MARKUP.match(self.text, self.place) is None
+        return self._finish(cut=unsure, open_=unsure)
+
+    def _clause(self) -> str:
+        """Return the name of the parameter that is being read; empty if it is not seen."""
+        start = max(self.text.rfind(one, self.begin, self.place) for one in "?&")
+        name = _NAME_BEFORE.match(self.text, start) if start >= 0 else None
+        return name[1] if name else ""
+
     def _ends_bare(self, one: str) -> bool:
         """Whether a URL without quotes ends here, in the way people write them in prose."""
+        if one in _FULL_STOPS:
+            return not self.quote
         if one in "([{":
             self.brackets.append(one)
         elif one in ")]}":
@@ -183,11 +260,7 @@ class _Reader:
             self.brackets.pop()
         elif one in "'\"":
             return not self._in_value(self.place + 1, one)
-        elif one == ">":
-            quoted_by_tag = self.text[self.begin - 1 : self.begin] in ("=", "<")
-            following = self.text[self.place + 1 : self.place + 2]
-            return quoted_by_tag or not (following.isdigit() or following in ("=", "'", '"'))
-        return one in "<`|»\u201d\u2019"
+        return one in "`|»\u201d\u2019"
 
     def _in_value(self, after: int, quote: str) -> bool:
         """Whether a quote belongs to the URL: it begins a value, and it is closed."""
@@ -215,9 +288,23 @@ class _Reader:
 
     def _finish(self, *, cut: bool = False, open_: bool = False, end: int | None = None) -> Written:
         view = self.builder.view(self.place)
+        quoted = self.delimiter != ">"
         if not self.delimiter:
-            view = view.cut(0, len(view.text.rstrip(".,;:!")))
-        return Written(view, end or self.place, cut, open_)
+            view = self._without_markup(view)
+            unsure = _runs_into_prose(_after_quotes(view.text))
+            cut, open_ = cut or unsure, open_ or unsure
+            quoted = _SETTING.search(self.text, max(0, self.begin - 9), self.begin) is not None
+        return Written(view, end or self.place, cut, open_, quoted)
+
+    def _without_markup(self, view: View) -> View:
+        """Take what ends a sentence, and what emphasises, off a URL without quotes."""
+        text = view.text.rstrip(".,;:!")
+        before = self.text[max(0, self.begin - 3) : self.begin]
+        opening = before[len(before.rstrip(_EMPHASIS)) :]
+        opening += text[: len(text) - len(text.lstrip(_EMPHASIS))]
+        if opening and text.endswith(opening[::-1]):
+            text = text[: -len(opening)].rstrip(".,;:!")
+        return view.cut(0, len(text))
 
     def _at_space(self) -> Written:
         """End a URL without quotes, unless its author did not encode the spaces in it."""
@@ -235,9 +322,8 @@ class _Reader:
             match = _NEXT_TO.match(self.text, end) if self.language == "python" else None
             if match is not None and self._enter(match.end()):
                 return None
-            sticks = _OPEN_ENDED if self.delimiter == ">" else _STUCK
-            stuck = sticks.match(self.text, end) is not None
-            return self._finish(cut=stuck, open_=stuck)
+            stuck = self._goes_on(end)
+            return self._finish(cut=stuck, open_=stuck or self._is_added_to(end))
         while match is not None:
             if self._enter(match.end()):
                 return None
@@ -248,6 +334,38 @@ class _Reader:
             self._put(UNKNOWN, operand.end())
             match = glue.match(self.text, operand.end()) if glue else None
         return self._finish(cut=True, open_=True)
+
+    def _goes_on(self, end: int) -> bool:
+        """Whether code around a literal makes it a part of something longer."""
+        if self.delimiter == ">":
+            return _OPEN_ENDED.match(self.text, end) is not None
+        if _STUCK.match(self.text, end) or _GLUED.match(self.text, end):
+            return True
+        before = self._before()
+        return before.rstrip(_PREFIXES).endswith("(") and _PARTIAL.search(before) is not None
+
+    def _is_added_to(self, end: int) -> bool:
+        """Whether the literal is assigned to a name that more is added to soon."""
+        before = self._before()
+        if not before.rstrip("(" + _PREFIXES).endswith("="):
+            return False
+        assigned = _ASSIGNED.search(before)
+        if assigned is None:
+            return False
+        name, last = assigned[1], end + _ADDED_SOON
+        place = self.text.find(name, end, last)
+        for _ in range(_MOST_USES):
+            if place < 0:
+                return False
+            added = _ADDED.match(self.text, place + len(name))
+            if added is not None and added[1] in (None, name):
+                return True
+            place = self.text.find(name, place + 1, last)
+        return False
+
+    def _before(self) -> str:
+        """Return what stands before the opening quote."""
+        return self.text[max(0, self.begin - 130) : self.begin].rstrip("\\\"'`")
 
     def _glue(self) -> re.Pattern[str] | None:
         if self.delimiter not in ("'", '"', "`"):
@@ -265,6 +383,20 @@ class _Reader:
         self.place = quote.end()
         self.builder.skip_to(self.place)
         return True
+
+
+def _after_quotes(url: str) -> str:
+    """Return what is behind the last quote of the last parameter."""
+    last = url.rpartition("=")[2]
+    return last[max(last.rfind('"'), last.rfind("'")) + 1 :]
+
+
+def _runs_into_prose(text: str) -> bool:
+    """Whether there is Japanese, Chinese or Korean in a text, which is written without spaces."""
+    if text.isascii():
+        return False
+    # A regular expression with these ranges would take milliseconds to compile.
+    return any("\u3040" <= one <= "\u9fff" or "\uac00" <= one <= "\ud7af" for one in text)
 
 
 def _character(digits: str) -> str:

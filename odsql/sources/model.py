@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from odsql.diagnostics import Request
 
 __all__ = ["Found", "SourceFile", "UnreadableError"]
-
-_NEWLINE = re.compile("\n")
 
 
 class UnreadableError(ODSQLError):
@@ -51,7 +49,8 @@ class SourceFile:
 
     @cached_property
     def _line_starts(self) -> list[int]:
-        return [0, *(one.end() for one in _NEWLINE.finditer(self.text))]
+        lengths = map(len, self.text.split("\n"))
+        return [0, *(place + number for number, place in enumerate(accumulate(lengths), 1))]
 
     def line_and_column(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset in the text, both counted from 1."""
@@ -65,8 +64,8 @@ class Found:
 
     `offsets` has one entry for each parameter: where in the file's text each character of the
     parameter's text begins, and where the last one ends, so one more than it has characters.
-    `name` is what the query is called there. `ignored` are the codes of findings that the file asks
-    to leave out; "*" stands for all.
+    `name` is what the query is called there. `ignored_in` has the codes of findings that the file
+    asks to leave out, parameter by parameter, and `ignored` all of them; "*" stands for any code.
 
     `skipped` are the names of parameters that the request has, or may have, but whose text is not
     known: a placeholder stands there. "*" stands for any: the request may be completed elsewhere.
@@ -79,3 +78,9 @@ class Found:
     name: str | None = None
     ignored: frozenset[str] = frozenset()
     skipped: frozenset[str] = frozenset()
+    ignored_in: tuple[frozenset[str], ...] = ()
+
+    def ignores(self, code: str, parameter: int) -> bool:
+        """Whether the file asks to leave out findings with a code in one of the parameters."""
+        codes = self.ignored_in[parameter] if self.ignored_in else self.ignored
+        return code in codes or "*" in codes

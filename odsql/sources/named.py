@@ -43,12 +43,11 @@ def read_entries(
 ) -> Iterator[Found]:
     """Yield the requests of entries; what is wrong with the others is added to `problems`."""
     for entry in entries:
-        line = file.line_and_column(entry.start)[0]
         name = entry.name or _text(entry, "name")
-        shown = f"the query {name!r} in line {line}" if name else f"the query in line {line}"
         endpoint = _text(entry, "endpoint") or "records"
         if endpoint not in ENDPOINTS:
-            problems.append(f"{shown} has no known endpoint; they are {', '.join(ENDPOINTS)}")
+            said = f"has no known endpoint; they are {', '.join(ENDPOINTS)}"
+            problems.append(f"{_shown(file, entry, name)} {said}")
             continue
         parameters: list[tuple[str, View]] = []
         for key, values in entry.values.items():
@@ -56,7 +55,8 @@ def read_entries(
                 continue
             known = [(key, one) for one in values if one is not None]
             if len(known) < len(values):
-                problems.append(f"{shown} has something in {key} that is neither text nor a number")
+                said = f"has something in {key} that is neither text nor a number"
+                problems.append(f"{_shown(file, entry, name)} {said}")
             parameters += known
         request = found(
             file, parameters, suppressions, start=entry.start, name=name, endpoint=endpoint,
@@ -64,6 +64,11 @@ def read_entries(
         )  # fmt: skip
         if request is not None:
             yield request
+
+
+def _shown(file: SourceFile, entry: Entry, name: str | None) -> str:
+    called = f" {name!r}" if name else ""
+    return f"the query{called} in line {file.line_and_column(entry.start)[0]}"
 
 
 def _text(entry: Entry, key: str) -> str | None:

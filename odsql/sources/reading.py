@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["read_text"]
 
 _SNIFFED = 8192
+_CHUNK = 1 << 20
 _BOMS = (
     # The longer ones first: UTF-32 begins as UTF-16 does.
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -26,6 +27,8 @@ _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
 )
 _WORTH_READING = re.compile(rb"explore\\*/v2|odsql|queries")
+_HINTS = tuple("explore".encode(one) for one in ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le"))
+_URL = re.compile(rb"api\\*/explore\\*/v2\.")
 _NAMES = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "utf-32": "UTF-32"}
 
 
@@ -41,13 +44,20 @@ def read_text(path: Path | str) -> SourceFile:
     content = sys.stdin.buffer.read() if shown == "-" else _content(os.fspath(path), shown)
     encoding = next((name for bom, name in _BOMS if content.startswith(bom)), "utf-8")
     if encoding.startswith("utf-8") and b"\0" in content[:_SNIFFED]:
-        raise UnreadableError(shown, "is binary, not text", passable=True)
+        raise UnreadableError(shown, "is binary, not text", passable=not _has_url(content))
     try:
         return SourceFile(shown, content.decode(encoding))
     except UnicodeDecodeError as error:
         passable = _WORTH_READING.search(content) is None
         reason = f"cannot be read: byte {error.start} is not {_NAMES[encoding]}"
         raise UnreadableError(shown, reason, passable=passable) from None
+
+
+def _has_url(content: bytes) -> bool:
+    """Whether bytes that are no text hold an Explore URL, perhaps in UTF-16 without its mark."""
+    if not any(one in content for one in _HINTS):
+        return False
+    return any(_URL.search(one) for one in (content, content.replace(b"\0", b"")))
 
 
 def _content(path: str, shown: str) -> bytes:
@@ -58,12 +68,18 @@ def _content(path: str, shown: str) -> bytes:
     except (OSError, ValueError) as error:
         raise UnreadableError(shown, _reason(error)) from None
     try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            kind = "a directory" if stat.S_ISDIR(mode) else "a pipe, a device or a socket"
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a directory" if stat.S_ISDIR(status.st_mode) else "a pipe, a device or a socket"
             raise UnreadableError(shown, f"is {kind}, not a file", passable=True)
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read()
+        # A file object would be made, asked for its position and closed for every file.
+        content = os.read(descriptor, status.st_size + 1)
+        if len(content) == status.st_size:
+            return content
+        parts = [content]
+        while parts[-1]:
+            parts.append(os.read(descriptor, _CHUNK))
+        return b"".join(parts)
     except (OSError, MemoryError) as error:
         raise UnreadableError(shown, _reason(error)) from None
     finally:

@@ -50,15 +50,14 @@ def found(
 ) -> Found | None:
     """Return the request that these parameters are; None if there are none.
 
-    `start` is where the request begins in the file, if that is not its first parameter.
+    `start` is where the request begins in the file, if that is not its first parameter. What is
+    left out in that line is left out of all parameters, unless it is the line of one of them.
     """
     listed = list(parameters)
     if not listed:
         return None
     offsets = tuple(closed(view.offsets) for _, view in listed)
-    spans = [(one[0], one[-1]) for one in offsets]
-    if start is not None:
-        spans.append((start, start))
+    ignored = suppressions.of(start, [(one[0], one[-1]) for one in offsets])
     return Found(
         file,
         Request(
@@ -68,6 +67,7 @@ def found(
         ),
         offsets,
         name,
-        suppressions.on(spans),
+        frozenset().union(*ignored),
         frozenset(skipped),
+        ignored,
     )

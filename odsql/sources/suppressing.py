@@ -5,9 +5,9 @@
     odsql: ignore-file              the whole file, or with codes only these of the whole file
 
 The syntax of the comment does not matter. A comment is for the line it stands in; if nothing but
-punctuation stands before it in that line, also for the next line. `ignore-file` needs a line of its
-own, and in prose (Markdown, HTML and the like) an HTML comment, so that a text about it is no use
-of it.
+punctuation stands before it in that line, also for the next line. A text of several lines begins in
+the line that opens it, `where: |` for example. `ignore-file` needs a line of its own, and in prose
+(Markdown, HTML and the like) an HTML comment, so that a text about it is no use of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from odsql.sources.model import SourceFile
 
@@ -24,12 +24,18 @@ __all__ = ["ALL", "Suppressions"]
 
 ALL = "*"
 
-_INLINE = re.compile(r"(?<![\w-])odsql:[ \t]*ignore(?![\w-])(?:\[([\w, \t]{0,500})\])?")
+_INLINE = re.compile(r"(?<![\w-])odsql:[ \t]*ignore(?![\w-])(?:[ \t]{0,9}\[([\w, \t]{0,500})\])?")
 _FILE = re.compile(
-    r"(?m)^([^\w`\n]{0,80})odsql:[ \t]*ignore-file(?![\w-])(?:\[([\w, \t]{0,500})\])?"
+    r"(?m)^([^\w`\n]{0,80})odsql:[ \t]*ignore-file(?![\w-])(?:[ \t]{0,9}\[([\w, \t]{0,500})\])?"
     r"[^\w`\n]{0,40}$"
 )
-_OWN_LINE = re.compile(r"[^\w]*")
+_OWN_LINE = re.compile(r"""(?:(?!\"{3}|'{3})[^\w)\]])*""")
+"""What begins a comment; brackets and three quotes are the end of something in that line."""
+_OPENS = re.compile(
+    # The line before a text that begins with a line of its own: a key, a block, three quotes.
+    r"""(?:[|>][-+0-9]{0,3}|:|\"{3}\\?|'{3}\\?)[ \t]{0,300}(?:\#[^\n]{0,1000})?\r?\n\s{0,1000}\Z"""
+)
+_CLOSES = re.compile(r"""\s{0,1000}(?:\"{3}|'{3})""")
 _PROSE = (".md", ".markdown", ".mdx", ".rst", ".html", ".htm", ".txt", ".adoc")
 
 
@@ -49,19 +55,41 @@ class Suppressions:
         """Whether the whole file is left out."""
         return ALL in self.everywhere
 
-    def on(self, spans: Iterable[tuple[int, int]]) -> frozenset[str]:
-        """Return the codes that are left out for what stands in any of these spans of the text."""
+    def of(self, start: int | None, spans: Sequence[tuple[int, int]]) -> tuple[frozenset[str], ...]:
+        """Return the codes that are left out, text by text of a request, whose places are `spans`.
+
+        `start` is where the request begins: a comment there is for all of it, if no text begins in
+        that line, too.
+        """
         if not self._lines:
-            return self.everywhere
-        codes: list[frozenset[str]] = []
-        for start, end in spans:
-            first = self._file.line_and_column(start)[0]
-            last = self._file.line_and_column(end)[0]
-            if last - first > len(self._lines):
-                codes += [one for line, one in self._lines.items() if first <= line <= last]
-            else:
-                codes += [self._lines.get(line, frozenset()) for line in range(first, last + 1)]
-        return self.everywhere.union(*codes)
+            return (self.everywhere,) * len(spans)
+        around = self.everywhere
+        if start is not None:
+            line = self._line(start)
+            if all(self._line(self._opening(first)) != line for first, _ in spans):
+                around |= self._lines.get(line, frozenset())
+        return tuple(around | self._on(*one) for one in spans)
+
+    def _on(self, start: int, end: int) -> frozenset[str]:
+        written = self._file.text[start:end]
+        first = self._line(self._opening(start))
+        end = start + len(written.rstrip())
+        closing = _CLOSES.match(self._file.text, end)
+        last = self._line(closing.end() if closing else end)
+        if last - first > len(self._lines):
+            codes = [one for line, one in self._lines.items() if first <= line <= last]
+        else:
+            codes = [self._lines.get(line, frozenset()) for line in range(first, last + 1)]
+        return frozenset().union(*codes)
+
+    def _opening(self, start: int) -> int:
+        """Return where a text is opened that begins at `start`."""
+        lowest = max(0, start - 2000)
+        opening = _OPENS.search(self._file.text, lowest, start)
+        return start if opening is None else opening.start()
+
+    def _line(self, offset: int) -> int:
+        return self._file.line_and_column(offset)[0]
 
     def _read(self) -> None:
         text = self._file.text

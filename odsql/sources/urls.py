@@ -1,9 +1,11 @@
 """Explore URLs in any text: code, prose, configuration.
 
-A URL is recognised by its path, `/api/explore/v2.x/catalog/...`; the portal before it may be
+A URL is recognised by its path, `api/explore/v2.x/catalog/...`; the portal before it may be
 anything. Its parameters are decoded as a server decodes them. A parameter with a part that is not
-known (`${x}`, `{x}`, `%s`, `<name>`, a variable between two literals) is left out and named in
-`Found.skipped`; the others are found.
+known (`${x}`, `{x}`, `%s`, `<name>`, `:name`, a variable between two literals) is left out, and
+named in `Found.skipped`; the others are found. One whose name no operation knows is found all the
+same, as it is written: that its value is not known does not matter. The last clause of a URL
+between quotes may be the first part of a longer one: if it ends too early it counts as not known.
 """
 
 from __future__ import annotations
@@ -11,9 +13,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from odsql.errors import ODSQLSyntaxError
+from odsql.parsing import parse, parse_refinement
 from odsql.sources.literals import UNKNOWN, WHOLE, Written, read_url
-from odsql.sources.requests import found
-from odsql.sources.views import View, decode
+from odsql.sources.requests import CLAUSES, PARAMETERS, found
+from odsql.sources.views import View, closed, decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,14 +30,16 @@ __all__ = ["MARK", "find_urls"]
 MARK = "explore/v2"
 """A text without this, or its form with escaped slashes, has no Explore URL."""
 
-_START = re.compile(r"/api\\{0,4}/explore\\{0,4}/v2\.\w{1,4}\\{0,4}/(?:catalog)\b")
-_HOST = re.compile(r"(?:[\w.:/@%~-]|\\{1,4}/)*\Z")
+_START = re.compile(
+    r"api(?<![\w-]api)\\{0,4}/explore\\{0,4}/v2\.\w{1,4}\\{0,4}/(?:catalog|monitoring|opendatasoft)\b"
+)
+_HOST_BACKWARDS = re.compile(r"(?:/\\{1,4}|[\w.:/@%~-])*+")
 _INTERPOLATED = re.compile(r"(?:[$#]?\{+[^{}\n]{0,200}\}+|\$\w{1,80})\Z")
 _OPENING = re.compile(r"""(\\{0,8})(["'`])\Z""")
 _HOST_LENGTH = 300
 
 _PATH = re.compile(
-    r"/catalog/(?:datasets(?:/(?P<dataset>[^/?]+)(?:/(?P<part>[^/?]+))?)?"
+    r"/(?:catalog|monitoring|opendatasoft)/(?:datasets(?:/(?P<dataset>[^/?]+)(?:/(?P<part>[^/?]+))?)?"
     r"|(?P<catalog>facets|exports))?(?:/|\Z)"
 )
 _PERCENT = re.compile(
@@ -47,7 +53,15 @@ _PLACEHOLDER = re.compile(
     rf"{UNKNOWN}|%(?![0-9a-fA-F]{{2}})(?:\d\$)?[-0 #]*\d*(?:\.\d+)?[sdifgxv@](?![A-Za-z0-9])"
     r"|%0[1-9]d|%%|%\(|\.\.\."
 )
-_SHOUTED = re.compile(r"[A-Z][A-Z_]*")
+_SHOUTED = re.compile(r"[A-Z][A-Z0-9_]*")
+_NAMED = re.compile(
+    r""""[^"]*"|'[^']*'|(?<![\w"'`:@.\]])([:@][A-Za-z_]\w*(?!["'`\w])|YOUR_[A-Z_]+)"""
+)
+"""What databases and readers fill in, outside quotes; ODSQL has colons only behind names."""
+_BRACKETED = re.compile(r"\[[\w -]+\]")
+_ENDS = ("", "'", '"', "`")
+"""What a syntax error finds at the end of a text, or as a quote that is never closed."""
+_UNFINISHED = re.compile(r"(?:[=<>!,(+*/-]|\b(?:and|or|not|in|like|is|as|by))\s*\Z", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_][\w.-]*")
 
 
@@ -79,9 +93,10 @@ def _begin(text: str, start: int, lowest: int) -> int:
     lowest = max(lowest, start - _HOST_LENGTH)
     while True:
         before = text[lowest:begin]
-        host = _HOST.search(before)
-        begin = lowest + (host.start() if host else len(before))
-        interpolated = _INTERPOLATED.search(text[lowest:begin])
+        host = _HOST_BACKWARDS.match(before[::-1])
+        begin -= host.end() if host else 0
+        before = text[lowest:begin]
+        interpolated = _INTERPOLATED.search(before) if "{" in before or "$" in before else None
         if interpolated is None or begin == lowest:
             return begin
         begin = lowest + interpolated.start()
@@ -122,11 +137,16 @@ def _request(
     known: list[tuple[str, View]] = []
     skipped = {"*"} if written.open else set()
     place = len(path) + 1
-    pieces = query.split("&")
-    for number, piece in enumerate(pieces):
-        last = number == len(pieces) - 1
-        _parameter(url, place, piece, written.cut and last, known, skipped)
-        place += len(piece) + 1
+    last = len(url.text) if written.cut or written.quoted else -1
+    for piece in query.split("&"):
+        end = place + len(piece)
+        parameter = _parameter(file, url, place, end, skipped)
+        if parameter is not None:
+            if end == last and _may_go_on(*parameter, cut=written.cut):
+                skipped.add(parameter[0])
+            else:
+                known.append(parameter)
+        place = end + 1
     dataset_id, endpoint = _target(path)
     return found(
         file, known, suppressions,
@@ -135,28 +155,58 @@ def _request(
 
 
 def _parameter(
-    url: View, place: int, piece: str, cut: bool, known: list[tuple[str, View]], skipped: set[str]
-) -> None:
+    file: SourceFile, url: View, place: int, end: int, skipped: set[str]
+) -> tuple[str, View] | None:
+    """Return a parameter; None if it has none, or it is not known and `skipped`."""
+    piece = url.text[place:end]
     name, equals, value = piece.partition("=")
     name = _PERCENT.sub(_unescaped, name)
     if not equals or not _NAME.fullmatch(name):
         if UNKNOWN in piece:
             skipped.add("*")
-        return
-    if cut or not value or _is_placeholder(name, value):
-        skipped.add(name)
-        return
+        return None
     if name == "apikey":  # a secret: nothing to check, and nothing to show
-        return
-    start = place + len(piece) - len(value)
-    decoded = decode(url.text, start, place + len(piece), _PERCENT, _unescaped)
-    known.append((name, decoded.inside(url)))
+        return None
+    start = end - len(value)
+    if not value or _PLACEHOLDER.search(value):
+        skipped.add(name)
+        return None if name in PARAMETERS else (name, _as_written(file, url, start, end))
+    decoded = decode(url.text, start, end, _PERCENT, _unescaped)
+    if _stands_for_another(name, decoded.text):
+        skipped.add(name)
+        return None
+    return name, decoded.inside(url)
 
 
-def _is_placeholder(name: str, value: str) -> bool:
-    if _PLACEHOLDER.search(value):
+def _stands_for_another(name: str, value: str) -> bool:
+    """Whether a value is one that documentation tells its readers to replace."""
+    if any(one[1] for one in _NAMED.finditer(value)) or _BRACKETED.fullmatch(value):
         return True
     return name in ("limit", "offset") and _SHOUTED.fullmatch(value) is not None
+
+
+def _as_written(file: SourceFile, url: View, start: int, end: int) -> View:
+    offsets = closed(url.cut(start, end).offsets)
+    return View(file.text[offsets[0] : offsets[-1]], range(offsets[0], offsets[-1] + 1))
+
+
+def _may_go_on(name: str, value: View, *, cut: bool) -> bool:
+    """Whether the last parameter is perhaps not whole."""
+    if name not in CLAUSES:
+        return cut and name in PARAMETERS
+    return cut or _ends_too_early(name, value.text)
+
+
+def _ends_too_early(name: str, text: str) -> bool:
+    """Whether a clause is not refused for what is in it, but because more should follow."""
+    try:
+        if name in ("refine", "exclude"):
+            parse_refinement(text, clause=name)
+        else:
+            parse(name, text)
+    except ODSQLSyntaxError as error:
+        return error.found in _ENDS or _UNFINISHED.search(text) is not None
+    return False
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -206,11 +206,16 @@ def decode(
     return builder.view(end)
 
 
-def joined(views: Iterable[View]) -> View:
-    """Return views of one file, one after the other, as one."""
+def joined(views: Iterable[View], separator: str = "") -> View:
+    """Return views of one file, one after the other, as one.
+
+    A separator stands for what is between them.
+    """
     builder = Builder()
     end = 0
-    for view in views:
+    for number, view in enumerate(views):
+        if separator and number:
+            builder.put(separator, end, view.offsets[0] - end)
         _add(builder, view)
         end = _end(view.offsets, len(view.text))
         builder.skip_to(end)

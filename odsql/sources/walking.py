@@ -21,6 +21,13 @@ _NOT_ENTERED = frozenset(
      ".svelte-kit", ".yarn", "node_modules", "bower_components", "site-packages"}
 )  # fmt: skip
 _VENV = "pyvenv.cfg"
+_NO_TEXT = frozenset(
+    {"png", "jpg", "jpeg", "gif", "webp", "avif", "ico", "bmp", "tif", "tiff", "psd", "mp3", "mp4",
+     "m4a", "ogg", "wav", "webm", "mov", "avi", "woff", "woff2", "ttf", "otf", "eot", "zip", "gz",
+     "tgz", "bz2", "xz", "zst", "7z", "rar", "jar", "whl", "pdf", "pyc", "pyo", "class", "o", "a",
+     "so", "dll", "dylib", "exe", "wasm", "parquet", "pack", "idx"}
+)  # fmt: skip
+"""Suffixes of pictures, sound, archives and machine code."""
 
 
 def walk(
@@ -32,12 +39,17 @@ def walk(
     """Yield the files under directories, sorted, each once; a file that is named comes as it is.
 
     Version control, caches, virtual environments and installed packages are not entered, links in
-    directories are not followed. A named path is yielded even if it does not exist: reading it says
-    so. `report` is told of files over the size limit and of directories that cannot be listed.
+    directories are not followed, and pictures, archives and the like are passed by. A named path is
+    yielded even if it does not exist: reading it says so. `report` is told of files over the size
+    limit and of directories that cannot be listed.
     """
+    named = list(paths)
     seen: set[str] = set()
-    for path in paths:
+    for path in named:
         files = _under(path, size_limit, report) if path.is_dir() else (path,)
+        if len(named) == 1:
+            yield from files
+            return
         for file in files:
             key = os.path.normpath(file)
             if key not in seen:
@@ -55,16 +67,21 @@ def _under(
         if isinstance(one, Path) or one.is_dir(follow_symlinks=False):
             waiting += _entries(one, report)
             continue
-        path = Path(one.path)
+        if not one.is_file(follow_symlinks=False) or _suffix(one.name) in _NO_TEXT:
+            continue
         try:
-            size = one.stat(follow_symlinks=False).st_size if one.is_file() else 0
+            size = one.stat(follow_symlinks=False).st_size
         except OSError:
             size = 0
-        if size > size_limit:
-            if report is not None:
-                report(path, f"is not looked into: it has {size:,} bytes")
-        elif one.is_file(follow_symlinks=False):
-            yield path
+        if size <= size_limit:
+            yield Path(one.path)
+        elif report is not None:
+            report(Path(one.path), f"is not looked into: it has {size:,} bytes")
+
+
+def _suffix(name: str) -> str:
+    stem, _, suffix = name.rpartition(".")
+    return suffix.lower() if stem else ""
 
 
 def _entries(

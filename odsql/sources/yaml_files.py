@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["find_queries"]
 
 _TOP_LEVEL = re.compile(r"""(?m)^(?:queries|"queries"|'queries')[ \t]{0,100}:(?=\s|\Z)""")
+_NEEDS_ALL = re.compile(r"(?m)^(?:---|\.\.\.|%)|[&*\t\r\x85\u2028\u2029]")
+_NEXT_KEY = re.compile(r"(?m)^[A-Za-z_][\w.-]*:(?=\s|\Z)")
 _TELLING = re.compile(
     r"""(?:^|[\s{,"'])(?:where|select|group_by|order_by|facet|refine|exclude|dataset|dataset_id)"""
     r"""["']?[ \t]{0,100}:"""
@@ -36,16 +38,31 @@ _MOST = 100_000
 _NULLS = ("", "~", "null", "Null", "NULL")
 
 
-@define
 class _Node:
-    """A scalar (`view`), a list (`items`), a mapping (`pairs`), or an alias (`alias`)."""
+    """A scalar (`value`), a list (`items`), a mapping (`pairs`), or an alias (`alias`).
 
-    start: int
-    view: View | None = None
-    null: bool = False
-    items: list[_Node] | None = None
-    pairs: list[tuple[_Node, _Node]] | None = None
-    alias: str | None = None
+    Of most scalars in a file nobody needs to know where their characters stand.
+    """
+
+    __slots__ = ("alias", "end", "items", "pairs", "start", "style", "value")
+
+    def __init__(self, start: int) -> None:
+        self.start = self.end = start
+        self.value: str | None = None
+        self.style = ""
+        self.items: list[_Node] | None = None
+        self.pairs: list[tuple[_Node, _Node]] | None = None
+        self.alias: str | None = None
+
+    @property
+    def null(self) -> bool:
+        return not self.style and self.value in _NULLS
+
+    def view(self, text: str) -> View | None:
+        """Return the text of a scalar with its places; None for anything else."""
+        if self.value is None:
+            return None
+        return scalar(text, self.start, self.end, self.style, self.value)
 
 
 @define
@@ -94,7 +111,23 @@ def find_queries(file: SourceFile, suppressions: Suppressions) -> Iterator[Found
 # ------------------------------------------------------------ from events to nodes
 
 
-def _events(text: str) -> Iterator[Any]:
+def _part(text: str) -> tuple[int, int]:
+    """Return where the top-level key `queries` begins and ends, or all of a text.
+
+    To read events is slow. In a file with anchors or several documents the rest is needed all the
+    same, and so it is where a text in quotes may reach over the line.
+    """
+    found = [one.start() for one in _TOP_LEVEL.finditer(text)]
+    if len(found) != 1 or _NEEDS_ALL.search(text) is not None:
+        return 0, len(text)
+    start = found[0]
+    if text.count('"', 0, start) % 2 or text.count("'", 0, start) % 2:
+        return 0, len(text)
+    after = _NEXT_KEY.search(text, text.find(":", start))
+    return start, after.start() if after is not None else len(text)
+
+
+def _events(text: str, start: int, end: int) -> Iterator[Any]:
     try:
         import yaml
     except ImportError:
@@ -102,10 +135,11 @@ def _events(text: str) -> Iterator[Any]:
         raise _RefusedError(msg) from None
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        yield from yaml.parse(text, Loader=loader)
+        yield from yaml.parse(text[start:end], Loader=loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        line = text.count("\n", 0, start) + mark.line + 1 if mark else 0
+        place = f" in line {line}, column {mark.column + 1}" if mark else ""
         said = getattr(error, "problem", None) or getattr(error, "reason", None) or "it is broken"
         msg = f"is not valid YAML{place}: {said}"
         raise _RefusedError(msg) from None
@@ -115,7 +149,8 @@ def _documents(text: str) -> Iterator[_Document]:
     document = _Document()
     open_: list[_Node] = []
     keys: list[_Node | None] = []
-    for event in _events(text):
+    first, last = _part(text)
+    for event in _events(text, first, last):
         kind = type(event).__name__
         if kind == "DocumentStartEvent":
             document, open_, keys = _Document(), [], []
@@ -125,7 +160,7 @@ def _documents(text: str) -> Iterator[_Document]:
             open_.pop()
             keys.pop()
         elif kind not in ("StreamStartEvent", "StreamEndEvent"):
-            node = _node(text, event, kind)
+            node = _node(event, kind, first)
             if kind != "AliasEvent" and event.anchor is not None:
                 document.anchors[event.anchor] = node
             _attach(document, node, open_, keys)
@@ -149,17 +184,19 @@ def _attach(document: _Document, node: _Node, open_: list[_Node], keys: list[_No
         keys[-1] = None
 
 
-def _node(text: str, event: Any, kind: str) -> _Node:
-    start = event.start_mark.index
-    if kind == "AliasEvent":
-        return _Node(start, alias=event.anchor)
-    if kind == "SequenceStartEvent":
-        return _Node(start, items=[])
-    if kind == "MappingStartEvent":
-        return _Node(start, pairs=[])
-    plain = event.style in (None, "")
-    view = scalar(text, start, event.end_mark.index, event.style or "", event.value)
-    return _Node(start, view=view, null=plain and event.value in _NULLS)
+def _node(event: Any, kind: str, first: int) -> _Node:
+    node = _Node(first + event.start_mark.index)
+    if kind == "ScalarEvent":
+        node.end = first + event.end_mark.index
+        node.value = event.value
+        node.style = event.style or ""
+    elif kind == "AliasEvent":
+        node.alias = event.anchor
+    elif kind == "SequenceStartEvent":
+        node.items = []
+    else:
+        node.pairs = []
+    return node
 
 
 # ------------------------------------------------------------ from nodes to queries
@@ -171,26 +208,32 @@ def _entries(text: str, problems: list[str]) -> list[Entry]:
         if document.root is None or document.root.pairs is None:
             continue
         for key, value in document.root.pairs:
-            if key.view is not None and key.view.text == "queries":
-                entries += _document_entries(document, document.resolved(value), problems)
+            if key.value == "queries":
+                entries += _document_entries(text, document, document.resolved(value), problems)
     return entries
 
 
-def _document_entries(document: _Document, queries: _Node, problems: list[str]) -> list[Entry]:
+def _document_entries(
+    text: str, document: _Document, queries: _Node, problems: list[str]
+) -> list[Entry]:
     named = (
-        [(key.start, key.view.text if key.view else None, value) for key, value in queries.pairs]
+        [(key.start, key.value, value) for key, value in queries.pairs]
         if queries.pairs is not None
         else [(one.start, None, one) for one in queries.items or []]
     )
     entries = []
     wrong = []
+    seen: set[int] = set()
     for start, name, value in named:
         table = document.resolved(value)
+        if id(table) in seen:  # the same query under another name
+            continue
+        seen.add(id(table))
         if table.pairs is None:
             wrong.append(f"its entry {name!r} is no mapping" if name else "an entry is no mapping")
             continue
         entry = Entry(start, name)
-        _fill(document, table, entry.values, 0)
+        _fill(text, document, table, entry.values, 0)
         entries.append(entry)
     if not are_queries(one.values for one in entries):
         return []
@@ -199,19 +242,19 @@ def _document_entries(document: _Document, queries: _Node, problems: list[str]) 
 
 
 def _fill(
-    document: _Document, table: _Node, values: dict[str, list[View | None]], depth: int
+    text: str, document: _Document, table: _Node, values: dict[str, list[View | None]], depth: int
 ) -> None:
     """Collect the values of a mapping, and of those that are merged into it with `<<`."""
     merged: list[_Node] = []
     for key, value in table.pairs or []:
         node = document.resolved(value)
-        name = key.view.text if key.view is not None else ""
+        name = key.value or ""
         if name == "<<":
             merged += node.items if node.items is not None else [node]
         elif not node.null and name not in values:
             items = [node] if node.items is None else node.items
             listed = items if node.items is None else [document.resolved(one) for one in items]
-            values[name] = [one.view for one in listed if not one.null]
+            values[name] = [one.view(text) for one in listed if not one.null]
     for one in merged:
         if depth < _DEEPEST:
-            _fill(document, document.resolved(one), values, depth + 1)
+            _fill(text, document, document.resolved(one), values, depth + 1)

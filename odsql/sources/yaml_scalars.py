@@ -22,6 +22,10 @@ _QUOTED_TOKEN = re.compile(
     r"|(?P<one>[\s\S])"
 )
 _PLAIN_TOKEN = re.compile(r"(?P<fold>[ \t]*+(?:\r\n|\r|\n)[ \t]*+)|(?P<one>''|[\s\S])")
+_PROPERTIES = re.compile(
+    # An anchor and a tag, which stand before the scalar itself; comments may stand between.
+    r"(?:(?:&[^\s,\[\]{}]+|!<[^>\s]*>|![^\s,\[\]{}]*)(?:\s|#[^\n]*\n)*+)++"
+)
 _LINE = re.compile(r"([^\r\n]*+)(\r\n|\r|\n|\Z)")
 _CHARACTERS = {
     "0": "\0", "a": "\a", "b": "\b", "t": "\t", "n": "\n", "v": "\v", "f": "\f", "r": "\r",
@@ -37,6 +41,9 @@ def scalar(text: str, start: int, end: int, style: str, value: str) -> View:
 
     If its source is not understood, every character is said to stand at the start.
     """
+    if text[start : start + 1] in ("&", "!"):
+        properties = _PROPERTIES.match(text, start, end)
+        start = properties.end() if properties else start
     quoted = style in ("'", '"')
     first, last = (start + 1, end - 1) if quoted else (start, end)
     if text[first:last] == value:

@@ -117,6 +117,13 @@ def test_unreadable_input_exits_2(
     assert captured.err.count("\n") == 1
 
 
+def test_a_line_that_is_no_clause_is_one_of_its_file(folder: Path, capsys: Captured) -> None:
+    """A platform looks for the file in the repository, and for the line in the file."""
+    (folder / "a.jsonl").write_text('{"clause": "where", "text": "a = 1"}\n{}\n')
+    assert run("check", "--format", "github", "a.jsonl") == 2
+    assert "file=a.jsonl,line=2::a.jsonl:2 is not" in capsys.readouterr().out
+
+
 def test_what_can_be_read_is_checked_all_the_same(folder: Path, capsys: Captured) -> None:
     """An unreadable file is reported and ends the run with 2, not early."""
     (folder / "a.jsonl").write_bytes(b"\xff")
@@ -126,6 +133,34 @@ def test_what_can_be_read_is_checked_all_the_same(folder: Path, capsys: Captured
     assert "b.jsonl:1:32: error ODS102" in captured.out
     assert "1 clause checked, 1 broken, 2 inputs not read" in captured.out
     assert [line.split(" ")[1] for line in captured.err.splitlines()] == ["a.jsonl", "missing.toml"]
+
+
+def test_a_file_that_is_sniffed_is_data_unless_it_holds_queries(
+    folder: Path, capsys: Captured
+) -> None:
+    """A hook names every file of a commit; whoever names a file by hand means it."""
+    (folder / "train.jsonl").write_text('{"id": 1, "text": "x"}\n')
+    (folder / "notes.txt").write_bytes(b"caf\xe9\n")
+    (folder / "picture.png").write_bytes(b"\x89PNG\0")
+    (folder / "large.txt").write_bytes(b"x" * 10_000_001)
+    (folder / "a.jsonl").write_text('{"clause": "where", "text": "a =="}\n')
+    names = ("train.jsonl", "notes.txt", "picture.png", "large.txt")
+    assert run("check", "--sniff", *names) == 0
+    assert "large.txt is not looked into" in capsys.readouterr().err
+    assert run("fmt", "--sniff", *names) == 0
+    assert run("check", "--sniff", "a.jsonl", *names) == 1
+    assert "a.jsonl:1:32: error ODS102" in capsys.readouterr().out
+    assert run("check", "--sniff", "missing.toml") == 2
+    for name in names[:3]:
+        assert run("check", name) == 2
+
+
+def test_standard_input_cannot_be_fixed(capsys: Captured) -> None:
+    """Nothing is said to be fixed that is written nowhere."""
+    assert run("check", "--fix", "-") == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "--fix writes files" in captured.err
 
 
 def test_nothing_to_check_exits_2(capsys: Captured) -> None:
@@ -196,6 +231,128 @@ def write_schema(file: Path, dataset_id: str) -> None:
     file.write_text(json.dumps({"dataset_id": dataset_id, "fields": fields}))
 
 
+CALLS = """\
+from odsql import Query, parse_where
+
+A = Query(where="populaton > 1")
+B = parse_where("populaton > 2")
+C = A.where("populaton > 3")
+U = f"/api/explore/v2.1/catalog/datasets/{name}/records?where=populaton>4"
+V = "/api/explore/v2.1/catalog/datasets?where=populaton>5"
+W = "/api/explore/v2.1/catalog/datasets?select=metas"
+"""
+
+
+def test_the_dataset_of_the_command_line_is_that_of_calls_and_variables(
+    folder: Path, capsys: Captured
+) -> None:
+    """Whatever does not name its own, but for the catalog, which has none."""
+    write_schema(folder / "s.json", "cities")
+    (folder / "a.py").write_text(CALLS)
+    run("check", "--format", "jsonl", "--schema", "s.json", "a.py")
+    assert "ODS301" not in capsys.readouterr().out
+    assert run("check", "-q", "--schema", "s.json", "--dataset", "cities", "a.py") == 1
+    said = [line for line in capsys.readouterr().out.splitlines() if " ODS" in line]
+    assert [line.split(":")[1] for line in said] == ["3", "4", "5", "6", "8"]
+    assert [line.split(" ")[2].rstrip(":") for line in said] == [*["ODS301"] * 4, "ODS218"]
+
+
+def test_the_operation_of_the_command_line_is_that_of_calls(folder: Path) -> None:
+    """A URL says by its path which one it asks."""
+    call = "Query(where='vector_similarity_threshold(\"x\")')"
+    (folder / "a.py").write_text(f"from odsql import Query\nA = {call}\n")
+    url = "/api/explore/v2.1/catalog/datasets?where=vector_similarity_threshold('x')"
+    (folder / "b.txt").write_text(url)
+    assert run("check", "a.py") == 0
+    assert run("check", "a.py", "--endpoint", "records") == 1
+    assert run("check", "b.txt", "--endpoint", "records") == 0
+
+
+def test_a_schema_that_is_not_there_is_said_once(folder: Path, capsys: Captured) -> None:
+    """It is no error: the rest is checked."""
+    write_schema(folder / "s.json", "cities")
+    (folder / "a.toml").write_text('queries.a.dataset = "citys"\nqueries.a.where = "a = 1"\n')
+    (folder / "b.toml").write_text('queries.a.dataset = "citys"\nqueries.a.where = "b = 1"\n')
+    assert run("check", "--schema", "s.json", "a.toml", "b.toml") == 0
+    said = "odsql: no schema of citys: names and types are not checked there\n"
+    assert capsys.readouterr().err == said
+    assert run("check", "-q", "--schema", "s.json", "a.toml") == 0
+    assert run("check", "a.toml") == 0
+    assert capsys.readouterr().err == ""
+    (folder / "empty").mkdir()
+    assert run("check", "--schema", "empty", "--where", "a = 1") == 0
+    assert capsys.readouterr().err.startswith("odsql: there is no schema where they should be")
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "codes"),
+    [
+        ("${d}/records", "select=count(*)", ["ODS403"]),
+        ("${d}/records", "limit=100&offset=100", ["ODS406"]),
+        ("${d}/exports/csv", "group_by=a&order_by=count(*)", ["ODS217"]),
+        ("${d}/records", "where=vector_similarity_threshold('x')", ["ODS214"]),
+        ("${d}/records", "order_by=name&limit=100&offset=${o}", ["ODS406"]),
+        ("${d}/records", "limit=100&offset=${o}", ["ODS406"]),
+        ("${d}/records", "select=count(*)&${rest}", []),
+        ("${d}/records", "select=count(*)&limit=${n}", []),
+        ("${d}/records", "select=count(*)&group_by=${g}", []),
+        ("${d}/records", "select=a,count(*)&group_by=b,${g}&limit=1", []),
+        ("${d}/records", "select=a,count(*)&group_by=b&limit=1&${rest}", []),
+        ("${d}/exports/csv", "group_by=a&order_by=count(*)&limit=-1&${rest}", []),
+        ("${d}/records", "group_by=a&limit=1&offset=25000&${rest}", []),
+        ("${d}/records", "limit=1000&group_by=${g}", []),
+        ("${d}/records", "offset=20000&limit=1&group_by=${g}", []),
+        ("${d}/records", "offset=20000&limit=5000&${rest}", []),
+        ("${d}/exports/csv", "group_by=a&order_by=count(*)&limit=${n}", []),
+        ("${d}/records", "limit=100&offset=100&order_by=${o}", []),
+        ("${d}/records", "limit=10&offset=${o}&order_by=name&group_by=${g}", []),
+        ("${d}/records", "order_by=n,count(*)&select=${s}", []),
+        ("cities/records", "select=k,count(*)&group_by=${g}", []),
+        ("cities/records", "order_by=k&limit=1&select=${s}", []),
+        ("cities/records", "select=Name,count(*)&group_by=${g}", []),
+        ("cities/records", "where=k=1&group_by=${g}", ["ODS301"]),
+    ],
+)
+def test_a_url_is_a_whole_request_but_for_what_stands_in_variables(
+    path: str, query: str, codes: list[str], folder: Path, capsys: Captured
+) -> None:
+    """Its path says what it asks, even if the dataset is a variable; nothing else is concluded."""
+    write_schema(folder / "s.json", "cities")
+    (folder / "a.js").write_text(f"u = `/api/explore/v2.1/catalog/datasets/{path}?{query}`\n")
+    run("check", "--format", "json", "--schema", "s.json", "a.js")
+    said = json.loads(capsys.readouterr().out)
+    assert [one["code"] for clause in said for one in clause["diagnostics"]] == codes
+
+
+def test_a_name_may_be_a_label_of_what_is_added(folder: Path, capsys: Captured) -> None:
+    """Then it is no error, but worth a look."""
+    write_schema(folder / "s.json", "cities")
+    url = "/api/explore/v2.1/catalog/datasets/cities/records?select=k,count(*)&${rest}"
+    (folder / "a.js").write_text(f"u = `{url}`\n")
+    assert run("check", "--schema", "s.json", "a.js") == 0
+    assert "warning ODS301: cities has no field k" in capsys.readouterr().out
+    (folder / "a.jsonl").write_text('{"clause": "order_by", "text": "n, avg(age)"}\n')
+    assert run("check", "a.jsonl") == 0
+    assert "warning ODS211" in capsys.readouterr().out
+    assert run("check", "--order-by", "n, avg(age)") == 1
+
+
+def test_a_named_query_is_a_whole_request(folder: Path, capsys: Captured) -> None:
+    """Whether it names its dataset or not; a clause by itself is none."""
+    (folder / "a.toml").write_text('queries.a.select = "count(*)"\n')
+    (folder / "a.jsonl").write_text('{"clause": "select", "text": "count(*)"}\n')
+    assert run("check", "-q", "a.toml", "a.jsonl") == 0
+    (said,) = [line for line in capsys.readouterr().out.splitlines() if "ODS403" in line]
+    assert said.startswith("a.toml:1:")
+
+
+def test_a_number_without_blanks_is_no_url(folder: Path) -> None:
+    """The only schema is for the queries of a TOML file however they are written."""
+    write_schema(folder / "s.json", "cities")
+    (folder / "a.toml").write_text('[queries.a]\nlimit=5\nwhere="populaton > 1"\n')
+    assert run("check", "--schema", "s.json", "a.toml") == 1
+
+
 def test_what_a_placeholder_hides_is_not_held_against_a_request(folder: Path) -> None:
     """The label may be declared in what the program puts in."""
     write_schema(folder / "s.json", "cities")
@@ -227,6 +384,17 @@ def test_the_nearest_pyproject_is_the_configuration(
     out = capsys.readouterr().out
     assert "../a.toml:1:20: error ODS301" in out
     assert out.endswith("2 clauses checked, 1 broken\n")
+
+
+def test_a_configured_path_is_shown_as_it_is_seen_from_here(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """The output is the same on every machine."""
+    (folder / "pyproject.toml").write_text('[tool.odsql]\nschemas = ["nosuch"]\n')
+    (folder / "below").mkdir()
+    monkeypatch.chdir(folder / "below")
+    assert run("check", "--where", "a = 1") == 2
+    assert capsys.readouterr().err == "odsql: ../nosuch: No such file or directory\n"
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ __all__ = ["folder"]
 
 # ---------------------------------------------------------------- check --fix
 
+URL = "/api/explore/v2.1/catalog/datasets/d/records"
 CELL = '{"cells": [{"source": ["U = \\"/api/explore/v2.1/catalog/datasets?where=a<>1\\"\\n"]}]}'
 FIXES = [
     ("a.toml", 'queries.a.where = "b == 1" # c == d\n', "b == 1", "b = 1"),
@@ -42,6 +43,11 @@ FIXES = [
     ("a.md", "(/api/explore/v2.1/catalog/datasets/d/records?where=a%3D%3D1)\n", "%3D%3D", "%3D"),
     ("a.py", "from odsql import parse_where\nparse_where('a == \"<>\"')\n", "==", "="),
     ("a.ipynb", CELL, "<>", "!="),
+    ("a.js", f'"{URL}?where=a <> 1" +\n" and b = 2"', "<>", "!="),
+    ("a.js", f'"{URL}?where=a+<>+1&limit=1"', "<>", "%21%3D"),
+    ("a.yaml", "queries:\n  a: {where: &w a <> 1}\n  b: {where: *w}\n", "<>", "!="),
+    ("a.yaml", "queries:\n  a: &q {where: 'a <> 1'}\n  b: *q\n", "<>", "!="),
+    ("a.yaml", "queries:\n  a: {where: !!str a <> 1}\n", "<>", "!="),
 ]  # fmt: skip
 
 
@@ -118,6 +124,10 @@ FORMATTED = [
     ("a.yaml", "queries:\n  x: {where: 'a=\"it\"', n: 1}\n", 'a="it"', 'a = "it"'),
     ("a.jsonl", '{"clause":"where",  "text":"a=\\"x\\""}\n', 'a=\\"x\\"', "a = 'x'"),
     ("a.ndjson", '{"where":"a=\\"it\'s\\"", "name":"a=1"}\n', "a=", "a = "),
+    ("a.toml", "queries.a.where = \"\"\"a='x'\"\"\"\n", "a='x'", 'a = "x"'),
+    ("a.jsonl", '{"clause":"where","text":"a=\'\\u00e9\'"}\n', "a=", "a = "),
+    ("a.jsonl", '{"clause":"where","text":"a=\'\u00e9\'"}\n', "a=", "a = "),
+    ("a.yaml", "queries:\n  a: &q {where: 'a=1'}\n  b: *q\n", "a=1", "a = 1"),
 ]  # fmt: skip
 
 
@@ -149,6 +159,16 @@ def test_fmt_breaks_what_stands_on_several_lines(folder: Path) -> None:
     lines = (folder / "a.yaml").read_text().splitlines()
     assert lines[3:5] == ["      population > 0", "      AND population > 1000"]
     assert run("fmt", "--check", "a.toml", "a.yaml") == 0
+
+
+def test_new_lines_end_as_the_others_do(folder: Path) -> None:
+    """Also where the clause stands in the first line."""
+    long = " and ".join(f"population > {number * 1000}" for number in range(8))
+    (folder / "a.toml").write_text(f'queries.a.where = """{long}"""\r\n', newline="")
+    assert run("fmt", "a.toml") == 0
+    lines = (folder / "a.toml").read_bytes().split(b"\n")
+    assert len(lines) == 9
+    assert all(one.endswith(b"\r") for one in lines[:-1])
 
 
 def test_fmt_leaves_what_the_file_cannot_hold(folder: Path, capsys: Captured) -> None:

@@ -52,6 +52,14 @@ def test_a_schema_is_one_or_the_file_of_one(tmp_path: Path) -> None:
         assert_valid(query, schema=file)
 
 
+def test_a_query_is_a_whole_request_and_a_text_is_a_filter() -> None:
+    """So what a query does not say, such as a limit, is missing."""
+    with pytest.raises(AssertionError, match="warning ODS403"):
+        assert_valid(Query(select="count(*)"), strict=True)
+    assert_valid(Query(select="count(*)").limit(1), strict=True)
+    assert_valid("population > 1", strict=True)
+
+
 def test_warnings_fail_only_if_asked() -> None:
     """As with the command line."""
     assert_valid("a != 1")

@@ -1,7 +1,8 @@
 """Short ways to write requests and schemas in tests, and in the pages of the rules.
 
-A request is lines of `parameter: text`; `dataset:` and `endpoint:` say where it goes. A schema is
-lines of a name, a type and annotations.
+A request is lines of `parameter: text`; `dataset:` and `endpoint:` say where it goes, and that it
+is whole. `unfilled:` names parameters whose values are not known. A schema is lines of a name, a
+type and annotations.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ def request(lines: str) -> Request:
     parameters = []
     for name, text in pairs:
         if name == "dataset":
-            about["dataset_id"] = text
+            about |= {"dataset_id": text, "whole": True}
         elif name == "endpoint":
-            about["endpoint"] = text
+            about |= {"endpoint": text, "endpoint_known": True, "whole": True}
+        elif name == "unfilled":
+            about["unfilled"] = frozenset(text.split())
         else:
             parameters.append(Parameter(name, text))
     return Request(tuple(parameters), **about)
@@ -50,6 +53,7 @@ PLACES = schema(
     country text facet
     active boolean
     place_id text id
+    border geo_shape
     """
 )
 

@@ -23,6 +23,7 @@ from tests.odsql.checking.asking import fixed, found
         ("where: Geometry(f, geom'POINT(1 1)' , DISJOINT )", "disjoint(f, geom'POINT(1 1)'  )"),
         ('where: a:"b" AND (c) : 5', 'a="b" AND (c) = 5'),
         ("where: a:[1 TO 2]", "a in [1 TO 2]"),
+        ("where: a:[20220 TO 20221]", "a in [20220 TO 20221]"),
         ("where: a :[date'2024'..date'2025']", "a in [date'2024'..date'2025']"),
     ],
 )  # fmt: skip
@@ -41,6 +42,8 @@ def test_a_safe_edit_gives_a_text_without_the_finding(lines: str, text: str) -> 
         "where: a: null",
         "where: a: true",
         "where: a: [20220101 TO 20220201]",
+        "where: a: [202201 TO 202202]",
+        "where: a: [2021 TO 2022]",
         "where: a: ['2022-01-01' TO '2022-02-01']",
         "where: geometry(f, geom'POINT(1 1)')",
         "where: geometry(f, geom'POINT(1 1)', INTERSECT)",

@@ -57,6 +57,7 @@ def run() -> list[Result]:
             "\r\n##[error]x",
         ),
         Unreadable("broken\x07.toml", "cannot be read: byte 3 is not UTF-8"),
+        Unreadable("lines.jsonl", "is no clause", line=7),
     ]  # fmt: skip
 
 

@@ -175,7 +175,20 @@ def _halves(pair: str) -> tuple[str, str, str]:
 
 def test_every_line_is_one_annotation() -> None:
     """Whatever the message says."""
-    assert len(list(commands())) == 9
+    assert len(list(commands())) == 10
+
+
+def test_a_line_that_cannot_be_read_has_its_place_in_the_file() -> None:
+    """In every format that has places; the file is called what it is called."""
+    _, properties, message = list(commands())[-1]
+    assert (properties["file"], properties["line"]) == ("lines.jsonl", "7")
+    assert message == "lines.jsonl:7 is no clause"
+    (*_, notification) = log()["runs"][0]["invocations"][0]["toolExecutionNotifications"]
+    (location,) = notification["locations"]
+    assert location["physicalLocation"]["artifactLocation"]["uri"] == "lines.jsonl"
+    assert location["physicalLocation"]["region"] == {"startLine": 7}
+    (*_, case) = ET.fromstring(rendered("junit")).iter("testcase")
+    assert (case.attrib["classname"], case.attrib["line"]) == ("lines.jsonl", "7")
 
 
 def test_an_annotation_has_its_place_in_the_file() -> None:
@@ -233,7 +246,7 @@ def test_sarif_says_that_not_everything_was_read() -> None:
     """What could not be read is a notification, not a result."""
     (invocation,) = log()["runs"][0]["invocations"]
     assert invocation["executionSuccessful"] is False
-    (notification,) = invocation["toolExecutionNotifications"]
+    notification, _ = invocation["toolExecutionNotifications"]
     assert notification["message"]["text"].startswith("broken\\x07.toml cannot be read")
 
 
@@ -250,8 +263,8 @@ def test_junit_counts_what_it_has() -> None:
         broken = [case for case in cases if case.find("error") is not None]
         counted = [suite.attrib[name] for name in ("tests", "failures", "errors")]
         assert counted == [str(len(one)) for one in (cases, failed, broken)]
-    assert root.attrib["tests"] == "9"
-    assert root.attrib["errors"] == "1"
+    assert root.attrib["tests"] == "10"
+    assert root.attrib["errors"] == "2"
 
 
 def test_junit_says_what_failed_and_where() -> None:

@@ -48,7 +48,8 @@ REPEATED = [
     '"explore/v2', "${x}", f"<{URL}?a=<", '"source": [', "[", "{", "&a [", "queries: ", "a.", "'",
     "odsql: ignore", "# odsql: ignore-file x", "explore/v2 ", " ", "\n", "(", "Query(", "-", "\r",
     f"{URL}?a=b%", f"{URL}#", '{"where": "a"}\n', "queries = [", "'''", '"a" ', f"/{URL}?x#",
-    "$x$x",
+    "$x$x", "@a\n", "def a\n", "  a\n", f"{URL}?where=a<", f"{URL}?where=a>b", f'u = "{URL}?a=b";',
+    f'f("{URL}?where=a" ', f'"{URL}?where=a=b" .. ', f"{URL}?where=(", "!a ", "@a ", ":a ",
 ]  # fmt: skip
 
 

@@ -31,6 +31,37 @@ def test_data_is_no_file_of_queries_unless_somebody_says_so(row: str) -> None:
             read("a.ndjson", row, expected=True)
 
 
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ('{"dataset": "d", "where": "a", "limt": 5}', [("where", "a"), ("limt", "5")]),
+        ('{"dataset": "d", "where": ["a"], "owner": "me"}', [("where", "a"), ("owner", "me")]),
+        ('{"dataset_id": "d", "limit": 5}', [("limit", "5")]),
+        ('{"where": "a", "name": "n"}', [("where", "a")]),
+    ],
+)
+def test_a_first_line_that_is_a_query_makes_a_file_one_of_queries(
+    row: str, expected: list[tuple[str, str]]
+) -> None:
+    """A misspelt key is what is looked for, and no reason to take it for data."""
+    (found,) = read("a.jsonl", row)
+    assert pairs(found) == expected
+    assert pairs(read("a.jsonl", row, expected=True)[0]) == expected
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"dataset": "d", "format": "csv"}',
+        '{"dataset": "d", "where": 3}',
+        '{"dataset": "d", "where": "Paris", "when": 1, "who": 2}',
+    ],
+)
+def test_data_about_datasets_is_data(row: str) -> None:
+    """A dataset, and most other names, mean something elsewhere."""
+    assert read("a.jsonl", row) == []
+
+
 def test_urls_in_data_are_found() -> None:
     """As in any JSON."""
     (found,) = read("a.jsonl", f'{{"u": "{URL}?limit=1"}}')

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from odsql.sources import UnreadableError
 from tests.odsql.sources.support import pairs, places, read, sources
 
 
@@ -14,7 +15,8 @@ from tests.odsql.sources.support import pairs, places, read, sources
     [
         ("from odsql import Query\nQuery(where='a')", [[("where", "a")]]),
         ("from odsql import Query as Q\nQ(where='a')", [[("where", "a")]]),
-        ("import odsql\nodsql.Query(select=['a', 'b'])", [[("select", "a"), ("select", "b")]]),
+        ("import odsql\nodsql.Query(select=['a', 'b'])", [[("select", "a, b")]]),
+        ("import odsql\nodsql.Query().order_by('a', F.x, '', 'b')", [[("order_by", "a, b")]]),
         ("import odsql as o\no.parse_select('a')", [[("select", "a")]]),
         ("from odsql.query import Query\nQuery(limit=10)", [[("limit", "10")]]),
         ("from explore_async import Query\nQuery(where='a')", [[("where", "a")]]),
@@ -35,6 +37,37 @@ from tests.odsql.sources.support import pairs, places, read, sources
         ("from odsql import F\nother.where('a'); Query(where='a')", []),
         ("# odsql\nfrom sqlalchemy import Query\nQuery(where='a')", []),
         ("from odsql import Query\nQuery(where='a'", []),
+        ("from odsql import condition\ncondition('a')", [[("where", "a")]]),
+        ("from odsql import parse_where\nparse_where(text='a')", [[("where", "a")]]),
+        ("from odsql import Query\nclass A:\n def f(self): self.q = Query(); self.q.where('a')",
+         [[("where", "a")]]),
+        ("from odsql import Query\nclass A:\n q: Query\n def g(self): self.q.where('a')",
+         [[("where", "a")]]),
+        ("from odsql import Query\ndef f() -> Query: ...\nf().where('a')", [[("where", "a")]]),
+        ("from odsql import Query\ndef f():\n return Query()\nf().where('a')",
+         [[("where", "a")]]),
+        ("from odsql import Query\nclass A:\n def f(self) -> Query: self.f().where('a')",
+         [[("where", "a")]]),
+        ("from odsql import Query\nr, s = Query(), 1\nr.where('a'); s.where('b')",
+         [[("where", "a")]]),
+        ("from odsql import Query\nQuery(where='a' if x else None)", [[("where", "a")]]),
+        ("from odsql import Query\nQuery(select=None if x else 'a', limit=3)", [[("select", "a"),
+         ("limit", "3")]]),
+        ("from odsql import Query\nQuery(select='a' if x else 'b')", [[("select", "a")], [("select",
+         "b")]]),
+        ("from odsql import Query\nQuery(where=x or 'a')", [[("where", "a")]]),
+        ("from odsql import Query\nQuery().where(lambda w: w & 'a' | 'b')", [[("where", "a"),
+         ("where", "b")]]),
+        ("from odsql import Query\nQuery().select(lambda s: [*s, 'a'])", []),
+        ("from odsql import Query\nself.r.where('a'); session.query().where('b')", []),
+        ("from odsql import Query\ndef query() -> Query: ...\nsession.query(X).where('b')", []),
+        ("from odsql import Query\nasync def f():\n return Query()\nf().where('b')", []),
+        ("from odsql import Query\ndef f():\n x = \"\"\"\n\ndef g():\n \"\"\"\n Query(where='a')\n",
+         [[("where", "a")]]),
+        ("from odsql import Query\ndef f(\na,\n): pass\n@f\ndef g(): pass\nQuery(where='a')\n",
+         [[("where", "a")]]),
+        ("from odsql import Query\ndef f():\n pass\n\n# x\n\nQuery(where='a')", [[("where",
+         "a")]]),
     ],
 )  # fmt: skip
 def test_calls_are_recognised_by_their_names(
@@ -44,6 +77,52 @@ def test_calls_are_recognised_by_their_names(
     found = read("a.py", code)
     assert [pairs(one) for one in found] == expected
     assert all(one.skipped == {"*"} for one in found)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("from odsql import Query\nQuery(where='a')\ndef (", "^a.py:3 is not valid Python: "),
+        ("from odsql import Query\ndef f():\n  return [\n", "^a.py:3 is not valid Python: "),
+        ("import odsql\nodsql.Query\0", "^a.py.* is not valid Python: "),
+    ],
+)
+def test_a_file_that_is_named_should_be_python(code: str, message: str) -> None:
+    """It is said what is wrong with it; in a directory it may be a template, or for others."""
+    assert read("a.py", code) == []
+    with pytest.raises(UnreadableError, match=message):
+        read("a.py", code, expected=True)
+    assert read("a.py", "# odsql\ndef (", expected=True) == []
+
+
+def test_places_are_true_behind_blocks_that_are_not_looked_into() -> None:
+    """Only what may hold a call is parsed."""
+    code = "from odsql import Query\n\ndef f():\n    é = 1\n\n    return é\n\nQuery(where='a')\n"
+    (found,) = read("a.py", code)
+    assert places(found) == [(8, 14)]
+
+
+@pytest.mark.parametrize(
+    ("code", "dataset_id"),
+    [
+        ("client.dataset('d').records(Query(where='a'))", "d"),
+        ("client.dataset('d').records(query=Query().where('a'))", "d"),
+        ("client.dataset(d).records(Query(where='a'))", None),
+        ("client.table('d').records(Query(where='a'))", None),
+        ("client.dataset('d').records(f(Query(where='a')))", None),
+    ],
+)
+def test_the_dataset_is_the_one_that_a_query_is_given_to(code: str, dataset_id: str | None) -> None:
+    """If it is a text, and the query is given as it is."""
+    (found,) = read("a.py", f"from odsql import Query\n{code}")
+    assert found.request.dataset_id == dataset_id
+
+
+def test_items_of_a_list_stand_where_they_are_written() -> None:
+    """They are one clause; what separates them is what the list has there."""
+    (found,) = read("a.py", "from odsql import Query\nQuery(select=['é',\n 'b'])")
+    assert list(found.offsets[0]) == [39, 40, 42, 45, 46]
+    assert [found.file.text[one] for one in found.offsets[0][::3]] == ["é", "b"]
 
 
 def test_a_chain_is_read_in_the_order_of_the_file() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from odsql.sources import UnreadableError, read_text, walk
+from tests.odsql.sources.support import URL
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,10 @@ def test_text_is_decoded(tmp_path: Path, content: bytes, text: str) -> None:
     ("content", "message", "passable"),
     [
         (b"\x89PNG\0\0", "is binary, not text", True),
+        (b"\0odsql queries", "is binary, not text", True),
+        (b"\0" + URL.encode(), "is binary, not text", False),
+        (URL.encode("utf-16-le"), "is binary, not text", False),
+        (URL.encode("utf-32-be"), "is binary, not text", False),
         (b"\xff caf\xe9", "byte 0 is not UTF-8", True),
         (b"odsql caf\xe9", "byte 9 is not UTF-8", False),
         (b"\xff\xfea", "byte 2 is not UTF-16", True),
@@ -63,6 +68,14 @@ def test_what_is_no_file_is_unreadable(tmp_path: Path) -> None:
     ]:
         with pytest.raises(UnreadableError, match=message):
             read_text(path)
+
+
+def test_pictures_and_archives_are_passed_by(tmp_path: Path) -> None:
+    """Unless they are named."""
+    for name in ("a.PNG", "b.tar.gz", "c.txt", "png"):
+        (tmp_path / name).touch()
+    assert [one.name for one in walk([tmp_path])] == ["c.txt", "png"]
+    assert [one.name for one in walk([tmp_path / "a.PNG"])] == ["a.PNG"]
 
 
 def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:

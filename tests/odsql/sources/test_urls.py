@@ -19,7 +19,7 @@ TEN = ("limit", "10")
         ("a.md", f"<{URL}?where=a+>+3&limit=10>", []),
         ("a.md", f"Ends here: {URL}?limit=10.", [TEN]),
         ("a.md", f"|{URL}?limit=10|", [TEN]),
-        ("a.md", f"**{URL}?select=*&limit=10**", [("select", "*"), ("limit", "10**")]),
+        ("a.md", f"**{URL}?select=*&limit=10**", [("select", "*"), TEN]),
         ("a.html", f"<a href={URL}?limit=10>x</a>", [TEN]),
         ("a.html", f"<code>{URL}?where=a+%3E+3&amp;limit=10</code>", [A, TEN]),
         ("a.js", f'fetch("{URL}?where=a > 3&limit=10", {{}})', [A, TEN]),
@@ -79,6 +79,140 @@ def test_what_is_only_known_when_the_program_runs_is_skipped(
     (found,) = read("a.js", text)
     assert pairs(found) == known
     assert found.skipped == skipped
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.c", f'"{URL}?where=a = 1 and "\n"b = 2"'),
+        ("a.c", f'"{URL}?where=nam"\n   "e = 2"'),
+        ("a.lua", f"'{URL}?where=nam' .. x"),
+        ("a.pl", f'"{URL}?where=nam" . $x'),
+        ("a.vb", f'"{URL}?where=nam" & x'),
+        ("a.vb", f'"{URL}?where=nam" & _\n "e = 1"'),
+        ("a.rb", f'"{URL}?where=nam" << x'),
+        ("a.rb", f'"{URL}?where=nam" \\\n  "e = 1"'),
+        ("a.sql", f"'{URL}?where=nam' || x"),
+        ("a.sql", f"'{URL}?where=a = ''' || x"),
+        ("a.jl", f'"{URL}?where=nam" * x'),
+        ("a.ex", f'"{URL}?where=nam" <> x'),
+        ("a.hs", f'"{URL}?where=nam" ++ x'),
+        ("a.js", f'u.startsWith("{URL}?where=id_no%3D")'),
+        ("a.js", f'u.includes("{URL}?where=nam")'),
+        ("a.js", f'["{URL}?where=a%20%3D%20", x].join("")'),
+        ("a.js", f'"{URL}?where=a = ".concat(x)'),
+        ("a.js", f'f("{URL}?where=a == b and c = ", x)'),
+        ("a.py", f'u = "{URL}?where=a = "\nu += x'),
+        ("a.py", f'"".join(["{URL}?where=a in (", x, ")"])'),
+        ("a.json", f'{{"u": "{URL}?where=id%3D"}}'),
+        ("a.env", f"API={URL}?where=id%3D"),
+        ("a.txt", f"{URL}?where=a<b and c&limit=3"),
+        ("a.md", f"{URL}?limit=5を参照"),
+        ("a.md", f"\u201c{URL}?where=name=\u2019x\u2019\u201d"),
+    ],
+)  # fmt: skip
+def test_a_last_value_that_may_go_on_elsewhere_is_skipped(name: str, text: str) -> None:
+    """Code behind the quotes adds to it, or nobody would write it as the end of a query."""
+    assert read(name, text) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.py", f'u = "{URL}?select=count(*)"\nif x:\n    u += "&limit=1"'),
+        ("a.php", f"$u = '{URL}?select=count(*)';\n$u = $u . '&limit=1';"),
+        ("a.rb", f'u = "{URL}?select=count(*)"\nu << "&limit=1"'),
+        ("a.js", f'const u = "{URL}?select=count(*)"\nfetch(u + "&limit=1")'),
+        ("a.js", f'const u = "{URL}?select=count(*)"\nfetch(`${{u}}&limit=1`)'),
+        ("a.sh", f'u="{URL}?select=count(*)"\ncurl "$u&limit=1"'),
+    ],
+)
+def test_what_is_added_to_a_name_may_be_parameters(name: str, text: str) -> None:
+    """Then nothing may be concluded from what the literal does not have."""
+    (found,) = read(name, text)
+    assert pairs(found) == [("select", "count(*)")]
+    assert found.skipped == {"*"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.sh", f"curl '{URL}?where=a == 1' || exit 1"),
+        ("a.js", f'fetch("{URL}?where=a == 1", {{}})'),
+        ("a.js", f'["{URL}?where=a == 1", "{URL}"]'),
+        ("a.js", f'f("{URL}?where=a == 1"); u += "x"'),
+        ("a.sh", f'curl "{URL}?where=a == 1" \\\n "-v"'),
+        ("a.txt", f'"{URL}?where=a == 1" is wrong.'),
+        ("a.txt", f'"{URL}?where=a == 1"\n"{URL}"'),
+        ("a.md", f"{URL}?where=a%20==%201 <!-- why -->"),
+        ("a.js", "new URL('api/explore/v2.1/catalog/datasets/d/records?where=a == 1', base)"),
+        ("a.js", "f('/api/explore/v2.1/monitoring/datasets/d/records?where=a == 1')"),
+    ],
+)
+def test_a_last_value_that_is_whole_is_found(name: str, text: str) -> None:
+    """Code behind it that does not add to it says nothing."""
+    (found,) = read(name, text)
+    assert pairs(found) == [("where", "a == 1")]
+    assert found.skipped == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"A: {URL}?where=year(modified)<2020&limit=10", [("where", "year(modified)<2020"), TEN]),
+        (f"GET {URL}?where=length(name)<5", [("where", "length(name)<5")]),
+        (f"A: {URL}?where=a<>1&limit=10", [("where", "a<>1"), TEN]),
+        (f"A={URL}?where=a>b&limit=10", [("where", "a>b"), TEN]),
+        (f'A: {URL}?where=a="b c"&limit=10', [("where", 'a="b c"'), TEN]),
+        (f"**{URL}?limit=10**", [TEN]),
+        (f"_{URL}?limit=10_.", [TEN]),
+        (f"~~{URL}?select=*&limit=10~~", [("select", "*"), TEN]),
+        (f"「{URL}?limit=10」", [TEN]),
+        (f"{URL}?limit=10。次", [TEN]),
+        (f"<loc>{URL}?limit=10</loc>", [TEN]),
+        (f"{URL}?limit=10<br/>", [TEN]),
+        (f"{URL}?limit=10<img src='x'>", [TEN]),
+        (f"<a href={URL}?where=a&limit=10>b</a>", [("where", "a"), TEN]),
+    ],
+)  # fmt: skip
+def test_a_url_without_quotes_keeps_its_comparisons_and_loses_markup(
+    text: str, expected: list[tuple[str, str]]
+) -> None:
+    """Also texts with spaces, if what closes them is followed by the end or by a parameter."""
+    assert [one for found in read("a.txt", text) for one in pairs(found)] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "written"),
+    [
+        ("a.js", f"`{URL}?limit=10&ofset=${{o}}`", "${o}"),
+        ("a.js", f'"{URL}?limit=10&ofset=%s"', "%s"),
+        ("a.php", f"'{URL}?limit=10&ofset='.$x", ".$x"),
+        ("a.js", f'"{URL}?limit=10&ofset=", x', ""),
+    ],
+)
+def test_a_name_that_no_operation_knows_is_found_whatever_its_value(
+    name: str, text: str, written: str
+) -> None:
+    """It is misspelt, be its value known or not."""
+    (found,) = read(name, text)
+    assert [one.name for one in found.request.parameters] == ["limit", "ofset"]
+    assert sources(found)[1] == written
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "where=a>:min", "where=a>%20:min", "limit=:limit", "where=a=@name", "where=[filter]",
+        "select=YOUR_FIELD", "where=a=YOUR_VALUE",
+    ],
+)  # fmt: skip
+def test_what_readers_and_databases_fill_in_is_skipped(query: str) -> None:
+    """But not what looks like it between quotes, and not the colon of a refinement."""
+    (found,) = read("a.md", f"`{URL}?{query}&refine=a:b&order_by=b`")
+    assert pairs(found) == [("refine", "a:b"), ("order_by", "b")]
+    (found,) = read("a.md", f"`{URL}?where=a=':b @c'&limit=10`")
+    assert pairs(found) == [("where", "a=':b @c'"), TEN]
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,41 @@ def test_names_datasets_and_lists() -> None:
 
 
 @pytest.mark.parametrize(
+    "before",
+    ["&w ", "!!str ", "! ", "!<tag:yaml.org,2002:str> ", "&w !!str ", "!!str &w\n      ",
+     "&w # why\n      "],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "style", ["a > 1", "'a > 1'", '"a > 1"', "|-\n     a > 1", ">\n     a > 1"]
+)
+def test_anchors_and_tags_are_no_part_of_a_text(before: str, style: str) -> None:
+    """It stands behind them."""
+    (found,) = read("a.yaml", f"queries:\n  a:\n    where: {before}{style}\n")
+    assert pairs(found)[0][1].strip() == "a > 1"
+    assert sources(found)[0].strip() == "a > 1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 1\nqueries:\n  a: {where: x}\nb: 2\n",
+        "a: 'it''s'\n# don't\nqueries:\n- where: x\n\n# c\nb: 2\n",
+        'a: "\nqueries: {where: y}"\nb: {queries: {a: {where: z}}}\nqueries: [\n{where: x}\n]\n',
+        "a: |\n  queries:\n    b: {where: y}\nqueries:\n  a: {where: x}\n",
+        "a: &a x\nqueries:\n  a: {where: *a}\n",
+        "a: 1\n---\nqueries:\n  a: {where: x}\n...\n",
+        "a: 1\r\nqueries:\r\n  a: {where: x}\r\nb: 2\r\n",
+        "a: {{ jinja }}\nqueries:\n  a: {where: x}\n",
+    ],
+)
+def test_queries_are_found_wherever_they_stand(text: str) -> None:
+    """Other keys around them are not looked into, so they may even be broken."""
+    (found,) = read("a.yaml", text)
+    assert pairs(found) == [("where", "x")]
+    assert sources(found) == ["x"]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "queries:\n  - uses: security-extended\n",
@@ -111,6 +146,12 @@ def test_broken_files_are_unreadable(text: str, message: str) -> None:
     """In one sentence, soon, whatever their aliases unfold to."""
     with pytest.raises(UnreadableError, match=message):
         read("a.yaml", text)
+
+
+def test_a_query_under_two_names_is_one() -> None:
+    """It is written once, and so is what is said about it."""
+    (found,) = read("a.yaml", "queries:\n  a: &q {where: x}\n  b: *q\n")
+    assert (found.name, pairs(found)) == ("a", [("where", "x")])
 
 
 def test_cycles_end() -> None:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from odsql.checks import clauses as whole_clauses
 from odsql.checks.clauses import Clauses, labels
-from odsql.checks.parameters import KNOWN, Shape, check_parameters, check_unknown
+from odsql.checks.parameters import Shape, check_parameters, check_unknown
 from odsql.checks.state import State
 from odsql.checks.syntax import syntax_findings
 from odsql.checks.walking import visit
-from odsql.diagnostics import CATALOG_ENDPOINTS
+from odsql.diagnostics import CATALOG_ENDPOINTS, PARAMETERS
 from odsql.errors import ODSQLSyntaxError
 from odsql.parsing import parse, parse_refinement
 
@@ -72,7 +72,7 @@ def _parse(request: Request, found: list[Diagnostic]) -> tuple[Trees, bool]:
     for number, parameter in enumerate(request.parameters):
         name, text = parameter.name, parameter.text
         if name not in _LETTERS:
-            if name not in KNOWN:
+            if name not in PARAMETERS:
                 check_unknown(request, number, found)
             continue
         if not text or text.isspace():

@@ -12,8 +12,8 @@ from typing import Literal, get_args
 from attrs import frozen
 
 __all__ = [
-    "CATALOG_ENDPOINTS", "CLAUSES", "ENDPOINTS", "Diagnostic", "Edit", "Endpoint", "Parameter",
-    "Request", "Severity",
+    "CATALOG_ENDPOINTS", "CLAUSES", "ENDPOINTS", "PARAMETERS", "Diagnostic", "Edit", "Endpoint",
+    "Parameter", "Request", "Severity",
 ]  # fmt: skip
 
 Severity = Literal["error", "warning"]
@@ -28,6 +28,17 @@ CATALOG_ENDPOINTS = frozenset(("datasets", "catalog_facets", "catalog_exports"))
 
 CLAUSES = ("where", "select", "group_by", "order_by", "facet", "refine", "exclude")
 """The parameters whose text is ODSQL."""
+
+PARAMETERS = frozenset(
+    {
+        *CLAUSES, "limit", "offset", "lang", "timezone", "include_links", "include_app_metas",
+        "apikey", "use_labels", "compressed", "epsg", "delimiter", "list_separator", "quote_all",
+        "with_bom", "parquet_compression", "name_field", "description_field_list",
+        "use_extension", "include_exports", "use_labels_in_exports",
+    }
+)  # fmt: skip
+"""What a request may carry besides its path. All of them count as known for every operation,
+because what one operation does with the parameters of another is not documented."""
 
 
 @frozen

@@ -10,24 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from odsql import nodes
 from odsql.checks.state import finding
+from odsql.diagnostics import PARAMETERS
 
 if TYPE_CHECKING:
     from odsql.diagnostics import Diagnostic, Request
     from odsql.schema import Schema
 
-__all__ = ["KNOWN", "Shape", "check_parameters", "check_unknown"]
-
-KNOWN = frozenset(
-    {
-        "select", "where", "group_by", "order_by", "limit", "offset", "refine", "exclude",
-        "facet", "lang", "timezone", "include_links", "include_app_metas", "apikey",
-        "use_labels", "compressed", "epsg", "delimiter", "list_separator", "quote_all",
-        "with_bom", "parquet_compression", "name_field", "description_field_list",
-        "use_extension", "include_exports", "use_labels_in_exports",
-    }
-)  # fmt: skip
-"""What a request may carry besides its path. All of them count as known for every operation,
-because what one operation does with the parameters of another is not documented."""
+__all__ = ["Shape", "check_parameters", "check_unknown"]
 
 _OTHER_NAMES = {
     "q": 'where, with the words in quotes: where="..."',
@@ -95,7 +84,7 @@ def check_unknown(request: Request, number: int, found: list[Diagnostic]) -> Non
     if other is None:
         from difflib import get_close_matches  # only a misspelt name needs it
 
-        near = get_close_matches(name.lower(), KNOWN, n=1, cutoff=0.7)
+        near = get_close_matches(name.lower(), PARAMETERS, n=1, cutoff=0.7)
         other = near[0] if near else None
     hint = f"write {other}" if other is not None else None
     _report(request, number, "ODS408", f"{name} is no parameter; portals ignore it", hint, found)

@@ -11,9 +11,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from odsql.diagnostics import CLAUSES, ENDPOINTS, PARAMETERS
 from odsql.sources.json_strings import decoded
 from odsql.sources.model import UnreadableError
-from odsql.sources.requests import CLAUSES, DESCRIPTIONS, ENDPOINTS, PARAMETERS, found
+from odsql.sources.requests import DESCRIPTIONS, found
 from odsql.sources.views import View
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _TEXT = re.compile(r'"text": ?"([^"\\]*)"')
 _LONGEST_LINE = 1_000_000
 _SHAPE = 'is not {"clause": ..., "text": ...}'
 _TELLING = frozenset({*CLAUSES, "clause"})
-_KNOWN = DESCRIPTIONS | PARAMETERS
+_KNOWN = DESCRIPTIONS | PARAMETERS | {"format"}
 _DATASET = frozenset(("dataset", "dataset_id"))
 _PAGING = frozenset(("limit", "offset"))
 

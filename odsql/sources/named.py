@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from odsql.sources.requests import CLAUSES, DESCRIPTIONS, ENDPOINTS, found
+from odsql.diagnostics import CLAUSES, ENDPOINTS
+from odsql.sources.requests import DESCRIPTIONS, found
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

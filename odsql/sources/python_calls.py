@@ -25,9 +25,10 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
+from odsql.diagnostics import CLAUSES
 from odsql.sources.model import UnreadableError
 from odsql.sources.python_literals import literal
-from odsql.sources.requests import CLAUSES, found
+from odsql.sources.requests import found
 from odsql.sources.views import joined
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING, cast
 
 from odsql.diagnostics import Endpoint, Parameter, Request
 from odsql.sources.model import Found
@@ -15,20 +15,7 @@ if TYPE_CHECKING:
     from odsql.sources.suppressing import Suppressions
     from odsql.sources.views import View
 
-__all__ = ["CLAUSES", "DESCRIPTIONS", "ENDPOINTS", "PARAMETERS", "found"]
-
-CLAUSES = ("where", "select", "group_by", "order_by", "facet", "refine", "exclude")
-"""The parameters whose text is ODSQL."""
-
-PARAMETERS = frozenset(
-    {*CLAUSES, "limit", "offset", "lang", "timezone", "include_links", "include_app_metas",
-     "apikey", "format", "use_labels", "compressed", "epsg", "delimiter", "list_separator",
-     "quote_all", "with_bom", "parquet_compression", "name_field", "description_field_list",
-     "use_extension", "include_exports", "use_labels_in_exports"}
-)  # fmt: skip
-"""Every parameter that some operation of the API knows."""
-
-ENDPOINTS: tuple[str, ...] = get_args(Endpoint)
+__all__ = ["DESCRIPTIONS", "found"]
 
 DESCRIPTIONS = frozenset(
     {"dataset", "dataset_id", "endpoint", "name", "title", "description", "comment", "portal",

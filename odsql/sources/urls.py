@@ -13,10 +13,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from odsql.diagnostics import CLAUSES, PARAMETERS
 from odsql.errors import ODSQLSyntaxError
 from odsql.parsing import parse, parse_refinement
 from odsql.sources.literals import UNKNOWN, WHOLE, Written, read_url
-from odsql.sources.requests import CLAUSES, PARAMETERS, found
+from odsql.sources.requests import found
 from odsql.sources.views import View, closed, decode
 
 if TYPE_CHECKING:

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from attrs import evolve, frozen
 
-from explore_async.errors import ConfigurationError, WindowExceeded
+from explore_async.calling import ATTEMPTS
+from explore_async.errors import ConfigurationError, DecodeError, ExploreError, WindowExceeded
 from explore_async.exporting import EXPORT_ENDS, ExportStream, Reading
-from explore_async.faceting import Facets
+from explore_async.faceting import Facets, facet_of, facets_of
 from explore_async.models import as_list, as_object
 from explore_async.operations import OPERATIONS, Operation, facet_names, operation_params
-from explore_async.paging import Plan, Records
+from explore_async.paging import Plan, Records, page_of
 from explore_async.refusals import explained
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from explore_async.conversion import Converter
+    from explore_async.models import Facet, Page
     from explore_async.scheduling import Scheduler
     from explore_async.transport import Body, Transport
     from odsql import Query
     from odsql.building import Expression
 
 __all__ = ["ExportOptions", "Requests", "row_limit", "segment"]
+
+T = TypeVar("T")
 
 
 @frozen(kw_only=True)
@@ -59,20 +64,38 @@ class Requests:
     transport: Transport
     scheduler: Scheduler
 
-    async def get(self, path: str, params: Sequence[tuple[str, str]]) -> object:
-        """One JSON answer.
+    async def get(
+        self, path: str, params: Sequence[tuple[str, str]], read: Callable[[object], T]
+    ) -> T:
+        """What one JSON answer means.
+
+        Args:
+            path: see `Transport.url`.
+            params: see `Transport.url`.
+            read: makes the result of the answer, or raises what is wrong with it.
 
         Raises:
             ODSQLError: the query is refused; a note of the error shows the place.
         """
         with explained(params):
-            return await self.transport.get_json(path, params)
+            answer = await self.transport.get_json(path, params)
+        try:
+            return read(answer)
+        except ExploreError as error:
+            self._complete(error, self.transport.url(path, params), ATTEMPTS.get())
+            raise
+
+    def _complete(self, error: ExploreError, url: str, attempts: int) -> None:
+        """Say in an error about a good answer which one it was, and no secret that it echoed."""
+        error.status, error.url, error.attempts = 200, url, attempts
+        error.message = self.transport.redact(error.message)
+        error.args = (error.message,)
+        if isinstance(error, DecodeError):
+            error.snippet = self.transport.redact(error.snippet)
 
     async def formats(self, path: str) -> tuple[str, ...]:
         """The formats that something can be exported to."""
-        answer = as_object(await self.get(path, []), "an answer")
-        links = [as_object(link, "a link") for link in as_list(answer.get("links"), "links")]
-        return tuple(str(link.get("rel")) for link in links if link.get("rel") != "self")
+        return await self.get(path, [], _formats)
 
     def records(
         self,
@@ -124,8 +147,10 @@ class Requests:
         declared = [value for name, value in params if name == "facet"]
         fixed = [(name, value) for name, value in params if name != "facet"]
 
-        async def ask(name: str | None) -> object:
-            return await self.get(path, fixed if name is None else [*fixed, ("facet", name)])
+        async def ask(name: str | None) -> list[Facet]:
+            if name is None:
+                return await self.get(path, fixed, facets_of)
+            return await self.get(path, [*fixed, ("facet", name)], partial(facet_of, name=name))
 
         return Facets(
             names=tuple(facet_names(names) or declared),
@@ -157,20 +182,24 @@ class Requests:
         return self.stream(target, params, reading)
 
     def stream(
-        self, path: str, params: Sequence[tuple[str, str]], reading: Reading
+        self,
+        path: str,
+        params: Sequence[tuple[str, str]],
+        reading: Reading,
+        *,
+        opaque: bool = False,
     ) -> ExportStream:
-        """A body as one stream; nothing is sent yet."""
+        """A body as one stream, of any content if it is opaque; nothing is sent yet."""
 
         @asynccontextmanager
         async def body() -> AsyncIterator[Body]:
-            # Only the refusal of the request is explained, not what a reader of the rows raises.
-            opening = self.transport.stream(path, params)
-            with explained(params):
-                opened = await opening.__aenter__()
-            try:
+            # Only the refusal of the request is explained, not what a reader of the rows raises;
+            # but the call learns of both, because its end is told as it was.
+            async with AsyncExitStack() as stack:
+                with explained(params):
+                    opening = self.transport.stream(path, params, opaque=opaque)
+                    opened = await stack.enter_async_context(opening)
                 yield opened
-            finally:
-                await opening.__aexit__(None, None, None)
 
         return ExportStream(
             body,
@@ -192,8 +221,9 @@ class Requests:
         def place(offset: int, limit: int) -> list[tuple[str, str]]:
             return [*fixed, ("limit", str(limit)), ("offset", str(offset))]
 
-        async def ask(offset: int, limit: int) -> object:
-            return await self.get(path, place(offset, limit))
+        async def ask(offset: int, limit: int) -> Page:
+            read = partial(page_of, offset=offset, limit=limit)
+            return await self.get(path, place(offset, limit), read)
 
         def address(offset: int, limit: int) -> str:
             return self.transport.url(path, place(offset, limit))
@@ -203,9 +233,16 @@ class Requests:
             portal=self.transport.url("", []),
             ask=ask,
             address=address,
+            complete=self._complete,
             scheduler=self.scheduler,
             converter=converter,
         )
+
+
+def _formats(answer: object) -> tuple[str, ...]:
+    whole = as_object(answer, "an answer")
+    links = [as_object(link, "a link") for link in as_list(whole.get("links"), "links")]
+    return tuple(str(link.get("rel")) for link in links if link.get("rel") != "self")
 
 
 def row_limit(query: Query | None) -> int | None:

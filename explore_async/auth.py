@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import enum
 import os
-from typing import NoReturn, Protocol, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, runtime_checkable
 
 from attrs import field, frozen
 
 from explore_async.errors import ConfigurationError
 
-__all__ = ["HIDDEN", "Anonymous", "ApiKey", "Auth", "Keep", "as_auth"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["HIDDEN", "Anonymous", "ApiKey", "Auth", "Keep", "Renewable", "as_auth"]
 
 HIDDEN = "<hidden>"
 """What stands in a text where a secret was."""
@@ -35,6 +38,28 @@ class Auth(Protocol):
 
     def redact(self, text: str) -> str:
         """The same text without any secret, should a server ever echo one."""
+
+
+@runtime_checkable
+class Renewable(Protocol):
+    """What an `Auth` has beside that if it renews its secret by requests of its own."""
+
+    @property
+    def renewals(self) -> int:
+        """How often the secret was renewed."""
+
+    def connect(self, options: Mapping[str, Any]) -> None:
+        """Send those requests as the client sends its own: `proxy`, `proxy_headers`, `ssl`."""
+
+    def refused(self, renewals: int) -> bool:
+        """A request was answered 401, which began after so many renewals.
+
+        Returns:
+            Whether it may be sent once more, because the secret will be or was renewed since.
+        """
+
+    async def settle(self) -> None:
+        """Wait for a renewal that is under way."""
 
 
 @frozen

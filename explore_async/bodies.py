@@ -21,21 +21,29 @@ __all__ = ["Body", "Caps", "Watchdog", "content_type_of"]
 
 _KIB = 1024
 _MIB = 1024 * _KIB
+_RATIO_COUNTS_FROM = 64 * _MIB
 
 
 @frozen(kw_only=True)
 class Caps:
-    """The largest bodies held in memory, in decoded bytes; beyond them `TooLargeError` is raised.
+    """The largest bodies, in decoded bytes; beyond them `TooLargeError` is raised.
+
+    An export has no largest size, as it may be a file of any length. But what a few bytes on the
+    wire inflate to is bounded by `ratio`: text and numbers come to 5 to 50 times their compressed
+    size, and gzip reaches 1,032 at most. Raise it for an export whose rows are nearly all the same,
+    such as one column of a single value, and lower it for a portal that you do not trust.
 
     Attributes:
         page: one JSON answer.
         error: the body of an error answer; more of it is not read.
         line: one line of an export.
+        ratio: decoded bytes for one byte on the wire, looked at when a body is beyond 64 MiB.
     """
 
     page: int = field(default=64 * _MIB, validator=validators.gt(0))
     error: int = field(default=64 * _KIB, validator=validators.gt(0))
     line: int = field(default=16 * _MIB, validator=validators.gt(0))
+    ratio: float = field(default=200, validator=validators.ge(1))
 
 
 @frozen(kw_only=True)
@@ -76,6 +84,7 @@ class Body:
         *,
         url: str,
         watchdog: Watchdog,
+        caps: Caps | None = None,
     ) -> None:
         self.url = url
         self.content_type = content_type_of(response)
@@ -83,6 +92,8 @@ class Body:
         self._response = response
         self._content = response.content
         self._watchdog = watchdog
+        self._most_inflated = (caps or Caps()).ratio
+        self._on_the_wire = 0
         self._waited = 0.0
         self._arrived = 0
         self._pieces: Iterator[bytes] = iter(())
@@ -94,6 +105,7 @@ class Body:
         Raises:
             TruncatedError: the body ended early, on the wire or inside its gzip stream.
             RequestTimeout: no byte came for too long.
+            TooLargeError: it inflates to more than the cap allows for what came on the wire.
         """
         while self._head:
             yield self._head.pop(0)
@@ -103,10 +115,14 @@ class Body:
     async def peek(self, enough: Callable[[bytes], bool]) -> tuple[bytes, bool]:
         """Read ahead until `enough` says so; the bytes are given again by `chunks`.
 
+        What an earlier peek has read is looked at again, and read no further if that is enough.
+
         Returns:
             The bytes read, and whether they are the whole body.
         """
-        seen = b""
+        seen = b"".join(self._head)
+        if seen and enough(seen):
+            return seen, False
         while piece := await self._next():
             self._head.append(piece)
             seen += piece
@@ -161,7 +177,21 @@ class Body:
         if not piece and self._inflater is not None and not self._inflater.complete:
             raise self._truncated("the gzip stream stops before its end")
         self.received += len(piece)
+        if self.received > _RATIO_COUNTS_FROM:
+            self._refuse_a_bomb()
         return piece
+
+    def _refuse_a_bomb(self) -> None:
+        if self.received <= self._most_inflated * self._on_the_wire:
+            return
+        raise TooLargeError(
+            f"{self._on_the_wire} bytes on the wire were inflated to {self.received}, more than "
+            f"{self._most_inflated:g} times as many, so the rest was not read. If the rows are "
+            "nearly all the same, raise `caps.ratio`; otherwise report it to the portal.",
+            content_type=self.content_type,
+            status=self._response.status,
+            url=self.url,
+        )
 
     async def _receive(self) -> bytes:
         """What the wire brings next, watched; empty at its end."""
@@ -170,6 +200,7 @@ class Body:
         raw = await self._content.readany()
         self._waited += clock() - began
         self._arrived += len(raw)
+        self._on_the_wire += len(raw)
         if raw and self._waited >= self._watchdog.window:
             if self._arrived < self._watchdog.least * self._waited:
                 raise RequestTimeout(

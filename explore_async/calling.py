@@ -1,21 +1,30 @@
 """One logical call: the only retry loop, its queue, and the events it tells.
 
 A request waits for three things before it is sent: until a pause of the whole client is over, for
-a place in the scheduler, and for its turn at the rate. All that is queueing and counts against
-neither the timeout nor the deadline. What counts are attempts and the waits between them.
+a place in the scheduler, and for its turn at the rate; in a fan-out also for a place there, which
+comes last, so that whoever waits for anything else does not hold one. All that is queueing and
+counts against neither the timeout nor the deadline. What counts are attempts and the waits between
+them.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import aiohttp
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from explore_async.connecting import Connection, connection_error
-from explore_async.errors import APIError, ExploreError, QuotaExceeded, RequestTimeout
+from explore_async.errors import (
+    APIError,
+    ExploreError,
+    QuotaExceeded,
+    RequestTimeout,
+    Unauthorized,
+)
 from explore_async.events import (
     Counters,
     DoneEvent,
@@ -37,27 +46,57 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Literal
 
+    from explore_async.auth import Renewable
     from explore_async.policy import Retry, Timeouts, Timing
     from explore_async.rates import Rate
     from explore_async.retrying import Step
     from explore_async.scheduling import Scheduler
 
-__all__ = ["Call", "Caller", "Identity", "Shared", "share"]
+__all__ = ["ATTEMPTS", "PLACE", "Call", "Caller", "Identity", "Place", "Shared", "share"]
 
 T = TypeVar("T")
 
 
-@frozen
+class Place(Protocol):
+    """Lets the requests of one reading through, among those of other readings and clients."""
+
+    async def enter(self) -> None:
+        """Wait until this reading may ask for more."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it may not."""
+
+    async def take(self) -> None:
+        """Wait for a place for one request that is about to be sent."""
+
+    def give_back(self) -> None:
+        """That request is over."""
+
+    def received(self, size: int) -> None:
+        """It brought so many bytes."""
+
+
+PLACE: ContextVar[Place | None] = ContextVar("explore_async_place", default=None)
+"""The place of the reading that runs here, if it is one of many."""
+
+ATTEMPTS: ContextVar[int] = ContextVar("explore_async_attempts", default=1)
+"""How many attempts the last answer took that came here; for errors found in it afterwards."""
+
+
+@define
 class Identity:
     """What a portal counts for one caller, and so is not shared with another API key.
 
     Attributes:
         pause: until when the portal wants no request.
         quota: what it said about the calls left.
+        renewable: what renews the caller's secret when the portal refuses it, if anything does.
     """
 
     pause: Pause = field(factory=Pause)
     quota: QuotaBook = field(factory=QuotaBook)
+    renewable: Renewable | None = None
 
 
 @frozen(kw_only=True)
@@ -130,6 +169,8 @@ class Call:
         self._shared = shared
         self._timing = shared.timing
         self._attempt = 0
+        self._renewals = 0
+        self._asked_to_renew = False
         self._queued = 0.0
         self._sent_at = 0.0
         self._began = self._timing.monotonic()
@@ -168,11 +209,12 @@ class Call:
                 result = await self._one_attempt(send)
             except ExploreError as error:
                 error.attempts = self._attempt
-                wait = self._wait_after(error)
+                wait = 0.0 if self._renewed(error) else self._wait_after(error)
                 if wait is None:
                     raise
             else:
                 self._succeeded()
+                ATTEMPTS.set(self._attempt)
                 return result
             # The response is released and its place given back before the wait begins.
             await self._timing.sleep(wait)
@@ -215,6 +257,9 @@ class Call:
 
     async def _one_attempt(self, send: Callable[[], Awaitable[T]]) -> T:
         queueing = self._timing.monotonic()
+        place = PLACE.get()
+        if place is not None:
+            return await self._one_attempt_among(place, send, queueing)
         while True:
             await self._wait_for_the_pause()
             async with self._shared.scheduler.slot():
@@ -222,12 +267,32 @@ class Call:
                 if self._pause_left():
                     # It began meanwhile: give the place back and wait with the others.
                     continue
-                self._sent_at = self._timing.monotonic()
-                self._queued += self._sent_at - queueing
-                return await self._sent(send)
+                return await self._sent(send, queueing)
 
-    async def _sent(self, send: Callable[[], Awaitable[T]]) -> T:
+    async def _one_attempt_among(
+        self, place: Place, send: Callable[[], Awaitable[T]], queueing: float
+    ) -> T:
+        while True:
+            await place.enter()
+            await self._wait_for_the_pause()
+            async with self._shared.scheduler.slot():
+                await self._wait_for_the_rate()
+                await place.take()
+                try:
+                    if place.closed or self._pause_left():
+                        continue
+                    result = await self._sent(send, queueing)
+                    place.received(self.received)
+                    return result
+                finally:
+                    place.give_back()
+
+    async def _sent(self, send: Callable[[], Awaitable[T]], queueing: float) -> T:
+        self._sent_at = self._timing.monotonic()
+        self._queued += self._sent_at - queueing
         self._attempt += 1
+        if self._caller.identity.renewable is not None:
+            self._renewals = self._caller.identity.renewable.renewals
         if self._shared.subscribers:
             self._tell_request()
         try:
@@ -285,6 +350,19 @@ class Call:
     def _elapsed(self) -> float:
         return self._timing.monotonic() - self._began - self._queued
 
+    def _renewed(self, error: ExploreError) -> bool:
+        """Whether to send once more, with another secret than the one that was refused."""
+        renewable = self._caller.identity.renewable
+        if renewable is None or not isinstance(error, Unauthorized) or self._asked_to_renew:
+            return False
+        self._asked_to_renew = True
+        if not renewable.refused(self._renewals) or self._attempt >= self._caller.retry.attempts:
+            return False
+        self._shared.counters.retries += 1
+        if self._shared.subscribers:
+            self._tell_retry(error, 0.0)
+        return True
+
     def _wait_after(self, error: ExploreError) -> float | None:
         if not self._attempt or (isinstance(error, QuotaExceeded) and error.status is None):
             return None
@@ -310,13 +388,15 @@ class Call:
     def _pause_everybody(self, error: ExploreError, step: Step) -> None:
         asked = error.retry_after if isinstance(error, APIError) else None
         wait = step.wait if step.wait is not None else asked
+        now = self._timing.monotonic()
         if isinstance(error, QuotaExceeded):
+            if error.reset_at is None and asked is not None:
+                error.reset_at = self._timing.now() + timedelta(seconds=asked)
             self._caller.identity.quota.refused(error)
         if self._shared.bucket is not None:
-            self._shared.bucket.throttled()
+            self._shared.bucket.throttled(sent_at=self._sent_at, now=now)
         if wait is None:
             return
-        now = self._timing.monotonic()
         reset_at = error.reset_at if isinstance(error, QuotaExceeded) else None
         self._caller.identity.pause.until(now + wait, now=now, reset_at=reset_at)
         if self._shared.bucket is not None and step.wait is not None:

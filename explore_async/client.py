@@ -8,7 +8,6 @@ reading pages, facets and exports belongs to `paging`, `faceting` and `exporting
 from __future__ import annotations
 
 from copy import copy
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from attrs import evolve
@@ -16,11 +15,12 @@ from yarl import URL
 
 import odsql
 from explore_async.asking import ExportOptions, Requests
-from explore_async.auth import Keep, as_auth
+from explore_async.auth import Keep, Renewable, as_auth
 from explore_async.calling import share
 from explore_async.dataset import Dataset
 from explore_async.errors import ConfigurationError
-from explore_async.fanout import FanOut, Gate, Job
+from explore_async.faceting import Facets
+from explore_async.fanout import FanOut, Job
 from explore_async.operations import (
     CATALOG_FORMATS,
     DATASET_FORMATS,
@@ -29,6 +29,7 @@ from explore_async.operations import (
     flags,
     listed,
 )
+from explore_async.paging import Records
 from explore_async.policy import Retry, Timeouts, Timing
 from explore_async.scheduling import Scheduler
 from explore_async.transport import Caps, Transport
@@ -42,11 +43,10 @@ if TYPE_CHECKING:
     import aiohttp
 
     from explore_async.auth import Auth
+    from explore_async.errors import ExploreError
     from explore_async.events import Stats, Subscriber
     from explore_async.exporting import ExportStream
-    from explore_async.faceting import Facets
     from explore_async.models import Facet, Row
-    from explore_async.paging import Records
     from explore_async.quotas import Quota
     from explore_async.rates import Rate
     from odsql import Query
@@ -73,7 +73,9 @@ class ExploreClient:
         auth: an API key, an `Auth`, or None for anonymous access. The key goes into the
             Authorization header only.
         session: an aiohttp session to use; it is never closed or changed. None to own one.
-        concurrency: the most requests in flight at a time, over everything this client does.
+        concurrency: the most requests in flight at a time, over everything this client does. An
+            export counts only until its first bytes are there, so that its reader may send
+            requests; how many are open at a time is the caller's to bound.
         timeouts: how long to wait, in seconds.
         retry: when to send a request again; `Retry.never()` switches it off.
         rate: the most requests per time; None for no limit but the server's.
@@ -107,9 +109,10 @@ class ExploreClient:
         self.base_url = str(url)
         self._scheduler = Scheduler(concurrency)
         self._derived = False
+        caller = as_auth(auth)
         self._transport = Transport(
             url,
-            auth=as_auth(auth),
+            auth=caller,
             shared=share(
                 scheduler=self._scheduler,
                 session=session,
@@ -124,6 +127,8 @@ class ExploreClient:
             caps=caps or Caps(),
             user_agent=f"explore-async/{odsql.__version__}",
         )
+        self._renewables: list[Renewable] = []
+        self._learn_to_renew(caller, self._transport)
         if on_event is not None:
             self.subscribe(on_event)
         self._requests = Requests(transport=self._transport, scheduler=self._scheduler)
@@ -145,12 +150,15 @@ class ExploreClient:
     async def close(self) -> None:
         """Cancel what is still running and close the session, if it is ours.
 
+        A refresh of OAuth2 tokens is not cancelled but awaited, so that the new ones are saved.
         A client made by `with_options` leaves that to the one it was made from.
         """
         if self._derived:
             return
         try:
             await self._scheduler.close()
+            for one in self._renewables:
+                await one.settle()
         finally:
             await self._transport.close()
 
@@ -187,18 +195,41 @@ class ExploreClient:
         It shares connection, scheduler, rate, retry budget, stats and events, and closes nothing:
         close the client it was made from. Quota and pause are shared too, unless `auth` is given,
         because a portal counts them per caller.
+
+        Raises:
+            ConfigurationError: `retry` has a budget of its own, which only a new client can have.
         """
+        if retry is not None:
+            self._refuse_another_budget(retry.budget)
+        caller = None if isinstance(auth, Keep) else as_auth(auth)
         transport = self._transport.with_options(
-            auth=None if isinstance(auth, Keep) else as_auth(auth),
+            auth=caller,
             timeouts=timeouts,
             retry=retry,
             caps=caps,
         )
+        if caller is not None:
+            self._learn_to_renew(caller, transport)
         twin = copy(self)
         twin._derived = True  # noqa: SLF001 - of this very class
         twin._transport = transport  # noqa: SLF001
         twin._requests = evolve(self._requests, transport=transport)  # noqa: SLF001
         return twin
+
+    def _refuse_another_budget(self, budget: int) -> None:
+        shared = self._transport.shared.budget.capacity
+        if budget not in {shared, Retry().budget}:
+            raise ConfigurationError(
+                f"The retry budget is {budget}, but a derived client shares the one of {shared}. "
+                "Leave `budget` out here, and set it where the first client is made."
+            )
+
+    def _learn_to_renew(self, auth: Auth, transport: Transport) -> None:
+        if not isinstance(auth, Renewable):
+            return
+        auth.connect(transport.shared.connection.options)
+        transport.identity.renewable = auth
+        self._renewables.append(auth)
 
     def dataset(self, dataset_id: str) -> Dataset:
         """A handle on one dataset. Sends nothing.
@@ -336,6 +367,28 @@ class ExploreClient:
         path = "/catalog/exports"
         return self._requests.export(path, operation_id, file_format, query, options)
 
+    @overload
+    def gather_records(
+        self,
+        requests: Iterable[Records],
+        *,
+        concurrency: int | None = None,
+        max_bytes: int = 64 * 1024 * 1024,
+        ordered: bool = True,
+        errors: Literal["raise"] = "raise",
+    ) -> FanOut[list[Row], list[Row]]: ...
+
+    @overload
+    def gather_records(
+        self,
+        requests: Iterable[Records],
+        *,
+        concurrency: int | None = None,
+        max_bytes: int = 64 * 1024 * 1024,
+        ordered: bool = True,
+        errors: Literal["collect"],
+    ) -> FanOut[list[Row], list[Row] | ExploreError]: ...
+
     def gather_records(
         self,
         requests: Iterable[Records],
@@ -344,7 +397,7 @@ class ExploreClient:
         max_bytes: int = 64 * 1024 * 1024,
         ordered: bool = True,
         errors: Literal["raise", "collect"] = "raise",
-    ) -> FanOut[list[Row]]:
+    ) -> FanOut[list[Row], Any]:
         """Read many records side by side, also of other clients and portals (getRecords).
 
             for rows in await client.gather_records([parks.records(), trees.records(query)]): ...
@@ -352,17 +405,43 @@ class ExploreClient:
         Args:
             requests: what to read; made by this client or any other of the same event loop.
             concurrency: the most requests in flight over all portals; None for this client's.
-            max_bytes: about how many bytes of finished results may wait to be taken by an
-                iteration before no new reading begins.
+            max_bytes: about how many bytes of answers may wait to be taken by an iteration, before
+                only the reading whose turn is next goes on; see `FanOut`.
             ordered: whether an iteration gives results in the order of `requests`, or as they come.
             errors: `raise` the first error and cancel the rest, or `collect` errors as results.
 
         Returns:
             What gives a list of lists of rows when awaited, and outcomes when iterated.
+
+        Raises:
+            ConfigurationError: a number is below 1, or something else than records was given.
         """
-        jobs = [Job(portal=one.portal, run=partial(_read, one)) for one in requests]
-        places = concurrency or self._scheduler.concurrency
-        return FanOut(jobs, concurrency=places, max_bytes=max_bytes, ordered=ordered, errors=errors)
+        jobs = [Job(portal=one.portal, run=one.to_list) for one in _all_of(Records, requests)]
+        return self._fan_out(
+            jobs, concurrency=concurrency, max_bytes=max_bytes, ordered=ordered, errors=errors
+        )
+
+    @overload
+    def gather_facets(
+        self,
+        requests: Iterable[Facets],
+        *,
+        concurrency: int | None = None,
+        max_bytes: int = 64 * 1024 * 1024,
+        ordered: bool = True,
+        errors: Literal["raise"] = "raise",
+    ) -> FanOut[list[Facet], list[Facet]]: ...
+
+    @overload
+    def gather_facets(
+        self,
+        requests: Iterable[Facets],
+        *,
+        concurrency: int | None = None,
+        max_bytes: int = 64 * 1024 * 1024,
+        ordered: bool = True,
+        errors: Literal["collect"],
+    ) -> FanOut[list[Facet], list[Facet] | ExploreError]: ...
 
     def gather_facets(
         self,
@@ -372,7 +451,7 @@ class ExploreClient:
         max_bytes: int = 64 * 1024 * 1024,
         ordered: bool = True,
         errors: Literal["raise", "collect"] = "raise",
-    ) -> FanOut[list[Facet]]:
+    ) -> FanOut[list[Facet], Any]:
         """Ask for many facets side by side, also of other clients and portals (getRecordsFacets).
 
         Args:
@@ -384,9 +463,25 @@ class ExploreClient:
 
         Returns:
             What gives a list of lists of facets when awaited, and outcomes when iterated.
+
+        Raises:
+            ConfigurationError: a number is below 1, or something else than facets was given.
         """
-        jobs = [Job(portal=one.portal, run=partial(_ask, one)) for one in requests]
-        places = concurrency or self._scheduler.concurrency
+        jobs = [Job(portal=one.portal, run=one.fetch) for one in _all_of(Facets, requests)]
+        return self._fan_out(
+            jobs, concurrency=concurrency, max_bytes=max_bytes, ordered=ordered, errors=errors
+        )
+
+    def _fan_out(
+        self,
+        jobs: list[Job[T]],
+        *,
+        concurrency: int | None,
+        max_bytes: int,
+        ordered: bool,
+        errors: Literal["raise", "collect"],
+    ) -> FanOut[T, Any]:
+        places = self._scheduler.concurrency if concurrency is None else concurrency
         return FanOut(jobs, concurrency=places, max_bytes=max_bytes, ordered=ordered, errors=errors)
 
     @overload
@@ -416,12 +511,15 @@ class ExploreClient:
         return tuple(await self._scheduler.gather(requests))
 
 
-async def _read(records: Records, gate: Gate) -> list[Row]:
-    return await records.through(gate).to_list()
-
-
-async def _ask(facets: Facets, gate: Gate) -> list[Facet]:
-    return await facets.through(gate)
+def _all_of(kind: type[T], requests: Iterable[T]) -> list[T]:
+    given = list(requests)
+    stranger = next((one for one in given if not isinstance(one, kind)), None)
+    if stranger is None:
+        return given
+    raise ConfigurationError(
+        f"A {type(stranger).__name__} was given where {kind.__name__} belong. Pass what "
+        "dataset.records(...) gives to gather_records, and dataset.facets(...) to gather_facets."
+    )
 
 
 def _base_url(text: str) -> URL:

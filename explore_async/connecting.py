@@ -12,11 +12,12 @@ import base64
 import ipaddress
 import os
 import ssl as tls
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import aiohttp
 from yarl import URL
 
+from explore_async.auth import HIDDEN
 from explore_async.errors import (
     ConfigurationError,
     ConnectError,
@@ -30,9 +31,25 @@ from explore_async.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Connection", "connection_error", "is_loopback", "proxy_refusal"]
+__all__ = ["Connection", "Hidden", "connection_error", "is_loopback", "proxy_refusal"]
 
 _PROXY_FAILURES = (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)
+
+
+class Hidden(str):
+    """A header value that holds a secret: sent as it is, and not shown where locals are printed.
+
+    Debuggers, crash reporters and test runners print the locals of every frame of a traceback, and
+    those of aiohttp hold the headers.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A header value with a secret is not pickled.")
 
 
 class Connection:
@@ -73,6 +90,11 @@ class Connection:
         """Whether requests go through a proxy."""
         return "proxy" in self.options
 
+    @property
+    def authorizes(self) -> bool:
+        """Whether the injected session adds credentials of its own to each request."""
+        return getattr(self._given, "auth", None) is not None
+
     def session(self) -> aiohttp.ClientSession:
         """The session to send with.
 
@@ -89,7 +111,7 @@ class Connection:
                 "The client was first used in another event loop. Make one client per event loop."
             )
         if self._given is not None:
-            return self._given
+            return _still_open(self._given)
         if self._owned is None:
             self._owned = self._open()
         return self._owned
@@ -119,6 +141,15 @@ class Connection:
         return await handler(request)
 
 
+def _still_open(session: aiohttp.ClientSession) -> aiohttp.ClientSession:
+    if session.closed:
+        raise ConfigurationError(
+            "The session that was passed as session= is closed. Keep it open for as long as the "
+            "client is used, or pass none and the client opens its own."
+        )
+    return session
+
+
 def _proxy_options(proxy: str | None) -> dict[str, Any]:
     if proxy is None:
         return {}
@@ -139,7 +170,7 @@ def _proxy_options(proxy: str | None) -> dict[str, Any]:
     # Kept apart from the URL, which aiohttp puts into its errors. It sends what stands here under
     # this name as Proxy-Authorization, to the proxy only.
     pair = f"{url.user}:{url.password or ''}".encode()
-    basic = f"Basic {base64.b64encode(pair).decode()}"
+    basic = Hidden(f"Basic {base64.b64encode(pair).decode()}")
     return {**bare, "proxy_headers": {"Authorization": basic}}
 
 
@@ -178,6 +209,9 @@ def connection_error(error: Exception, url: str) -> ExploreError:
     if isinstance(error, _PROXY_FAILURES):
         return _proxy_error(error, url)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
+        # aiohttp raises the same for the name of a proxy; only the host that it holds tells.
+        if error.host != address.raw_host:
+            return _unknown_proxy(url)
         return NameResolutionError(
             f"The host name of {host} cannot be resolved. Check the base URL and the network.",
             url=url,
@@ -204,6 +238,12 @@ def _proxy_error(error: Exception, url: str) -> ProxyError:
         return proxy_refusal(error.status, url)
     return ProxyError(
         f"The proxy gave no answer: {_cause(error)}. Check proxy= and the network.", url=url
+    )
+
+
+def _unknown_proxy(url: str) -> ProxyError:
+    return ProxyError(
+        "The host name of the proxy cannot be resolved. Check proxy= and the network.", url=url
     )
 
 

@@ -8,12 +8,17 @@ leaves every other one, so aliases and aggregates stay as the server sent them.
 | `date` | `datetime.date`; a year or a month alone, which Python has no type for, stays text |
 | `datetime` | `datetime.datetime` with its zone |
 | `geo_point_2d` | `GeoPoint` |
-| `decimal`, and with `decimals=True` `double` | `decimal.Decimal`, the digits the server sent |
+| `decimal`, and with `decimals=True` `double` | `decimal.Decimal` |
 | `int`, `double`, `text`, `geo_shape`, `file` | themselves; from CSV: int, float, text, object |
+
+Decimals and integers of an export have the digits the server sent. A page is read before its schema
+is known: its decimals have the digits of the nearest float, 15 to 17 of them, and an integer beyond
+64 bits, which was rounded on the way, is a misfit.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -34,6 +39,10 @@ __all__ = ["Converter", "GeoPoint"]
 
 _PARTIAL_DATE = re.compile(r"\d{4}(-\d{2})?")
 _MISFITS = (ValueError, InvalidOperation, KeyError, TypeError)
+# Beyond 64 bits orjson makes an integer a float, and its last digits are lost.
+_ROUNDED_FROM = 2.0**63
+_LACKING = frozenset({float, list})
+_EXACT = json.JSONDecoder(parse_float=Decimal, parse_constant=lambda _: None)
 _OBJECTS = frozenset({"geo_shape", "file", "image", "json_blob"})
 
 
@@ -67,6 +76,9 @@ class Converter:
     list_separator: str = ","
     _json: Mapping[str, _Reader] = field(init=False, repr=False, eq=False)
     _text: Mapping[str, Callable[[object], object]] = field(init=False, repr=False, eq=False)
+    _integers: frozenset[str] = field(init=False, repr=False, eq=False)
+    _decimals: frozenset[str] = field(init=False, repr=False, eq=False)
+    _with_digits: tuple[str, ...] = field(init=False, repr=False, eq=False)
 
     @_json.default
     def _json_readers(self) -> Mapping[str, _Reader]:
@@ -79,6 +91,19 @@ class Converter:
             self.key(one): _text_reader(one, self.decimals, self.list_separator)
             for one in self.fields
         }
+
+    @_integers.default
+    def _names_of_integers(self) -> frozenset[str]:
+        return frozenset(self.key(one) for one in self.fields if one.type == "int")
+
+    @_decimals.default
+    def _names_of_decimals(self) -> frozenset[str]:
+        kinds = {"decimal", "double"} if self.decimals else {"decimal"}
+        return frozenset(self.key(one) for one in self.fields if one.type in kinds)
+
+    @_with_digits.default
+    def _names_with_digits(self) -> tuple[str, ...]:
+        return (*self._integers, *self._decimals)
 
     @classmethod
     def from_info(
@@ -94,6 +119,27 @@ class Converter:
     def key(self, one: DatasetField) -> str:
         """What a row calls a field."""
         return one.label if self.by_label else one.name
+
+    def restore(self, row: Row, raw: bytes) -> None:
+        """Put the digits that a float has not into a row just decoded, from the JSON it was.
+
+        Costs nothing much unless there is a decimal, or an integer that was rounded.
+        """
+        get = row.get
+        for name in self._with_digits:
+            if type(get(name)) in _LACKING:
+                break
+        else:
+            return
+        decimals = [name for name in self._decimals if type(get(name)) in _LACKING]
+        integers = [name for name in self._integers if _is_rounded(get(name))]
+        if not decimals and not integers:
+            return
+        exact = _EXACT.decode(raw.decode("utf-8"))
+        for name in decimals:
+            row[name] = exact[name]
+        for name in integers:
+            row[name] = _with_integers(row[name], exact[name])
 
     def row(self, row: Row) -> Row:
         """A row with the values of JSON converted.
@@ -113,6 +159,8 @@ class Converter:
             except _MISFITS:
                 # One of them is no plain value of the type: a list, a year alone, a misfit.
                 read = [self._read(name, reader.one, value) for value in values]
+            if read is values:
+                continue
             for row, value in zip(made, read, strict=True):
                 if value is not None:
                     row[name] = value
@@ -142,6 +190,12 @@ class Converter:
 
     def _misfit(self, name: str, value: object) -> DecodeError:
         kind = next(one.type for one in self.fields if self.key(one) == name)
+        if _is_rounded(value) and kind == "int":
+            return DecodeError(
+                f"{name} is int, and {value!r:.80} was rounded, because it has more than 64 bits. "
+                "An export with typed=True keeps its digits; or read plain rows.",
+                status=200,
+            )
         return DecodeError(
             f"{name} is {kind}, and {value!r:.80} is none. Leave it as it is with "
             "Converter.from_info(info, misfits='keep'), or read plain rows.",
@@ -193,10 +247,32 @@ def _datetime(text: str) -> datetime:
     return moment
 
 
+def _integer(value: object) -> object:
+    if _is_rounded(value):
+        msg = "an integer that was rounded"
+        raise ValueError(msg)
+    return value
+
+
+def _is_rounded(value: object) -> bool:
+    if isinstance(value, list):
+        return any(map(_is_rounded, value))
+    return isinstance(value, float) and abs(value) >= _ROUNDED_FROM
+
+
+def _with_integers(value: object, exact: object) -> object:
+    """The value with the integers of the exact one; an average, say, stays the float it is."""
+    if isinstance(value, list) and isinstance(exact, list):
+        return list(map(_with_integers, value, exact))
+    return exact if isinstance(exact, int) else value
+
+
 def _decimal(value: object) -> object:
+    if isinstance(value, list):
+        return [_decimal(each) for each in value]
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return value
-    # The shortest text of a float is what the server wrote.
+    # The shortest text of a float is the nearest to what the server wrote that is still known.
     return Decimal(value if isinstance(value, str) else repr(value))
 
 
@@ -224,6 +300,14 @@ def _points(values: list[Any]) -> list[Any]:
     return [value if value is None else _point(value) for value in values]
 
 
+def _integers(values: list[Any]) -> list[Any]:
+    kinds = set(map(type, values))
+    if (float in kinds or list in kinds) and any(map(_is_rounded, values)):
+        msg = "an integer that was rounded"
+        raise ValueError(msg)
+    return values
+
+
 def _decimals(values: list[Any]) -> list[Any]:
     return [value if value is None else _decimal(value) for value in values]
 
@@ -235,6 +319,7 @@ _JSON_READERS: Mapping[str, _Reader] = MappingProxyType(
         "decimal": _Reader(_decimal, _decimals),
         "double": _Reader(_decimal, _decimals),
         "geo_point_2d": _Reader(_point, _points),
+        "int": _Reader(_integer, _integers),
     }
 )
 

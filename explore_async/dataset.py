@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from attrs import evolve
@@ -60,7 +61,7 @@ class Dataset:
             NotFoundResource: there is no such dataset.
         """
         params = operation_params(query, OPERATIONS["getDataset"])
-        return DatasetInfo.from_json(await self._requests.get(self._path, params))
+        return await self._requests.get(self._path, params, DatasetInfo.from_json)
 
     async def converter(
         self, *, decimals: bool = False, misfits: Literal["raise", "keep"] = "raise"
@@ -116,7 +117,7 @@ class Dataset:
         """
         path = f"{self._path}/records/{segment(record_id, 'record identifier')}"
         params = operation_params(query, OPERATIONS["getRecord"])
-        row = as_object(await self._requests.get(path, params), "a record")
+        row = await self._requests.get(path, params, partial(as_object, what="a record"))
         converting = self._converting(typed)
         return row if converting is None else (await converting()).row(row)
 
@@ -138,9 +139,7 @@ class Dataset:
 
     async def attachments(self) -> tuple[Attachment, ...]:
         """The files that belong to the dataset (getDatasetAttachments)."""
-        answer = as_object(await self._requests.get(f"{self._path}/attachments", []), "an answer")
-        listed_ones = as_list(answer.get("attachments", []), "attachments")
-        return tuple(Attachment.from_json(one) for one in listed_ones)
+        return await self._requests.get(f"{self._path}/attachments", [], _attachments)
 
     async def download(
         self,
@@ -165,7 +164,7 @@ class Dataset:
         name = attachment if isinstance(attachment, str) else attachment.attachment_id
         target = f"{self._path}/attachments/{segment(name, 'attachment identifier')}"
         reading = Reading(file_format="attachment", line_cap=self._requests.transport.caps.line)
-        async with self._requests.stream(target, [], reading) as stream:
+        async with self._requests.stream(target, [], reading, opaque=True) as stream:
             return await stream.save(path, progress=progress)
 
     async def export_formats(self) -> tuple[str, ...]:
@@ -395,3 +394,8 @@ class Dataset:
             return evolve(self._known[lang], by_label=bool(labels), list_separator=separator or ",")
 
         return converter
+
+
+def _attachments(answer: object) -> tuple[Attachment, ...]:
+    files = as_list(as_object(answer, "an answer").get("attachments", []), "attachments")
+    return tuple(Attachment.from_json(one) for one in files)

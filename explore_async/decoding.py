@@ -6,6 +6,7 @@ the end of every member, and inflates in small pieces so that a tiny body cannot
 
 from __future__ import annotations
 
+import re
 import zlib
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,13 @@ from explore_async.errors import DecodeError, TruncatedError, snippet
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Inflater", "parse_json"]
+__all__ = ["Inflater", "begins_like_html", "parse_json"]
 
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _PIECE = 64 * 1024
+_COMMENTS = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:\s+|<!--.*?-->)*", re.DOTALL)
+_HTML = (b"<!doctype html", b"<html")
+_LEADS = (*_HTML, b"<!--", b"\xef\xbb\xbf")
 
 
 class Inflater:
@@ -56,6 +60,15 @@ class Inflater:
             data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
             if piece:
                 yield piece
+
+
+def begins_like_html(start: bytes) -> bool | None:
+    """Whether a body is an HTML page, by its start; None when more of it is needed to tell."""
+    rest = _COMMENTS.sub(b"", start, count=1).lower()
+    if rest.startswith(_HTML):
+        return True
+    undecided = rest.startswith(b"<!--") or any(each.startswith(rest) for each in _LEADS)
+    return None if undecided else False
 
 
 def parse_json(content: bytes, *, content_type: str, url: str) -> object:

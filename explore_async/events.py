@@ -9,10 +9,11 @@ the logger `explore_async`, counted in `Stats.subscriber_errors`, and it is call
 
 from __future__ import annotations
 
+import itertools
 import logging
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from attrs import field, fields, frozen
+from attrs import evolve, field, fields, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 _log = logging.getLogger("explore_async")
+_clients = itertools.count(1)
 
 
 @frozen(kw_only=True)
@@ -45,11 +47,14 @@ class _Event:
         call: number of the logical call, from 1, the same in all its events.
         url: the URL that was asked, without secrets.
         at: seconds on the client's monotonic clock.
+        client: number of the client in this process, from 1; what `with_options` derives has the
+            same. `client` and `call` together name one call, also for a subscriber of several.
     """
 
     call: int
     url: str
     at: float
+    client: int = field(default=0)
 
 
 @frozen(kw_only=True)
@@ -211,6 +216,7 @@ class Subscribers:
     """
 
     def __init__(self, counters: Counters) -> None:
+        self._client = next(_clients)
         self._counters = counters
         self._subscribers: tuple[Subscriber, ...] = ()
 
@@ -227,7 +233,8 @@ class Subscribers:
         return unsubscribe
 
     def emit(self, event: Event) -> None:
-        """Give the event to all, in the order they subscribed."""
+        """Give the event to all, in the order they subscribed, with the number of the client."""
+        event = evolve(event, client=self._client)
         for subscriber in self._subscribers:
             try:
                 subscriber(event)

@@ -19,6 +19,7 @@ import orjson
 from attrs import frozen
 
 from explore_async import frames
+from explore_async.decoding import begins_like_html
 from explore_async.errors import (
     ConfigurationError,
     DecodeError,
@@ -30,9 +31,9 @@ from explore_async.errors import (
     is_error_object,
     snippet,
 )
-from explore_async.files import LineTally, PartFile
+from explore_async.files import LineTally, PartFile, is_whole
 from explore_async.models import Progress, Reconciliation, SavedFile
-from explore_async.tabular import ArrayReader, CSVReader, load_row
+from explore_async.tabular import ArrayReader, CSVReader, is_cut, load_row
 
 if TYPE_CHECKING:
     import os
@@ -44,16 +45,20 @@ if TYPE_CHECKING:
 
     from explore_async.conversion import Converter
     from explore_async.models import Row
-    from explore_async.tabular import Reader
+    from explore_async.tabular import Reader, Restore
     from explore_async.transport import Body
 
-__all__ = ["EXPORT_ENDS", "ExportStream", "Reading"]
+__all__ = ["ATTACHMENT", "EXPORT_ENDS", "ExportStream", "Reading"]
 
 EXPORT_ENDS: Mapping[str, bytes] = MappingProxyType(
     {"csv": b"\n", "geojson": b"}", "json": b"]", "parquet": b"PAR1"}
 )
-"""What a whole file of a format ends with, for the formats where that is known."""
+"""What a whole file of a format ends with, whatever is in it."""
 
+ATTACHMENT = "attachment"
+"""The format of a file that may be anything, and is saved as it comes."""
+
+_START = 64 * 1024
 _BLOCK = 1024 * 1024
 _ROWS = frozenset({"jsonl", "json", "csv"})
 _BATCH = 65_536
@@ -116,6 +121,7 @@ class ExportStream:
         self._stack = AsyncExitStack()
         self._entered = False
         self._used = False
+        self._left = False
 
     async def __aenter__(self) -> Self:
         if self._entered:
@@ -130,7 +136,7 @@ class ExportStream:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._used = True
+        self._used = self._left = True
         await self._stack.__aexit__(kind, error, traceback)
 
     async def rows(self) -> AsyncGenerator[Row, None]:
@@ -145,10 +151,12 @@ class ExportStream:
         """
         self._require("rows", _ROWS)
         converter = await self._reading.converter() if self._reading.converter else None
-        convert = None
+        convert = restore = None
         if converter is not None:
             convert = converter.text_row if self._format == "csv" else converter.row
-        groups = self._jsonl_rows() if self._format == "jsonl" else self._read_rows()
+            restore = converter.restore
+        by_line = self._format == "jsonl"
+        groups = self._jsonl_rows(restore) if by_line else self._read_rows(restore)
         with self._without_secrets():
             async with aclosing(groups) as found:
                 async for group in found:
@@ -161,6 +169,8 @@ class ExportStream:
         """The rows as Arrow record batches of one schema (needs the extra `parquet`).
 
         A Parquet export is put into a temporary file first, because it is read from its end.
+        No value is changed to fit: an integer becomes the same number in a column of floats, and
+        anything its JSON text in a column of text; all else must be of its column's type.
 
         Args:
             size: the most rows in a batch.
@@ -170,7 +180,7 @@ class ExportStream:
         Raises:
             MissingExtraError: pyarrow is not installed; nothing was sent.
             ConfigurationError: the export has another format.
-            DecodeError: a later batch does not fit the schema.
+            DecodeError: a value does not fit the schema, or a Parquet export is broken.
         """
         self._require("batches", _ROWS | {"parquet"})
         frames.require("pyarrow")
@@ -184,14 +194,14 @@ class ExportStream:
             async for batch in batches:
                 yield batch
 
-    async def _jsonl_rows(self) -> AsyncGenerator[Iterator[Row], None]:
+    async def _jsonl_rows(self, restore: Restore | None) -> AsyncGenerator[Iterator[Row], None]:
         """The rows chunk by chunk: one step of this generator for many rows."""
         first: Row = {}
         async with aclosing(self._line_groups()) as groups:
             async for lines in groups:
-                yield self._decoded(lines, first)
+                yield self._decoded(lines, first, restore)
 
-    def _decoded(self, lines: list[Chunk], first: Row) -> Iterator[Row]:
+    def _decoded(self, lines: list[Chunk], first: Row, restore: Restore | None) -> Iterator[Row]:
         for line in lines:
             self.rows_received += 1
             if not line:
@@ -206,10 +216,12 @@ class ExportStream:
                 first.update(row)
             if "error_code" in row and is_error_object(row) and row.keys() != first.keys():
                 raise self._broken_off(line)
+            if restore is not None:
+                restore(row, line)
             yield row
 
-    async def _read_rows(self) -> AsyncGenerator[Iterator[Row], None]:
-        reader = self._reader()
+    async def _read_rows(self, restore: Restore | None) -> AsyncGenerator[Iterator[Row], None]:
+        reader = self._reader(restore)
         try:
             async with aclosing(self.bytes()) as chunks:
                 async for chunk in chunks:
@@ -238,10 +250,12 @@ class ExportStream:
                 error.snippet = self._reading.redact(error.snippet)
             raise
 
-    def _reader(self) -> Reader:
+    def _reader(self, restore: Restore | None) -> Reader:
         if self._format == "csv":
             return CSVReader(delimiter=self._reading.delimiter, cap=self._line_cap)
-        return ArrayReader(nan_as_null=self._reading.nan_as_null, cap=self._line_cap)
+        return ArrayReader(
+            nan_as_null=self._reading.nan_as_null, cap=self._line_cap, restore=restore
+        )
 
     async def lines(self) -> AsyncGenerator[Chunk, None]:
         """The lines, without their line ends.
@@ -279,7 +293,7 @@ class ExportStream:
         """The decoded bytes, in pieces of any size.
 
         Raises:
-            StreamConsumedError: the stream was read before, or is not entered.
+            StreamConsumedError: the stream was read before, is not entered, or was left meanwhile.
             TruncatedError: the export ended early.
         """
         body = await self._opened()
@@ -287,9 +301,12 @@ class ExportStream:
             async for chunk in body.chunks():
                 self.bytes_received += len(chunk)
                 yield chunk
+                self._refuse_when_left()
         except TruncatedError as error:
+            self._refuse_when_left()
             error.rows = self.rows_received if self._by_line else None
             raise
+        self._refuse_when_left()
 
     async def save(
         self, path: str | os.PathLike[str], *, progress: Callable[[Progress], None] | None = None
@@ -307,7 +324,7 @@ class ExportStream:
             ConfigurationError: the path cannot be written; nothing was sent.
             TruncatedError: the export ended early; there is no file.
         """
-        with PartFile(Path(path), tally=self._tally()) as part:
+        async with PartFile(Path(path), tally=self._tally()) as part:
             await self._write(part, progress)
             self._refuse_a_cut_end(part)
             part.commit()
@@ -335,7 +352,7 @@ class ExportStream:
         """
         self._require("save_verified", frozenset({"jsonl"}))
         tally = LineTally(distinct=True, line_cap=self._line_cap)
-        with PartFile(Path(path), tally=tally) as part:
+        async with PartFile(Path(path), tally=tally) as part:
             expected = await count()
             await self._write(part, progress, expected=expected)
             if tally.rows != expected:
@@ -392,7 +409,10 @@ class ExportStream:
 
         A body that is delimited by the end of the connection alone may stop anywhere.
         """
-        if part.tail.endswith(self._end) or part.tail.rstrip().endswith(self._end):
+        if self._format == ATTACHMENT:
+            return
+        ended = part.tail.endswith(self._end) or part.tail.rstrip().endswith(self._end)
+        if ended and is_whole(self._format, part.head, part.tail):
             return
         raise TruncatedError(
             f"The {self._format} export does not end like one, after {part.size} bytes; no file "
@@ -421,6 +441,14 @@ class ExportStream:
     def _by_line(self) -> bool:
         return self._format == "jsonl" and not self._reading.packed
 
+    def _refuse_when_left(self) -> None:
+        """A closed body just ends, which looks like a short result."""
+        if self._left:
+            raise StreamConsumedError(
+                f"The export was left after {self.bytes_received} bytes, and something of it is "
+                "still being read. Read it to its end inside `async with dataset.export(...)`."
+            )
+
     async def _opened(self) -> Body:
         if not self._entered or self._used:
             raise StreamConsumedError(
@@ -428,7 +456,25 @@ class ExportStream:
                 "Call dataset.export() again for another reading."
             )
         self._used = True
-        return await self._stack.enter_async_context(self._open_body())
+        body = await self._stack.enter_async_context(self._open_body())
+        if self._format != ATTACHMENT:
+            await self._refuse_html(body)
+        return body
+
+    async def _refuse_html(self, body: Body) -> None:
+        """Refuse a page that would be saved as a file, or read as rows of CSV."""
+        start, _ = await body.peek(
+            lambda seen: len(seen) >= _START or begins_like_html(seen) is not None
+        )
+        if begins_like_html(start):
+            raise DecodeError(
+                f"The server answered an HTML page instead of data: {snippet(start)!r}. Check the "
+                "base URL and whether the portal asks to log in.",
+                content_type=body.content_type,
+                snippet=snippet(start),
+                status=200,
+                url=self.url,
+            )
 
     def _row(self, line: Chunk) -> Row:
         try:
@@ -439,7 +485,7 @@ class ExportStream:
             if isinstance(row, dict):
                 return row
             reason = "it is not an object"
-        if not line.rstrip().endswith(b"}"):
+        if is_cut(line) or not line.rstrip().endswith(b"}"):
             raise TruncatedError(
                 f"The export was cut inside row {self.rows_received}. Ask for it again.",
                 rows=self.rows_received - 1,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from explore_async.errors import DecodeError, IntegrityError
 from explore_async.models import Facet, as_list, as_object
@@ -16,10 +16,9 @@ from explore_async.models import Facet, as_list, as_object
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
-    from explore_async.fanout import Gate
     from explore_async.scheduling import Scheduler
 
-__all__ = ["Facets"]
+__all__ = ["Facets", "facet_of", "facets_of"]
 
 
 @frozen(kw_only=True, eq=False)
@@ -39,50 +38,54 @@ class Facets:
 
     names: tuple[str, ...]
     portal: str
-    _ask: Callable[[str | None], Awaitable[object]] = field(repr=False)
+    _ask: Callable[[str | None], Awaitable[list[Facet]]] = field(repr=False)
     _scheduler: Scheduler = field(repr=False)
 
     def __await__(self) -> Generator[object, None, list[Facet]]:
-        return self._fetch().__await__()
+        return self.fetch().__await__()
 
-    def through(self, gate: Gate) -> Facets:
-        """The same facets, with every request going through a gate as well."""
-
-        async def ask(name: str | None) -> object:
-            async with gate.place(self.portal):
-                return await self._ask(name)
-
-        return evolve(self, ask=ask)
-
-    async def _fetch(self) -> list[Facet]:
+    async def fetch(self) -> list[Facet]:
+        """What awaiting does."""
         if not self.names:
-            return _facets(await self._ask(None))
+            return await self._ask(None)
         return await self._scheduler.gather([self._one(name) for name in self.names])
 
     async def _one(self, name: str) -> Facet:
-        return _only(_facets(await self._ask(name)), name)
+        (facet,) = await self._ask(name)
+        return facet
 
 
-def _facets(answer: object) -> list[Facet]:
+def facets_of(answer: object) -> list[Facet]:
+    """The facets of an answer.
+
+    Raises:
+        DecodeError: it holds none.
+    """
     whole = as_object(answer, "an answer")
     if "facets" not in whole:
         raise DecodeError(
             f"The answer has no facets, only {', '.join(sorted(whole)) or 'nothing'}. "
-            "Check that the base URL leads to an Explore API v2.1.",
-            status=200,
+            "Check that the base URL leads to an Explore API v2.1."
         )
     return [Facet.from_json(each) for each in as_list(whole["facets"], "facets")]
 
 
-def _only(facets: list[Facet], name: str) -> Facet:
+def facet_of(answer: object, name: str) -> list[Facet]:
+    """The one facet of an answer that was asked for one.
+
+    Raises:
+        DecodeError: the answer holds no facets.
+        IntegrityError: it holds several, and none of that name.
+    """
+    facets = facets_of(answer)
     if not facets:
         # A facet that no matching record has a value for is left out of the answer.
-        return Facet(name=name, values=())
+        return [Facet(name=name, values=())]
     if len(facets) == 1:
-        return facets[0]
+        return facets
     named = next((facet for facet in facets if facet.name == name), None)
     if named is not None:
-        return named
+        return [named]
     raise IntegrityError(
         f"One facet, {name}, was asked for, and {len(facets)} others came. "
         "Read it again; if it persists, report it to the portal.",

@@ -3,9 +3,11 @@
 `gather_records` and `gather_facets` of a client lead here. The promises:
 
 * bounded: at most `concurrency` requests in flight over all portals, beside what each client
-  allows; and no new reading begins while finished results of about `max_bytes` wait to be taken;
-* fair: a free place goes to the portal that has the fewest requests in flight, so a slow or long
-  one does not starve the others;
+  allows; a place is held while a request is in flight, not while it waits to be sent again;
+* bounded in memory: while about `max_bytes` of answers wait to be taken, only the reading whose
+  turn is next goes on;
+* fair: a free place goes to the portal that has the fewest requests in flight, so a slow, long or
+  pausing one does not starve the others;
 * all or nothing, or collected: the first failure cancels the rest, or becomes part of the result;
 * no strays: every task is finished or cancelled when the run ends, however it ends.
 """
@@ -13,22 +15,23 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter, deque
-from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
-import attrs
-import orjson
 from attrs import frozen
 
+from explore_async.calling import PLACE
 from explore_async.errors import ConfigurationError, ExploreError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 
-__all__ = ["FanOut", "Gate", "Job", "Outcome", "weight"]
+__all__ = ["FanOut", "Gate", "Job", "Outcome", "Room"]
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 Errors = Literal["raise", "collect"]
 
@@ -45,16 +48,8 @@ class Gate:
         self._held: Counter[str] = Counter()
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
-    @asynccontextmanager
-    async def place(self, portal: str) -> AsyncIterator[None]:
-        """A place for one request to a portal."""
-        await self._take(portal)
-        try:
-            yield
-        finally:
-            self._give_back(portal)
-
-    async def _take(self, portal: str) -> None:
+    async def take(self, portal: str) -> None:
+        """Wait for a place for one request to a portal; `give_back` must follow."""
         if self._free:
             self._free -= 1
             self._held[portal] += 1
@@ -65,10 +60,11 @@ class Gate:
             await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
-                self._give_back(portal)
+                self.give_back(portal)
             raise
 
-    def _give_back(self, portal: str) -> None:
+    def give_back(self, portal: str) -> None:
+        """The request is over."""
         self._held[portal] -= 1
         for name in sorted(self._waiting, key=self._held.__getitem__):
             queue = self._waiting[name]
@@ -82,17 +78,93 @@ class Gate:
         self._free += 1
 
 
+class Room:
+    """How many bytes the readings of a run hold, and which of them may read more.
+
+    One reading may always go on, or a result larger than the room would never be finished.
+
+    Args:
+        most: bytes of answers held, beyond which only one reading goes on.
+    """
+
+    def __init__(self, most: float) -> None:
+        self._most = most
+        self._held: Counter[int] = Counter()
+        self._total = 0
+        self._first: int | None = None
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def closed_to(self, index: int | None) -> bool:
+        """Whether that reading, or one that has not begun, must wait."""
+        return self._total >= self._most and (index is None or index != self._first)
+
+    async def enter(self, index: int) -> None:
+        """Wait until that reading may ask for more."""
+        while self.closed_to(index):
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            await waiter
+
+    def add(self, index: int, size: int) -> None:
+        """An answer came."""
+        self._held[index] += size
+        self._total += size
+
+    def drop(self, index: int) -> None:
+        """What a reading holds was taken."""
+        self._total -= self._held.pop(index, 0)
+        self._wake()
+
+    def lead(self, index: int | None) -> None:
+        """Let that reading go on whatever is held."""
+        if index != self._first:
+            self._first = index
+            self._wake()
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+@frozen(kw_only=True)
+class _Place:
+    """Where the requests of one reading are let through: see `calling.Place`."""
+
+    portal: str
+    index: int
+    gate: Gate
+    room: Room
+
+    async def enter(self) -> None:
+        await self.room.enter(self.index)
+
+    @property
+    def closed(self) -> bool:
+        return self.room.closed_to(self.index)
+
+    async def take(self) -> None:
+        await self.gate.take(self.portal)
+
+    def give_back(self) -> None:
+        self.gate.give_back(self.portal)
+
+    def received(self, size: int) -> None:
+        self.room.add(self.index, size)
+
+
 @frozen(kw_only=True)
 class Job(Generic[T]):
     """One reading of a run.
 
     Attributes:
         portal: base URL of the portal it asks.
-        run: reads, with each request going through the gate.
+        run: reads.
     """
 
     portal: str
-    run: Callable[[Gate], Awaitable[T]]
+    run: Callable[[], Awaitable[T]]
 
 
 @frozen(kw_only=True)
@@ -120,13 +192,19 @@ class Outcome(Generic[T]):
         return self.value  # type: ignore[return-value]
 
 
-class FanOut(Generic[T]):
+class FanOut(Generic[T, R]):
     """Many readings, run when it is awaited or iterated; making it sends nothing.
 
     Await it for a list of results in the order given; iterate it for `Outcome`s, in order or, with
     `ordered=False`, as they come. With `errors="collect"` a failed reading is an `ExploreError` in
     the list, or an `Outcome` with an error. Close the iteration (`async with fan_out.open()`) when
     leaving it early.
+
+    `max_bytes` bounds an iteration: decoded bytes of all answers that belong to results not yet
+    taken, of finished readings and of those under way. Once so many are there, no reading begins
+    and none asks for more, but the one that is to be delivered next (with `ordered=False` the
+    oldest), which goes on to its end. On top come the answers in flight at that moment. Awaiting
+    keeps all results anyway, and is not bounded.
 
     Raises while running:
         ExploreError: the first reading to fail, with `errors="raise"`; the others are cancelled.
@@ -153,29 +231,29 @@ class FanOut(Generic[T]):
         self._ordered = ordered
         self._errors = errors
 
-    def __await__(self) -> Generator[object, None, list[T | ExploreError]]:
+    def __await__(self) -> Generator[object, None, list[R]]:
         return self._collected().__await__()
 
     def __aiter__(self) -> AsyncIterator[Outcome[T]]:
-        return self._outcomes()
+        return self._outcomes(self._max_bytes)
 
     def open(self) -> aclosing[AsyncGenerator[Outcome[T], None]]:
         """The outcomes, in an `async with` block that has ended every reading when it is left."""
-        return aclosing(self._outcomes())
+        return aclosing(self._outcomes(self._max_bytes))
 
-    async def _collected(self) -> list[T | ExploreError]:
+    async def _collected(self) -> list[R]:
         results: dict[int, T | ExploreError] = {}
-        async with self.open() as outcomes:
+        async with aclosing(self._outcomes(math.inf)) as outcomes:
             async for one in outcomes:
                 results[one.index] = one.error if one.error is not None else one.result()
-        return [results[index] for index in range(len(self._jobs))]
+        return [results[index] for index in range(len(self._jobs))]  # type: ignore[misc]
 
-    async def _outcomes(self) -> AsyncGenerator[Outcome[T], None]:
-        run = _Run(self._jobs, Gate(self._concurrency), most=self._concurrency)
+    async def _outcomes(self, most_bytes: float) -> AsyncGenerator[Outcome[T], None]:
+        run = _Run(self._jobs, Gate(self._concurrency), Room(most_bytes), most=self._concurrency)
         upcoming = 0
         try:
             while upcoming < len(self._jobs):
-                run.start(head=upcoming, room=run.held < self._max_bytes)
+                run.start(head=upcoming if self._ordered else None)
                 index = upcoming if self._ordered else run.any_finished()
                 if index is None or index not in run.finished:
                     await run.wait()
@@ -191,13 +269,12 @@ class FanOut(Generic[T]):
 class _Run(Generic[T]):
     """One run of a fan-out: what waits, what runs, and what is finished and not yet taken."""
 
-    def __init__(self, jobs: list[Job[T]], gate: Gate, *, most: int) -> None:
+    def __init__(self, jobs: list[Job[T]], gate: Gate, room: Room, *, most: int) -> None:
         self.finished: dict[int, Outcome[T]] = {}
-        self.held = 0
         self._jobs = jobs
         self._gate = gate
+        self._room = room
         self._most = most
-        self._weights: dict[int, int] = {}
         self._running: dict[asyncio.Task[T], int] = {}
         self._active: Counter[str] = Counter()
         self._waiting: dict[str, deque[int]] = {}
@@ -205,18 +282,23 @@ class _Run(Generic[T]):
         for index, job in enumerate(jobs):
             self._waiting.setdefault(job.portal, deque()).append(index)
 
-    def start(self, *, head: int, room: bool) -> None:
-        """Start readings while there is room; the one to be delivered next needs none."""
-        while len(self._running) < self._most:
-            index = head if head not in self._started else self._fewest() if room else None
-            if index is None:
-                return
+    def start(self, *, head: int | None) -> None:
+        """Start readings while there is room; the one to be delivered next needs none.
+
+        Args:
+            head: the one to be delivered next; None where any may be.
+        """
+        while len(self._running) < self._most and (index := self._next(head)) is not None:
             job = self._jobs[index]
             self._waiting[job.portal].remove(index)
             self._started.add(index)
             self._active[job.portal] += 1
+            place = _Place(portal=job.portal, index=index, gate=self._gate, room=self._room)
             # The coroutine is made inside: a task cancelled before its first step never makes it.
-            self._running[asyncio.create_task(_called(job, self._gate))] = index
+            self._running[asyncio.create_task(_called(job, place))] = index
+        # Where any will do and one is there to be taken, nobody needs to go on.
+        oldest = None if self.finished else next(iter(self._running.values()), None)
+        self._room.lead(oldest if head is None else head)
 
     def any_finished(self) -> int | None:
         """One that may be taken, the oldest first."""
@@ -238,7 +320,7 @@ class _Run(Generic[T]):
 
     def take(self, index: int) -> Outcome[T]:
         """Hand out what is finished."""
-        self.held -= self._weights.pop(index, 0)
+        self._room.drop(index)
         return self.finished.pop(index)
 
     async def close(self) -> None:
@@ -250,6 +332,11 @@ class _Run(Generic[T]):
         for task in self._running:
             if not task.cancelled():
                 task.exception()  # seen; the run ends for another reason
+
+    def _next(self, head: int | None) -> int | None:
+        if head is not None and head not in self._started:
+            return head
+        return None if self._room.closed_to(None) else self._fewest()
 
     def _fewest(self) -> int | None:
         queues = [(self._active[name], queue[0]) for name, queue in self._waiting.items() if queue]
@@ -265,26 +352,13 @@ class _Run(Generic[T]):
             error = task.exception()
         if error is None:
             self.finished[index] = Outcome(index=index, value=task.result())
-            self._weights[index] = weight(task.result())
-            self.held += self._weights[index]
         elif isinstance(error, ExploreError):
             self.finished[index] = Outcome(index=index, value=None, error=error)
         else:
             raise error
 
 
-def weight(result: object) -> int:
-    """About how many bytes of JSON a result is: the size of its first items, for all of them."""
-    if not isinstance(result, list) or not result:
-        return 0
-    sample = result[:3]
-    size = sum(len(orjson.dumps(one, default=_plain)) for one in sample)
-    return size * len(result) // len(sample)
-
-
-def _plain(value: Any) -> object:
-    return attrs.asdict(value) if attrs.has(type(value)) else str(value)
-
-
-async def _called(job: Job[T], gate: Gate) -> T:
-    return await job.run(gate)
+async def _called(job: Job[T], place: _Place) -> T:
+    # Tasks that the reading starts inherit the place, so every request of it is let through there.
+    PLACE.set(place)
+    return await job.run()

@@ -15,7 +15,7 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import orjson
 
@@ -33,12 +33,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-__all__ = ["LineTally", "PartFile", "file_name"]
+__all__ = ["LineTally", "OwnThread", "PartFile", "file_name", "is_whole"]
+
+_Found = TypeVar("_Found")
 
 _DIGEST_BYTES = 8
-_TAIL = 16
+_HEAD = 4096
+_ZIP_END = 22
+_TAIL = _ZIP_END + 65_535  # the end record of an archive with the longest comment
 _NAME_BYTES = 200
 _NOT_IN_NAMES = re.compile(r"[^\w.-]")
+
+_ZIP_BEGINS = b"PK\3\4"
+_ZIP_ENDS = b"PK\5\6"  # the record behind the directory, which is at the end of every archive
+_ZIP = frozenset({"xlsx"})
+_JSON = frozenset({"data.json", "jsonld"})
+_XML = frozenset({"gpx", "kml", "rdfxml", "rss"})
+_MAY_BE_EMPTY = frozenset({"jsonl", "n3", "ov2", "ttl", "turtle"})
+_PROLOG = re.compile(
+    rb"\A(?:\xef\xbb\xbf)?(?:\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>)*", re.DOTALL
+)
+_EPILOG = re.compile(rb"(?:\s|<!--(?:(?!-->).)*-->)*\Z", re.DOTALL)
+_ROOT = re.compile(
+    rb"""<(?P<name>[^\s<>/!?"']+)(?:\s+[^\s=<>]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*(?P<empty>/?)>"""
+)
 
 
 def file_name(dataset_id: str, file_format: str) -> str:
@@ -46,8 +64,43 @@ def file_name(dataset_id: str, file_format: str) -> str:
     return f"{_NOT_IN_NAMES.sub('_', dataset_id)}.{file_format}"
 
 
+class OwnThread:
+    """A thread for work that blocks: neither the event loop waits for it, nor other such work.
+
+    The threads that resolve host names are shared by the whole program, and may all be busy.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"explore-{name}")
+
+    async def run(self, work: Callable[[], _Found]) -> _Found:
+        """Do it after what was begun before; once begun, no cancellation ends it."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    async def end(self, clean: Callable[[], None]) -> None:
+        """Clean up after what may still run there; a cancellation waits until that is done."""
+        cleaning = asyncio.get_running_loop().run_in_executor(self._executor, clean)
+        self.let_go()
+        cancelled: asyncio.CancelledError | None = None
+        while not cleaning.done():
+            try:
+                await asyncio.wait({cleaning})
+            except asyncio.CancelledError as error:
+                cancelled = error
+        cleaning.result()
+        if cancelled is not None:
+            raise cancelled
+
+    def let_go(self) -> None:
+        """End the thread when it has nothing more to do."""
+        self._executor.shutdown(wait=False)
+
+
 class PartFile:
     """A hidden file beside its target, renamed onto it by `commit` and removed without it.
+
+    Without `commit` it is removed behind the block that may still be on its way to the disk, while
+    the event loop goes on.
 
     Args:
         target: the final name, of a file or of none yet. A symbolic link stays one: the file that
@@ -57,7 +110,8 @@ class PartFile:
     Attributes:
         target: the final name.
         size: bytes written.
-        tail: the last bytes written, at most 16.
+        head: the first bytes written, at most 4,096.
+        tail: the last bytes written, at most 64 KiB and a little.
 
     Raises:
         ConfigurationError: on entering, when the file cannot be created.
@@ -66,13 +120,15 @@ class PartFile:
     def __init__(self, target: Path, *, tally: LineTally | None = None) -> None:
         self.target = target
         self.size = 0
+        self.head = b""
         self.tail = b""
         self._tally = tally
         self._digest = hashlib.sha256()
         self._final = Path(os.path.realpath(target))
         self._part = self._final.parent / f".{_shortened(target.name)}.{secrets.token_hex(6)}.part"
         self._descriptor = -1
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explore-file")
+        self._committed = False
+        self._thread = OwnThread("file")
 
     @property
     def rows(self) -> int | None:
@@ -84,7 +140,7 @@ class PartFile:
         """SHA-256 of what was written, in hexadecimal."""
         return self._digest.hexdigest()
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         if self._final.is_dir():
             raise ConfigurationError(f"{self.target} is a directory; give the name of a file.")
         if self._final.exists() and not self._final.is_file():
@@ -101,17 +157,23 @@ class PartFile:
             ) from error
         return self
 
-    def __exit__(
+    async def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # Waits for the one block that may still be on its way, so no write follows the removal.
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        if self._committed:
+            # Not awaited, or a cancellation could take back what has happened.
+            self._thread.let_go()
+            return
+        await self._thread.end(self._remove)
+
+    def _remove(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+        if not self._committed:
             self._part.unlink(missing_ok=True)
 
     async def write(self, block: bytes) -> None:
@@ -143,15 +205,17 @@ class PartFile:
             if self._final.exists():
                 # Who may read the older one may read this one, and nobody else.
                 self._part.chmod(stat.S_IMODE(self._final.stat().st_mode))
+            # Some systems rename no file that is open.
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
             self._part.replace(self._final)
         except OSError as error:
             raise _storage_error(self.target, error) from error
-        os.close(self._descriptor)
-        self._descriptor = -1
+        self._committed = True
 
     async def _in_thread(self, work: Callable[[], None]) -> None:
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            await self._thread.run(work)
         except OSError as error:
             raise _storage_error(self.target, error) from error
 
@@ -163,12 +227,53 @@ class PartFile:
         while view:
             view = view[os.write(self._descriptor, view) :]
         self.size += len(block)
+        if len(self.head) < _HEAD:
+            self.head += block[: _HEAD - len(self.head)]
         self.tail = (self.tail + block[-_TAIL:])[-_TAIL:]
 
     def _flush(self) -> None:
         if self._tally is not None:
             self._tally.finish()
         os.fsync(self._descriptor)
+
+
+def is_whole(file_format: str, head: bytes, tail: bytes) -> bool:
+    """Whether a file ends as its own beginning demands, for formats that are ZIP, XML or JSON.
+
+    Args:
+        file_format: such as `kml`.
+        head: its first bytes.
+        tail: its last bytes.
+    """
+    if not head:
+        return file_format in _MAY_BE_EMPTY
+    if head.startswith(_ZIP_BEGINS):
+        return _is_whole_zip(tail)
+    if file_format in _ZIP:
+        return False
+    begins, ends = _PROLOG.sub(b"", head, count=1), _EPILOG.sub(b"", tail[-_HEAD:])
+    if file_format in _JSON:
+        return ends[-1:] == {b"{": b"}", b"[": b"]"}.get(begins[:1])
+    if file_format in _XML or head.startswith(b"<?xml"):
+        return _is_whole_xml(begins, ends, far=len(head) >= _HEAD)
+    return True
+
+
+def _is_whole_zip(tail: bytes) -> bool:
+    """Whether the end record is there, with the comment whose length is its last two bytes."""
+    record = tail[max(0, tail.rfind(_ZIP_ENDS)) :]
+    comment = int.from_bytes(record[_ZIP_END - 2 : _ZIP_END], "little")
+    return record.startswith(_ZIP_ENDS) and len(record) == _ZIP_END + comment
+
+
+def _is_whole_xml(begins: bytes, ends: bytes, *, far: bool) -> bool:
+    root = _ROOT.match(begins)
+    if root is None:
+        # Either it is cut, or so much stands before the first element that its name is not at hand.
+        return far and ends.endswith(b">")
+    if root["empty"]:
+        return ends.endswith(b"/>")
+    return re.search(rb"</" + re.escape(root["name"]) + rb"\s*>\Z", ends) is not None
 
 
 class LineTally:

@@ -75,7 +75,8 @@ class OpenTelemetryEvents:
     """One client span per call, from its first request to its last byte.
 
     Waits and retries are events of the span. Attribute names follow the conventions for HTTP
-    clients; the query of the URL is left out, because queries can hold personal data.
+    clients; the query of the URL is left out, because queries can hold personal data. One of these
+    may be subscribed to several clients.
 
     Args:
         tracer: an OpenTelemetry tracer; that of the global provider by default.
@@ -95,13 +96,15 @@ class OpenTelemetryEvents:
             ) from error
         self._trace: Any = trace
         self._tracer: Any = tracer or trace.get_tracer("explore_async")
-        self._spans: dict[int, Any] = {}
+        self._spans: dict[tuple[int, int], Any] = {}
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
-        span = self._spans.get(event.call)
+        # Each client numbers its calls from 1.
+        key = (event.client, event.call)
+        span = self._spans.get(key)
         if span is None:
-            span = self._spans[event.call] = self._begin(event)
+            span = self._spans[key] = self._begin(event)
         match event:
             case ResponseEvent():
                 span.set_attribute("http.response.status_code", event.status)
@@ -113,7 +116,7 @@ class OpenTelemetryEvents:
             case PageEvent():
                 span.set_attribute("explore.rows", event.rows)
             case DoneEvent():
-                self._end(event, self._spans.pop(event.call))
+                self._end(event, self._spans.pop(key))
 
     def _begin(self, event: Event) -> Any:
         url = URL(event.url, encoded=True)

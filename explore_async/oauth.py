@@ -14,7 +14,8 @@ import asyncio
 import secrets
 from datetime import UTC, datetime, timedelta
 from inspect import isawaitable
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 from urllib.parse import urlencode
 
 import aiohttp
@@ -23,11 +24,21 @@ from attrs import field, frozen
 from yarl import URL
 
 from explore_async.auth import HIDDEN
-from explore_async.connecting import connection_error, is_loopback
-from explore_async.errors import ConfigurationError, RequestTimeout, TokenError
+from explore_async.connecting import Connection, connection_error, is_loopback
+from explore_async.errors import (
+    APIError,
+    ConfigurationError,
+    QuotaExceeded,
+    RequestTimeout,
+    ServerError,
+    TokenError,
+)
+from explore_async.policy import parse_retry_after
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Awaitable, Callable, Mapping
+    from ssl import SSLContext
 
 __all__ = ["OAuth2", "OAuth2App", "Tokens"]
 
@@ -35,6 +46,7 @@ _LARGEST = 64 * 1024
 _SECONDS = 30.0
 _EARLY = timedelta(seconds=60)
 _LIFETIME = 3600.0
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 Save: TypeAlias = "Callable[[Tokens], Awaitable[object] | object]"
 
@@ -65,6 +77,8 @@ class OAuth2App:
         portal: `https://host` of the portal.
         client_id, client_secret: as the portal shows them.
         redirect_uri: where users come back to; as registered.
+        proxy, ssl: how to reach the portal, as in `ExploreClient`; None to reach it as the client
+            does that the tokens are for.
         now: the clock.
     """
 
@@ -72,6 +86,8 @@ class OAuth2App:
     client_id: str
     client_secret: str = field(repr=False)
     redirect_uri: str
+    proxy: str | None = field(default=None, repr=False)
+    ssl: SSLContext | str | os.PathLike[str] | None = field(default=None, repr=False)
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC), repr=False)
 
     @portal.validator
@@ -107,17 +123,23 @@ class OAuth2App:
 
         Raises:
             TokenError: the portal refuses.
+            ServerError, QuotaExceeded: it gives no tokens just now; try again later.
             TransportError: no answer came.
         """
         return await self._ask(
             {"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect_uri}
         )
 
-    async def refresh(self, tokens: Tokens) -> Tokens:
+    async def refresh(self, tokens: Tokens, *, options: Mapping[str, Any] = _NONE) -> Tokens:
         """New tokens for the refresh token, which is void afterwards (POST /oauth2/token/).
+
+        Args:
+            tokens: the latest ones.
+            options: `proxy`, `proxy_headers` and `ssl` of aiohttp, where the application has none.
 
         Raises:
             TokenError: there is no refresh token, or the portal refuses it.
+            ServerError, QuotaExceeded: it gives no tokens just now; try again later.
             TransportError: no answer came; the token may be used up.
         """
         if tokens.refresh is None:
@@ -125,15 +147,19 @@ class OAuth2App:
                 "The access token has expired and there is no refresh token. "
                 "Have the user grant access again."
             )
-        return await self._ask({"grant_type": "refresh_token", "refresh_token": tokens.refresh})
+        form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh}
+        return await self._ask(form, options)
 
     def _address(self, step: str) -> str:
         return f"{URL(self.portal).origin()}/oauth2/{step}/"
 
-    async def _ask(self, form: Mapping[str, str]) -> Tokens:
+    async def _ask(self, form: Mapping[str, str], options: Mapping[str, Any] = _NONE) -> Tokens:
         url = self._address("token")
         secret = {"client_id": self.client_id, "client_secret": self.client_secret}
-        status, body = await _post(url, {**form, **secret})
+        options = {**options, **Connection(proxy=self.proxy, ssl=self.ssl).options}
+        status, headers, body = await _post(url, {**form, **secret}, options)
+        if status == 429 or status >= 500:
+            raise _unavailable(status, headers, url, now=self.now())
         answer = _object(body)
         access = answer.get("access_token")
         if status != 200 or not isinstance(access, str) or not access:
@@ -161,7 +187,11 @@ class OAuth2:
         self._tokens = tokens
         self._save = save
         self._unsaved = False
+        self._void = False
+        self._renewed_at: datetime | None = None
+        self._options: Mapping[str, Any] = _NONE
         self._refreshing: asyncio.Task[None] | None = None
+        self.renewals = 0
 
     def __repr__(self) -> str:
         return f"OAuth2({self._app!r}, expires_at={self._tokens.expires_at.isoformat()!r})"
@@ -175,13 +205,40 @@ class OAuth2:
         Raises:
             TokenError: the tokens cannot be renewed or saved.
         """
-        if self._unsaved or self._app.now() + _EARLY >= self._tokens.expires_at:
+        if self._unsaved or self._void or self._app.now() + _EARLY >= self._tokens.expires_at:
             if self._refreshing is None:
                 self._refreshing = asyncio.create_task(self._renew())
                 self._refreshing.add_done_callback(self._renewed)
             # Shielded: a refresh token that was sent is used up, whether or not we still listen.
             await asyncio.shield(self._refreshing)
         return f"Bearer {self._tokens.access}"
+
+    def connect(self, options: Mapping[str, Any]) -> None:
+        """Renew tokens by the way that the client reaches the portal."""
+        self._options = options
+
+    def refused(self, renewals: int) -> bool:
+        """The portal answered 401, though the clock says that the token was good.
+
+        It may have been revoked, or the clock be wrong. Tokens less than a minute old are not
+        renewed: then it is not the token that is refused.
+        """
+        if renewals != self.renewals:
+            return True
+        now = self._app.now()
+        young = self._renewed_at is not None and now < self._renewed_at + _EARLY
+        if young or self._tokens.refresh is None:
+            return False
+        self._void = True
+        return True
+
+    async def settle(self) -> None:
+        """Wait until a refresh that is under way is saved or has failed.
+
+        Otherwise the end of the program would lose tokens that the portal has already given.
+        """
+        if self._refreshing is not None:
+            await asyncio.wait((self._refreshing,))
 
     def redact(self, text: str) -> str:
         """The text without tokens and without the client secret."""
@@ -192,8 +249,10 @@ class OAuth2:
 
     async def _renew(self) -> None:
         if not self._unsaved:
-            self._tokens = await self._app.refresh(self._tokens)
-            self._unsaved = True
+            self._tokens = await self._app.refresh(self._tokens, options=self._options)
+            self._unsaved, self._void = True, False
+            self._renewed_at = self._app.now()
+            self.renewals += 1
         try:
             saved = self._save(self._tokens)
             if isawaitable(saved):
@@ -211,14 +270,19 @@ class OAuth2:
             task.exception()  # Everybody who waited may be gone; it is told at the next request.
 
 
-async def _post(url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
+async def _post(
+    url: str, form: Mapping[str, str], options: Mapping[str, Any]
+) -> tuple[int, Mapping[str, str], bytes]:
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
+    # A session of its own: one that was injected may keep cookies or send headers to this address.
     try:
         async with (
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=False) as session,
-            session.post(url, data=form, timeout=timeout, allow_redirects=False) as response,
+            session.post(
+                url, data=form, timeout=timeout, allow_redirects=False, **options
+            ) as response,
         ):
-            return response.status, await response.content.read(_LARGEST)
+            return response.status, response.headers, await response.content.read(_LARGEST)
     except TimeoutError:
         raise RequestTimeout("The token server did not answer in time.", url=url) from None
     except (aiohttp.ClientError, OSError) as error:
@@ -236,6 +300,19 @@ def _object(body: bytes) -> dict[str, object]:
 def _seconds(value: object) -> float:
     usable = isinstance(value, int | float) and not isinstance(value, bool)
     return min(max(0.0, float(value)), 1e9) if usable else _LIFETIME  # type: ignore[arg-type]
+
+
+def _unavailable(status: int, headers: Mapping[str, str], url: str, *, now: datetime) -> APIError:
+    # Whether the token is used up cannot be known from this; the next attempt will tell.
+    kind = QuotaExceeded if status == 429 else ServerError
+    return kind(
+        f"The token server gives no tokens just now: HTTP {status}. The tokens are kept; "
+        "try again later.",
+        status=status,
+        url=url,
+        attempts=1,
+        retry_after=parse_retry_after(headers.get("Retry-After"), now=now),
+    )
 
 
 def _refusal(status: int, answer: Mapping[str, object], url: str) -> TokenError:

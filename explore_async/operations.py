@@ -7,13 +7,16 @@ way past every check of a value: `Unlisted`.
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from explore_async.errors import ConfigurationError
-from odsql import nodes, parsing
+from odsql import nodes, parsing, render
+from odsql.functions import FACET_OPTIONS as FUNCTION_OPTIONS
+from odsql.functions import FACET_SORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -44,7 +47,9 @@ class Unlisted(str):
     """A value that the specification does not list, passed through as it is.
 
     It is the one way past the checks of formats, languages, DCAT variants, delimiters, compressions
-    and facet options: `dataset.export(Unlisted("docx"))`, `Query(lang=Unlisted("pl"))`.
+    and facet options: `dataset.export(Unlisted("docx"))`, `Query(lang=Unlisted("pl"))`,
+    `Query(facet=Unlisted('facet(name="city", sort="size")'))`. A facet that is built takes
+    `odsql.call("facet", name="city", sort="size")` for it.
     """
 
     __slots__ = ()
@@ -74,11 +79,8 @@ DELIMITERS = (";", ",", "\t", "|")
 COMPRESSIONS = ("snappy", "zstd")
 """How a Parquet export may be compressed."""
 
-FACET_OPTIONS = ("name", "disjunctive", "hierarchical", "separator", "sort", "limit")
+FACET_OPTIONS = tuple(FUNCTION_OPTIONS)
 """The arguments of `facet(...)`."""
-
-FACET_SORTS = ("count", "-count", "alphanum", "-alphanum", "num", "-num")
-"""How the values of a facet may be sorted."""
 
 
 @frozen(kw_only=True)
@@ -96,6 +98,7 @@ class Operation:
     parameters: frozenset[str]
 
 
+_FACET_CALL = re.compile(r"\s*facet\s*\(", re.IGNORECASE)
 _FILTERS = ("where", "refine", "exclude", "timezone")
 _SHAPE = ("select", "group_by", "order_by")
 _LINKS = ("include_links", "include_app_metas")
@@ -198,18 +201,40 @@ def facet_names(names: Iterable[str | Expression]) -> list[str]:
     for name in names:
         if not isinstance(name, str):
             _check_facet(name.node)
-        elif name.lstrip().lower().startswith("facet(") and not isinstance(name, Unlisted):
+        elif _FACET_CALL.match(name) and not isinstance(name, Unlisted):
             _check_facet(parsing.parse_facet(name))
         texts.append(str(name))
     return texts
 
 
 def _check_facet(facet: nodes.Node) -> None:
-    if not isinstance(facet, nodes.Call):
+    """Check the options of a facet that was written as text.
+
+    What was built has no place in a text: the helpers of `odsql` have checked it, and `odsql.call`
+    is their way past the check.
+    """
+    if not isinstance(facet, nodes.Call) or facet.at is None or isinstance(facet.at[0], Unlisted):
         return
     for argument in facet.arguments:
-        if not isinstance(argument, nodes.Named):
-            continue
-        listed(argument.name, FACET_OPTIONS, "option of facet()")
-        if argument.name == "sort" and isinstance(argument.value, nodes.Text):
-            listed(argument.value.value, FACET_SORTS, "order of a facet")
+        if isinstance(argument, nodes.Named):
+            _check_option(argument.name, argument.value, text=facet.at[0])
+
+
+def _check_option(name: str, value: nodes.Node, *, text: str) -> None:
+    advice = f"For what only this portal has, pass the whole facet as Unlisted({text!r})."
+    kind = FUNCTION_OPTIONS.get(name)
+    shown = value.value if isinstance(value, nodes.Text) else render(value)
+    if kind is None:
+        raise ConfigurationError(
+            f"{name!r} is no option of facet(); there are {', '.join(FACET_OPTIONS)}. {advice}"
+        )
+    if kind == "boolean" and not isinstance(value, nodes.Boolean):
+        raise ConfigurationError(f"{name} of facet() is true or false, not {shown}. {advice}")
+    if kind == "integer" and not (isinstance(value, nodes.Number) and value.text.isdecimal()):
+        raise ConfigurationError(
+            f"{name} of facet() is a whole number from 0, not {shown}. {advice}"
+        )
+    if name == "sort" and shown not in FACET_SORTS:
+        raise ConfigurationError(
+            f"{shown!r} is no order of a facet; there are {', '.join(FACET_SORTS)}. {advice}"
+        )

@@ -7,12 +7,15 @@ The rules are the server's:
   portals leave it out), so the end is known only by a page that is not full;
 * nothing holds a snapshot: rows written while pages are read shift the pages that follow.
 
-Whatever does not add up is an error, because a result that is short looks like a result.
+Whatever does not add up is an error, because a result that is short looks like a result. Held
+against each other are the lengths of pages, `total_count`, and the first and last row of each page.
+Rows that a server moves between pages without changing these, such as ties of `order_by`, come
+twice or not at all unnoticed: equal rows may be honest data, so only a unique order helps.
 """
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from functools import partial
 from operator import length_hint
 from typing import TYPE_CHECKING, cast
@@ -21,9 +24,12 @@ import orjson
 from attrs import evolve, field, frozen
 
 from explore_async import frames
+from explore_async.calling import ATTEMPTS
 from explore_async.errors import (
     ConfigurationError,
     DecodeError,
+    ExploreError,
+    IntegrityError,
     RepeatedPageError,
     ShortPageError,
     TotalCountDriftError,
@@ -46,10 +52,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from explore_async.conversion import Converter
-    from explore_async.fanout import Gate
     from explore_async.scheduling import Scheduler
 
-__all__ = ["Plan", "Records"]
+__all__ = ["Plan", "Records", "page_of"]
 
 _PAGE = 100
 _WINDOW = 10_000
@@ -151,12 +156,14 @@ class Records:
 
     plan: Plan
     portal: str
-    _ask: Callable[[int, int], Awaitable[object]] = field(repr=False)
+    _ask: Callable[[int, int], Awaitable[Page]] = field(repr=False)
     _address: Callable[[int, int], str] = field(repr=False)
+    _complete: Callable[[ExploreError, str, int], None] = field(repr=False)
     _scheduler: Scheduler = field(repr=False)
     _converter: Callable[[], Awaitable[Converter]] | None = field(default=None, repr=False)
     _total: int | None = field(default=None, repr=False)
     _place: _Place = field(init=False, factory=lambda: _Place(), repr=False)
+    _retried: dict[int, int] = field(init=False, factory=dict, repr=False)
 
     def __await__(self) -> Generator[object, None, Page]:
         return self._first_page().__await__()
@@ -176,8 +183,9 @@ class Records:
     def resume(self) -> Records:
         """The rows that the last reading did not deliver, for going on after an error.
 
-        A row counts as delivered when the loop got it, and with `pages` a page. The rows are those
-        the server has now: `total_count` must be what it was, and nothing else can be checked.
+        A row counts as delivered when the loop got it, with `pages` a page, and with `to_list` and
+        the frames nothing until all of it is there. The rows are those the server has now:
+        `total_count` must be what it was, and nothing else can be checked.
         """
         position = self.position
         left = None
@@ -189,25 +197,17 @@ class Records:
             total=self._place.total,
         )
 
-    def through(self, gate: Gate) -> Records:
-        """The same rows, with every request going through a gate as well."""
-
-        async def ask(offset: int, limit: int) -> object:
-            async with gate.place(self.portal):
-                return await self._ask(offset, limit)
-
-        return evolve(self, ask=ask)
-
     def url(self) -> str:
         """The URL of the first page, without credentials. Sends nothing."""
         return self._address(self.plan.start, max(1, self.plan.limit_at(self.plan.start)))
 
     async def to_list(self) -> list[Row]:
-        """All rows, in memory."""
+        """All rows, in memory; when it fails, none of them counts as delivered."""
         rows: list[Row] = []
-        async with aclosing(self.pages()) as pages:
-            async for page in pages:
-                rows += page.rows
+        with self._all_or_nothing():
+            async with aclosing(self.pages()) as pages:
+                async for page in pages:
+                    rows += page.rows
         return rows
 
     async def to_arrow(self) -> pa.Table:
@@ -219,8 +219,9 @@ class Records:
             MissingExtraError: pyarrow is not installed; nothing was sent.
         """
         frames.require("pyarrow")
-        converter = await self._converter() if self._converter else None
-        return frames.table(await self.to_list(), converter=converter)
+        with self._all_or_nothing():
+            converter = await self._converter() if self._converter else None
+            return frames.table(await self.to_list(), converter=converter)
 
     async def to_pandas(self) -> pandas.DataFrame:
         """All rows as a pandas data frame, by way of Arrow (needs the extra `pandas`).
@@ -229,7 +230,8 @@ class Records:
             MissingExtraError: pandas or pyarrow is not installed; nothing was sent.
         """
         frames.require("pandas")
-        frame: pandas.DataFrame = (await self.to_arrow()).to_pandas()
+        with self._all_or_nothing():
+            frame: pandas.DataFrame = (await self.to_arrow()).to_pandas()
         return frame
 
     async def to_polars(self) -> polars.DataFrame:
@@ -239,14 +241,15 @@ class Records:
             MissingExtraError: polars or pyarrow is not installed; nothing was sent.
         """
         package = frames.require("polars")
-        frame: polars.DataFrame = package.from_arrow(await self.to_arrow())
+        with self._all_or_nothing():
+            frame: polars.DataFrame = package.from_arrow(await self.to_arrow())
         return frame
 
     async def first(self) -> Row | None:
         """The first row, or None when there is none; asks for one row only."""
         if self.plan.max_rows == 0:
             return None
-        page = await self._converted(await self._page(self.plan.start, 1))
+        page = await self._converted(await self._only_page(1))
         return page.rows[0] if page.rows else None
 
     async def count(self) -> int:
@@ -262,12 +265,12 @@ class Records:
             page = await self._page(0, 0)
             if page.total_count is not None:
                 return page.total_count
-            raise DecodeError(
+            error = DecodeError(
                 "The server sent no total_count, so the rows cannot be counted. "
-                "Check that the base URL leads to an Explore API v2.1.",
-                status=200,
-                url=self.url(),
+                "Check that the base URL leads to an Explore API v2.1."
             )
+            self._tell_about(page, error)
+            raise error
         whole = Plan(start=0, max_rows=None, grouped=True, page_size=self.plan.page_size)
         rows = 0
         async with aclosing(self._pages(whole)) as pages:
@@ -293,7 +296,27 @@ class Records:
         limit = self.plan.limit_at(self.plan.start)
         if limit == 0:
             return Page(rows=[], offset=self.plan.start, limit=0, total_count=None)
-        return await self._converted(await self._page(self.plan.start, limit))
+        return await self._converted(await self._only_page(limit))
+
+    async def _only_page(self, limit: int) -> Page:
+        """The page at the start, which no other will be held against."""
+        page = await self._page(self.plan.start, limit)
+        total = None if self.plan.grouped else page.total_count
+        try:
+            _refuse_wrong_length(page, total)
+        except IntegrityError as error:
+            self._tell_about(page, error)
+            raise
+        return page
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Forget how far the reading came when its rows are thrown away with an error."""
+        try:
+            yield
+        except BaseException:
+            self._place.begin(self.plan.start, self._total)
+            raise
 
     async def _kept_pages(self) -> AsyncGenerator[Page, None]:
         """The pages, with a note of how far the reading has come."""
@@ -309,12 +332,17 @@ class Records:
     async def _converted(self, page: Page) -> Page:
         if self._converter is None:
             return page
-        return evolve(page, rows=(await self._converter()).rows(page.rows))
+        converter = await self._converter()
+        try:
+            return evolve(page, rows=converter.rows(page.rows))
+        except ExploreError as error:
+            self._tell_about(page, error)
+            raise
 
     async def _pages(self, plan: Plan) -> AsyncGenerator[Page, None]:
         if plan.max_rows == 0:
             return
-        check = _Check(plan=plan, ask=self._page, url=self.url(), total=self._total)
+        check = _Check(plan=plan, ask=self._page, total=self._total)
         # Who says how many rows are wanted gets them without waiting for the first page; if there
         # are fewer, some requests, not more than fit side by side, were for nothing.
         at_once = not plan.grouped and plan.max_rows is not None and plan.max_rows > plan.step
@@ -328,7 +356,11 @@ class Records:
                 check.begin(page)
                 if page.offset >= check.end and page.offset > plan.start:
                     return
-                await check.admit(page)
+                try:
+                    await check.admit(page)
+                except IntegrityError as error:
+                    self._tell_about(page, error)
+                    raise
                 yield page
 
     async def _after_the_first(self, plan: Plan, check: _Check) -> AsyncGenerator[Page, None]:
@@ -357,24 +389,41 @@ class Records:
             yield page
 
     async def _page(self, offset: int, limit: int) -> Page:
-        answer = as_object(await self._ask(offset, limit), "an answer")
-        if "results" not in answer:
-            raise DecodeError(
-                f"The answer has no results, only {', '.join(sorted(answer)) or 'nothing'}. "
-                "Check that the base URL leads to an Explore API v2.1.",
-                status=200,
-                url=self._address(offset, limit),
-            )
-        total = answer.get("total_count")
-        rows = as_list(answer["results"], "results")
-        if not set(map(type, rows)) <= {dict}:
-            as_object(next(row for row in rows if not isinstance(row, dict)), "a row")
-        return Page(
-            rows=cast("list[Row]", rows),
-            offset=offset,
-            limit=limit,
-            total_count=total if isinstance(total, int) else None,
+        page = await self._ask(offset, limit)
+        if (attempts := ATTEMPTS.get()) > 1:
+            self._retried[offset] = attempts
+        elif self._retried:
+            self._retried.pop(offset, None)
+        return page
+
+    def _tell_about(self, page: Page, error: ExploreError) -> None:
+        """Put into an error what is known of the answer that it is about."""
+        attempts = self._retried.get(page.offset, 1)
+        self._complete(error, self._address(page.offset, page.limit), attempts)
+
+
+def page_of(answer: object, offset: int, limit: int) -> Page:
+    """The page that an answer holds.
+
+    Raises:
+        DecodeError: it holds none.
+    """
+    whole = as_object(answer, "an answer")
+    if "results" not in whole:
+        raise DecodeError(
+            f"The answer has no results, only {', '.join(sorted(whole)) or 'nothing'}. "
+            "Check that the base URL leads to an Explore API v2.1."
         )
+    total = whole.get("total_count")
+    rows = as_list(whole["results"], "results")
+    if not set(map(type, rows)) <= {dict}:
+        as_object(next(row for row in rows if not isinstance(row, dict)), "a row")
+    return Page(
+        rows=cast("list[Row]", rows),
+        offset=offset,
+        limit=limit,
+        total_count=total if isinstance(total, int) else None,
+    )
 
 
 class _Place:
@@ -416,6 +465,22 @@ def _jobs(
         offset += check.plan.step
 
 
+def _refuse_wrong_length(page: Page, total: int | None) -> None:
+    """Refuse a page that has more or fewer rows than belong at its place."""
+    received = len(page.rows)
+    expected = min(received, page.limit)
+    if total is not None:
+        expected = max(0, min(page.limit, total - page.offset))
+    if received == expected:
+        return
+    raise ShortPageError(
+        f"The page at offset {page.offset} holds {received} rows where {expected} belong. "
+        "Read it again; if it persists, report it to the portal.",
+        expected=expected,
+        received=received,
+    )
+
+
 class _Check:
     """Holds the pages of one reading against each other, in the order they are delivered.
 
@@ -430,7 +495,6 @@ class _Check:
         *,
         plan: Plan,
         ask: Callable[[int, int], Awaitable[Page]],
-        url: str,
         total: int | None,
     ) -> None:
         self.plan = plan
@@ -438,7 +502,6 @@ class _Check:
         self.end = plan.stop
         self._begun = False
         self._ask = ask
-        self._url = url
         self._seen: set[tuple[int, bytes, bytes]] = set()
         self._last_row: Row | None = None
         self._repeats_are_data = False
@@ -466,7 +529,7 @@ class _Check:
             RepeatedPageError: it was delivered before.
         """
         self._refuse_drift(page)
-        self._refuse_wrong_length(page)
+        _refuse_wrong_length(page, self.total)
         if self.total is None and len(page.rows) < page.limit:
             self.end = page.offset + len(page.rows)
         if not page.rows:
@@ -488,23 +551,6 @@ class _Check:
             "an export, which is one consistent answer.",
             expected=self.total,
             received=page.total_count,
-            url=self._url,
-        )
-
-    def _refuse_wrong_length(self, page: Page) -> None:
-        received = len(page.rows)
-        if self.total is None:
-            expected = min(received, page.limit)
-        else:
-            expected = max(0, min(page.limit, self.total - page.offset))
-        if received == expected:
-            return
-        raise ShortPageError(
-            f"The page at offset {page.offset} holds {received} rows where {expected} belong. "
-            "Read it again; if it persists, report it to the portal.",
-            expected=expected,
-            received=received,
-            url=self._url,
         )
 
     async def _settle_repeat(self, page: Page) -> None:
@@ -520,7 +566,6 @@ class _Check:
                 "way, does not honour `offset`. Use an export instead, and report it to the "
                 "portal.",
                 expected=page.offset,
-                url=self._url,
             )
         self._repeats_are_data = True
 

@@ -12,25 +12,63 @@ import re
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from attrs import Attribute
 
     from explore_async.errors import ExploreError
 
 __all__ = ["Retry", "Timeouts", "Timing", "parse_http_date", "parse_moment", "parse_retry_after"]
 
 _EPOCH = re.compile(r"[0-9]{9,13}(\.[0-9]{1,9})?", re.ASCII)
-_POSITIVE = validators.gt(0.0)
-_NOT_NEGATIVE = validators.ge(0.0)
+
+
+def _refuse(policy: object, attribute: Attribute[Any], value: object, range_: str) -> NoReturn:
+    # Errors read the moments of answers with this module, so it cannot import them at its top.
+    from explore_async.errors import ConfigurationError
+
+    raise ConfigurationError(
+        f"{type(policy).__name__}({attribute.name}={value!r}) cannot work; it must be {range_}."
+    )
+
+
+def _positive(policy: object, attribute: Attribute[Any], value: Any) -> None:
+    if not _holds(lambda: value > 0):
+        _refuse(policy, attribute, value, "a number above 0")
+
+
+def _not_negative(policy: object, attribute: Attribute[Any], value: Any) -> None:
+    if not _holds(lambda: value >= 0):
+        _refuse(policy, attribute, value, "0 or a number above it")
+
+
+def _at_least_one(policy: object, attribute: Attribute[Any], value: Any) -> None:
+    if not _holds(lambda: value >= 1):
+        _refuse(policy, attribute, value, "1 or a number above it")
+
+
+def _callable_or_none(policy: object, attribute: Attribute[Any], value: object) -> None:
+    if value is not None and not callable(value):
+        _refuse(policy, attribute, value, "a function of one error, or None")
+
+
+def _holds(comparison: Callable[[], bool]) -> bool:
+    try:
+        return bool(comparison())
+    except TypeError:  # no number
+        return False
 
 
 @frozen(kw_only=True)
 class Timeouts:
     """How long to wait for the server. All values are seconds.
+
+    A value out of its range is a `ConfigurationError`.
 
     There is no limit on the whole of an export: a large one may rightly take hours. It ends when
     no byte comes for `read` seconds.
@@ -44,16 +82,18 @@ class Timeouts:
         window: seconds over which `min_rate` is measured.
     """
 
-    connect: float = field(default=10.0, validator=_POSITIVE)
-    read: float = field(default=60.0, validator=_POSITIVE)
-    attempt: float = field(default=120.0, validator=_POSITIVE)
-    min_rate: float = field(default=100.0, validator=_NOT_NEGATIVE)
-    window: float = field(default=60.0, validator=_POSITIVE)
+    connect: float = field(default=10.0, validator=_positive)
+    read: float = field(default=60.0, validator=_positive)
+    attempt: float = field(default=120.0, validator=_positive)
+    min_rate: float = field(default=100.0, validator=_not_negative)
+    window: float = field(default=60.0, validator=_positive)
 
 
 @frozen(kw_only=True)
 class Retry:
     """When a failed request is sent again: attempts and a deadline, whichever ends first.
+
+    A value out of its range is a `ConfigurationError`.
 
     Tried again are connection errors, timeouts, cut pages, 500, 502, 503, 504, a 429 whose wait is
     short, and, once, an answer that is not JSON; `retrying` holds the table. All operations are
@@ -71,13 +111,15 @@ class Retry:
             for it too.
     """
 
-    attempts: int = field(default=4, validator=validators.ge(1))
-    deadline: float = field(default=300.0, validator=_POSITIVE)
-    base_delay: float = field(default=0.5, validator=_NOT_NEGATIVE)
-    max_delay: float = field(default=20.0, validator=_NOT_NEGATIVE)
-    max_wait: float = field(default=60.0, validator=_NOT_NEGATIVE)
-    budget: int = field(default=100, validator=validators.ge(0))
-    hook: Callable[[ExploreError], bool | float | None] | None = field(default=None)
+    attempts: int = field(default=4, validator=_at_least_one)
+    deadline: float = field(default=300.0, validator=_positive)
+    base_delay: float = field(default=0.5, validator=_not_negative)
+    max_delay: float = field(default=20.0, validator=_not_negative)
+    max_wait: float = field(default=60.0, validator=_not_negative)
+    budget: int = field(default=100, validator=_not_negative)
+    hook: Callable[[ExploreError], bool | float | None] | None = field(
+        default=None, validator=_callable_or_none
+    )
 
     @classmethod
     def never(cls) -> Retry:
@@ -97,7 +139,7 @@ class Retry:
         """
         if asked is not None and asked > self.max_wait:
             return None
-        backoff = min(self.max_delay, self.base_delay * 2.0 ** (attempt - 1))
+        backoff = min(self.max_delay, self.base_delay * 2.0 ** min(attempt - 1, 64))
         # A wait the server asked for is only ever made longer, so that clients do not all return
         # in the same instant; without one, half of the backoff is fixed and half is chance.
         own = backoff * (0.5 + chance / 2)

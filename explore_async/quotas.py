@@ -6,8 +6,8 @@ latest answer are kept as text and read only when somebody looks.
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from attrs import evolve, field, frozen
 
@@ -41,7 +41,7 @@ class Quota:
     limit: int | None = None
     remaining: int | None = None
     reset_at: datetime | None = None
-    datasets: Mapping[str, Quota] = field(factory=lambda: MappingProxyType({}))
+    datasets: Mapping[str, Quota] = field(factory=dict)
 
 
 class QuotaBook:
@@ -57,7 +57,7 @@ class QuotaBook:
 
         Args:
             headers: any mapping that ignores case.
-            path: of the operation, to know which dataset a dataset's quota is about.
+            path: of the operation, percent-encoded, to know which dataset its quota is about.
         """
         if f"{_PORTAL}remaining" in headers:
             self._portal, self._refusal = _scope(headers, _PORTAL), None
@@ -77,7 +77,7 @@ class QuotaBook:
         """What is known now."""
         portal = self._refusal or _read(self._portal or (None, None, None))
         datasets = {name: _read(said) for name, said in self._datasets.items()}
-        return evolve(portal, datasets=MappingProxyType(datasets))
+        return evolve(portal, datasets=datasets)
 
 
 def parse_count(text: str | None) -> int | None:
@@ -106,4 +106,4 @@ def _read(said: tuple[str | None, str | None, str | None]) -> Quota:
 
 def _dataset_of(path: str) -> str:
     _, found, rest = path.partition("/catalog/datasets/")
-    return rest.partition("/")[0] if found else ""
+    return unquote(rest.partition("/")[0]) if found else ""

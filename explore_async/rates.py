@@ -51,6 +51,7 @@ class Bucket:
         self._burst = rate.burst
         self._pace = 1.0
         self._due: float | None = None
+        self._slowed_at: float | None = None
 
     @property
     def interval(self) -> float:
@@ -68,8 +69,15 @@ class Bucket:
         """Give no token before that moment, and begin empty then."""
         self._due = max(self._due or moment, moment + (self._burst - 1) * self.interval)
 
-    def throttled(self) -> None:
-        """Halve the pace, down to a sixteenth."""
+    def throttled(self, *, sent_at: float, now: float) -> None:
+        """Halve the pace, down to a sixteenth.
+
+        Of requests that were in flight together only the first refusal counts: the others were
+        sent at the old pace and say nothing about the new one.
+        """
+        if self._slowed_at is not None and sent_at <= self._slowed_at:
+            return
+        self._slowed_at = now
         self._pace = max(_SLOWEST, self._pace / 2)
 
     def succeeded(self) -> None:
@@ -120,12 +128,12 @@ class RetryBudget:
     takes one from the budget; each success gives back a fifth, and one that needed a retry all of
     it.
 
-    Args:
+    Attributes:
         capacity: the most retries in a row.
     """
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = float(capacity)
+        self.capacity = capacity
         self._left = float(capacity)
 
     @property
@@ -142,5 +150,5 @@ class RetryBudget:
 
     def succeeded(self, *, retries: int) -> None:
         """A request succeeded after so many retries."""
-        if self._left < self._capacity:
-            self._left = min(self._capacity, self._left + (retries or _REFUND))
+        if self._left < self.capacity:
+            self._left = min(self.capacity, self._left + (retries or _REFUND))

@@ -108,7 +108,7 @@ async def save_schema(schema: Schema, folder: Path) -> Path:
     """
     path = folder / file_name(schema.dataset_id, "json")
     text = json.dumps(schema.to_json(), indent=2, ensure_ascii=False) + "\n"
-    with PartFile(path) as part:
+    async with PartFile(path) as part:
         await part.write(text.encode())
         await part.finish()
         part.commit()

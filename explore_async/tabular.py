@@ -10,6 +10,7 @@ import codecs
 import csv
 import json
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import orjson
@@ -19,12 +20,17 @@ from explore_async.errors import DecodeError, TooLargeError, TruncatedError, sni
 if TYPE_CHECKING:
     from explore_async.models import Row
 
-__all__ = ["ArrayReader", "CSVReader", "Reader", "load_row"]
+__all__ = ["ArrayReader", "CSVReader", "Nesting", "Reader", "Restore", "is_cut", "load_row"]
 
 _BETWEEN = re.compile(rb"(?<=\})\s*,\s*(?=\{)")
+_IN_BETWEEN = b" \t\n\v\f\r,"
 _NOT_JSON = re.compile(rb"\bNaN\b|\bInfinity\b")
 _LENIENT = json.JSONDecoder(parse_constant=lambda _: None)
 _CELL = re.compile(r'"((?:[^"]|"")*)"|([^"\r\n]*)')
+
+
+Restore = Callable[[dict[str, object], bytes], None]
+"""Puts the digits that a float has not into a row, from the JSON it was decoded from."""
 
 
 class Reader(Protocol):
@@ -66,37 +72,78 @@ def load_row(piece: bytes, *, nan_as_null: bool) -> object:
     )
 
 
+class Nesting:
+    """Knows, from the pieces of a JSON text in order, whether something in it is still open.
+
+    Only quotes and brackets are looked at, and those by counting, so it costs little.
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._in_text = False
+
+    @property
+    def open(self) -> bool:
+        """Whether an object, an array or a text has begun and not ended."""
+        return self._in_text or self._depth > 0
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next piece; it must not end between a backslash and what that escapes."""
+        if b"\\" in piece:
+            piece = piece.replace(rb"\\", b"").replace(rb"\"", b"")
+        parts = piece.split(b'"')
+        outside = b"".join(parts[self._in_text :: 2])
+        self._depth += outside.count(b"{") + outside.count(b"[")
+        self._depth -= outside.count(b"}") + outside.count(b"]")
+        self._in_text ^= len(parts) % 2 == 0
+
+
+def is_cut(piece: bytes) -> bool:
+    """Whether a piece of JSON ends while something in it is open."""
+    nesting = Nesting()
+    nesting.feed(piece)
+    return nesting.open
+
+
 class ArrayReader:
     """Reads a JSON array of objects, object by object.
 
-    A row ends where `},{` stands and what is before it is an object. Both can be true only at a
-    row's end, for what a complete object is followed by cannot be part of it.
+    A row can end only where `},{` stands. At the first such place of a row, what is before it is
+    simply decoded: if that is an object, it is the row, for what a complete object is followed by
+    cannot be part of it. If it is none, the row has objects or texts with `},{` in it, and its end
+    is the first such place where nothing is open. So each byte is looked at a few times at most.
     """
 
-    def __init__(self, *, nan_as_null: bool, cap: int) -> None:
+    def __init__(self, *, nan_as_null: bool, cap: int, restore: Restore | None = None) -> None:
         self._nan_as_null = nan_as_null
+        self._restore = restore
         self._cap = cap
-        self._rest = b""
+        self._data = bytearray()
         self._looked_at = 0
         self._begun = False
+        self._nesting: Nesting | None = None
+        self._counted = 0
 
     def feed(self, chunk: bytes) -> list[Row]:
         """The rows that these bytes complete."""
-        data = self._rest + chunk
+        data = self._data
+        data += chunk
         if not self._begun:
-            data = self._begin(data)
+            self._begin()
         rows: list[Row] = []
         start = 0
-        looked_at = self._looked_at
         for match in _BETWEEN.finditer(data, self._looked_at):
-            row = self._row(data[start : match.start()])
+            row = self._row_between(start, match.start())
             if row is not None:
                 rows.append(row)
                 start = match.end()
-            looked_at = match.end()
-        self._rest = data[start:]
-        self._looked_at = max(0, looked_at - start)
-        if len(self._rest) > self._cap:
+            self._looked_at = match.end()
+        # A place that the chunk cuts in two begins behind a brace.
+        cut = len(data[self._looked_at :].rstrip(_IN_BETWEEN))
+        self._looked_at = max(self._looked_at, self._looked_at + cut - 1) - start
+        self._counted = max(0, self._counted - start)
+        del data[:start]
+        if len(data) > self._cap:
             raise TooLargeError(
                 f"A row of the export is longer than {self._cap} bytes. Raise `caps.line`, or read "
                 "bytes() or save() instead.",
@@ -106,34 +153,51 @@ class ArrayReader:
 
     def finish(self) -> list[Row]:
         """The last row."""
-        end = self._rest.strip()
+        end = bytes(self._data).strip()
         if not self._begun or not end.endswith(b"]"):
             raise TruncatedError("The export was cut before the end of its array. Ask again.")
         last = end[:-1].strip()
         if not last:
             return []
-        row = self._row(last)
-        if row is not None:
-            return [row]
-        if not last.endswith(b"}"):
+        if is_cut(last):
             raise TruncatedError("The export was cut inside a row. Ask for it again.")
-        raise _refusal(last)
+        return [self._row(last)]
 
-    def _begin(self, data: bytes) -> bytes:
-        stripped = data.removeprefix(codecs.BOM_UTF8).lstrip()
+    def _begin(self) -> None:
+        stripped = self._data.removeprefix(codecs.BOM_UTF8).lstrip()
         if not stripped:
-            return b""
+            return
         if not stripped.startswith(b"["):
-            raise _refusal(stripped)
+            raise _refusal(bytes(stripped))
         self._begun = True
-        return stripped[1:].lstrip()
+        del stripped[0]
+        self._data[:] = stripped.lstrip()
 
-    def _row(self, piece: bytes) -> Row | None:
+    def _row_between(self, start: int, end: int) -> Row | None:
+        """The row from `start` to `end`; None when that is only the beginning of one."""
+        if self._nesting is None:
+            row = _object_or_none(self._data[start:end])
+            if row is not None:
+                if self._restore is not None:
+                    self._restore(row, bytes(self._data[start:end]))
+                return row
+            self._nesting = Nesting()
+            self._counted = start
+        self._nesting.feed(bytes(self._data[self._counted : end]))
+        self._counted = end
+        if self._nesting.open:
+            return None
+        self._nesting = None
+        return self._row(bytes(self._data[start:end]))
+
+    def _row(self, piece: bytes) -> Row:
         try:
             row = load_row(piece, nan_as_null=self._nan_as_null)
         except ValueError:
-            return None
+            row = None
         if isinstance(row, dict):
+            if self._restore is not None:
+                self._restore(row, piece)
             return row
         raise _refusal(piece)
 
@@ -169,9 +233,11 @@ class CSVReader:
         return self._rows(data[:end])
 
     def finish(self) -> list[Row]:
-        """Nothing: every row of CSV has its line end."""
+        """Nothing: every row of CSV has its line end, and before the rows comes a header."""
         if self._rest or self._decoder.getstate()[0]:
             raise TruncatedError("The CSV export was cut inside a row. Ask for it again.")
+        if not self._names:
+            raise TruncatedError("The CSV export was cut before its header. Ask for it again.")
         return []
 
     def _rows(self, text: str) -> list[Row]:
@@ -212,6 +278,14 @@ class CSVReader:
             "read lines().",
             status=200,
         )
+
+
+def _object_or_none(piece: bytes | bytearray) -> Row | None:
+    try:
+        row = orjson.loads(piece)
+    except orjson.JSONDecodeError:
+        return None
+    return row if isinstance(row, dict) else None
 
 
 def _end_of_records(text: str) -> int:

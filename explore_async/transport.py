@@ -17,7 +17,7 @@ from yarl import URL
 from explore_async.auth import Anonymous
 from explore_async.bodies import Body, Caps, Watchdog
 from explore_async.calling import Caller, Identity
-from explore_async.connecting import is_loopback, proxy_refusal
+from explore_async.connecting import Hidden, is_loopback, proxy_refusal
 from explore_async.decoding import parse_json
 from explore_async.errors import (
     ENVELOPE_KEYS,
@@ -152,9 +152,9 @@ class Transport:
         async def fetch() -> object:
             async with await self._answer(url, call) as response:
                 body = await self._good_body(response, url=url)
-                content = await body.read(self.caps.page)
-                call.received = body.received
                 try:
+                    content = await body.read(self.caps.page)
+                    call.received = body.received
                     value = parse_json(content, content_type=body.content_type, url=url)
                 except DecodeError as error:
                     raise self._without_secrets(error) from None
@@ -168,11 +168,19 @@ class Transport:
             return answer
 
     @asynccontextmanager
-    async def stream(self, path: str, params: Sequence[tuple[str, str]]) -> AsyncIterator[Body]:
+    async def stream(
+        self, path: str, params: Sequence[tuple[str, str]], *, opaque: bool = False
+    ) -> AsyncIterator[Body]:
         """GET a body to be read in pieces. Opening is tried again; reading is not.
 
         A 200 that holds an error object or an HTML page is raised on entering. The place in the
         scheduler is held only while opening, so that a reader of the stream may send requests.
+
+        Args:
+            path: as for `url`.
+            params: as for `url`.
+            opaque: the body is a file of any kind, such as an attachment; an HTML page, or what
+                looks like an error object, is then what was asked for.
 
         Raises:
             APIError, TransportError, DecodeError: as for `get_json`.
@@ -183,7 +191,8 @@ class Transport:
             async with AsyncExitStack() as stack:
                 response = await stack.enter_async_context(await self._answer(url, call))
                 body = await self._good_body(response, url=url)
-                await self._refuse_error_in_disguise(response, body)
+                if not opaque:
+                    await self._refuse_error_in_disguise(response, body)
                 return body, stack.pop_all()
 
         with self._caller.call(url) as call:
@@ -200,11 +209,7 @@ class Transport:
 
     async def _answer(self, url: str, call: Call) -> aiohttp.ClientResponse:
         """Send, and follow redirects; the answer is to be entered at once, with `async with`."""
-        headers = dict(self._headers)
-        authorization = await self._auth.authorization()
-        if authorization is not None:
-            self._refuse_plain_http()
-            headers["Authorization"] = authorization
+        headers = await self._with_authorization()
         target = URL(url, encoded=True)
         session = self._session()
         for _ in range(_MOST_REDIRECTS + 1):
@@ -222,6 +227,20 @@ class Transport:
             url=url,
         )
 
+    async def _with_authorization(self) -> dict[str, str]:
+        """The headers to send; no frame that stays has the secret in plain text."""
+        authorization = _hidden(await self._auth.authorization())
+        if authorization is None:
+            return self._headers
+        self._refuse_plain_http()
+        self._refuse_two_credentials()
+        if not authorization.isascii() or not authorization.isprintable():
+            raise ConfigurationError(
+                "The Authorization header that auth= gave holds a line break, a control character "
+                "or a non-ASCII letter, and cannot be sent. Correct what it returns."
+            )
+        return {**self._headers, "Authorization": authorization}
+
     def _redirected(self, response: aiohttp.ClientResponse, source: URL, *, asked: str) -> URL:
         location = response.headers.get("Location", "")
         try:
@@ -229,20 +248,23 @@ class Transport:
             origin = target.origin() if target is not None else None
         except ValueError:
             target = origin = None
-        if target is not None and origin == self._origin:
+        named = target is not None and (target.user is not None or target.password is not None)
+        if target is not None and origin == self._origin and not named:
             return target
-        host = str(origin) if origin is not None else None
+        # URL lowers the letters of a host, and a secret in it could not be found any more.
+        readable = target is not None and self._auth.redact(location) == location
         raise RedirectError(
             f"The server redirects (HTTP {response.status}) to "
-            f"{host or 'an address that cannot be read'}, outside {self._origin}; it was not "
+            f"{origin if readable else 'an address that cannot be read'}, "
+            f"{'with a user name' if named else f'outside {self._origin}'}; it was not "
             "followed. If that is where the portal lives, use it as the base URL.",
-            host=target.authority if target is not None else None,
+            host=target.host_port_subcomponent if target is not None and readable else None,
             status=response.status,
             url=asked,
         )
 
     async def _good_body(self, response: aiohttp.ClientResponse, *, url: str) -> Body:
-        body = Body(response, url=url, watchdog=self._watchdog)
+        body = Body(response, url=url, watchdog=self._watchdog, caps=self.caps)
         if response.status == 200:
             return body
         if response.status == 407 and self.shared.connection.proxied:
@@ -255,7 +277,10 @@ class Transport:
         raise self._api_error(response, content[: self.caps.error], url=url)
 
     async def _refuse_error_in_disguise(self, response: aiohttp.ClientResponse, body: Body) -> None:
-        start, whole = await body.peek(self._not_an_error_object)
+        try:
+            start, whole = await body.peek(self._not_an_error_object)
+        except DecodeError as error:
+            raise self._without_secrets(error) from None
         if whole and is_error_object(_json_or_none(start)):
             raise self._api_error(response, start, url=body.url)
         if body.content_type == "text/html" or start.lstrip()[:14].lower().startswith(_HTML_STARTS):
@@ -297,7 +322,7 @@ class Transport:
         redact = self._auth.redact
         return type(error)(
             redact(error.message),
-            content_type=error.content_type,
+            content_type=redact(error.content_type),
             snippet=redact(error.snippet),
             status=error.status,
             url=error.url,
@@ -310,8 +335,20 @@ class Transport:
                 "network between is your own, ApiKey(..., allow_http=True) permits it."
             )
 
+    def _refuse_two_credentials(self) -> None:
+        if self.shared.connection.authorizes:
+            raise ConfigurationError(
+                "The session that was passed as session= has auth= of its own, and a request can "
+                "carry one Authorization header only. Pass a session without auth=, or no auth= "
+                "to the client."
+            )
+
     def _session(self) -> aiohttp.ClientSession:
         return self.shared.connection.session()
+
+
+def _hidden(authorization: str | None) -> Hidden | None:
+    return None if authorization is None else Hidden(authorization)
 
 
 def _json_or_none(content: bytes) -> object:

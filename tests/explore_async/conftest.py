@@ -3,29 +3,99 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
 from explore_async import ExploreClient
-from tests.explore_async.doubles import Clock, FakePortal, files_in
+from tests.explore_async.doubles import Clock, FakePortal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
+
+DESCRIPTORS = Path("/proc/self/fd")
+
+
+def sockets() -> int:
+    """The open sockets of this process; 0 where the system does not tell."""
+    if not DESCRIPTORS.is_dir():
+        return 0
+    return sum(_target(entry).startswith("socket:") for entry in DESCRIPTORS.iterdir())
+
+
+def _target(entry: Path) -> str:
+    try:
+        return str(entry.readlink())
+    except OSError:  # the descriptor of the listing itself
+        return ""
+
+
+@pytest.fixture
+def sessions(monkeypatch: pytest.MonkeyPatch) -> list[aiohttp.ClientSession]:
+    """Every session that is made during the test."""
+    made: list[aiohttp.ClientSession] = []
+    original = aiohttp.ClientSession.__init__
+
+    def remember(self: aiohttp.ClientSession, *args: Any, **options: Any) -> None:
+        made.append(self)
+        original(self, *args, **options)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "__init__", remember)
+    return made
+
+
+def _in_use(session: aiohttp.ClientSession) -> list[str]:
+    connector = session.connector
+    return [] if connector is None else [repr(one) for one in connector._acquired]
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The connections that were still in use when their session was closed."""
+    found: list[str] = []
+    original = aiohttp.ClientSession.close
+
+    async def close(self: aiohttp.ClientSession) -> None:
+        for _ in range(20):
+            if not _in_use(self):
+                break
+            await asyncio.sleep(0)
+        found.extend(_in_use(self))
+        await original(self)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "close", close)
+    return found
+
+
+@pytest.fixture
+def temporary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files, of this test alone."""
+    folder = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
 
 
 @pytest.fixture(autouse=True)
-async def nothing_left(tmp_path: Path) -> AsyncIterator[None]:
-    """After each test: no task of the client runs and no half-written file lies about."""
+async def nothing_left(
+    tmp_path: Path, temporary: Path, sessions: list[aiohttp.ClientSession], held: list[str]
+) -> AsyncIterator[None]:
+    """After each test: every session closed, no task, no connection and no temporary file."""
+    open_before, running_before = sockets(), asyncio.all_tasks()
     yield
-    strays = [
-        task
-        for task in asyncio.all_tasks()
-        if "explore_async" in repr(task.get_coro()) and "tests" not in repr(task.get_coro())
-    ]
-    assert not strays
-    assert not [path for path in files_in(tmp_path) if path.suffix == ".part"]
+    allowed = running_before | {asyncio.current_task()}
+    assert all(session.closed for session in sessions)
+    assert not held
+    for turn in range(250):
+        if sockets() <= open_before and asyncio.all_tasks() <= allowed:
+            break
+        await asyncio.sleep(0 if turn < 50 else 0.005)
+    assert asyncio.all_tasks() <= allowed
+    assert sockets() <= open_before
+    assert not [*tmp_path.rglob("*.part"), *temporary.rglob("*.part")]
+    assert not list(temporary.glob("explore-*"))
 
 
 @pytest.fixture

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +14,7 @@ from attrs import evolve
 
 from explore_async import (
     APIError,
+    ConfigurationError,
     ExploreClient,
     QuotaExceeded,
     Rate,
@@ -206,12 +210,42 @@ def test_a_bucket_begins_empty_and_saves_when_idle() -> None:
 def test_a_bucket_slows_down_and_recovers() -> None:
     """Half of the pace per refusal, back in small steps."""
     bucket = Bucket(Rate(calls=10))
-    for _ in range(9):
-        bucket.throttled()
+    for moment in range(9):
+        bucket.throttled(sent_at=moment, now=moment + 0.5)
     assert bucket.interval == pytest.approx(1.6)
     for _ in range(60):
         bucket.succeeded()
     assert bucket.interval == pytest.approx(0.1)
+
+
+async def test_refusals_of_requests_in_flight_together_slow_down_once(
+    portal: FakePortal, clock: Clock
+) -> None:
+    """Eight 429s of one moment are one refusal; one of a request sent later is another."""
+    held, ask = asyncio.Event(), [*range(8)]
+
+    async def before(request: web.Request) -> None:
+        if ask:
+            ask.pop()
+        if not ask:
+            held.set()
+        await held.wait()
+
+    answers = [429] * 8
+    portal.before = before
+    portal.override = lambda request: (
+        web.Response(status=answers.pop()) if answers else json_body({"id": 1})
+    )
+    rate = Rate(calls=1_000_000)
+    async with ExploreClient(portal.url, rate=rate, timing=clock.timing()) as client:
+        bucket = client._transport.shared.bucket
+        assert bucket is not None
+        await client.gather(*(record(client.with_options(retry=once())) for _ in range(8)))
+        assert bucket.interval * 1_000_000 == pytest.approx(2.0, rel=0.4)
+
+
+def once() -> Retry:
+    return Retry(attempts=2)
 
 
 def test_a_pause_is_never_shortened() -> None:
@@ -299,3 +333,41 @@ async def test_the_quota_is_what_the_headers_say(portal: FakePortal) -> None:
     assert trees.reset_at is not None
     assert (trees.limit, trees.remaining) == (5000, 4999)
     assert trees.reset_at.isoformat() == "2026-10-01T00:00:00+00:00"
+
+
+async def test_quotas_of_datasets_are_found_by_identifier(portal: FakePortal) -> None:
+    """Not by the form it has in a URL; and what was seen can be sent to another process."""
+
+    def override(request: web.Request) -> web.Response:
+        answer = json_body({"id": 1})
+        answer.headers.update(QUOTA)
+        return answer
+
+    portal.override = override
+    async with ExploreClient(portal.url) as client:
+        await client.dataset("my set/2").record("1")
+        quota = client.quota
+    assert list(quota.datasets) == ["my set/2"]
+    assert pickle.loads(pickle.dumps(quota)) == copy.deepcopy(quota) == quota
+
+
+async def test_a_refusal_names_a_moment_where_the_server_named_seconds(
+    portal: FakePortal, clock: Clock
+) -> None:
+    """So that the caller need not know in which of three ways it was said."""
+    portal.override = status(429, Retry_After="61")
+    async with ExploreClient(portal.url, timing=clock.timing()) as client:
+        for _ in range(2):
+            with pytest.raises(QuotaExceeded) as caught:
+                await record(client)
+            assert caught.value.reset_at == clock.now + timedelta(seconds=61)
+    assert len(portal.requests) == 1
+
+
+def test_a_derived_client_cannot_have_a_budget_of_its_own() -> None:
+    """It shares the one of all requests, and says so instead of ignoring the number."""
+    client = ExploreClient("host", retry=Retry(budget=7))
+    with pytest.raises(ConfigurationError, match="budget is 5"):
+        client.with_options(retry=Retry(budget=5))
+    client.with_options(retry=Retry(budget=7))
+    client.with_options(retry=Retry.never())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,11 +12,15 @@ from explore_async import (
     ConfigurationError,
     DatasetInfo,
     DecodeError,
+    DoneEvent,
+    Event,
     ExploreClient,
+    ExportStream,
     NotFoundResource,
+    TruncatedError,
 )
 from odsql import Query
-from tests.explore_async.doubles import json_body
+from tests.explore_async.doubles import Wire, http, json_body, jsonl, writes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,9 +137,9 @@ async def test_rows_of_the_catalog_can_be_typed(
     canned: aioresponses, recorded: Callable[[str], bytes]
 ) -> None:
     """The operation getDatasets gives dicts; DatasetInfo reads them."""
-    canned.get(f"{BASE}/catalog/datasets?limit=1&offset=0", body=recorded("ukpn/getDatasets.json"))
+    canned.get(f"{BASE}/catalog/datasets?limit=2&offset=0", body=recorded("ukpn/getDatasets.json"))
     async with ExploreClient(HOST) as client:
-        row = await client.datasets().first()
+        row, _ = await client.datasets(max_rows=2).to_list()
     assert DatasetInfo.from_json(row).dataset_id
     assert DatasetInfo.from_json(row).fields
 
@@ -216,3 +222,58 @@ def test_reprs_say_what_they_stand_for() -> None:
     client = ExploreClient("host")
     assert repr(client) == "ExploreClient('https://host/api/explore/v2.1')"
     assert repr(client.dataset("trees")) == "Dataset('trees')"
+
+
+async def whole(stream: ExportStream) -> None:
+    async for _ in stream.rows():
+        pass
+
+
+async def failing(stream: ExportStream) -> None:
+    async with aclosing(stream.rows()) as found:
+        async for _ in found:
+            raise ZeroDivisionError
+
+
+async def cancelled(stream: ExportStream) -> None:
+    async with aclosing(stream.rows()) as found:
+        async for _ in found:
+            raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize(
+    ("answer", "read", "raised", "outcome"),
+    [
+        (http(jsonl(3)), whole, None, "ok"),
+        (http(jsonl(3), length=500), whole, TruncatedError, "error"),
+        (http(jsonl(3)), failing, ZeroDivisionError, "error"),
+        (http(jsonl(3)), cancelled, asyncio.CancelledError, "cancelled"),
+    ],
+)
+async def test_an_export_ends_with_its_true_outcome(
+    answer: bytes,
+    read: Callable[[ExportStream], Any],
+    raised: type[BaseException] | None,
+    outcome: str,
+) -> None:
+    """Cut, broken off by its reader, or whole; and the error is the one that was raised."""
+    told: list[Event] = []
+    async with Wire(writes(answer)).running() as wire:
+        async with ExploreClient(wire.url, on_event=told.append) as client:
+            error = await outcome_of(client, read)
+            counts = client.stats.errors, client.stats.cancelled
+    done = next(event for event in told if isinstance(event, DoneEvent))
+    assert (type(error) if error else None, done.outcome) == (raised, outcome)
+    assert done.error is (error if raised is TruncatedError else None)
+    assert counts == (outcome == "error", outcome == "cancelled")
+
+
+async def outcome_of(
+    client: ExploreClient, read: Callable[[ExportStream], Any]
+) -> BaseException | None:
+    try:
+        async with client.dataset("trees").export("jsonl") as stream:
+            await read(stream)
+    except BaseException as error:  # noqa: BLE001 - the outcome is what is looked at
+        return error
+    return None

@@ -65,6 +65,19 @@ async def test_a_proxy_that_is_not_there_is_a_proxy_error(clock: Clock) -> None:
     assert caught.value.attempts == 4
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_whose_name_is_unknown_is_a_proxy_error(scheme: str, clock: Clock) -> None:
+    """The portal is not to blame, and its address is not what to check."""
+    proxy = "http://user:p4ssword@no-such-proxy.invalid:3128"
+    async with ExploreClient(
+        f"{scheme}://portal.example", proxy=proxy, timing=clock.timing()
+    ) as client:
+        with pytest.raises(ProxyError, match=r"name of the proxy.*Check proxy=") as caught:
+            await client.dataset("trees").record("1")
+    assert caught.value.attempts == 4
+    assert "p4ssword" not in repr(vars(caught.value)) + str(caught.value.__cause__)
+
+
 @pytest.mark.parametrize("proxy", ["socks5://host:1", "host:3128", "http://", "http://u:p4ss@["])
 def test_a_proxy_that_cannot_work_is_refused(proxy: str) -> None:
     """Without repeating its password."""

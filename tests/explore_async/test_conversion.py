@@ -130,6 +130,56 @@ async def test_exports_are_typed_in_every_format_of_rows(
     assert (await rows(client, "csv"))[0]["count"] == "3"
 
 
+DIGITS = (
+    b'{"size": 0.1234567890123456789012, "count": 123456789012345678901234567890, '
+    b'"tags": [1.10, -98765432109876543210], "place": {"lon": 2.5, "lat": 0.10000000000000000001}}'
+)
+NUMBERS = {"size": "double", "count": "int", "tags": "decimal", "place": "geo_shape"}
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "json"])
+async def test_numbers_of_exports_keep_the_digits_that_were_sent(
+    client: ExploreClient, portal: FakePortal, kind: str
+) -> None:
+    """Decimals and integers; what was not asked to be exact stays a float."""
+    body = DIGITS + b"\n" if kind == "jsonl" else b"[" + DIGITS + b"]"
+    portal.override = lambda request: web.Response(
+        body=body, content_type="application/octet-stream"
+    )
+    fields = [{"name": name, "label": name, "type": kind} for name, kind in NUMBERS.items()]
+    info = DatasetInfo.from_json({"dataset_id": "trees", "fields": fields})
+    (row,) = await rows(client, kind, typed=Converter.from_info(info, decimals=True))
+    assert row == {
+        "size": Decimal("0.1234567890123456789012"),
+        "count": 123456789012345678901234567890,
+        "tags": [Decimal("1.10"), -98765432109876543210],
+        "place": {"lon": 2.5, "lat": 0.1},
+    }
+    assert isinstance(row["count"], int)
+    assert str(row["tags"][0]) == "1.10"  # type: ignore[index]
+    (plain,) = await rows(client, kind)
+    assert plain["size"] == 0.12345678901234568
+
+
+async def test_an_integer_that_was_rounded_is_a_misfit(
+    client: ExploreClient, answering: FakePortal
+) -> None:
+    """In a page the digits are gone; an average of that name is no integer and stays."""
+    answering.rows = [{"count": 3}, {"count": 2.5}]
+    trees = client.dataset("trees")
+    assert await trees.records(typed=True).to_list() == answering.rows
+    body = b'{"total_count": 1, "results": [{"count": 12345678901234567890123}]}'
+    info = answering.override
+
+    def override(request: web.Request) -> web.StreamResponse | None:
+        records = request.path.endswith("/records")
+        return web.Response(body=body) if records else info(request)
+
+    answering.override = override
+    with pytest.raises(DecodeError, match=r"count is int.*rounded.*export"):
+        await trees.records(typed=True).to_list()
+
+
 async def test_nan_is_read_as_null_only_when_asked(
     client: ExploreClient, answering: FakePortal
 ) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from yarl import URL
 
 from explore_async import (
     DoneEvent,
@@ -15,6 +17,7 @@ from explore_async import (
     MissingExtraError,
     OpenTelemetryEvents,
     ProgressEvents,
+    Retry,
     Tally,
     log_events,
 )
@@ -100,15 +103,55 @@ async def test_progress_adds_up(clock: Clock) -> None:
     assert tallies[-1] == Tally(calls=1, pages=1, rows=1, received=len(PAGE), total=1)
 
 
-async def test_a_call_is_a_span(clock: Clock) -> None:
-    """With its status, its tries and its size, and without the query of its URL."""
+async def test_events_say_whose_they_are(portal: FakePortal) -> None:
+    """Calls are numbered by each client; what was derived from one counts with it."""
+    events: list[Event] = []
+    async with ExploreClient(portal.url) as one, ExploreClient(portal.url) as other:
+        one.subscribe(events.append)
+        other.subscribe(events.append)
+        for client in (one, other, other.with_options(retry=Retry.never())):
+            await client.dataset("trees").records().first()
+    calls = list(dict.fromkeys((event.client, event.call) for event in events))
+    first, second = calls[0][0], calls[1][0]
+    assert calls == [(first, 1), (second, 1), (second, 2)]
+    assert first != second > 0
+
+
+def spans() -> tuple[Any, OpenTelemetryEvents]:
+    """A memory of finished spans, and the subscriber that fills it."""
     export = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
     sdk = pytest.importorskip("opentelemetry.sdk.trace")
     processors = pytest.importorskip("opentelemetry.sdk.trace.export")
     memory = export.InMemorySpanExporter()
     provider = sdk.TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(processors.SimpleSpanProcessor(memory))
-    subscriber = OpenTelemetryEvents(provider.get_tracer("test"))
+    return memory, OpenTelemetryEvents(provider.get_tracer("test"))
+
+
+async def test_calls_of_several_clients_are_spans_apart(portal: FakePortal) -> None:
+    """Though both number their calls from 1, and run at the same time."""
+    memory, subscriber = spans()
+    other = FakePortal()
+    held = asyncio.Event()
+    portal.before = lambda request: held.wait()
+    async with (
+        other.running(),
+        ExploreClient(portal.url, on_event=subscriber) as slow,
+        ExploreClient(other.url, on_event=subscriber) as quick,
+    ):
+        waiting = asyncio.ensure_future(slow.dataset("trees").records().first())
+        await portal.until_requests(1)
+        await quick.dataset("trees").records().first()
+        held.set()
+        await waiting
+    ports = [span.attributes["server.port"] for span in memory.get_finished_spans()]
+    assert ports == [URL(other.url).port, URL(portal.url).port]
+    assert not subscriber._spans
+
+
+async def test_a_call_is_a_span(clock: Clock) -> None:
+    """With its status, its tries and its size, and without the query of its URL."""
+    memory, subscriber = spans()
     await read(clock, BUSY, http(PAGE), listener=subscriber)
     (span,) = memory.get_finished_spans()
     assert span.attributes["http.response.status_code"] == 200

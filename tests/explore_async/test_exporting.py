@@ -32,6 +32,7 @@ from explore_async import (
     Unlisted,
     WindowExceeded,
 )
+from explore_async.files import is_whole
 from odsql import Query
 from tests.explore_async.doubles import (
     Clock,
@@ -162,6 +163,41 @@ async def test_leaving_early_closes_the_connection(portal: FakePortal) -> None:
     assert stream.bytes_received < 5_000_000
 
 
+@pytest.mark.parametrize("method", ["bytes", "lines", "rows", "batches"])
+async def test_reading_on_after_the_block_is_an_error(client: ExploreClient, method: str) -> None:
+    """A closed body just ends; without the error the rows would be a short result."""
+    async with client.dataset("trees").export("jsonl") as stream:
+        options = {"size": 1} if method == "batches" else {}
+        reading = getattr(stream, method)(**options)
+        await anext(reading)
+    with pytest.raises(StreamConsumedError, match="left"):
+        async for _ in reading:
+            pass
+
+
+async def test_a_block_that_another_task_leaves_is_an_error(portal: FakePortal) -> None:
+    """The task that waits for the next bytes learns why they do not come."""
+    arrived, over = asyncio.Event(), asyncio.Event()
+
+    async def respond(writer: asyncio.StreamWriter) -> None:
+        writer.write(http(jsonl(10), length=10_000))
+        await over.wait()
+
+    async def read_on(stream: ExportStream) -> None:
+        async for row in stream.rows():
+            if row["id"] == 9:
+                arrived.set()
+
+    async with Wire(respond).running() as wire, ExploreClient(wire.url) as client:
+        async with client.dataset("trees").export("jsonl") as stream:
+            task = asyncio.create_task(read_on(stream))
+            await arrived.wait()
+            await settle()
+        with pytest.raises(StreamConsumedError, match="left"):
+            await task
+        over.set()
+
+
 async def test_requests_may_be_sent_while_reading(portal: FakePortal) -> None:
     """Even with room for one: an open export does not hold the place of a request."""
     async with ExploreClient(portal.url, concurrency=1) as client:
@@ -286,6 +322,27 @@ async def test_a_line_that_is_no_row_is_an_error(line: bytes) -> None:
         await read(http(jsonl(1) + line + b"\n" + jsonl(1)))
 
 
+@pytest.mark.parametrize("end", [b'{"id": 2, "g": {"lon": 1}', b'{"id": 2, "g": [{"lon": NaN}'])
+async def test_a_line_cut_behind_an_inner_brace_is_cut(end: bytes, tmp_path: Path) -> None:
+    """For a reader of rows as for a file; the brace at the end is another one's."""
+    answer = http(jsonl(2) + end, length=-1)
+    with pytest.raises(TruncatedError) as caught:
+        await read(answer)
+    assert caught.value.rows == 2
+    with pytest.raises(TruncatedError):
+        await save(answer, tmp_path / "trees.jsonl")
+
+
+@pytest.mark.parametrize("body", [b"", b"\xef\xbb\xbf"], ids=["nothing", "only a BOM"])
+async def test_csv_without_its_header_is_cut(body: bytes) -> None:
+    """A result without rows still names its columns."""
+    async with Wire(writes(http(body, length=-1))).running() as wire:
+        async with ExploreClient(wire.url) as client:
+            async with client.dataset("trees").export("csv") as stream:
+                with pytest.raises(TruncatedError, match="header"):
+                    await rows_of(stream)
+
+
 async def test_an_endless_line_is_refused(tmp_path: Path) -> None:
     """Before it fills the memory."""
     answer = http(b'{"a": "' + b"x" * 3_000_000)
@@ -377,6 +434,13 @@ async def test_a_file_follows_the_umask(tmp_path: Path) -> None:
         ("json", b'[{"id": 1},{"id": 2}]'),
         ("geojson", b'{"type": "FeatureCollection", "features": []}\n'),
         ("parquet", b"PAR1....PAR1"),
+        ("kml", b'<?xml version="1.0"?>\n<kml xmlns="x/"><Document/></kml>\n'),
+        ("gpx", b'\xef\xbb\xbf<!-- <a> --><gpx version="1.1"><wpt lat="1"/></gpx>'),
+        ("rdfxml", b'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY x "y">]><r:RDF a=\'>\'></r:RDF >'),
+        ("rdfxml", b'<?xml version="1.0"?><rdf:RDF xmlns:rdf="x"/>'),
+        ("jsonld", b'[{"@id": "x"}]'),
+        ("xlsx", b"PK\3\4....PK\5\6" + b"\0" * 18),
+        ("shp", b"PK\3\4....PK\5\6" + b"\0" * 16 + b"\7\0comment"),
     ],
 )
 async def test_a_file_that_does_not_end_like_its_format_is_cut(
@@ -396,6 +460,51 @@ async def test_a_file_that_does_not_end_like_its_format_is_cut(
                     ):
                         await stream.save(path)
     assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("file_format", "whole"),
+    [
+        ("kml", b'<?xml version="1.0"?><kml><Document><name>x</name></Document></kml>'),
+        ("xlsx", b"PK\3\4....PK\1\2....PK\5\6" + b"\0" * 18),
+        ("dcat", b'<?xml version="1.0"?><rdf:RDF><a/></rdf:RDF>'),
+    ],
+)
+def test_no_part_of_a_file_is_taken_for_the_whole(file_format: str, whole: bytes) -> None:
+    """Wherever it is cut; an archive by its end record."""
+    assert is_whole(file_format, whole, whole)
+    # Only from its declaration can XML be told in a format that might be another language.
+    begun = 2 if file_format in {"kml", "xlsx"} else len(b"<?xml")
+    for cut in range(begun, len(whole)):
+        assert not is_whole(file_format, whole[:cut], whole[:cut])
+
+
+@pytest.mark.parametrize("file_format", ["turtle", "n3", "ov2", "fgb"])
+def test_formats_without_an_end_end_anywhere(file_format: str) -> None:
+    """An address in Turtle is no tag."""
+    assert is_whole(file_format, b"<urn:a> <urn:b> <ur", b"<urn:a> <urn:b> <ur")
+
+
+@pytest.mark.parametrize("method", ["rows", "bytes", "save"])
+async def test_html_behind_comments_is_an_error(tmp_path: Path, method: str) -> None:
+    """Whatever its declared type, and in whatever pieces it comes."""
+    page = b"<!-- <a> proxy 7 -->\n<!-- b -->\n<!DOCTYPE html><title>Log in</title>"
+
+    async def respond(writer: asyncio.StreamWriter) -> None:
+        writer.write(http(b"", "Content-Type: application/octet-stream", length=len(page)))
+        for at in range(0, len(page), 6):
+            writer.write(page[at : at + 6])
+            await writer.drain()
+            await settle()
+
+    async with Wire(respond).running() as wire, ExploreClient(wire.url) as client:
+        async with client.dataset("trees").export("csv") as stream:
+            with pytest.raises(DecodeError, match="HTML page"):
+                if method == "save":
+                    await stream.save(tmp_path / "trees.csv")
+                else:
+                    assert [each async for each in getattr(stream, method)()] == []
+    assert files_in(tmp_path) == []
 
 
 async def test_a_compressed_file_may_end_anyhow(tmp_path: Path) -> None:

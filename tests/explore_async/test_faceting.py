@@ -18,7 +18,7 @@ from explore_async import (
     IntegrityError,
 )
 from odsql import F, Query, facet
-from tests.explore_async.doubles import json_body, rows
+from tests.explore_async.doubles import Clock, json_body, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,3 +181,23 @@ async def test_rows_and_facets_run_at_the_same_time(
     assert found == portal.rows
     assert [each.name for each in facets] == ["a", "b"]
     assert total == 250
+
+
+async def test_an_error_tells_which_answer_it_is_about_and_no_secret(portal: FakePortal) -> None:
+    """Also when the answer came with a later attempt, and echoes the key."""
+    answers = [
+        json_body({}, status=503),
+        json_body({"s3cr3t": 1}),
+        json_body({"facets": [{"name": "a"}, {"name": "b"}]}),
+        json_body({"facets": 5}),
+    ]
+    portal.override = lambda request: answers.pop(0)
+    seen = []
+    async with ExploreClient(portal.url, auth="s3cr3t", timing=Clock().timing()) as client:
+        for kind in (DecodeError, IntegrityError, DecodeError):
+            with pytest.raises(kind) as caught:
+                await client.dataset("trees").facets("s3cr3t" if kind is IntegrityError else "x")
+            assert "s3cr3t" not in str(caught.value)
+            seen.append((caught.value.status, caught.value.attempts))
+    assert seen == [(200, 2), (200, 1), (200, 1)]
+    assert str(caught.value.url).endswith("/facets?facet=x")

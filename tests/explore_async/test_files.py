@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from explore_async import ConfigurationError
 from explore_async.files import file_name
-from tests.explore_async.doubles import files_in
+from tests.explore_async.doubles import files_in, settle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +43,37 @@ async def test_a_long_name_of_wide_characters(client: ExploreClient, tmp_path: P
     path = tmp_path / ("木" * 80)
     await client.dataset("trees").export_verified(path)
     assert files_in(tmp_path) == [path]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["cancelled once", "cancelled twice"])
+async def test_a_cancelled_save_does_not_stop_the_event_loop(
+    client: ExploreClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    """The file is removed when the disk is done with it, and no sooner; others go on meanwhile."""
+    loop, syncing = asyncio.get_running_loop(), asyncio.Event()
+    over, released = threading.Event(), []
+
+    def sync(descriptor: int) -> None:
+        loop.call_soon_threadsafe(syncing.set)
+        released.append(over.wait(5))
+
+    async def save() -> None:
+        async with client.dataset("trees").export("jsonl") as stream:
+            await stream.save(tmp_path / "trees.jsonl")
+
+    monkeypatch.setattr("explore_async.files.os.fsync", sync)
+    saving = asyncio.create_task(save())
+    async with asyncio.timeout(5):
+        await syncing.wait()
+    for _ in range(1 + again):
+        saving.cancel()
+        await settle()
+    assert not saving.done()
+    over.set()
+    with pytest.raises(asyncio.CancelledError):
+        await saving
+    assert files_in(tmp_path) == []
+    assert released == [True]
 
 
 def test_the_name_of_a_file_is_no_path() -> None:

@@ -20,10 +20,13 @@ from explore_async import (
     ExploreClient,
     OAuth2,
     OAuth2App,
+    Retry,
+    ServerError,
     TokenError,
     Tokens,
+    Unauthorized,
 )
-from tests.explore_async.doubles import NOW, json_body
+from tests.explore_async.doubles import NOW, Clock, Wire, http, json_body, settle, writes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,6 +41,8 @@ class TokenServer:
         self.forms: list[dict[str, Any]] = []
         self.headers: list[str | None] = []
         self.valid = "r3fresh-0"
+        self.refusals: list[web.Response] = []
+        self.good: str | None = None
         self.gate = asyncio.Event()
         self.asked = asyncio.Event()
         self.gate.set()
@@ -66,6 +71,8 @@ class TokenServer:
         self.forms.append(form)
         self.asked.set()
         await self.gate.wait()
+        if self.refusals:
+            return self.refusals.pop(0)
         known = form.get("code") == "c0de" or form.get("refresh_token") == self.valid
         if not known:
             return json_body({"error": "invalid_grant", "error_description": str(form)}, status=400)
@@ -75,6 +82,8 @@ class TokenServer:
 
     async def _data(self, request: web.Request) -> web.Response:
         self.headers.append(request.headers.get("Authorization"))
+        if self.good is not None and self.headers[-1] != f"Bearer {self.good}":
+            return json_body({}, status=401)
         return json_body({"id": 1})
 
 
@@ -205,3 +214,127 @@ def test_tokens_are_not_pickled() -> None:
     for thing in (expired(), OAuth2(app, expired(), save=print)):
         with pytest.raises(TypeError, match="not pickled"):
             pickle.dumps(thing)
+
+
+def fresh() -> Tokens:
+    return Tokens(access="acc3ss-0", refresh="r3fresh-0", expires_at=NOW + timedelta(hours=1))
+
+
+async def test_closing_waits_for_a_refresh_under_way(server: TokenServer) -> None:
+    """Whoever began it has given up, but the portal has used up the old token."""
+    saved: list[Tokens] = []
+    auth = OAuth2(server.app(), expired(), save=saved.append)
+    server.gate.clear()
+    client = ExploreClient(server.url, auth=auth)
+    asking = asyncio.create_task(client.dataset("trees").record("1"))
+    await server.asked.wait()
+    asking.cancel()
+    await asyncio.wait([asking])
+    closing = asyncio.create_task(client.close())
+    await settle()
+    assert not closing.done()
+    server.gate.set()
+    await closing
+    assert [tokens.refresh for tokens in saved] == ["r3fresh-1"]
+
+
+async def test_closing_waits_for_the_tokens_of_derived_clients(server: TokenServer) -> None:
+    """They close nothing themselves."""
+    saved: list[Tokens] = []
+    server.gate.clear()
+    async with ExploreClient(server.url) as client:
+        auth = OAuth2(server.app(), expired(), save=saved.append)
+        derived = client.with_options(auth=auth)
+        asking = asyncio.create_task(derived.dataset("trees").record("1"))
+        await server.asked.wait()
+        asking.cancel()
+        await asyncio.wait([asking])
+        server.gate.set()
+    assert len(saved) == 1
+
+
+async def test_tokens_are_asked_for_by_the_clients_way() -> None:
+    """Through its proxy, or through that of the application where it has one."""
+    answer = http(b'{"access_token": "acc3ss-1", "expires_in": 3600}')
+    data = http(b'{"id": 1}')
+    async with Wire(writes(answer, data, answer)).running() as proxy:
+        portal = "http://localhost:9"
+        app = OAuth2App(portal=portal, client_id="me", client_secret="s", redirect_uri="x")
+        auth = OAuth2(app, expired(), save=lambda tokens: None)
+        async with ExploreClient(portal, auth=auth, proxy=proxy.url) as client:
+            assert await client.dataset("trees").record("1") == {"id": 1}
+        proxied = OAuth2App(
+            portal=portal, client_id="me", client_secret="s", redirect_uri="x", proxy=proxy.url
+        )
+        assert (await proxied.exchange("c0de")).access == "acc3ss-1"
+    lines = [head.partition(b"\r")[0].split()[:2] for head in proxy.heads]
+    token = [b"POST", b"http://localhost:9/oauth2/token/"]
+    assert lines[0] == lines[2] == token
+    assert lines[1][0] == b"GET"
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_token_server_that_is_down_is_asked_again(server: TokenServer, status: int) -> None:
+    """The grant is not gone, and nobody is sent for another one."""
+    server.refusals = [json_body({}, status=status)]
+    clock = Clock()
+    auth = OAuth2(server.app(), expired(), save=lambda tokens: None)
+    async with ExploreClient(server.url, auth=auth, timing=clock.timing()) as client:
+        await client.dataset("trees").record("1")
+    assert server.headers == ["Bearer acc3ss-2"]
+    assert len(clock.waits) == 1
+
+
+async def test_a_token_server_that_stays_down_says_so(server: TokenServer) -> None:
+    """With how long it wants to be left alone, and without a word of granting again."""
+    server.refusals = [web.Response(status=503, headers={"Retry-After": "7"})]
+    with pytest.raises(ServerError, match="tokens are kept") as caught:
+        await server.app().exchange("c0de")
+    assert (caught.value.status, caught.value.retry_after) == (503, 7.0)
+    assert "grant" not in str(caught.value)
+
+
+async def test_a_token_that_is_refused_is_renewed_once_for_all(server: TokenServer) -> None:
+    """It was revoked, or our clock is wrong; all that were refused go on with the new one."""
+    server.good = "acc3ss-1"
+    auth = OAuth2(server.app(), fresh(), save=lambda tokens: None)
+    async with ExploreClient(server.url, auth=auth) as client:
+        await client.gather(*(client.dataset("trees").record("1") for _ in range(8)))
+    assert len(server.forms) == 1
+    assert server.headers.count("Bearer acc3ss-1") == 8
+
+
+async def test_a_new_token_that_is_refused_is_not_renewed_again(server: TokenServer) -> None:
+    """Then it is the user who may not do this."""
+    server.good = "none"
+    auth = OAuth2(server.app(), fresh(), save=lambda tokens: None)
+    async with ExploreClient(server.url, auth=auth) as client:
+        for _ in range(3):
+            with pytest.raises(Unauthorized):
+                await client.dataset("trees").record("1")
+    assert len(server.forms) == 1
+    assert len(server.headers) == 4
+
+
+async def test_a_request_that_is_sent_once_leaves_the_renewal_to_the_next(
+    server: TokenServer,
+) -> None:
+    """`Retry.never()` holds here too."""
+    server.good = "acc3ss-1"
+    auth = OAuth2(server.app(), fresh(), save=lambda tokens: None)
+    async with ExploreClient(server.url, auth=auth, retry=Retry.never()) as client:
+        with pytest.raises(Unauthorized):
+            await client.dataset("trees").record("1")
+        assert await client.dataset("trees").record("1") == {"id": 1}
+
+
+async def test_a_refusal_of_the_token_before_the_last_is_no_reason_to_renew(
+    server: TokenServer,
+) -> None:
+    """It was sent before the renewal and answered after it; it is sent again with the new token."""
+    auth = OAuth2(server.app(), fresh(), save=lambda tokens: None)
+    assert auth.refused(auth.renewals)
+    assert await auth.authorization() == "Bearer acc3ss-1"
+    assert auth.refused(0)
+    assert await auth.authorization() == "Bearer acc3ss-1"
+    assert len(server.forms) == 1

@@ -12,7 +12,7 @@ import pytest
 
 from explore_async import ConfigurationError, Dataset, ExploreClient, ODSQLError, Unlisted
 from explore_async import operations as ops
-from odsql import Query
+from odsql import Query, call, facet
 from odsql.query import Clauses
 from tests.explore_async.doubles import json_body
 
@@ -116,6 +116,62 @@ async def test_a_value_that_is_not_listed_is_refused(
         ask(client, str)
     ask(client, Unlisted)
     assert not portal.requests
+
+
+WRONG_FACETS = [
+    'facet(name="a", sort="size")',
+    'facet(name="a", sort=size)',
+    "FACET (name='a', colour='red')",
+    'facet(name="a", disjunctive=maybe)',
+    'facet(name="a", hierarchical="true")',
+    'facet(name="a", limit=-5)',
+    'facet(name="a", limit=2.5)',
+]
+
+
+@pytest.mark.parametrize("text", WRONG_FACETS)
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda trees, facet: trees.facets(facet),
+        lambda trees, facet: trees.facets(query=Query(facet=facet)),
+        lambda trees, facet: trees.facets(query=Query(facet=facet).where("a = 1")),
+    ],
+)
+async def test_a_facet_option_that_is_not_listed_is_refused(
+    client: ExploreClient, ask: Callable[[Dataset, str], object], text: str
+) -> None:
+    """As a name or in a query; the error writes the way past the check out."""
+    trees = client.dataset("trees")
+    with pytest.raises(ConfigurationError) as caught:
+        ask(trees, text)
+    assert f"Unlisted({text!r})" in str(caught.value)
+    ask(trees, Unlisted(text))
+
+
+async def test_an_unlisted_facet_option_arrives(client: ExploreClient, portal: FakePortal) -> None:
+    """Written as text or built, as it is."""
+    text = 'facet(name="a", sort="size")'
+    built = call("facet", name="a", sort="size")
+    trees = client.dataset("trees")
+    portal.override = lambda request: json_body({"facets": [{"name": "a", "facets": []}]})
+    for one in (Unlisted(text), built):
+        await trees.facets(one)
+        await trees.facets(query=Query(facet=one))
+    assert [params["facet"] for _, params in portal.requests] == [text] * 4
+
+
+@pytest.mark.parametrize(
+    "facet",
+    [
+        'facet(name="a", disjunctive=true, hierarchical=false, separator="/", limit=0)',
+        'facet(name="a", sort="-alphanum")',
+        facet("a", disjunctive=True, sort="-num", limit=5),
+    ],
+)
+async def test_listed_facet_options_pass(client: ExploreClient, facet: Any) -> None:
+    """All that the specification has."""
+    client.dataset("trees").facets(facet, query=Query(facet=facet))
 
 
 async def test_options_arrive_as_the_specification_writes_them(client: ExploreClient) -> None:

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from explore_async import (
+    BadRequest,
     ConfigurationError,
     DecodeError,
     ExploreClient,
+    ExploreError,
     NotFoundURI,
     RepeatedPageError,
     ServerError,
     ShortPageError,
     TotalCountDriftError,
     WindowExceeded,
+    frames,
 )
 from odsql import Query
 from tests.explore_async.doubles import json_body, rows, settle
@@ -492,3 +495,143 @@ async def test_retries_end_with_the_servers_error(
     with pytest.raises(ServerError) as caught:
         await client.dataset("trees").records().to_list()
     assert caught.value.attempts == len(portal.requests) == 4
+
+
+@pytest.mark.parametrize("failing_at", [0, 300, 900])
+async def test_going_on_after_a_list_that_failed_gives_all_rows(
+    client: ExploreClient, portal: FakePortal, failing_at: int
+) -> None:
+    """The rows of the pages before the failure were thrown away with the list."""
+    portal.rows, failures = rows(1000), [failing_at]
+
+    def override(request: web.Request) -> web.Response | None:
+        if offset_of(request) not in failures:
+            return None
+        failures.clear()
+        return json_body({"error_code": "BadRequest", "message": "no"}, status=400)
+
+    portal.override = override
+    records = client.dataset("trees").records()
+    with pytest.raises(BadRequest):
+        await records.to_list()
+    assert records.position == 0
+    assert await records.resume().to_list() == portal.rows
+
+
+async def test_going_on_after_a_frame_that_failed_gives_all_rows(
+    client: ExploreClient, portal: FakePortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when all rows came and only then do not fit together."""
+
+    def misfit(*args: object, **options: object) -> object:
+        raise DecodeError("misfit")
+
+    monkeypatch.setattr(frames, "table", misfit)
+    records = client.dataset("trees").records()
+    for read in (records.to_arrow, records.to_pandas, records.to_polars):
+        with pytest.raises(DecodeError):
+            await read()
+        assert records.position == 0
+    assert await records.resume().to_list() == portal.rows
+
+
+@pytest.mark.parametrize("count", [0, 30, 300])
+async def test_a_first_page_of_the_wrong_length_is_an_error_by_itself(
+    client: ExploreClient, portal: FakePortal, count: int
+) -> None:
+    """Awaiting the page, or asking for its first row, is no way around the check."""
+    portal.override = lambda request: json_body({"total_count": 500, "results": rows(count)})
+    records = client.dataset("trees").records()
+    with pytest.raises(ShortPageError) as caught:
+        await records
+    assert (caught.value.expected, caught.value.received) == (100, count)
+    with pytest.raises(ShortPageError):
+        await records.first()
+
+
+async def test_a_page_behind_the_end_is_empty(client: ExploreClient, portal: FakePortal) -> None:
+    """And groups, of which nobody tells how many there are, may be any number."""
+    trees = client.dataset("trees")
+    assert (await trees.records(Query(offset=50))).rows == []
+    assert await trees.records(Query(offset=50)).first() is None
+    assert len((await trees.records(Query(group_by="id"), page_size=20)).rows) == 10
+
+
+async def fails_once_then(
+    portal: FakePortal, offset: int, answer: object, client: ExploreClient
+) -> ExploreError:
+    """The error of a reading whose page there comes with the second attempt, and is wrong."""
+    failures = [offset]
+
+    def override(request: web.Request) -> web.Response | None:
+        if offset_of(request) != offset:
+            return None
+        if failures:
+            failures.clear()
+            return json_body({}, status=503)
+        return json_body(answer)
+
+    portal.override = override
+    with pytest.raises(ExploreError) as caught:
+        await client.dataset("trees").records().to_list()
+    return caught.value
+
+
+@pytest.mark.parametrize("offset", [0, 200])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"total_count": 300, "results": []},
+        {"total_count": 299, "results": rows(100)},
+        {"total_count": 300},
+        {"total_count": 300, "results": [5]},
+        [],
+    ],
+)
+async def test_an_error_tells_which_answer_it_is_about(
+    client: ExploreClient, portal: FakePortal, offset: int, answer: object
+) -> None:
+    """Its status, its address, and how often it was asked for."""
+    portal.rows = rows(300)
+    error = await fails_once_then(portal, offset, answer, client)
+    # A total that changed shows at the page after the first.
+    page = 100 if isinstance(error, TotalCountDriftError) and offset == 0 else offset
+    assert (error.status, error.attempts) == (200, 2 if page == offset else 1)
+    assert str(error.url).endswith(f"/records?limit=100&offset={page}")
+
+
+@pytest.mark.parametrize("typed", [False, True])
+async def test_a_secret_that_an_answer_echoes_is_in_no_message(
+    portal: FakePortal, typed: bool
+) -> None:
+    """Neither as a key nor as a value that does not fit."""
+    info = {"dataset_id": "x", "fields": [{"name": "day", "type": "date", "label": "day"}]}
+    page = {"total_count": 1, "results": [{"day": "s3cr3t"}]} if typed else {"s3cr3t": 1}
+    portal.override = lambda request: json_body(page if request.path.endswith("/records") else info)
+    async with ExploreClient(portal.url, auth="s3cr3t") as client:
+        with pytest.raises(DecodeError) as caught:
+            await client.dataset("trees").records(typed=typed)
+    assert "s3cr3t" not in repr(vars(caught.value)) + str(caught.value) + repr(caught.value)
+    assert (caught.value.status, caught.value.attempts) == (200, 1)
+
+
+@pytest.mark.parametrize("moved", [[1], [1, 2, 98, 99]])
+async def test_ties_that_move_between_two_answers_are_not_noticed(
+    client: ExploreClient, portal: FakePortal, moved: list[int]
+) -> None:
+    """Pages of the right length, total and ends fit together; a unique order is the way out."""
+    portal.rows = [{"id": number, "tie": 0} for number in range(200)]
+
+    def override(request: web.Request) -> web.Response | None:
+        if offset_of(request) == 100:
+            for number in moved:
+                portal.rows[number], portal.rows[100 + number] = (
+                    portal.rows[100 + number],
+                    portal.rows[number],
+                )
+        return None
+
+    portal.override = override
+    found = await client.dataset("trees").records(Query(order_by="tie")).to_list()
+    assert len(found) == 200
+    assert len({str(row) for row in found}) == 200 - len(moved)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from explore_async import Retry, Timeouts
+from explore_async import ConfigurationError, Retry, Timeouts
 from explore_async.policy import parse_moment, parse_retry_after
 from tests.explore_async.doubles import NOW
 
@@ -81,11 +82,27 @@ def test_a_reset_time_that_cannot_be_read_is_none() -> None:
     assert parse_moment("tomorrow") is None
 
 
-@pytest.mark.parametrize("wrong", [0.0, -1.0])
-def test_timeouts_are_positive(wrong: float) -> None:
+@pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan"), "10", None])
+def test_timeouts_are_positive(wrong: Any) -> None:
     """Zero would mean "never" to some and "at once" to others."""
-    with pytest.raises(ValueError, match="connect"):
+    with pytest.raises(ConfigurationError, match="connect="):
         Timeouts(connect=wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"attempts": 0}, {"deadline": 0}, {"max_wait": -1}, {"budget": "x"}, {"hook": 5}]
+)
+def test_a_retry_that_cannot_work_is_refused(wrong: dict[str, Any]) -> None:
+    """With the name and the value, as an error of this package."""
+    ((name, value),) = wrong.items()
+    with pytest.raises(ConfigurationError, match=f"{name}={value!r}"):
+        Retry(**wrong)
+
+
+def test_the_backoff_of_a_patient_policy_stays_a_number() -> None:
+    """Two to the power of thousands is none."""
+    patient = Retry(attempts=5000, max_delay=7.0, deadline=1e9)
+    assert patient.delay(attempt=4000, elapsed=0, asked=None, chance=0) == 3.5
 
 
 def test_policies_are_values() -> None:

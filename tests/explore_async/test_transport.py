@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import warnings
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -310,6 +311,20 @@ async def test_an_error_object_is_raised_whatever_the_status(status: str) -> Non
     assert caught.value.code == "ODSQLError"
 
 
+@pytest.mark.parametrize(
+    "body", [b"<!doctype html><p>a report", b'{"error_code": "X", "message": "a file"}']
+)
+async def test_an_opaque_body_may_be_anything(body: bytes) -> None:
+    """A file is what it is; only what is asked for as data must not be a page or an error."""
+    async with Wire(writes(http(body, "Content-Type: text/html"))).running() as wire:
+        async with ExploreClient(wire.url, retry=Retry.never()) as client:
+            async with client._transport.stream("/report", [], opaque=True) as opened:
+                assert b"".join([piece async for piece in opened.chunks()]) == body
+            with pytest.raises((DecodeError, APIError)):
+                async with client._transport.stream("/report", []):
+                    pass
+
+
 async def test_gzip_is_understood_in_all_its_forms() -> None:
     """Several members, and zeros behind them, are gzip too."""
     body = gzipped(ROW[:4]) + gzipped(ROW[4:]) + b"\0" * 8
@@ -396,6 +411,48 @@ async def test_an_injected_session_is_used_and_left_open(portal: FakePortal) -> 
         assert not session.closed
         assert "Authorization" not in session.headers
     assert portal.headers[0]["X-Host"] == "mine"
+
+
+async def test_an_injected_session_with_credentials_of_its_own(portal: FakePortal) -> None:
+    """A request has one Authorization header; without a key it is the session's."""
+    portal.override = lambda request: json_body({"id": 1})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        session = aiohttp.ClientSession(auth=aiohttp.BasicAuth("user", "word"))
+    async with session:
+        async with ExploreClient(portal.url, session=session, auth="key") as client:
+            with pytest.raises(ConfigurationError, match="one Authorization header"):
+                await client.dataset("trees").record("1")
+        async with ExploreClient(portal.url, session=session) as client:
+            await client.dataset("trees").record("1")
+    assert [headers["Authorization"][:6] for headers in portal.headers] == ["Basic "]
+
+
+async def test_an_injected_session_that_is_closed_says_so(portal: FakePortal) -> None:
+    """Nothing was sent, and the same request would fail again."""
+    async with aiohttp.ClientSession() as session:
+        client = ExploreClient(portal.url, session=session)
+    with pytest.raises(ConfigurationError, match="session= is closed"):
+        await client.dataset("trees").record("1")
+
+
+@pytest.mark.parametrize("value", ["Apikey a\nb", "Apikey ä", "Apikey a\x00"])
+async def test_an_auth_that_gives_no_header_value_is_refused(
+    portal: FakePortal, value: str
+) -> None:
+    """An `Auth` of somebody else may return anything."""
+
+    class Odd:
+        async def authorization(self) -> str | None:
+            return value
+
+        def redact(self, text: str) -> str:
+            return text
+
+    async with ExploreClient(portal.url, auth=Odd()) as client:
+        with pytest.raises(ConfigurationError, match="cannot be sent"):
+            await client.dataset("trees").record("1")
+    assert portal.requests == []
 
 
 async def test_a_closed_client_says_so(portal: FakePortal) -> None:

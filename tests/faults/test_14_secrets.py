@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import pickle
 import traceback
@@ -11,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
-from explore_async import ApiKey, ExploreClient, ExploreError, Retry
+from explore_async import ApiKey, ExploreClient, ExploreError, RedirectError, Retry
 from tests.explore_async.doubles import Clock, FakePortal, Wire, gzipped, http, rows, writes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator
     from pathlib import Path
 
-KEY = "p1anted-S3cret-7f0c2b94e6"
+KEY = "p1anted-s3cret-7f0c2b94e6"  # in lower case, as what lowers its letters would show it
 ECHO = f'{{"error_code": "X", "message": "bad key {KEY} in Apikey {KEY}"}}'.encode()
 PAGE = f"<html><body>Log in; you sent Apikey {KEY}</body></html>".encode()
 HTML = "Content-Type: text/html"
@@ -77,6 +78,13 @@ def shows(found: Iterator[str]) -> list[str]:
     return [text for text in found if KEY in text]
 
 
+def frame_texts(error: BaseException | None) -> Iterator[str]:
+    """The traceback with the locals of its frames, as crash reporters print it."""
+    while error is not None:
+        yield from traceback.TracebackException.from_exception(error, capture_locals=True).format()
+        error = error.__cause__ or error.__context__
+
+
 async def failures(client: ExploreClient, folder: Path) -> list[BaseException]:
     """What each operation makes of a server that answers badly."""
     trees = client.dataset("trees")
@@ -131,6 +139,54 @@ async def test_14_no_connection_failure_shows_the_key(base_url: str, tmp_path: P
     assert [found for error in caught for found in shows(error_texts(error))] == []
 
 
+async def test_14_a_key_in_the_host_of_a_redirect_is_not_shown_in_other_letters(
+    tmp_path: Path,
+) -> None:
+    """A host is read in lower case, where the key itself would not be found."""
+    answer = http(b"", f"Location: https://{KEY.upper()}.example.org/", status="302 X")
+    async with Wire(writes(answer)).running() as wire:
+        async with ExploreClient(wire.url, auth=KEY.upper()) as client:
+            (error, *_) = await failures(client, tmp_path)
+    assert isinstance(error, RedirectError)
+    assert shows(error_texts(error)) == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"not HTTP\r\n\r\n",
+        http(b"{}", length=500),
+        http(b"{}", status="401 Unauthorized"),
+        http(b"", "Location: https://elsewhere.example/", status="302 X"),
+        http(b"<html>", HTML),
+    ],
+)
+async def test_14_no_frame_of_a_traceback_shows_the_key(answer: bytes, tmp_path: Path) -> None:
+    """Crash reporters print the locals of every frame, those of aiohttp too."""
+    async with Wire(writes(answer)).running() as wire:
+        async with ExploreClient(wire.url, auth=KEY, timing=Clock().timing()) as client:
+            caught = await failures(client, tmp_path)
+    assert len(caught) >= 5
+    assert KEY in b"".join(wire.heads).decode()
+    assert [found for error in caught for found in shows(frame_texts(error))] == []
+
+
+@pytest.mark.parametrize("proxy", [None, f"http://user:{KEY}@127.0.0.1:9"])
+async def test_14_no_frame_of_a_failed_connection_shows_the_key(
+    proxy: str | None, tmp_path: Path
+) -> None:
+    """Nor the password of a proxy, which is sent as Base64."""
+    client = ExploreClient("http://127.0.0.1:9", auth=KEY, retry=Retry.never(), proxy=proxy)
+    del proxy
+    async with client:
+        caught = await failures(client, tmp_path)
+    assert len(caught) == 7
+    assert [found for error in caught for found in shows(frame_texts(error))] == []
+    basic = base64.b64encode(f"user:{KEY}".encode()).decode()
+    assert not any(basic in text for error in caught for text in frame_texts(error))
+
+
 async def test_14_no_object_and_no_file_shows_the_key(
     portal: FakePortal, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -148,7 +204,7 @@ async def test_14_no_object_and_no_file_shows_the_key(
         objects += [await trees.export_verified(tmp_path / "verified.jsonl")]
         objects += [page async for page in trees.records().pages()]
         objects += [*await trees.facets("a"), client._scheduler, client._transport]
-        objects += [getattr(client, name) for name in ("stats", "quota") if hasattr(client, name)]
+        objects += [client.stats, client.quota]
     assert portal.headers[0]["Authorization"] == f"Apikey {KEY}"
     for value in objects:
         assert shows(texts(value)) == []

@@ -3,34 +3,91 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from functools import cache
 from types import coroutine
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
+from aiohttp import web
 
-from explore_async import ExploreClient
-from tests.explore_async.doubles import FakePortal, files_in, json_body, rows
+from explore_async import ExploreClient, OAuth2, Tokens
+from tests.explore_async.doubles import (
+    API,
+    NOW,
+    Clock,
+    FakePortal,
+    files_in,
+    json_body,
+    jsonl,
+    rows,
+)
+from tests.explore_async.test_oauth import TokenServer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator
     from pathlib import Path
 
-    from aiohttp import ClientSession, web
+    from aiohttp import ClientSession
 
     Operation = Callable[[ExploreClient, Path], Awaitable[object]]
     Interrupted = Callable[[Coroutine[Any, Any, object], int], Awaitable[bool]]
 
 ROWS = rows(250)
-ONE_DATASET = {"dataset_id": "trees", "dataset_uid": "da_1", "fields": []}
-SINGLE = {"/catalog/datasets/trees": ONE_DATASET, "/catalog/datasets/trees/records/1": ROWS[1]}
+FIELDS = [{"name": "id", "label": "id", "type": "int"}, {"name": "name", "type": "text"}]
+TREES = "/catalog/datasets/trees"
+ANSWERS = {
+    TREES: orjson.dumps({"dataset_id": "trees", "dataset_uid": "da_1", "fields": FIELDS}),
+    f"{TREES}/records/1": orjson.dumps(ROWS[1]),
+    f"{TREES}/exports": b'{"links": [{"rel": "jsonl"}]}',
+    f"{TREES}/exports/json": orjson.dumps(ROWS),
+    f"{TREES}/exports/csv": b"id;name\r\n"
+    + b"".join(b"%d;%b\r\n" % (row["id"], row["name"].encode()) for row in ROWS),
+    f"{TREES}/attachments/plan": b"a plan of all trees",
+}
 
 
-def single(request: web.Request) -> web.Response | None:
-    """What the fake portal does not know: one dataset, one record, the list of exports."""
-    path = request.path.removeprefix("/api/explore/v2.1")
-    if path.endswith("/exports"):
-        return json_body({"links": [{"rel": "jsonl"}]})
-    return json_body(SINGLE[path]) if path in SINGLE else None
+class Answers:
+    """What the fake portal does not know, and two datasets that are hard to reach.
+
+    `moved` redirects to `trees`. `busy` is `trees`, but each of its URLs answers only the third
+    time: the first is an error, the second asks to wait.
+    """
+
+    def __init__(self, portal: FakePortal) -> None:
+        self._portal = portal
+        self._asked: Counter[str] = Counter()
+
+    def __call__(self, request: web.Request) -> web.Response | None:
+        path = request.path.removeprefix(API)
+        if path.startswith("/catalog/datasets/moved/"):
+            where = str(request.rel_url).replace("/moved/", "/trees/")
+            return web.Response(status=302, headers={"Location": where})
+        if path.startswith("/catalog/datasets/busy/"):
+            return self._busy(request)
+        if path == f"{TREES}/exports/parquet":
+            return web.Response(body=parquet())
+        return web.Response(body=ANSWERS[path]) if path in ANSWERS else None
+
+    def _busy(self, request: web.Request) -> web.Response:
+        self._asked[request.path_qs] += 1
+        turn = self._asked[request.path_qs] % 3
+        if turn == 1:
+            return json_body({}, status=503)
+        if turn == 2:
+            return web.Response(status=429, headers={"Retry-After": "1"})
+        exported = request.path.endswith("/exports/jsonl")
+        return web.Response(body=jsonl(250)) if exported else self._portal._page(request)
+
+
+@cache
+def parquet() -> bytes:
+    """The rows as a Parquet file."""
+    arrow, files = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    buffer = arrow.BufferOutputStream()
+    files.write_table(arrow.Table.from_pylist(ROWS), buffer)
+    return bytes(buffer.getvalue())
 
 
 async def rows_one_by_one(client: ExploreClient, folder: Path) -> None:
@@ -105,10 +162,78 @@ async def saved_and_counted(client: ExploreClient, folder: Path) -> None:
     await client.dataset("trees").export_verified(folder / "trees.jsonl")
 
 
+async def typed_csv(client: ExploreClient, folder: Path) -> None:
+    async with client.dataset("trees").export("csv", typed=True) as stream:
+        assert [row async for row in stream.rows()] == ROWS
+
+
+async def typed_json(client: ExploreClient, folder: Path) -> None:
+    async with client.dataset("trees").export("json", typed=True) as stream:
+        assert [row async for row in stream.rows()] == ROWS
+
+
+async def typed_pages(client: ExploreClient, folder: Path) -> None:
+    assert await client.dataset("trees").records(typed=True).to_list() == ROWS
+
+
+async def lines(client: ExploreClient, folder: Path) -> None:
+    async with client.dataset("trees").export("jsonl") as stream:
+        assert len([line async for line in stream.lines()]) == 250
+
+
+async def pieces(client: ExploreClient, folder: Path) -> None:
+    async with client.dataset("trees").export("jsonl") as stream:
+        assert b"".join([piece async for piece in stream.bytes()]) == jsonl(250)
+
+
+async def batches(client: ExploreClient, folder: Path) -> None:
+    pytest.importorskip("pyarrow")
+    for file_format in ("parquet", "jsonl"):
+        async with client.dataset("trees").export(file_format) as stream:
+            assert sum([batch.num_rows async for batch in stream.batches(size=100)]) == 250
+
+
+async def downloaded(client: ExploreClient, folder: Path) -> None:
+    await client.dataset("trees").download("plan", folder / "plan")
+
+
+async def resumed(client: ExploreClient, folder: Path) -> None:
+    records = client.dataset("trees").records(page_size=50)
+    async with records.open() as found:
+        async for row in found:
+            if row["id"] == 120:
+                break
+    assert await records.resume().to_list() == ROWS[121:]
+
+
+async def sent_again(client: ExploreClient, folder: Path) -> None:
+    assert await client.dataset("busy").records().to_list() == ROWS
+
+
+async def export_sent_again(client: ExploreClient, folder: Path) -> None:
+    async with client.dataset("busy").export("jsonl") as stream:
+        assert [row async for row in stream.rows()] == ROWS
+
+
+async def redirected(client: ExploreClient, folder: Path) -> None:
+    assert await client.dataset("moved").records().to_list() == ROWS
+    async with client.dataset("moved").export("jsonl") as stream:
+        assert [row async for row in stream.rows()] == ROWS
+
+
+async def as_they_come(client: ExploreClient, folder: Path) -> None:
+    names = ("trees", "busy", "nowhere")
+    readings = [client.dataset(name).records(max_rows=120) for name in names]
+    gathered = client.gather_records(readings, errors="collect", ordered=False, concurrency=2)
+    async with gathered.open() as outcomes:
+        assert len([one async for one in outcomes]) == 3
+
+
 OPERATIONS: list[Operation] = [
     *(rows_one_by_one, first_rows_only, whole_list, groups, facets, catalog_facets, gathered),
     *(many_records, many_facets, info, record, first_and_count, exported_rows, saved),
-    saved_and_counted,
+    *(saved_and_counted, typed_csv, typed_json, typed_pages, lines, pieces, batches, downloaded),
+    *(resumed, sent_again, export_sent_again, redirected, as_they_come),
 ]
 
 
@@ -166,19 +291,21 @@ def stopped_at(work: Coroutine[Any, Any, object], moment: int) -> Generator[Any,
 async def test_22_cancelled_at_any_moment_nothing_is_held(
     portal: FakePortal,
     tmp_path: Path,
+    temporary: Path,
     sessions: list[ClientSession],
     operation: Operation,
     interrupted: Interrupted,
 ) -> None:
     """No connection, place, task or file is left, and the same client still works."""
-    portal.rows, portal.override = ROWS, single
+    portal.rows, portal.override = ROWS, Answers(portal)
     moment = finished = 0
     while finished < 2:
         sessions.clear()
-        async with ExploreClient(portal.url, concurrency=2) as client:
+        async with ExploreClient(portal.url, concurrency=2, timing=Clock().timing()) as client:
             stopped = await interrupted(started(operation, client, tmp_path), moment)
             if stopped:
                 assert files_in(tmp_path) == []
+            assert files_in(temporary) == []
             for session in sessions:
                 assert not await still_acquired(session)
             await assert_free(client, tmp_path)
@@ -212,6 +339,32 @@ async def assert_free(client: ExploreClient, folder: Path) -> None:
     async with asyncio.timeout(5):
         found = await client.gather(*(trees.records().first() for _ in range(2)))
     assert found == (ROWS[0], ROWS[0])
+
+
+async def test_22_a_refresh_that_nobody_waits_for_any_more_is_not_lost(
+    sessions: list[ClientSession],
+) -> None:
+    """A refresh token works once: whenever its request is cancelled, the next one goes on."""
+    async with TokenServer().running() as server:
+        moment = finished = 0
+        while finished < 2:
+            server.valid = "r3fresh-0"
+            old = Tokens(access="acc3ss-0", refresh="r3fresh-0", expires_at=NOW)
+            auth = OAuth2(server.app(), old, save=lambda tokens: None)
+            async with ExploreClient(server.url, auth=auth, concurrency=2) as client:
+                stopped = await by_ticks(one_record(client), moment)
+                assert await client.dataset("trees").record("1") == {"id": 1}
+                for session in sessions:
+                    assert session.closed or not await still_acquired(session)
+            finished += not stopped
+            moment += 1
+            sessions.clear()
+    assert moment > 20
+    assert len(server.forms) == moment
+
+
+async def one_record(client: ExploreClient) -> object:
+    return await client.dataset("trees").record("1")
 
 
 @pytest.mark.parametrize("operation", [rows_one_by_one, facets, saved, record])

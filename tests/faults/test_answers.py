@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import resource
 import zlib
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
+import aiohttp
 import orjson
 import pytest
 from aiohttp import web
@@ -25,6 +27,7 @@ from explore_async import (
     TooLargeError,
     TruncatedError,
 )
+from explore_async.bodies import Body, Watchdog
 from tests.explore_async.doubles import NOW, Clock, FakePortal, Wire, http, json_body, rows, writes
 
 if TYPE_CHECKING:
@@ -213,6 +216,45 @@ async def test_12_a_gzip_bomb_stays_small(status: str, clock: Clock) -> None:
                 await client.dataset("trees").record("1")
     assert caught.value.attempts == 1
     assert peak_memory() - before < 24 * 1024
+
+
+async def test_12_a_gzip_bomb_in_an_export_is_given_up(tmp_path: Path) -> None:
+    """A file may have any length, but not that of a thousand times its body."""
+    async with Wire(writes(http(bomb(200), GZIP))).running() as wire:
+        async with ExploreClient(wire.url) as client:
+            with pytest.raises(TooLargeError, match=r"caps\.ratio"):
+                async with client.dataset("trees").export("fgb") as stream:
+                    await stream.save(tmp_path / "trees.fgb")
+    assert stream.bytes_received < 70 * 1024 * 1024
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("ratio", "whole"), [(2000, True), (20, False)])
+async def test_12_how_much_a_body_may_inflate_is_a_cap(ratio: float, whole: bool) -> None:
+    """Looked at where bodies are decoded, whoever reads them."""
+    watchdog = Watchdog(least=0, window=60, monotonic=lambda: 0.0)
+    async with Wire(writes(http(bomb(80), GZIP))).running() as wire:
+        async with aiohttp.ClientSession(auto_decompress=False) as session:
+            async with session.get(wire.url) as response:
+                body = Body(response, url=wire.url, watchdog=watchdog, caps=Caps(ratio=ratio))
+                with contextlib.nullcontext() if whole else pytest.raises(TooLargeError):
+                    async for _ in body.chunks():
+                        pass
+    assert (body.received == 80 * 1024 * 1024) is whole
+
+
+async def test_12_a_large_export_that_compresses_well_is_whole(tmp_path: Path) -> None:
+    """Rows that differ only in their number, more of them than are let pass unlooked at."""
+    rows = (
+        b'{"id": %d, "genus": "ACER", "street": null, "height": null}\n' % n for n in range(10**6)
+    )
+    body = b"".join(rows) + b'{"id": 0, "text": "%s"}\n' % (b"x" * 2**22)
+    assert len(body) > 64 * 1024 * 1024
+    async with Wire(writes(http(gzip.compress(body, 9), GZIP))).running() as wire:
+        async with ExploreClient(wire.url) as client:
+            async with client.dataset("trees").export("jsonl") as stream:
+                saved = await stream.save(tmp_path / "trees.jsonl")
+    assert saved.bytes == len(body)
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzipped"])

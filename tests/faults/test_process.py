@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import pickle
+import re
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import web
 
 import explore_async
 from explore_async import ExploreClient, ExploreError, Retry, StorageError
@@ -124,6 +126,34 @@ async def test_27_files_do_not_use_the_threads_that_resolve_names(
             await busy
 
 
+def parquet(count: int) -> bytes:
+    """Rows as a Parquet file."""
+    arrow, files = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    buffer = arrow.BufferOutputStream()
+    files.write_table(arrow.Table.from_pylist(rows(count)), buffer)
+    return bytes(buffer.getvalue())
+
+
+async def test_27_parquet_does_not_use_the_threads_that_resolve_names(
+    portal: FakePortal, unblocked: list[str]
+) -> None:
+    """With all of them busy batches still come, and no temporary file is waited for in the loop."""
+    body = parquet(300)
+    portal.override = lambda request: web.Response(body=body)
+    release = Event()
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(max_workers=1) as default:
+        loop.set_default_executor(default)
+        busy = loop.run_in_executor(None, release.wait)
+        try:
+            async with ExploreClient(portal.url) as client, asyncio.timeout(10):
+                async with client.dataset("trees").export("parquet") as stream:
+                    assert sum([batch.num_rows async for batch in stream.batches(size=100)]) == 300
+        finally:
+            release.set()
+            await busy
+
+
 async def test_27_other_tasks_run_while_a_long_result_is_read(portal: FakePortal) -> None:
     """The most work between two turns of a neighbour stays below what a user would notice.
 
@@ -211,6 +241,55 @@ def test_28_two_hundred_clients_leave_nothing_behind() -> None:
     assert after == before
     assert after[2:] == [0, 0]
     assert growth < 2000
+
+
+LEAKING = """
+import asyncio, socket, tempfile
+from explore_async import ExploreClient
+from tests.explore_async.conftest import held, nothing_left, portal, sessions, temporary
+from tests.explore_async.doubles import rows
+
+left = []
+
+async def test_task():
+    left.append(asyncio.ensure_future(asyncio.sleep(3600)))
+
+async def test_socket():
+    left.append(socket.socket())
+
+async def test_session(portal):
+    left.append(ExploreClient(portal.url))
+    await left[-1].dataset("trees").records().first()
+
+async def test_connection(portal):
+    portal.rows = rows(50_000)
+    async with ExploreClient(portal.url) as client:
+        stream = client.dataset("trees").export("jsonl")
+        left.extend([stream, (await stream.__aenter__()).bytes()])
+        await anext(left[-1])
+
+async def test_part(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / ".trees.jsonl.part").touch()
+
+async def test_temporary():
+    tempfile.mkdtemp(prefix="explore-")
+
+async def test_tidy(portal):
+    async with ExploreClient(portal.url) as client:
+        await client.dataset("trees").records().first()
+"""
+
+
+def test_28_a_test_that_leaves_something_behind_fails(tmp_path: Path) -> None:
+    """The rule of all tests of the client sees tasks, sockets, connections and files."""
+    program = tmp_path / "test_leaking.py"
+    program.write_text(LEAKING, encoding="utf-8")
+    options = ["-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT), "-W", "ignore"]
+    command = [sys.executable, "-m", "pytest", *options, "-c", "pyproject.toml", str(program)]
+    done = subprocess.run(command, capture_output=True, check=False, cwd=ROOT, text=True)
+    failed = re.findall(r"^ERROR .*::test_(\w+)", done.stdout, re.MULTILINE)
+    assert failed == ["task", "socket", "session", "connection", "part", "temporary"]
 
 
 @pytest.mark.parametrize("name", ERRORS)

@@ -523,6 +523,31 @@ def test_a_reader_that_has_seen_enough_is_no_error(folder: Path) -> None:
         assert process.stderr.read() == b""
 
 
+BUFFERED = {name: one for name, one in os.environ.items() if name != "PYTHONUNBUFFERED"}
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
+def test_a_full_disk_behind_standard_output_is_one_message() -> None:
+    """And no traceback, also when all is written only at the end."""
+    command = [sys.executable, "-m", "odsql", "check", "--where", "a == 1"]
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=BUFFERED
+        )
+    assert done.returncode == 2
+    assert done.stderr == "odsql: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize(("where", "status"), [("a = 1", 0), ("a == 1", 1)])
+def test_without_standard_output_the_status_says_all(where: str, status: int) -> None:
+    """As where whoever starts it has closed it."""
+    shell = 'exec "$0" -m odsql check --where "$1" >&-'
+    done = subprocess.run(
+        ["sh", "-c", shell, sys.executable, where], capture_output=True, check=False, env=BUFFERED
+    )
+    assert (done.returncode, done.stderr) == (status, b"")
+
+
 def test_a_terminal_without_the_characters_is_no_error() -> None:
     """What it cannot show is written out."""
     done = subprocess.run(

@@ -1,13 +1,16 @@
 """Async client for the Opendatasoft / Huwise Explore API v2.1.
 
 `ExploreClient` leads to a portal's catalog and datasets. Errors share the root `ExploreError`.
+What few programs need is loaded when it is first used.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from explore_async.auth import Anonymous, ApiKey, Auth
 from explore_async.client import Dataset, ExploreClient
-from explore_async.conversion import Converter, GeoPoint
 from explore_async.errors import (
     APIError,
     BadRequest,
@@ -55,10 +58,8 @@ from explore_async.events import (
     Subscriber,
     ThrottleEvent,
 )
-from explore_async.exporting import ExportStream
 from explore_async.faceting import Facets
 from explore_async.fanout import FanOut, Outcome
-from explore_async.instrumentation import OpenTelemetryEvents, ProgressEvents, Tally, log_events
 from explore_async.models import (
     Attachment,
     DatasetField,
@@ -71,13 +72,18 @@ from explore_async.models import (
     Row,
     SavedFile,
 )
-from explore_async.oauth import OAuth2, OAuth2App, Tokens
 from explore_async.operations import Unlisted
 from explore_async.paging import Records
 from explore_async.policy import Retry, Timeouts, Timing
 from explore_async.quotas import Quota
 from explore_async.rates import Rate
 from explore_async.transport import Caps
+
+if TYPE_CHECKING:
+    from explore_async.conversion import Converter, GeoPoint
+    from explore_async.exporting import ExportStream
+    from explore_async.instrumentation import OpenTelemetryEvents, ProgressEvents, Tally, log_events
+    from explore_async.oauth import OAuth2, OAuth2App, Tokens
 
 __all__ = [
     "APIError",
@@ -160,3 +166,32 @@ __all__ = [
     "WindowExceeded",
     "log_events",
 ]
+
+_LATER = {
+    "Converter": "conversion",
+    "GeoPoint": "conversion",
+    "ExportStream": "exporting",
+    "OAuth2": "oauth",
+    "OAuth2App": "oauth",
+    "OpenTelemetryEvents": "instrumentation",
+    "ProgressEvents": "instrumentation",
+    "Tally": "instrumentation",
+    "Tokens": "oauth",
+    "log_events": "instrumentation",
+}
+"""The module of each name that is loaded when it is first used."""
+
+
+if not TYPE_CHECKING:  # a type checker would take any name for granted
+
+    def __getattr__(name: str) -> object:
+        if name not in _LATER:
+            msg = f"module 'explore_async' has no attribute {name!r}"
+            raise AttributeError(msg)
+        value: object = getattr(import_module(f"explore_async.{_LATER[name]}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

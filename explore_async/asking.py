@@ -1,4 +1,7 @@
-"""How an operation becomes requests: what a client and its datasets share."""
+"""How an operation becomes requests: what a client and its datasets share.
+
+What only exports need is loaded with the first export, as it takes as long to load as all the rest.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from attrs import evolve, frozen
 
 from explore_async.calling import ATTEMPTS
 from explore_async.errors import ConfigurationError, DecodeError, ExploreError, WindowExceeded
-from explore_async.exporting import EXPORT_ENDS, ExportStream, Reading
 from explore_async.faceting import Facets, facet_of, facets_of
 from explore_async.models import as_list, as_object
 from explore_async.operations import OPERATIONS, Operation, facet_names, operation_params
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from explore_async.conversion import Converter
+    from explore_async.exporting import ExportStream, Reading
     from explore_async.models import Facet, Page
     from explore_async.scheduling import Scheduler
     from explore_async.transport import Body, Transport
@@ -168,6 +171,8 @@ class Requests:
         options: ExportOptions,
     ) -> ExportStream:
         """An export as one stream; `path` leads to the exports of its dataset or catalog."""
+        from explore_async.exporting import EXPORT_ENDS, Reading
+
         params = operation_params(query, OPERATIONS[operation_id], extra=options.params)
         target = f"{path}/{segment(file_format, 'export format')}"
         reading = Reading(
@@ -179,9 +184,16 @@ class Requests:
             converter=options.converter,
             packed=options.packed,
         )
-        return self.stream(target, params, reading)
+        return self._stream(target, params, reading)
 
-    def stream(
+    def file(self, path: str) -> ExportStream:
+        """A file of any content, such as an attachment, as one stream; nothing is sent yet."""
+        from explore_async.exporting import Reading
+
+        reading = Reading(file_format="attachment", line_cap=self.transport.caps.line)
+        return self._stream(path, [], reading, opaque=True)
+
+    def _stream(
         self,
         path: str,
         params: Sequence[tuple[str, str]],
@@ -189,7 +201,7 @@ class Requests:
         *,
         opaque: bool = False,
     ) -> ExportStream:
-        """A body as one stream, of any content if it is opaque; nothing is sent yet."""
+        from explore_async.exporting import ExportStream
 
         @asynccontextmanager
         async def body() -> AsyncIterator[Body]:

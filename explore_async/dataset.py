@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import evolve
 
+import odsql
 from explore_async.asking import ExportOptions, Requests, row_limit, segment
-from explore_async.conversion import Converter
-from explore_async.exporting import Reading
 from explore_async.models import Attachment, DatasetInfo, as_list, as_object
 from explore_async.operations import (
     COMPRESSIONS,
@@ -20,16 +19,17 @@ from explore_async.operations import (
     listed,
     operation_params,
 )
-from odsql import Query
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Awaitable, Callable, Sequence
 
+    from explore_async.conversion import Converter
     from explore_async.exporting import ExportStream
     from explore_async.faceting import Facets
     from explore_async.models import Progress, Reconciliation, Row, SavedFile
     from explore_async.paging import Records
+    from odsql import Query
     from odsql.building import Expression
 
 __all__ = ["Dataset"]
@@ -72,6 +72,8 @@ class Dataset:
             decimals: make `double` a Decimal too.
             misfits: what to do with a value that is not of its field's type.
         """
+        from explore_async.conversion import Converter  # for few programs, see `asking`
+
         return Converter.from_info(await self.info(), decimals=decimals, misfits=misfits)
 
     def records(
@@ -163,8 +165,7 @@ class Dataset:
         """
         name = attachment if isinstance(attachment, str) else attachment.attachment_id
         target = f"{self._path}/attachments/{segment(name, 'attachment identifier')}"
-        reading = Reading(file_format="attachment", line_cap=self._requests.transport.caps.line)
-        async with self._requests.stream(target, [], reading, opaque=True) as stream:
+        async with self._requests.file(target) as stream:
             return await stream.save(path, progress=progress)
 
     async def export_formats(self) -> tuple[str, ...]:
@@ -386,10 +387,12 @@ class Dataset:
         lang = query.clauses.lang if query is not None and labels else None
 
         async def converter() -> Converter:
-            if isinstance(typed, Converter):
+            if not isinstance(typed, bool):
                 return typed
             if lang not in self._known:
-                info = await self.info(Query(lang=lang))
+                from explore_async.conversion import Converter
+
+                info = await self.info(odsql.Query(lang=lang))
                 self._known[lang] = Converter.from_info(info)
             return evolve(self._known[lang], by_label=bool(labels), list_separator=separator or ",")
 

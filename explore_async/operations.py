@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+import odsql
 from explore_async.errors import ConfigurationError
-from odsql import nodes, parsing, render
 from odsql.functions import FACET_OPTIONS as FUNCTION_OPTIONS
 from odsql.functions import FACET_SORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from odsql import Query
+    from odsql import Query, nodes
     from odsql.building import Expression
 
 __all__ = [
@@ -202,7 +202,7 @@ def facet_names(names: Iterable[str | Expression]) -> list[str]:
         if not isinstance(name, str):
             _check_facet(name.node)
         elif _FACET_CALL.match(name) and not isinstance(name, Unlisted):
-            _check_facet(parsing.parse_facet(name))
+            _check_facet(odsql.parse_facet(name))
         texts.append(str(name))
     return texts
 
@@ -213,24 +213,27 @@ def _check_facet(facet: nodes.Node) -> None:
     What was built has no place in a text: the helpers of `odsql` have checked it, and `odsql.call`
     is their way past the check.
     """
-    if not isinstance(facet, nodes.Call) or facet.at is None or isinstance(facet.at[0], Unlisted):
+    if not isinstance(facet, odsql.nodes.Call) or facet.at is None:
+        return
+    if isinstance(facet.at[0], Unlisted):
         return
     for argument in facet.arguments:
-        if isinstance(argument, nodes.Named):
+        if isinstance(argument, odsql.nodes.Named):
             _check_option(argument.name, argument.value, text=facet.at[0])
 
 
 def _check_option(name: str, value: nodes.Node, *, text: str) -> None:
     advice = f"For what only this portal has, pass the whole facet as Unlisted({text!r})."
     kind = FUNCTION_OPTIONS.get(name)
-    shown = value.value if isinstance(value, nodes.Text) else render(value)
+    shown = value.value if isinstance(value, odsql.nodes.Text) else odsql.render(value)
     if kind is None:
         raise ConfigurationError(
             f"{name!r} is no option of facet(); there are {', '.join(FACET_OPTIONS)}. {advice}"
         )
-    if kind == "boolean" and not isinstance(value, nodes.Boolean):
+    if kind == "boolean" and not isinstance(value, odsql.nodes.Boolean):
         raise ConfigurationError(f"{name} of facet() is true or false, not {shown}. {advice}")
-    if kind == "integer" and not (isinstance(value, nodes.Number) and value.text.isdecimal()):
+    number = value.text if isinstance(value, odsql.nodes.Number) else ""
+    if kind == "integer" and not number.isdecimal():
         raise ConfigurationError(
             f"{name} of facet() is a whole number from 0, not {shown}. {advice}"
         )

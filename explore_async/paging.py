@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, cast
 import orjson
 from attrs import evolve, field, frozen
 
-from explore_async import frames
 from explore_async.calling import ATTEMPTS
 from explore_async.errors import (
     ConfigurationError,
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
         Generator,
         Iterator,
     )
+    from types import ModuleType
 
     import pandas
     import polars
@@ -218,6 +218,7 @@ class Records:
         Raises:
             MissingExtraError: pyarrow is not installed; nothing was sent.
         """
+        frames = _frames()
         frames.require("pyarrow")
         with self._all_or_nothing():
             converter = await self._converter() if self._converter else None
@@ -229,7 +230,7 @@ class Records:
         Raises:
             MissingExtraError: pandas or pyarrow is not installed; nothing was sent.
         """
-        frames.require("pandas")
+        _frames().require("pandas")
         with self._all_or_nothing():
             frame: pandas.DataFrame = (await self.to_arrow()).to_pandas()
         return frame
@@ -240,7 +241,7 @@ class Records:
         Raises:
             MissingExtraError: polars or pyarrow is not installed; nothing was sent.
         """
-        package = frames.require("polars")
+        package = _frames().require("polars")
         with self._all_or_nothing():
             frame: polars.DataFrame = package.from_arrow(await self.to_arrow())
         return frame
@@ -424,6 +425,13 @@ def page_of(answer: object, offset: int, limit: int) -> Page:
         limit=limit,
         total_count=total if isinstance(total, int) else None,
     )
+
+
+def _frames() -> ModuleType:
+    # What few programs need is loaded when it is needed.
+    from explore_async import frames
+
+    return frames
 
 
 class _Place:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import odsql
 from explore_async.errors import ODSQLError, ODSQLSyntaxError
-from odsql.scanning import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,6 +68,9 @@ def _found(error: ODSQLError, text: str) -> tuple[int, str] | None:
     named = _NAMED.search(error.reason)
     if named is None:
         return None
+    # Its patterns are compiled here, where a query was refused, and not for every program.
+    from odsql.scanning import TOKEN
+
     name = named.group(1)
     return next(
         (

@@ -9,10 +9,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import aiohttp
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
 from explore_async.decoding import Inflater
 from explore_async.errors import DecodeError, RequestTimeout, TooLargeError, TruncatedError
+from explore_async.policy import at_least_one, positive
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
@@ -28,6 +29,8 @@ _RATIO_COUNTS_FROM = 64 * _MIB
 class Caps:
     """The largest bodies, in decoded bytes; beyond them `TooLargeError` is raised.
 
+    A value out of its range is a `ConfigurationError`.
+
     An export has no largest size, as it may be a file of any length. But what a few bytes on the
     wire inflate to is bounded by `ratio`: text and numbers come to 5 to 50 times their compressed
     size, and gzip reaches 1,032 at most. Raise it for an export whose rows are nearly all the same,
@@ -40,10 +43,10 @@ class Caps:
         ratio: decoded bytes for one byte on the wire, looked at when a body is beyond 64 MiB.
     """
 
-    page: int = field(default=64 * _MIB, validator=validators.gt(0))
-    error: int = field(default=64 * _KIB, validator=validators.gt(0))
-    line: int = field(default=16 * _MIB, validator=validators.gt(0))
-    ratio: float = field(default=200, validator=validators.ge(1))
+    page: int = field(default=64 * _MIB, validator=positive)
+    error: int = field(default=64 * _KIB, validator=positive)
+    line: int = field(default=16 * _MIB, validator=positive)
+    ratio: float = field(default=200, validator=at_least_one)
 
 
 @frozen(kw_only=True)

@@ -23,7 +23,17 @@ if TYPE_CHECKING:
 
     from explore_async.errors import ExploreError
 
-__all__ = ["Retry", "Timeouts", "Timing", "parse_http_date", "parse_moment", "parse_retry_after"]
+__all__ = [
+    "Retry",
+    "Timeouts",
+    "Timing",
+    "at_least_one",
+    "not_negative",
+    "parse_http_date",
+    "parse_moment",
+    "parse_retry_after",
+    "positive",
+]
 
 _EPOCH = re.compile(r"[0-9]{9,13}(\.[0-9]{1,9})?", re.ASCII)
 
@@ -37,17 +47,20 @@ def _refuse(policy: object, attribute: Attribute[Any], value: object, range_: st
     )
 
 
-def _positive(policy: object, attribute: Attribute[Any], value: Any) -> None:
+def positive(policy: object, attribute: Attribute[Any], value: Any) -> None:
+    """Refuse what is no number above 0; a validator, as the next two."""
     if not _holds(lambda: value > 0):
         _refuse(policy, attribute, value, "a number above 0")
 
 
-def _not_negative(policy: object, attribute: Attribute[Any], value: Any) -> None:
+def not_negative(policy: object, attribute: Attribute[Any], value: Any) -> None:
+    """Refuse what is neither 0 nor a number above it."""
     if not _holds(lambda: value >= 0):
         _refuse(policy, attribute, value, "0 or a number above it")
 
 
-def _at_least_one(policy: object, attribute: Attribute[Any], value: Any) -> None:
+def at_least_one(policy: object, attribute: Attribute[Any], value: Any) -> None:
+    """Refuse what is neither 1 nor a number above it."""
     if not _holds(lambda: value >= 1):
         _refuse(policy, attribute, value, "1 or a number above it")
 
@@ -82,11 +95,11 @@ class Timeouts:
         window: seconds over which `min_rate` is measured.
     """
 
-    connect: float = field(default=10.0, validator=_positive)
-    read: float = field(default=60.0, validator=_positive)
-    attempt: float = field(default=120.0, validator=_positive)
-    min_rate: float = field(default=100.0, validator=_not_negative)
-    window: float = field(default=60.0, validator=_positive)
+    connect: float = field(default=10.0, validator=positive)
+    read: float = field(default=60.0, validator=positive)
+    attempt: float = field(default=120.0, validator=positive)
+    min_rate: float = field(default=100.0, validator=not_negative)
+    window: float = field(default=60.0, validator=positive)
 
 
 @frozen(kw_only=True)
@@ -111,12 +124,12 @@ class Retry:
             for it too.
     """
 
-    attempts: int = field(default=4, validator=_at_least_one)
-    deadline: float = field(default=300.0, validator=_positive)
-    base_delay: float = field(default=0.5, validator=_not_negative)
-    max_delay: float = field(default=20.0, validator=_not_negative)
-    max_wait: float = field(default=60.0, validator=_not_negative)
-    budget: int = field(default=100, validator=_not_negative)
+    attempts: int = field(default=4, validator=at_least_one)
+    deadline: float = field(default=300.0, validator=positive)
+    base_delay: float = field(default=0.5, validator=not_negative)
+    max_delay: float = field(default=20.0, validator=not_negative)
+    max_wait: float = field(default=60.0, validator=not_negative)
+    budget: int = field(default=100, validator=not_negative)
     hook: Callable[[ExploreError], bool | float | None] | None = field(
         default=None, validator=_callable_or_none
     )

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
+
+from explore_async.policy import at_least_one, positive
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,6 +27,8 @@ _LONGEST_REFUSAL = 60.0
 class Rate:
     """The most requests per time, over all that a client does.
 
+    A value out of its range is a `ConfigurationError`.
+
     The requests are spaced evenly and the first ones too: no window begins with a burst. A client
     that was idle may send `burst` requests at once.
 
@@ -34,9 +38,9 @@ class Rate:
         burst: how many of them may go at once after idling.
     """
 
-    calls: float = field(validator=validators.gt(0))
-    per: float = field(default=1.0, validator=validators.gt(0))
-    burst: int = field(default=1, validator=validators.ge(1))
+    calls: float = field(validator=positive)
+    per: float = field(default=1.0, validator=positive)
+    burst: int = field(default=1, validator=at_least_one)
 
 
 class Bucket:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from explore_async import ConfigurationError, Retry, Timeouts
+from explore_async import Caps, ConfigurationError, Retry, Timeouts
 from explore_async.policy import parse_moment, parse_retry_after
 from tests.explore_async.doubles import NOW
 
@@ -97,6 +97,22 @@ def test_a_retry_that_cannot_work_is_refused(wrong: dict[str, Any]) -> None:
     ((name, value),) = wrong.items()
     with pytest.raises(ConfigurationError, match=f"{name}={value!r}"):
         Retry(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "range_"),
+    [
+        ({"page": 0}, "a number above 0"),
+        ({"error": -1}, "a number above 0"),
+        ({"line": "1 MB"}, "a number above 0"),
+        ({"ratio": 0.5}, "1 or a number above it"),
+    ],
+)
+def test_caps_that_cannot_work_are_refused(wrong: dict[str, Any], range_: str) -> None:
+    """With what they must be."""
+    ((name, value),) = wrong.items()
+    with pytest.raises(ConfigurationError, match=f"Caps.{name}={value!r}.* must be {range_}"):
+        Caps(**wrong)
 
 
 def test_the_backoff_of_a_patient_policy_stays_a_number() -> None:

@@ -20,6 +20,7 @@ import orjson
 from attrs import frozen
 
 from explore_async.policy import parse_http_date, parse_moment, parse_retry_after
+from explore_async.quotas import parse_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,6 +72,7 @@ _SNIPPET_CHARACTERS = 200
 _LONG_URL = 8000
 _TOO_LONG_STATUSES = frozenset({400, 413, 414, 431})
 _URL_CHARACTERS = 300
+_CALL_LIMIT = re.compile(rb'"call_limit"\s*:\s*([0-9]+)(?![0-9.eE])')
 
 
 class ExploreError(Exception):
@@ -531,7 +533,6 @@ def error_from_reply(reply: Reply, *, now: datetime) -> APIError:
     if retry_after is None and reset_at is not None:
         retry_after = max(0.0, (reset_at - now).total_seconds())
     until = f" Calls are allowed again at {reset_at.isoformat()}." if reset_at else ""
-    limit = fields.get("call_limit")
     return QuotaExceeded(
         message + until,
         status=reply.status,
@@ -540,7 +541,7 @@ def error_from_reply(reply: Reply, *, now: datetime) -> APIError:
         reason=reason,
         retry_after=retry_after,
         reset_at=reset_at,
-        call_limit=limit if isinstance(limit, int) else None,
+        call_limit=_call_limit(fields, reply.body),
         unit=_text(fields.get("limit_time_unit")),
     )
 
@@ -579,6 +580,15 @@ def _reset_moment(fields: Mapping[str, object], headers: Mapping[str, str]) -> d
         if headers.get(f"{scope}remaining") == "0":
             return parse_moment(headers.get(f"{scope}reset", ""))
     return None
+
+
+def _call_limit(fields: Mapping[str, object], body: bytes) -> int | None:
+    limit = fields.get("call_limit")
+    if not isinstance(limit, float):
+        return limit if isinstance(limit, int) else None
+    # An integer beyond 64 bits was rounded to a float; a quota may have 23 digits.
+    written = _CALL_LIMIT.search(body)
+    return parse_count(written.group(1).decode()) if written else None
 
 
 def _about_length(reply: Reply) -> str:

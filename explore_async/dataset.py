@@ -400,5 +400,5 @@ class Dataset:
 
 
 def _attachments(answer: object) -> tuple[Attachment, ...]:
-    files = as_list(as_object(answer, "an answer").get("attachments", []), "attachments")
+    files = as_list(as_object(answer, "an answer").get("attachments"), "attachments")
     return tuple(Attachment.from_json(one) for one in files)

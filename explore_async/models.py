@@ -240,7 +240,7 @@ class Attachment:
 
     Attributes:
         attachment_id: identifier in URLs.
-        title: what a reader sees, usually the name of the file.
+        title: what a reader sees, usually the name of the file; empty when there is none.
         mimetype: media type; empty when the server does not say.
         extra: whatever else the server sent, such as `href`.
     """
@@ -269,8 +269,8 @@ class Attachment:
             )
         return cls(
             attachment_id=str(identifier),
-            title=str(known.get("title", "")),
-            mimetype=str(known.get("mimetype", known.get("mime-type", ""))),
+            title=str(known.get("title") or ""),
+            mimetype=str(known.get("mimetype") or known.get("mime-type") or ""),
             extra=_beyond(item, frozenset({"id", "title", "mimetype"})),
         )
 

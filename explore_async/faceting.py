@@ -6,6 +6,7 @@ computed side by side, so the whole takes as long as the slowest facet.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from explore_async.scheduling import Scheduler
 
 __all__ = ["Facets", "facet_of", "facets_of"]
+
+_FIELD = re.compile(r"\w+(\.\w+)*", re.ASCII)
 
 
 @frozen(kw_only=True, eq=False)
@@ -75,20 +78,32 @@ def facet_of(answer: object, name: str) -> list[Facet]:
 
     Raises:
         DecodeError: the answer holds no facets.
-        IntegrityError: it holds several, and none of that name.
+        IntegrityError: it holds several and none of that name, or one of another field.
     """
     facets = facets_of(answer)
     if not facets:
         # A facet that no matching record has a value for is left out of the answer.
         return [Facet(name=name, values=())]
-    if len(facets) == 1:
+    if len(facets) == 1 and _may_answer(facets[0].name, name):
         return facets
     named = next((facet for facet in facets if facet.name == name), None)
     if named is not None:
         return [named]
+    others = ", ".join(facet.name for facet in facets)
     raise IntegrityError(
-        f"One facet, {name}, was asked for, and {len(facets)} others came. "
+        f"One facet, {name}, was asked for, and {others} came. "
         "Read it again; if it persists, report it to the portal.",
         expected=1,
         received=len(facets),
     )
+
+
+def _may_answer(answered: str, asked: str) -> bool:
+    """Whether a facet of that name may be the one that was asked for.
+
+    A field is answered under its own name. What becomes of `facet(...)`, of backquotes and of a
+    prefix such as `default.` is not known, so none of them is held against the answer.
+    """
+    if _FIELD.fullmatch(asked) is None:
+        return True
+    return answered.rpartition(".")[2].lower() == asked.rpartition(".")[2].lower()

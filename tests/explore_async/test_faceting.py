@@ -115,6 +115,37 @@ async def test_more_facets_than_asked_are_told_apart_by_name(
         await client.dataset("trees").facets("b")
 
 
+async def test_the_facet_of_another_field_is_refused(
+    client: ExploreClient, portal: FakePortal
+) -> None:
+    """Though it is the only one: its counts would be taken for those of the field asked for."""
+    portal.override = lambda request: facets_body("species")
+    with pytest.raises(IntegrityError, match="genus, was asked for, and species came") as caught:
+        await client.dataset("trees").facets("genus")
+    assert (caught.value.expected, caught.value.received) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [
+        ("genus", "genus"),
+        ("Genus", "genus"),
+        ("default.theme", "theme"),
+        ("theme", "default.theme"),
+        ("custom.data-owner", "owner"),
+        ("`1_uai`", "1_uai"),
+        ('facet(name="genus", limit=3)', "genus"),
+        ('facet(name="genus", limit=3)', "The genus"),
+    ],
+)
+async def test_a_facet_that_may_be_meant_is_taken(
+    client: ExploreClient, portal: FakePortal, asked: str, answered: str
+) -> None:
+    """Only what a plain field is answered as is known; nothing else is held against an answer."""
+    portal.override = lambda request: facets_body(answered)
+    assert [each.name for each in await client.dataset("trees").facets(asked)] == [answered]
+
+
 async def test_children_of_hierarchical_facets_are_kept() -> None:
     """As deep as they go."""
     day = {"name": "03", "value": "2024/02/03", "count": 1, "state": "displayed"}

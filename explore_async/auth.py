@@ -11,7 +11,7 @@ import enum
 import os
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, runtime_checkable
 
-from attrs import field, frozen
+from attrs import frozen
 
 from explore_async.errors import ConfigurationError
 
@@ -75,9 +75,10 @@ class Anonymous:
         return text
 
 
-@frozen
 class ApiKey:
     """An API key, sent as `Authorization: Apikey <key>`.
+
+    It is no attrs class, because `attrs.asdict` would copy the key into a plain dict.
 
     Args:
         key: the key.
@@ -89,10 +90,12 @@ class ApiKey:
             which could not be sent in a header.
     """
 
-    _key: str = field(repr=False)
-    allow_http: bool = field(default=False, kw_only=True)
+    __slots__ = ("_allow_http", "_key")
 
-    def __attrs_post_init__(self) -> None:
+    def __init__(self, key: str, *, allow_http: bool = False) -> None:
+        self._key = key
+        self._allow_http = allow_http
+        del key  # Crash reporters print the locals of every frame.
         if not self._key or any(not "!" <= letter <= "~" for letter in self._key):
             raise ConfigurationError(
                 "The API key is empty or holds a space, a line break or a non-ASCII letter. "
@@ -106,10 +109,14 @@ class ApiKey:
         Raises:
             ConfigurationError: the variable is not set, or does not hold a key.
         """
-        key = os.environ.get(name, "").strip()
-        if not key:
+        if not os.environ.get(name, "").strip():
             raise ConfigurationError(f"The environment variable {name} holds no API key; set it.")
-        return cls(key, allow_http=allow_http)
+        return cls(os.environ[name].strip(), allow_http=allow_http)
+
+    @property
+    def allow_http(self) -> bool:
+        """Whether the key may be sent over plain HTTP to another machine."""
+        return self._allow_http
 
     async def authorization(self) -> str | None:
         """The header value that holds the key."""
@@ -118,6 +125,17 @@ class ApiKey:
     def redact(self, text: str) -> str:
         """The text with the key replaced."""
         return text.replace(self._key, HIDDEN)
+
+    def __repr__(self) -> str:
+        return f"ApiKey(allow_http={self._allow_http})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ApiKey):
+            return NotImplemented
+        return (self._key, self._allow_http) == (other._key, other._allow_http)
+
+    def __hash__(self) -> int:
+        return hash((self._key, self._allow_http))
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("An API key is not pickled; read it anew in the process that needs it.")

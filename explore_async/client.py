@@ -17,6 +17,7 @@ import odsql
 from explore_async.asking import ExportOptions, Requests
 from explore_async.auth import Keep, Renewable, as_auth
 from explore_async.calling import share
+from explore_async.connecting import Hidden
 from explore_async.dataset import Dataset
 from explore_async.errors import ConfigurationError
 from explore_async.faceting import Facets
@@ -105,6 +106,10 @@ class ExploreClient:
         caps: Caps | None = None,
         timing: Timing | None = None,
     ) -> None:
+        if isinstance(auth, str):
+            auth = Hidden(auth)  # Crash reporters print the locals of every frame.
+        if isinstance(proxy, str):
+            proxy = Hidden(proxy)
         url = _base_url(base_url)
         self.base_url = str(url)
         self._scheduler = Scheduler(concurrency)
@@ -199,6 +204,8 @@ class ExploreClient:
         Raises:
             ConfigurationError: `retry` has a budget of its own, which only a new client can have.
         """
+        if isinstance(auth, str):
+            auth = Hidden(auth)
         if retry is not None:
             self._refuse_another_budget(retry.budget)
         caller = None if isinstance(auth, Keep) else as_auth(auth)

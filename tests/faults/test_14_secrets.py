@@ -7,16 +7,25 @@ import base64
 import logging
 import pickle
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 from aiohttp import web
 
-from explore_async import ApiKey, ExploreClient, ExploreError, RedirectError, Retry
+from explore_async import (
+    ApiKey,
+    ConfigurationError,
+    ExploreClient,
+    ExploreError,
+    RedirectError,
+    Retry,
+)
 from tests.explore_async.doubles import Clock, FakePortal, Wire, gzipped, http, rows, writes
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
 KEY = "p1anted-s3cret-7f0c2b94e6"  # in lower case, as what lowers its letters would show it
@@ -83,6 +92,16 @@ def frame_texts(error: BaseException | None) -> Iterator[str]:
     while error is not None:
         yield from traceback.TracebackException.from_exception(error, capture_locals=True).format()
         error = error.__cause__ or error.__context__
+
+
+def own_frames(error: BaseException) -> Iterator[str]:
+    """The locals of all frames but that of the test, which knows the key anyhow."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_filename == __file__:
+            continue
+        for value in frame.f_locals.values():
+            with suppress(AttributeError):  # what is only half made has no repr
+                yield repr(value)
 
 
 async def failures(client: ExploreClient, folder: Path) -> list[BaseException]:
@@ -185,6 +204,53 @@ async def test_14_no_frame_of_a_failed_connection_shows_the_key(
     assert [found for error in caught for found in shows(frame_texts(error))] == []
     basic = base64.b64encode(f"user:{KEY}".encode()).decode()
     assert not any(basic in text for error in caught for text in frame_texts(error))
+
+
+MISTAKES: dict[str, Callable[[], object]] = {
+    "base URL": lambda: ExploreClient("ftp://host", auth=KEY),
+    "concurrency": lambda: ExploreClient("https://host", auth=KEY, concurrency=0),
+    "plain HTTP": lambda: ExploreClient("http://portal.example", auth=KEY),
+    "line break": lambda: ExploreClient("https://host", auth=f"{KEY}\n"),
+    "line break in ApiKey": lambda: ApiKey(f"{KEY}\n"),
+    "space": lambda: ExploreClient("https://host").with_options(auth=f"my {KEY}"),
+    "derived": lambda: ExploreClient("http://portal.example").with_options(auth=KEY),
+    "another budget": lambda: ExploreClient("https://host").with_options(
+        auth=KEY, retry=Retry(budget=3)
+    ),
+    "proxy": lambda: ExploreClient(
+        "https://host", proxy=f"http://user:{KEY}@proxy:1", ssl="/no/such/file.pem"
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_14_no_frame_of_a_client_that_cannot_be_made_shows_the_key(mistake: str) -> None:
+    """A mistake beside the key, or in it, is met first and ends up in a crash report."""
+    with pytest.raises(ConfigurationError) as caught:
+        MISTAKES[mistake]()
+    assert len(caught.traceback) > 1
+    assert shows(error_texts(caught.value)) == []
+    assert shows(own_frames(caught.value)) == []
+
+
+def test_14_no_frame_shows_a_key_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it holds what cannot be sent."""
+    monkeypatch.setenv("EXPLORE_API_KEY", f"my {KEY}")
+    with pytest.raises(ConfigurationError) as caught:
+        ApiKey.from_env()
+    assert shows(own_frames(caught.value)) == []
+
+
+def test_14_a_key_is_not_copied_out_by_attrs() -> None:
+    """A settings object of the user that holds one may be dumped into a log."""
+
+    @attrs.frozen
+    class Settings:
+        auth: ApiKey
+
+    assert shows(iter([str(attrs.asdict(Settings(ApiKey(KEY))))])) == []
+    with pytest.raises(attrs.exceptions.NotAnAttrsClassError):
+        attrs.asdict(ApiKey(KEY))  # type: ignore[arg-type]
 
 
 async def test_14_no_object_and_no_file_shows_the_key(

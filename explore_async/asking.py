@@ -13,12 +13,18 @@ from urllib.parse import quote
 from attrs import evolve, frozen
 
 from explore_async.calling import ATTEMPTS
-from explore_async.errors import ConfigurationError, DecodeError, ExploreError, WindowExceeded
+from explore_async.errors import (
+    ConfigurationError,
+    DecodeError,
+    ExploreError,
+    ODSQLError,
+    WindowExceeded,
+)
 from explore_async.faceting import Facets, facet_of, facets_of
 from explore_async.models import as_list, as_object
 from explore_async.operations import OPERATIONS, Operation, facet_names, operation_params
 from explore_async.paging import Plan, Records, page_of
-from explore_async.refusals import explained
+from explore_async.refusals import explain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -80,12 +86,20 @@ class Requests:
         Raises:
             ODSQLError: the query is refused; a note of the error shows the place.
         """
-        with explained(params):
-            answer = await self.transport.get_json(path, params)
+        return await self._get(self.transport.url(path, params), params, read)
+
+    async def _get(
+        self, url: str, params: Sequence[tuple[str, str]], read: Callable[[object], T]
+    ) -> T:
+        try:
+            answer = await self.transport.get_json(url)
+        except ODSQLError as error:
+            explain(error, params)
+            raise
         try:
             return read(answer)
         except ExploreError as error:
-            self._complete(error, self.transport.url(path, params), ATTEMPTS.get())
+            self._complete(error, url, ATTEMPTS.get())
             raise
 
     def _complete(self, error: ExploreError, url: str, attempts: int) -> None:
@@ -208,14 +222,18 @@ class Requests:
             # Only the refusal of the request is explained, not what a reader of the rows raises;
             # but the call learns of both, because its end is told as it was.
             async with AsyncExitStack() as stack:
-                with explained(params):
-                    opening = self.transport.stream(path, params, opaque=opaque)
+                opening = self.transport.stream(url, opaque=opaque)
+                try:
                     opened = await stack.enter_async_context(opening)
+                except ODSQLError as error:
+                    explain(error, params)
+                    raise
                 yield opened
 
+        url = self.transport.url(path, params)
         return ExportStream(
             body,
-            url=self.transport.url(path, params),
+            url=url,
             reading=evolve(reading, redact=self.transport.redact),
         )
 
@@ -230,15 +248,15 @@ class Requests:
         params = operation_params(query, operation)
         fixed = [(name, value) for name, value in params if name not in {"limit", "offset"}]
 
-        def place(offset: int, limit: int) -> list[tuple[str, str]]:
-            return [*fixed, ("limit", str(limit)), ("offset", str(offset))]
+        # Encoded once, and not for each of a hundred pages.
+        prefix = self.transport.url(path, fixed) + ("&" if fixed else "?")
+
+        def address(offset: int, limit: int) -> str:
+            return f"{prefix}limit={limit}&offset={offset}"
 
         async def ask(offset: int, limit: int) -> Page:
             read = partial(page_of, offset=offset, limit=limit)
-            return await self.get(path, place(offset, limit), read)
-
-        def address(offset: int, limit: int) -> str:
-            return self.transport.url(path, place(offset, limit))
+            return await self._get(address(offset, limit), fixed, read)
 
         return Records(
             plan=plan,

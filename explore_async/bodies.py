@@ -99,6 +99,7 @@ class Body:
         self._on_the_wire = 0
         self._waited = 0.0
         self._arrived = 0
+        self._plain = "Content-Encoding" not in response.headers
         self._pieces: Iterator[bytes] = iter(())
         self._head: list[bytes] = []
 
@@ -155,11 +156,7 @@ class Body:
     async def _next(self) -> bytes:
         """The next decoded piece; empty at the end, which has then been proved to be the end."""
         try:
-            while not (piece := next(self._pieces, b"")):
-                raw = await self._receive()
-                if not raw:
-                    break
-                self._pieces = self._inflater.feed(raw) if self._inflater else iter((raw,))
+            piece = await (self._receive() if self._plain else self._inflated())
         except TimeoutError as error:
             raise RequestTimeout(
                 f"The server stopped sending after {self.received} bytes. "
@@ -177,11 +174,22 @@ class Body:
                 status=self._response.status,
                 url=self.url,
             ) from error
-        if not piece and self._inflater is not None and not self._inflater.complete:
-            raise self._truncated("the gzip stream stops before its end")
         self.received += len(piece)
         if self.received > _RATIO_COUNTS_FROM:
             self._refuse_a_bomb()
+        return piece
+
+    async def _inflated(self) -> bytes:
+        inflater = self._inflater
+        if inflater is None:
+            return await self._receive()
+        while not (piece := next(self._pieces, b"")):
+            raw = await self._receive()
+            if not raw and not inflater.complete:
+                raise self._truncated("the gzip stream stops before its end")
+            if not raw:
+                return b""
+            self._pieces = inflater.feed(raw)
         return piece
 
     def _refuse_a_bomb(self) -> None:
@@ -198,6 +206,8 @@ class Body:
 
     async def _receive(self) -> bytes:
         """What the wire brings next, watched; empty at its end."""
+        if self._content.at_eof():
+            return b""
         clock = self._watchdog.monotonic
         began = clock()
         raw = await self._content.readany()

@@ -31,6 +31,8 @@ from explore_async.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from aiohttp.tracing import Trace
+
 __all__ = ["Connection", "Hidden", "connection_error", "is_loopback", "proxy_refusal"]
 
 _PROXY_FAILURES = (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)
@@ -126,19 +128,33 @@ class Connection:
     def _open(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             # The scheduler bounds requests; a second bound here would count waiting as slowness.
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=12),
+            connector=_Connector(self._on_wire),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
-            middlewares=(self._counted,),
         )
 
-    async def _counted(
-        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
-        # Only a middleware sees that aiohttp repeats a request on a connection that had gone idle.
+
+class _Connector(aiohttp.TCPConnector):
+    """Tells of each request, also of one that aiohttp repeats where a connection had gone idle.
+
+    Args:
+        on_wire: called when a connection is wanted for a request.
+    """
+
+    def __init__(self, on_wire: Callable[[], object] | None) -> None:
+        # The scheduler bounds requests; a second bound here would count waiting as slowness.
+        super().__init__(limit=0, ttl_dns_cache=60, keepalive_timeout=12)
+        self._on_wire = on_wire
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the name that aiohttp calls it by
+    ) -> aiohttp.connector.Connection:
         if self._on_wire is not None:
             self._on_wire()
-        return await handler(request)
+        return await super().connect(req, traces, timeout)
 
 
 def _still_open(session: aiohttp.ClientSession) -> aiohttp.ClientSession:

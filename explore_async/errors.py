@@ -487,13 +487,9 @@ class Reply:
 
 def is_error_object(value: object) -> bool:
     """Whether a decoded JSON value is one of the API's two error envelopes and nothing else."""
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or ("error_code" not in value and "errorcode" not in value):
         return False
-    keys = frozenset(value)
-    return any(
-        keys <= envelope and not keys.isdisjoint({"error_code", "errorcode"})
-        for envelope in _ENVELOPES
-    )
+    return any(value.keys() <= envelope for envelope in _ENVELOPES)
 
 
 def snippet(body: bytes) -> str:

@@ -7,34 +7,28 @@ the field. The clause is at hand, so the error can show it with a caret below th
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import odsql
 from explore_async.errors import ODSQLError, ODSQLSyntaxError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-__all__ = ["explained", "place_of"]
+__all__ = ["explain", "place_of"]
 
 _UNEXPECTED = re.compile(r"unexpected (.+?) at position \d+")
 _NAMED = re.compile(r"(?:Unknown field|Field|Alias|Unknown function):? '?([^\W\d]\w*(?:\.\w+)*)'?")
 
 
-@contextmanager
-def explained(params: Sequence[tuple[str, str]]) -> Iterator[None]:
-    """Let an `ODSQLError` raised inside show the place in the clause it speaks of.
+def explain(error: ODSQLError, params: Sequence[tuple[str, str]]) -> None:
+    """Let an error show the place in the clause it speaks of.
 
     The picture is a note of the error (PEP 678): tracebacks print it, and it survives pickling.
     """
-    try:
-        yield
-    except ODSQLError as error:
-        place = place_of(error, params)
-        if place is not None:
-            error.add_note(f"{place.clause}, position {place.position}:\n{place.picture}")
-        raise
+    place = place_of(error, params)
+    if place is not None:
+        error.add_note(f"{place.clause}, position {place.position}:\n{place.picture}")
 
 
 def place_of(error: ODSQLError, params: Sequence[tuple[str, str]]) -> odsql.ODSQLSyntaxError | None:

@@ -1,13 +1,15 @@
 """One GET: auth -> send -> follow within the origin -> decode, or raise.
 
-It never knows which operation it carries: it is given a path and parameters, and gives back a JSON
-value (`get_json`) or a body (`stream`). When to send, and when again, is decided in `calling`.
-Redirects are followed here, within the origin only, so that the key never reaches another host.
+It never knows which operation it carries: of a path and parameters it makes a URL, and for a URL it
+gives a JSON value (`get_json`) or a body (`stream`). When to send, and when again, is decided in
+`calling`. Redirects are followed here, within the origin only, so that the key never reaches
+another host.
 """
 
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -139,57 +141,54 @@ class Transport:
         query = urlencode(params, quote_via=quote, safe="")
         return f"{self._prefix}{path}?{query}" if query else f"{self._prefix}{path}"
 
-    async def get_json(self, path: str, params: Sequence[tuple[str, str]]) -> object:
+    async def get_json(self, url: str) -> object:
         """GET one JSON value, trying again where the policy says so.
+
+        Args:
+            url: made by `url`.
 
         Raises:
             APIError: the server answered with an error.
             TransportError: no whole answer came.
             DecodeError: the answer is not JSON.
         """
-        url = self.url(path, params)
-
-        async def fetch() -> object:
-            async with await self._answer(url, call) as response:
-                body = await self._good_body(response, url=url)
-                try:
-                    content = await body.read(self.caps.page)
-                    call.received = body.received
-                    value = parse_json(content, content_type=body.content_type, url=url)
-                except DecodeError as error:
-                    raise self._without_secrets(error) from None
-                if is_error_object(value):
-                    raise self._api_error(response, content, url=url)
-                return value
-
         with self._caller.call(url) as call:
-            answer = await call.run(fetch)
+            answer = await call.run(partial(self._fetch, call))
             call.page(answer)
             return answer
 
+    async def _fetch(self, call: Call) -> object:
+        async with await self._answer(call) as response:
+            body = await self._good_body(response, url=call.url)
+            try:
+                content = await body.read(self.caps.page)
+                call.received = body.received
+                value = parse_json(content, content_type=body.content_type, url=call.url)
+            except DecodeError as error:
+                raise self._without_secrets(error) from None
+            if is_error_object(value):
+                raise self._api_error(response, content, url=call.url)
+            return value
+
     @asynccontextmanager
-    async def stream(
-        self, path: str, params: Sequence[tuple[str, str]], *, opaque: bool = False
-    ) -> AsyncIterator[Body]:
+    async def stream(self, url: str, *, opaque: bool = False) -> AsyncIterator[Body]:
         """GET a body to be read in pieces. Opening is tried again; reading is not.
 
         A 200 that holds an error object or an HTML page is raised on entering. The place in the
         scheduler is held only while opening, so that a reader of the stream may send requests.
 
         Args:
-            path: as for `url`.
-            params: as for `url`.
+            url: made by `url`.
             opaque: the body is a file of any kind, such as an attachment; an HTML page, or what
                 looks like an error object, is then what was asked for.
 
         Raises:
             APIError, TransportError, DecodeError: as for `get_json`.
         """
-        url = self.url(path, params)
 
         async def begin() -> tuple[Body, AsyncExitStack]:
             async with AsyncExitStack() as stack:
-                response = await stack.enter_async_context(await self._answer(url, call))
+                response = await stack.enter_async_context(await self._answer(call))
                 body = await self._good_body(response, url=url)
                 if not opaque:
                     await self._refuse_error_in_disguise(response, body)
@@ -207,13 +206,15 @@ class Transport:
         """Close the session if it is ours. May be called more than once."""
         await self.shared.connection.close()
 
-    async def _answer(self, url: str, call: Call) -> aiohttp.ClientResponse:
+    async def _answer(self, call: Call) -> aiohttp.ClientResponse:
         """Send, and follow redirects; the answer is to be entered at once, with `async with`."""
+        url = call.url
         headers = await self._with_authorization()
         target = URL(url, encoded=True)
-        session = self._session()
+        connection = self.shared.connection
+        session = connection.session()
         for _ in range(_MOST_REDIRECTS + 1):
-            if not self.shared.connection.counts_wire:
+            if not connection.counts_wire:
                 self.shared.counters.sent()
             response = await session.get(target, headers=headers, **self._options)
             call.responded(response)
@@ -342,9 +343,6 @@ class Transport:
                 "carry one Authorization header only. Pass a session without auth=, or no auth= "
                 "to the client."
             )
-
-    def _session(self) -> aiohttp.ClientSession:
-        return self.shared.connection.session()
 
 
 def _hidden(authorization: str | None) -> Hidden | None:

@@ -272,7 +272,8 @@ async def test_options_share_all_but_the_policies(portal: FakePortal, clock: Clo
         assert "Authorization" not in portal.headers[1]
         assert client.stats == once.stats
         assert (client.stats.calls, client.stats.requests, client.stats.errors) == (2, 5, 2)
-        assert client._transport._session() is once._transport._session()
+        session = client._transport.shared.connection.session
+        assert session() is once._transport.shared.connection.session()
 
 
 async def test_a_repeated_request_of_aiohttp_is_counted() -> None:

@@ -74,7 +74,7 @@ async def test_cancelled_at_any_moment_nothing_leaks(
             await ticks(5)
             assert client._scheduler.tasks == 0
             assert client._scheduler._slots._value == 2
-            connector = client._transport._session().connector
+            connector = client._transport.shared.connection.session().connector
             assert connector is not None
             assert not connector._acquired
             assert await client.dataset("trees").records().first() == rows(1)[0]
@@ -92,7 +92,7 @@ async def test_cancelled_while_closing_the_session_is_closed(portal: FakePortal)
 
     client = ExploreClient(portal.url)
     await client.dataset("trees").records().first()
-    session = client._transport._session()
+    session = client._transport.shared.connection.session()
     client._scheduler.close = hanging  # type: ignore[method-assign]
     assert await cancelled_after(client.close(), 3)
     assert session.closed

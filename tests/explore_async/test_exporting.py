@@ -157,7 +157,7 @@ async def test_leaving_early_closes_the_connection(portal: FakePortal) -> None:
                 async for row in stream.rows():
                     assert row["id"] == 0
                     break
-        connector = client._transport._session().connector
+        connector = client._transport.shared.connection.session().connector
         assert connector is not None
         assert not connector._acquired
     assert stream.bytes_received < 5_000_000

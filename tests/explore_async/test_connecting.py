@@ -66,6 +66,22 @@ async def test_a_proxy_that_is_not_there_is_a_proxy_error(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("host", ["", "127.0.0.1:9", "no-such-proxy.invalid:3128"])
+async def test_no_cause_of_a_proxy_error_holds_its_password(scheme: str, host: str) -> None:
+    """The errors of aiohttp keep the address of the proxy that refused or was not found."""
+    async with Wire(writes(http(b"", status="407 Who"))).running() as wire:
+        proxy = f"http://user:p4ssword@{host or wire.url.removeprefix('http://')}"
+        url = f"{scheme}://portal.example"
+        async with ExploreClient(url, proxy=proxy, retry=Retry.never()) as client:
+            with pytest.raises(ProxyError) as caught:
+                await client.dataset("trees").record("1")
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert "p4ssword" not in f"{error!r} {error.args!r} {vars(error)!r}"
+        error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_a_proxy_whose_name_is_unknown_is_a_proxy_error(scheme: str, clock: Clock) -> None:
     """The portal is not to blame, and its address is not what to check."""
     proxy = "http://user:p4ssword@no-such-proxy.invalid:3128"

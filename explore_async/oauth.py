@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import deque
 from datetime import UTC, datetime, timedelta
 from inspect import isawaitable
 from types import MappingProxyType
@@ -24,7 +25,7 @@ from attrs import field, frozen
 from yarl import URL
 
 from explore_async.auth import HIDDEN
-from explore_async.connecting import Connection, connection_error, is_loopback
+from explore_async.connecting import Connection, Hidden, connection_error, is_loopback
 from explore_async.errors import (
     APIError,
     ConfigurationError,
@@ -46,6 +47,7 @@ _LARGEST = 64 * 1024
 _SECONDS = 30.0
 _EARLY = timedelta(seconds=60)
 _LIFETIME = 3600.0
+_REMEMBERED = 8
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 Save: TypeAlias = "Callable[[Tokens], Awaitable[object] | object]"
@@ -126,6 +128,7 @@ class OAuth2App:
             ServerError, QuotaExceeded: it gives no tokens just now; try again later.
             TransportError: no answer came.
         """
+        code = Hidden(code)
         return await self._ask(
             {"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect_uri}
         )
@@ -147,7 +150,7 @@ class OAuth2App:
                 "The access token has expired and there is no refresh token. "
                 "Have the user grant access again."
             )
-        form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh}
+        form = {"grant_type": "refresh_token", "refresh_token": Hidden(tokens.refresh)}
         return await self._ask(form, options)
 
     def _address(self, step: str) -> str:
@@ -155,21 +158,22 @@ class OAuth2App:
 
     async def _ask(self, form: Mapping[str, str], options: Mapping[str, Any] = _NONE) -> Tokens:
         url = self._address("token")
-        secret = {"client_id": self.client_id, "client_secret": self.client_secret}
-        options = {**options, **Connection(proxy=self.proxy, ssl=self.ssl).options}
-        status, headers, body = await _post(url, {**form, **secret}, options)
-        if status == 429 or status >= 500:
-            raise _unavailable(status, headers, url, now=self.now())
-        answer = _object(body)
-        access = answer.get("access_token")
-        if status != 200 or not isinstance(access, str) or not access:
-            raise _refusal(status, answer, url)
-        refresh = answer.get("refresh_token") or form.get("refresh_token")
-        return Tokens(
-            access=access,
-            refresh=refresh if isinstance(refresh, str) else None,
-            expires_at=self.now() + timedelta(seconds=_seconds(answer.get("expires_in"))),
-        )
+        secret = {"client_id": self.client_id, "client_secret": Hidden(self.client_secret)}
+        answer = await _post(url, {**form, **secret}, self._way(options))
+        if answer.status == 429 or answer.status >= 500:
+            raise _unavailable(answer, url, now=self.now())
+        tokens = answer.tokens(now=self.now(), refresh=form.get("refresh_token"))
+        if tokens is None:
+            raise _refusal(answer, url)
+        return tokens
+
+    def _way(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """How to reach the portal: as the application says, or else as the client does."""
+        own = Connection(proxy=self.proxy, ssl=self.ssl).options
+        if "proxy" in own:
+            # The password of the client's proxy is nothing for another proxy.
+            options = {name: value for name, value in options.items() if name != "proxy_headers"}
+        return {**options, **own}
 
 
 class OAuth2:
@@ -185,6 +189,7 @@ class OAuth2:
     def __init__(self, app: OAuth2App, tokens: Tokens, *, save: Save) -> None:
         self._app = app
         self._tokens = tokens
+        self._spent: deque[Tokens] = deque(maxlen=_REMEMBERED)
         self._save = save
         self._unsaved = False
         self._void = False
@@ -241,15 +246,21 @@ class OAuth2:
             await asyncio.wait((self._refreshing,))
 
     def redact(self, text: str) -> str:
-        """The text without tokens and without the client secret."""
-        hidden = (self._tokens.access, self._tokens.refresh, self._app.client_secret)
-        for secret in filter(None, hidden):
+        """The text without tokens, those before the latest included, and the client secret."""
+        # A request that was sent before a renewal may be answered, and echoed, after it.
+        every = (self._tokens, *self._spent)
+        known = {self._app.client_secret, *(one.access for one in every)}
+        known |= {one.refresh for one in every if one.refresh is not None}
+        # The longest first: where one secret begins with another, its end must not remain.
+        for secret in sorted(filter(None, known), key=len, reverse=True):
             text = text.replace(secret, HIDDEN)
         return text
 
     async def _renew(self) -> None:
         if not self._unsaved:
-            self._tokens = await self._app.refresh(self._tokens, options=self._options)
+            renewed = await self._app.refresh(self._tokens, options=self._options)
+            self._spent.append(self._tokens)
+            self._tokens = renewed
             self._unsaved, self._void = True, False
             self._renewed_at = self._app.now()
             self.renewals += 1
@@ -270,9 +281,38 @@ class OAuth2:
             task.exception()  # Everybody who waited may be gone; it is told at the next request.
 
 
-async def _post(
-    url: str, form: Mapping[str, str], options: Mapping[str, Any]
-) -> tuple[int, Mapping[str, str], bytes]:
+@frozen(kw_only=True)
+class _Answer:
+    """What the token server answered; its repr shows no token, as it is a local of many frames."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """The JSON object of the body; empty where it is none."""
+        try:
+            value = orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    def tokens(self, *, now: datetime, refresh: str | None) -> Tokens | None:
+        """The tokens, with that refresh token where there is no new one; None if it gives none."""
+        fields = self.fields
+        access = fields.get("access_token")
+        if self.status != 200 or not isinstance(access, str) or not access:
+            return None
+        renewed = fields.get("refresh_token") or refresh
+        return Tokens(
+            access=access,
+            refresh=str(renewed) if isinstance(renewed, str) else None,  # not a Hidden
+            expires_at=now + timedelta(seconds=_seconds(fields.get("expires_in"))),
+        )
+
+
+async def _post(url: str, form: Mapping[str, str], options: Mapping[str, Any]) -> _Answer:
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
     # A session of its own: one that was injected may keep cookies or send headers to this address.
     try:
@@ -282,19 +322,12 @@ async def _post(
                 url, data=form, timeout=timeout, allow_redirects=False, **options
             ) as response,
         ):
-            return response.status, response.headers, await response.content.read(_LARGEST)
+            body = await response.content.read(_LARGEST)
+            return _Answer(status=response.status, headers=response.headers, body=body)
     except TimeoutError:
         raise RequestTimeout("The token server did not answer in time.", url=url) from None
     except (aiohttp.ClientError, OSError) as error:
         raise connection_error(error, url) from None
-
-
-def _object(body: bytes) -> dict[str, object]:
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _seconds(value: object) -> float:
@@ -302,28 +335,28 @@ def _seconds(value: object) -> float:
     return min(max(0.0, float(value)), 1e9) if usable else _LIFETIME  # type: ignore[arg-type]
 
 
-def _unavailable(status: int, headers: Mapping[str, str], url: str, *, now: datetime) -> APIError:
+def _unavailable(answer: _Answer, url: str, *, now: datetime) -> APIError:
     # Whether the token is used up cannot be known from this; the next attempt will tell.
-    kind = QuotaExceeded if status == 429 else ServerError
+    kind = QuotaExceeded if answer.status == 429 else ServerError
     return kind(
-        f"The token server gives no tokens just now: HTTP {status}. The tokens are kept; "
+        f"The token server gives no tokens just now: HTTP {answer.status}. The tokens are kept; "
         "try again later.",
-        status=status,
+        status=answer.status,
         url=url,
         attempts=1,
-        retry_after=parse_retry_after(headers.get("Retry-After"), now=now),
+        retry_after=parse_retry_after(answer.headers.get("Retry-After"), now=now),
     )
 
 
-def _refusal(status: int, answer: Mapping[str, object], url: str) -> TokenError:
+def _refusal(answer: _Answer, url: str) -> TokenError:
     # Only the standard's error code is shown: a description may repeat what was sent.
-    code = answer.get("error")
+    code = answer.fields.get("error")
     known = code if isinstance(code, str) and code in _CODES else None
     said = f" ({known})" if known else ""
     return TokenError(
-        f"The portal gives no tokens: HTTP {status}{said}. Check the client id and secret, or "
-        "have the user grant access again: a code and a refresh token work only once.",
-        status=status,
+        f"The portal gives no tokens: HTTP {answer.status}{said}. Check the client id and secret, "
+        "or have the user grant access again: a code and a refresh token work only once.",
+        status=answer.status,
         code=known,
         url=url,
         attempts=1,

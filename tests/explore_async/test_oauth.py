@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import ssl
 import traceback
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import trustme
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from attrs import evolve
 
 from explore_async import (
     ConfigurationError,
@@ -22,6 +25,7 @@ from explore_async import (
     OAuth2App,
     Retry,
     ServerError,
+    TLSError,
     TokenError,
     Tokens,
     Unauthorized,
@@ -30,6 +34,7 @@ from tests.explore_async.doubles import NOW, Clock, Wire, http, json_body, settl
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 SECRETS = ("cl13nt-secret", "acc3ss-0", "acc3ss-1", "r3fresh-0", "r3fresh-1", "c0de")
 
@@ -47,15 +52,20 @@ class TokenServer:
         self.asked = asyncio.Event()
         self.gate.set()
         self.url = ""
+        self.now = NOW
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[TokenServer]:
+    async def running(self, context: ssl.SSLContext | None = None) -> AsyncIterator[TokenServer]:
         application = web.Application()
         application.router.add_post("/oauth2/token/", self._tokens)
         application.router.add_get("/{path:.*}", self._data)
-        async with TestServer(application) as server:
-            self.url = str(server.make_url("")).rstrip("/")
+        server = TestServer(application, scheme="https" if context else "http")
+        await server.start_server(ssl=context)
+        self.url = f"{server.scheme}://localhost:{server.port}"
+        try:
             yield self
+        finally:
+            await server.close()
 
     def app(self) -> OAuth2App:
         return OAuth2App(
@@ -63,7 +73,7 @@ class TokenServer:
             client_id="me",
             client_secret="cl13nt-secret",
             redirect_uri="https://app.example/back",
-            now=lambda: NOW,
+            now=lambda: self.now,
         )
 
     async def _tokens(self, request: web.Request) -> web.Response:
@@ -184,6 +194,44 @@ async def test_refused_tokens_are_a_token_error_without_secrets(server: TokenSer
     assert auth.redact("x acc3ss-0 r3fresh-0 cl13nt-secret") == "x " + " ".join(["<hidden>"] * 3)
 
 
+async def test_a_token_before_the_latest_is_still_a_secret(server: TokenServer) -> None:
+    """A request that was sent with it may be answered, and echoed, after the renewal."""
+    auth = OAuth2(server.app(), expired(), save=lambda tokens: None)
+    await auth.authorization()
+    for _ in range(2):
+        server.now += timedelta(hours=2)
+        await auth.authorization()
+    echo = "acc3ss-0 r3fresh-0 acc3ss-1 r3fresh-1 acc3ss-2 r3fresh-2 acc3ss-3 r3fresh-3"
+    assert auth.redact(echo) == " ".join(["<hidden>"] * 8)
+
+
+def test_no_end_of_a_secret_remains_where_it_begins_with_another() -> None:
+    """The longer one is taken out first."""
+    app = OAuth2App(portal="https://h", client_id="me", client_secret="ab", redirect_uri="x")
+    tokens = Tokens(access="abc", refresh="abcd", expires_at=NOW)
+    auth = OAuth2(app, tokens, save=print)
+    assert auth.redact("abcd abc ab") == "<hidden> <hidden> <hidden>"
+
+
+def test_an_empty_secret_is_not_looked_for() -> None:
+    """It would be found between all letters."""
+    app = OAuth2App(portal="https://h", client_id="me", client_secret="", redirect_uri="x")
+    tokens = Tokens(access="abc", refresh="", expires_at=NOW)
+    assert OAuth2(app, tokens, save=print).redact("an abc") == "an <hidden>"
+
+
+async def test_a_refresh_token_that_is_not_replaced_is_kept_as_plain_text() -> None:
+    """`save` can write it, whatever it writes with."""
+    saved: list[Tokens] = []
+    async with Wire(writes(http(b'{"access_token": "acc3ss-1"}'))).running() as wire:
+        app = OAuth2App(portal=wire.url, client_id="me", client_secret="s", redirect_uri="x")
+        auth = OAuth2(evolve(app, now=lambda: NOW), expired(), save=saved.append)
+        await auth.authorization()
+    (tokens,) = saved
+    assert tokens.refresh == "r3fresh-0"
+    assert pickle.loads(pickle.dumps(tokens.refresh)) == "r3fresh-0"
+
+
 async def test_without_a_refresh_token_the_user_must_come_again(server: TokenServer) -> None:
     """Said at once, and nothing is sent."""
     tokens = Tokens(access="acc3ss-0", expires_at=NOW)
@@ -271,6 +319,80 @@ async def test_tokens_are_asked_for_by_the_clients_way() -> None:
     token = [b"POST", b"http://localhost:9/oauth2/token/"]
     assert lines[0] == lines[2] == token
     assert lines[1][0] == b"GET"
+
+
+@pytest.mark.parametrize(
+    ("user", "credentials"),
+    [("", []), ("app:p4ssword@", [b"Proxy-Authorization: Basic YXBwOnA0c3N3b3Jk"])],
+)
+async def test_the_proxy_of_the_application_goes_before_that_of_the_client(
+    user: str, credentials: list[bytes]
+) -> None:
+    """With its own password if it has one, and never with that of the other."""
+    answer = http(b'{"access_token": "acc3ss-1", "expires_in": 3600}')
+    async with Wire(writes(answer)).running() as own, Wire(writes(http(b"{}"))).running() as other:
+        app = OAuth2App(
+            portal="http://localhost:9",
+            client_id="me",
+            client_secret="s",
+            redirect_uri="x",
+            proxy=own.url.replace("http://", f"http://{user}"),
+        )
+        auth = OAuth2(app, expired(), save=lambda tokens: None)
+        proxy = other.url.replace("http://", "http://client:other@")
+        async with ExploreClient("http://localhost:9", auth=auth, proxy=proxy) as client:
+            assert await client.dataset("trees").record("1") == {}
+    (head,) = own.heads
+    assert head.startswith(b"POST http://localhost:9/oauth2/token/")
+    sent = [line for line in head.split(b"\r\n") if line.startswith(b"Proxy-Authorization")]
+    assert sent == credentials
+    (head,) = other.heads
+    assert head.startswith(b"GET http://localhost:9/api")
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    """An authority that no machine trusts."""
+    return trustme.CA()
+
+
+@pytest.fixture
+async def tls_server(authority: trustme.CA) -> AsyncIterator[TokenServer]:
+    """A portal with a token endpoint and a certificate of that authority."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    async with TokenServer().running(context) as server:
+        yield server
+
+
+@pytest.mark.parametrize("given", ["path", "text", "context"])
+async def test_the_application_trusts_the_authority_it_was_given(
+    tls_server: TokenServer, authority: trustme.CA, tmp_path: Path, given: str
+) -> None:
+    """As a file or a context; without it no secret is sent."""
+    pem = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(pem))
+    context = ssl.create_default_context(cafile=str(pem))
+    ways: dict[str, Any] = {"path": pem, "text": str(pem), "context": context}
+    with pytest.raises(TLSError):
+        await tls_server.app().exchange("c0de")
+    assert not tls_server.forms
+    tokens = await evolve(tls_server.app(), ssl=ways[given]).exchange("c0de")
+    assert tokens.access == "acc3ss-1"
+
+
+async def test_the_authority_of_the_application_is_not_that_of_the_client(
+    tls_server: TokenServer, authority: trustme.CA
+) -> None:
+    """Its own goes first; where it has none it trusts as the client does."""
+    right, wrong = ssl.create_default_context(), ssl.create_default_context()
+    authority.configure_trust(right)
+    for own, clients in ((None, right), (right, wrong)):
+        tls_server.valid = "r3fresh-0"
+        auth = OAuth2(evolve(tls_server.app(), ssl=own), expired(), save=lambda tokens: None)
+        async with ExploreClient(tls_server.url, auth=auth, ssl=clients):
+            assert (await auth.authorization() or "").startswith("Bearer acc3ss-")
+    assert len(tls_server.forms) == 2
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

@@ -19,10 +19,15 @@ from explore_async import (
     ConfigurationError,
     ExploreClient,
     ExploreError,
+    ForbiddenAccess,
+    OAuth2,
+    OAuth2App,
     RedirectError,
     Retry,
+    Tokens,
 )
-from tests.explore_async.doubles import Clock, FakePortal, Wire, gzipped, http, rows, writes
+from explore_async.connecting import Hidden
+from tests.explore_async.doubles import NOW, Clock, FakePortal, Wire, gzipped, http, rows, writes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -278,6 +283,56 @@ async def test_14_no_object_and_no_file_shows_the_key(
         assert KEY.encode() not in path.read_bytes()
         assert KEY not in str(path)
     assert [found for record in caplog.records for found in shows(record_texts(record))] == []
+
+
+TOKEN_ANSWERS = {
+    "refused": http(f'{{"error": "invalid_grant", "of": "{KEY}"}}'.encode(), status="400 No"),
+    "down": http(ECHO, status="503 Down"),
+    "no token": http(f'{{"refresh_token": "{KEY}"}}'.encode()),
+    "not json": http(KEY.encode()),
+    "not http": b"nonsense\r\n\r\n",
+    "dropped": b"",
+}
+
+
+def app_of(portal: str, secret: str) -> OAuth2App:
+    return OAuth2App(
+        portal=portal,
+        client_id="me",
+        client_secret=secret,
+        redirect_uri="https://app.example/",
+        now=lambda: NOW,
+    )
+
+
+@pytest.mark.parametrize("answer", TOKEN_ANSWERS)
+async def test_14_no_failure_of_a_renewal_shows_a_token(answer: str) -> None:
+    """Neither the tokens nor the client secret, also not in the frames of a traceback."""
+    async with Wire(writes(TOKEN_ANSWERS[answer])).running() as wire:
+        app = app_of(wire.url, KEY)
+        tokens = Tokens(access=KEY, refresh=KEY, expires_at=NOW)
+        auth = OAuth2(app, tokens, save=lambda renewed: None)
+        async with ExploreClient(wire.url, auth=auth, retry=Retry.never()) as client:
+            with pytest.raises(ExploreError) as renewal:
+                await client.dataset("trees").record("1")
+        with pytest.raises(ExploreError) as exchange:
+            await app.exchange(Hidden(KEY))
+    assert wire.heads
+    for caught in (renewal, exchange):
+        assert shows(error_texts(caught.value)) == []
+        assert shows(frame_texts(caught.value)) == []
+
+
+async def test_14_a_token_that_was_renewed_meanwhile_is_not_shown() -> None:
+    """A request that was sent with it is answered, and echoes it, after the renewal."""
+    renewed = http(b'{"access_token": "another", "refresh_token": "next", "expires_in": 3600}')
+    async with Wire(writes(renewed, http(ECHO, status="403 No"))).running() as wire:
+        tokens = Tokens(access=KEY, refresh="first", expires_at=NOW)
+        auth = OAuth2(app_of(wire.url, "s"), tokens, save=lambda renewed: None)
+        async with ExploreClient(wire.url, auth=auth) as client:
+            with pytest.raises(ForbiddenAccess, match="bad key <hidden>") as caught:
+                await client.dataset("trees").record("1")
+    assert shows(error_texts(caught.value)) == []
 
 
 async def test_14_a_key_is_not_sent_in_the_url(portal: FakePortal) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from pathlib import Path
+from sys import getsizeof
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
@@ -315,7 +316,7 @@ class ExportStream:
 
         Args:
             path: where to put it; an existing file is replaced at the end, in one step.
-            progress: called after each block written, at most once per MiB and once at the end.
+            progress: called about once per MiB written, and once at the end.
 
         Returns:
             The path with the size, the rows where they are counted, and a SHA-256.
@@ -342,7 +343,7 @@ class ExportStream:
         Args:
             path: where to put it.
             count: asks the server how many rows there will be; called before the export begins.
-            progress: called after each block written.
+            progress: called about once per MiB written, and once at the end.
 
         Raises:
             ConfigurationError: the export is not jsonl, or the path cannot be written; nothing
@@ -381,27 +382,32 @@ class ExportStream:
         expected: int | None = None,
     ) -> None:
         async def flush() -> None:
-            await part.write(Chunk(block))
-            block.clear()
+            await part.write(*pieces)
+            pieces.clear()
             self.rows_received = part.rows or 0
             if progress is not None:
                 progress(Progress(bytes=part.size, rows=part.rows, expected=expected))
 
-        block = bytearray()
+        # Not one growing buffer, which would be moved in memory again and again.
+        pieces: list[Chunk] = []
+        held = 0
         try:
             with self._without_secrets():
                 async with aclosing(self.bytes()) as chunks:
                     async for chunk in chunks:
-                        block += chunk
-                        if len(block) >= _BLOCK:
+                        pieces.append(chunk)
+                        held += getsizeof(chunk)  # most of it, where a piece is a few bytes
+                        if held >= _BLOCK:
                             await flush()
+                            held = 0
                 await flush()
                 await part.finish()
         except ExploreError as error:
             error.url = self.url
             if isinstance(error, TruncatedError):
                 error.bytes_received = self.bytes_received
-                error.rows = None if part.rows is None else part.rows + block.count(b"\n")
+                lines = sum(piece.count(b"\n") for piece in pieces)
+                error.rows = None if part.rows is None else part.rows + lines
             raise
 
     def _refuse_a_cut_end(self, part: PartFile) -> None:

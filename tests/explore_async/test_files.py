@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
-from explore_async import ConfigurationError
-from explore_async.files import file_name
-from tests.explore_async.doubles import files_in, settle
+from explore_async import ConfigurationError, DecodeError, ExportStream
+from explore_async.exporting import Reading
+from explore_async.files import LineTally, PartFile, file_name
+from tests.explore_async.doubles import files_in, jsonl, settle
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from explore_async import ExploreClient
+    from explore_async.transport import Body
     from tests.explore_async.doubles import FakePortal
 
 
@@ -81,3 +86,58 @@ def test_the_name_of_a_file_is_no_path() -> None:
     assert file_name("trees-2024", "jsonl") == "trees-2024.jsonl"
     assert file_name("../../etc/x", "csv") == ".._.._etc_x.csv"
     assert file_name("C:\\x", "csv") == "C__x.csv"
+
+
+LINES = b'{"a":1}\r\n\n{"a":2}\n\r\n{"a":"x{}y"}\n{"a":1}\n{}\n' * 9 + b'{"a":3}'
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 20, 1000])
+def test_rows_are_counted_however_their_bytes_are_cut(size: int) -> None:
+    """Blank lines are none, any line end ends one, and equal rows are one of the different."""
+    tally = LineTally(line_cap=1000, distinct=True)
+    for start in range(0, len(LINES), size):
+        tally.feed(LINES[start : start + size])
+    tally.finish()
+    assert (tally.rows, tally.unique) == (5 * 9 + 1, 5)
+
+
+@pytest.mark.parametrize("line", [b"[1]", b"{1", b"1}", b" {}", b"{} ", b"<p>"], ids=repr)
+def test_a_line_among_rows_that_is_none_is_named(line: bytes) -> None:
+    """By its number, wherever it stands in what is written at once."""
+    with pytest.raises(DecodeError, match="Line 501 of the export is not a row"):
+        LineTally(line_cap=1000).feed(jsonl(500) + line + b"\n" + jsonl(500))
+
+
+async def test_a_body_in_tiny_pieces_is_not_held_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A piece of two bytes takes twenty times as many of memory."""
+    held: list[int] = []
+    original = PartFile.write
+
+    async def write(self: PartFile, *pieces: bytes) -> None:
+        held.append(sum(map(sys.getsizeof, pieces)))
+        await original(self, *pieces)
+
+    monkeypatch.setattr(PartFile, "write", write)
+    async with ExportStream(
+        lambda: pieces_of(b"ab", 100_000), url="", reading=Reading(file_format="n3", line_cap=9)
+    ) as stream:
+        assert (await stream.save(tmp_path / "file")).bytes == 200_000
+    assert max(held) < 2 * 1024 * 1024
+
+
+@asynccontextmanager
+async def pieces_of(piece: bytes, count: int) -> AsyncIterator[Body]:
+    """A body that comes in that many equal pieces."""
+
+    class Pieces:
+        async def peek(self, enough: object) -> tuple[bytes, bool]:
+            return b"", False
+
+        async def chunks(self) -> AsyncIterator[bytes]:
+            for number in range(count):
+                # Objects of their own, as those from a socket are.
+                yield bytes((piece[0], number % 256))
+
+    yield Pieces()  # type: ignore[misc]

@@ -63,6 +63,7 @@ _START = 64 * 1024
 _BLOCK = 1024 * 1024
 _ROWS = frozenset({"jsonl", "json", "csv"})
 _BATCH = 65_536
+_NO_DELIMITERS = '"\r\n'
 
 Chunk = bytes
 
@@ -146,7 +147,8 @@ class ExportStream:
         Cells of CSV are text, and None where they are empty, unless the export is `typed`.
 
         Raises:
-            ConfigurationError: the export has another format.
+            ConfigurationError: the export has another format, or is CSV whose delimiter is not one
+                character; nothing was sent.
             TruncatedError: the export ended early; it says how many rows came before.
             DecodeError: there is something that is not a row.
         """
@@ -180,7 +182,7 @@ class ExportStream:
 
         Raises:
             MissingExtraError: pyarrow is not installed; nothing was sent.
-            ConfigurationError: the export has another format.
+            ConfigurationError: as for `rows`; nothing was sent.
             DecodeError: a value does not fit the schema, or a Parquet export is broken.
         """
         self._require("batches", _ROWS | {"parquet"})
@@ -441,6 +443,13 @@ class ExportStream:
             raise ConfigurationError(
                 f"{method}() reads {', '.join(sorted(formats))} exports, and this one is "
                 f'{self._format}. Use dataset.export("jsonl", ...), or read bytes().'
+            )
+        delimiter = self._reading.delimiter
+        if self._format == "csv" and (len(delimiter) != 1 or delimiter in _NO_DELIMITERS):
+            raise ConfigurationError(
+                f"{method}() cannot tell cells apart at {delimiter!r}; nothing was sent. Give one "
+                "character that is neither a quote nor a line end, or read lines(), bytes() or "
+                "save()."
             )
 
     @property

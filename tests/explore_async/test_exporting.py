@@ -712,3 +712,55 @@ async def test_many_exports_run_side_by_side(
     )
     assert {each.checksum for each in results} == {results[0].checksum}
     assert len(files_in(tmp_path)) == 4
+
+
+@pytest.mark.parametrize("method", ["rows", "batches"])
+@pytest.mark.parametrize("delimiter", ["::", '"', "\n"])
+async def test_cells_are_told_apart_at_one_character(
+    client: ExploreClient, portal: FakePortal, method: str, delimiter: str
+) -> None:
+    """Any other delimiter is refused before a request, that for the schema included."""
+    trees = client.dataset("trees")
+    async with trees.export_csv(delimiter=Unlisted(delimiter), typed=True) as stream:
+        with pytest.raises(ConfigurationError, match=r"Give one character.*or read lines\(\)"):
+            await anext(getattr(stream, method)())
+    assert portal.requests == []
+
+
+@pytest.mark.parametrize("method", ["lines", "bytes", "save"])
+async def test_lines_and_bytes_need_no_delimiter(tmp_path: Path, method: str) -> None:
+    """They are given as they come."""
+    body = b"id::name\r\n1::row 1\r\n"
+    async with Wire(writes(http(body))).running() as wire, ExploreClient(wire.url) as client:
+        async with client.dataset("trees").export_csv(delimiter=Unlisted("::")) as stream:
+            if method == "save":
+                await stream.save(tmp_path / "trees.csv")
+                assert (tmp_path / "trees.csv").read_bytes() == body
+                return
+            found = [piece async for piece in getattr(stream, method)()]
+    assert b"".join(found) == (body if method == "bytes" else body.replace(b"\r\n", b""))
+    assert b"delimiter=%3A%3A" in wire.heads[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"<!DOCTYPE html><html><body>Plan</body></html>", "text/html; charset=utf-8"),
+        (b"<!-- saved page -->\n<html>", "application/octet-stream"),
+        (b'{"error_code": "NotFound", "message": "an example of an error"}', "application/json"),
+        (b'{"error": "cut', "application/json"),
+        (b'{"id": 1}\nno row\n', "application/x-ndjson"),
+        (gzipped(b"a file that is compressed"), "application/gzip"),
+        (b"\xff\x00\r\n", ""),
+        (b"", "text/plain"),
+    ],
+    ids=["html", "html comment", "error", "cut", "lines", "gzip", "binary", "empty"],
+)
+async def test_an_attachment_is_saved_as_it_is(tmp_path: Path, content: bytes, kind: str) -> None:
+    """It may be a file of any kind, also one that would be an error in place of an export."""
+    answer = http(content, f"Content-Type: {kind}")
+    async with Wire(writes(answer)).running() as wire, ExploreClient(wire.url) as client:
+        saved = await client.dataset("trees").download("plan", tmp_path / "plan")
+    assert (tmp_path / "plan").read_bytes() == content
+    assert (saved.bytes, saved.rows) == (len(content), None)
+    assert saved.checksum == hashlib.sha256(content).hexdigest()

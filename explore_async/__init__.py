@@ -48,6 +48,7 @@ from explore_async.errors import (
     WindowExceeded,
 )
 from explore_async.events import (
+    BytesEvent,
     DoneEvent,
     Event,
     PageEvent,
@@ -92,6 +93,7 @@ __all__ = [
     "Attachment",
     "Auth",
     "BadRequest",
+    "BytesEvent",
     "Caps",
     "ConfigurationError",
     "ConnectError",

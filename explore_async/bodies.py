@@ -79,6 +79,7 @@ class Body:
         url: the URL that was asked.
         content_type: media type the server declared, in lower case, without parameters.
         received: decoded bytes so far.
+        streamed: called with them for each piece that `chunks` is about to give.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Body:
         self._plain = "Content-Encoding" not in response.headers
         self._pieces: Iterator[bytes] = iter(())
         self._head: list[bytes] = []
+        self.streamed: Callable[[int], object] | None = None
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The decoded bytes, in pieces of any size.
@@ -114,6 +116,8 @@ class Body:
         while self._head:
             yield self._head.pop(0)
         while piece := await self._next():
+            if self.streamed is not None:
+                self.streamed(self.received)
             yield piece
 
     async def peek(self, enough: Callable[[bytes], bool]) -> tuple[bytes, bool]:

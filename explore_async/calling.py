@@ -26,6 +26,7 @@ from explore_async.errors import (
     Unauthorized,
 )
 from explore_async.events import (
+    BytesEvent,
     Counters,
     DoneEvent,
     PageEvent,
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
 __all__ = ["ATTEMPTS", "PLACE", "Call", "Caller", "Identity", "Place", "Shared", "share"]
 
 T = TypeVar("T")
+
+_BETWEEN_BYTES_EVENTS = 0.5
 
 
 class Place(Protocol):
@@ -173,6 +176,7 @@ class Call:
         self._asked_to_renew = False
         self._queued = 0.0
         self._sent_at = 0.0
+        self._told_at = 0.0
         self._began = self._timing.monotonic()
         shared.counters.calls += 1
         self.number = shared.counters.calls
@@ -255,6 +259,19 @@ class Call:
                 )
             )
 
+    def streamed(self, received: int) -> None:
+        """So many bytes of a body have come; tell it now and then."""
+        self.received = received
+        if not self._shared.subscribers:
+            return
+        now = self._timing.monotonic()
+        if now - self._told_at < _BETWEEN_BYTES_EVENTS:
+            return
+        self._told_at = now
+        self._shared.subscribers.emit(
+            BytesEvent(call=self.number, url=self.url, at=now, received=received)
+        )
+
     async def _one_attempt(self, send: Callable[[], Awaitable[T]]) -> T:
         queueing = self._timing.monotonic()
         place = PLACE.get()
@@ -288,7 +305,7 @@ class Call:
                     place.give_back()
 
     async def _sent(self, send: Callable[[], Awaitable[T]], queueing: float) -> T:
-        self._sent_at = self._timing.monotonic()
+        self._sent_at = self._told_at = self._timing.monotonic()
         self._queued += self._sent_at - queueing
         self._attempt += 1
         if self._caller.identity.renewable is not None:

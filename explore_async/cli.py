@@ -23,14 +23,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
+from attrs import evolve
 
 import odsql
 from explore_async.client import ExploreClient
 from explore_async.demo import demo as run_demo
 from explore_async.display import FACET_VALUES, bars, printable, progress_bar, table
 from explore_async.errors import ExploreError
+from explore_async.events import BytesEvent
 from explore_async.files import file_name
-from explore_async.models import DatasetInfo
+from explore_async.models import DatasetInfo, Progress
 from explore_async.operations import DATASET_FORMATS
 from explore_async.schemas import (
     broken_queries,
@@ -43,9 +45,9 @@ from odsql import F, Query, facet
 from odsql.schema import load_schemas
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 
-    from explore_async.client import Dataset
+    from explore_async.events import Event
     from explore_async.models import Row
     from odsql.schema import Schema
 
@@ -343,21 +345,41 @@ async def _export(dataset_id: str, url: str, query: Query, file_format: str, pat
     async with _client(url) as client:
         dataset = client.dataset(dataset_id)
         if file_format == "jsonl":
-            await _export_rows(dataset, query, path)
+            with _export_bar(client) as progress:
+                proof = await dataset.export_verified(path, query, progress=progress)
+            click.echo(
+                f"{proof.path}: expected {proof.expected:,}, received {proof.received:,}, "
+                f"unique {proof.unique:,} rows, {proof.bytes:,} bytes"
+            )
             return
         async with dataset.export(file_format, query) as stream:
-            with progress_bar("export") as progress:
+            with _export_bar(client) as progress:
                 await stream.save(path, progress=progress)
         click.echo(f"{path}: {stream.bytes_received:,} bytes")
 
 
-async def _export_rows(dataset: Dataset, query: Query, path: Path) -> None:
-    with progress_bar("export") as progress:
-        proof = await dataset.export_verified(path, query, progress=progress)
-    click.echo(
-        f"{proof.path}: expected {proof.expected:,}, received {proof.received:,}, "
-        f"unique {proof.unique:,} rows, {proof.bytes:,} bytes"
-    )
+@contextlib.contextmanager
+def _export_bar(client: ExploreClient) -> Iterator[Callable[[Progress], None]]:
+    """A bar that also moves while a slow portal fills one block."""
+    written, received = Progress(bytes=0, rows=None), 0
+    with progress_bar("export") as show:
+
+        def show_block(progress: Progress) -> None:
+            nonlocal written
+            written = progress
+            show(evolve(written, bytes=max(written.bytes, received)))
+
+        def show_bytes(event: Event) -> None:
+            nonlocal received
+            if isinstance(event, BytesEvent):
+                received = event.received
+                show(evolve(written, bytes=received))
+
+        end = client.subscribe(show_bytes)
+        try:
+            yield show_block
+        finally:
+            end()
 
 
 @main.group()

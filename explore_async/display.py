@@ -125,7 +125,7 @@ def _done(progress: Progress) -> str:
     if progress.rows is None:
         return f"{progress.bytes:,} bytes"
     of = "" if progress.expected is None else f" of {progress.expected:,}"
-    return f"{progress.rows:,}{of} rows"
+    return f"{progress.rows:,}{of} rows, {progress.bytes:,} bytes"
 
 
 def _line(cells: Iterable[str], widths: Sequence[int], right: Sequence[bool]) -> str:

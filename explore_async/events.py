@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from explore_async.errors import ExploreError
 
 __all__ = [
+    "BytesEvent",
     "Counters",
     "DoneEvent",
     "Event",
@@ -129,6 +130,17 @@ class PageEvent(_Event):
 
 
 @frozen(kw_only=True)
+class BytesEvent(_Event):
+    """More of an export or another file came; told twice a second at most.
+
+    Attributes:
+        received: decoded bytes of this call so far.
+    """
+
+    received: int
+
+
+@frozen(kw_only=True)
 class DoneEvent(_Event):
     """A call ended; the last of its events.
 
@@ -147,7 +159,9 @@ class DoneEvent(_Event):
     error: ExploreError | None = field(default=None)
 
 
-Event: TypeAlias = RequestEvent | ResponseEvent | RetryEvent | ThrottleEvent | PageEvent | DoneEvent
+Event: TypeAlias = (
+    RequestEvent | ResponseEvent | RetryEvent | ThrottleEvent | PageEvent | BytesEvent | DoneEvent
+)
 Subscriber: TypeAlias = "Callable[[Event], object]"
 
 

@@ -15,6 +15,7 @@ from yarl import URL
 
 from explore_async.errors import MissingExtraError
 from explore_async.events import (
+    BytesEvent,
     DoneEvent,
     PageEvent,
     RequestEvent,
@@ -66,6 +67,8 @@ def _words(event: Event) -> str:
             return f"waits {event.wait:.2f} s ({event.reason})"
         case PageEvent():
             return f"{event.rows} rows"
+        case BytesEvent():
+            return f"{event.received} bytes so far"
         case DoneEvent():
             why = f" ({type(event.error).__name__})" if event.error is not None else ""
             return f"{event.outcome}{why} after {event.seconds:.3f} s, {event.received} bytes"
@@ -147,7 +150,8 @@ class Tally:
         calls: calls that ended.
         pages: pages that came.
         rows: rows in them.
-        received: decoded bytes of the calls that ended.
+        received: decoded bytes of the calls that ended, and of the exports and files that are being
+            read.
         total: the largest number of rows that a page announced, or None.
     """
 
@@ -171,6 +175,7 @@ class ProgressEvents:
         self._report = report
         self._every = every
         self._reported: float | None = None
+        self._streams: dict[tuple[int, int], int] = {}
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
@@ -181,14 +186,22 @@ class ProgressEvents:
                 self.tally = evolve(
                     tally, pages=tally.pages + 1, rows=tally.rows + event.rows, total=total
                 )
+            case BytesEvent():
+                self.tally = evolve(tally, received=tally.received + self._more(event))
+                self._streams[event.client, event.call] = event.received
             case DoneEvent():
-                received = tally.received + event.received
+                received = tally.received + self._more(event)
                 self.tally = evolve(tally, calls=tally.calls + 1, received=received)
+                self._streams.pop((event.client, event.call), None)
             case _:
                 return
         if self._reported is None or event.at - self._reported >= self._every:
             self._reported = event.at
             self.flush()
+
+    def _more(self, event: BytesEvent | DoneEvent) -> int:
+        """What the call received and the tally has not."""
+        return event.received - self._streams.get((event.client, event.call), 0)
 
     def flush(self) -> None:
         """Report now."""

@@ -196,6 +196,7 @@ class Transport:
 
         with self._caller.call(url) as call:
             body, opened = await call.run(begin)
+            body.streamed = call.streamed
             async with opened:
                 try:
                     yield body

@@ -16,7 +16,7 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
-from explore_async import ExploreClient
+from explore_async import ExploreClient, Progress
 from explore_async.cli import main
 from explore_async.portal import PortalField, Store
 from tests.explore_async.doubles import Clock, http, jsonl, served
@@ -174,6 +174,28 @@ def test_the_progress_of_a_limited_export_ends_at_its_limit(url: str, tmp_path: 
     """Not at the size of the dataset."""
     result = run("export", "--url", url, "cities", "--limit", "2", "-o", str(tmp_path / "x"))
     assert "2 of 2 rows" in result.stderr
+
+
+def test_the_progress_of_an_export_moves_within_a_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow portal may take minutes for the first that is written."""
+    shown: list[Progress] = []
+
+    @contextlib.contextmanager
+    def bar(label: str) -> Iterator[Callable[[Progress], None]]:
+        yield shown.append
+
+    monkeypatch.setattr("explore_async.cli.progress_bar", bar)
+    monkeypatch.setattr("explore_async.calling._BETWEEN_BYTES_EVENTS", 0)
+    body = b"id;name\r\n" + b"1;row\r\n" * 75_000
+    with answering(lambda connection: connection.sendall(http(body))) as url:
+        result = run("export", "trees", "--url", url, "--format", "csv", "-o", str(tmp_path / "x"))
+    assert result.exit_code == 0
+    sizes = [progress.bytes for progress in shown]
+    assert 0 < sizes[0] < len(body)
+    assert sizes == sorted(sizes)
+    assert sizes[-1] == len(body) < 1024 * 1024
 
 
 def test_an_export_to_another_format_is_saved(url: str, tmp_path: Path) -> None:

@@ -73,8 +73,8 @@ def test_bars_are_plain_where_the_encoding_has_no_block(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("progress", "shown"),
     [
-        (Progress(bytes=9, rows=1_000, expected=2_000), "1,000 of 2,000 rows"),
-        (Progress(bytes=9, rows=1_000), "1,000 rows"),
+        (Progress(bytes=9, rows=1_000, expected=2_000), "1,000 of 2,000 rows, 9 bytes"),
+        (Progress(bytes=9, rows=1_000), "1,000 rows, 9 bytes"),
         (Progress(bytes=9_000, rows=None), "9,000 bytes"),
     ],
 )
@@ -85,7 +85,7 @@ def test_progress_is_shown_with_rich_and_without(
     progress: Progress,
     shown: str,
 ) -> None:
-    """On standard error, in rows where there are rows."""
+    """On standard error, in rows where there are rows, and in bytes."""
     if hidden is not None:
         monkeypatch.setitem(sys.modules, hidden, None)
     show: Callable[[Progress], None]

@@ -11,6 +11,7 @@ import pytest
 from yarl import URL
 
 from explore_async import (
+    BytesEvent,
     DoneEvent,
     Event,
     ExploreClient,
@@ -19,6 +20,7 @@ from explore_async import (
     ProgressEvents,
     Retry,
     Tally,
+    calling,
     log_events,
 )
 from tests.explore_async.doubles import Clock, FakePortal, Wire, http, writes
@@ -103,6 +105,62 @@ async def test_progress_adds_up(clock: Clock) -> None:
     assert tallies[-1] == Tally(calls=1, pages=1, rows=1, received=len(PAGE), total=1)
 
 
+PIECES = [b"x" * 1000] * 12
+
+
+async def stream(
+    clock: Clock, *, seconds: float, listener: Callable[[Event], object] | None
+) -> ExploreClient:
+    """A client that has read a file whose pieces came that many seconds apart."""
+    go_on = asyncio.Event()
+    timing = clock.timing()
+
+    async def respond(writer: asyncio.StreamWriter) -> None:
+        writer.write(http(b"", length=sum(map(len, PIECES))))
+        for piece in PIECES:
+            writer.write(piece)
+            await writer.drain()
+            await go_on.wait()
+            go_on.clear()
+
+    async with Wire(respond).running() as wire:
+        async with ExploreClient(wire.url, on_event=listener, timing=timing) as client:
+            async with client.dataset("trees").export("n3") as export:
+                async for _ in export.bytes():
+                    await timing.sleep(seconds)
+                    go_on.set()
+    return client
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (1, [2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 8_000, 9_000, 10_000, 11_000, 12_000]),
+        (0.25, [3_000, 5_000, 7_000, 9_000, 11_000]),
+        (0, []),
+    ],
+)
+async def test_the_bytes_of_an_export_are_told_while_they_come(
+    clock: Clock, seconds: float, told: list[int]
+) -> None:
+    """Twice a second at most, by the clock of the client, however many pieces there are."""
+    events: list[Event] = []
+    await stream(clock, seconds=seconds, listener=events.append)
+    assert [event.received for event in events if isinstance(event, BytesEvent)] == told
+    assert {event.call for event in events} == {1}
+    assert isinstance(events[-1], DoneEvent)
+    assert events[-1].received == 12_000
+
+
+async def test_nothing_is_made_for_nobody(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a subscriber no event of the bytes comes into being."""
+    made: list[object] = []
+    monkeypatch.setattr(calling, "BytesEvent", lambda **values: made.append(values))
+    client = await stream(clock, seconds=1, listener=None)
+    assert made == []
+    assert client.stats.received == 12_000
+
+
 async def test_events_say_whose_they_are(portal: FakePortal) -> None:
     """Calls are numbered by each client; what was derived from one counts with it."""
     events: list[Event] = []
@@ -147,6 +205,30 @@ async def test_calls_of_several_clients_are_spans_apart(portal: FakePortal) -> N
     ports = [span.attributes["server.port"] for span in memory.get_finished_spans()]
     assert ports == [URL(other.url).port, URL(portal.url).port]
     assert not subscriber._spans
+
+
+async def test_progress_adds_up_while_files_come(clock: Clock) -> None:
+    """Each byte once: those of a call that ended are not added to those of its pieces."""
+    tallies: list[Tally] = []
+    await stream(clock, seconds=1, listener=ProgressEvents(tallies.append))
+    assert [tally.received for tally in tallies] == [*range(2_000, 12_001, 1_000), 12_000]
+    assert tallies[-1] == Tally(calls=1, received=12_000)
+
+
+async def test_progress_of_two_files_is_told_apart() -> None:
+    """Whose bytes they are is known by client and call."""
+    progress = ProgressEvents(lambda tally: None)
+    at: dict[str, Any] = {"url": "", "at": 0.0}
+    done: dict[str, Any] = {"attempts": 1, "seconds": 1.0, "outcome": "ok", **at}
+    for event in (
+        BytesEvent(client=1, call=1, received=10, **at),
+        BytesEvent(client=2, call=1, received=100, **at),
+        BytesEvent(client=1, call=2, received=1_000, **at),
+        BytesEvent(client=1, call=1, received=20, **at),
+        DoneEvent(client=2, call=1, received=105, **done),
+    ):
+        progress(event)
+    assert progress.tally == Tally(calls=1, received=20 + 105 + 1_000)
 
 
 async def test_a_call_is_a_span(clock: Clock) -> None:

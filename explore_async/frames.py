@@ -190,13 +190,15 @@ def _array(arrow: Any, values: list[object], kind: Any, name: str) -> Any:
     if kind is not None and _is_text(arrow, kind):
         return arrow.array([_text(value) for value in values], kind)
     plain = [_plain(value) for value in values]
+    if kind is not None and arrow.types.is_null(kind) and any(one is not None for one in plain):
+        raise _misfit(name, "the rows of the first batch are all null in it, and so is its type")
     try:
         column = arrow.array(plain, kind)
-    except (arrow.ArrowInvalid, arrow.ArrowTypeError, OverflowError) as error:
+        changed = _first_changed(arrow, plain, column)
+    except (arrow.ArrowTypeError, ValueError, OverflowError) as error:
         if kind is not None:
             raise _misfit(name, str(error)) from error
         return arrow.array([_text(value) for value in values], arrow.string())
-    changed = _first_changed(arrow, plain, column)
     if changed is None:
         return column
     if kind is not None:
@@ -240,8 +242,8 @@ def _same(value: object, kept: object) -> bool:
 
 def _misfit(name: str, reason: str) -> DecodeError:
     return DecodeError(
-        f"{name} does not fit its column: {reason}. Pass the columns as schema=, give what is "
-        "computed a name that no field has, or read rows instead.",
+        f"{name} does not fit its column: {reason}. Have the columns declared, by typed=True or as "
+        "schema=, give what is computed a name that no field has, or read rows instead.",
         status=200,
     )
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
+import orjson
 from attrs import evolve, frozen
 
 from explore_async.calling import ATTEMPTS
@@ -21,9 +22,9 @@ from explore_async.errors import (
     WindowExceeded,
 )
 from explore_async.faceting import Facets, facet_of, facets_of
-from explore_async.models import as_list, as_object
+from explore_async.models import Page, as_list, as_object
 from explore_async.operations import OPERATIONS, Operation, facet_names, operation_params
-from explore_async.paging import Plan, Records, page_of
+from explore_async.paging import Plan, Records
 from explore_async.refusals import explain
 
 if TYPE_CHECKING:
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
 
     from explore_async.conversion import Converter
     from explore_async.exporting import ExportStream, Reading
-    from explore_async.models import Facet, Page
+    from explore_async.models import Facet
     from explore_async.scheduling import Scheduler
     from explore_async.transport import Body, Transport
+    from explore_async.typed import TypedRows
     from odsql import Query
     from odsql.building import Expression
 
@@ -74,7 +76,11 @@ class Requests:
     scheduler: Scheduler
 
     async def get(
-        self, path: str, params: Sequence[tuple[str, str]], read: Callable[[object], T]
+        self,
+        path: str,
+        params: Sequence[tuple[str, str]],
+        read: Callable[[object], T],
+        decode: Callable[[bytes], object] = orjson.loads,
     ) -> T:
         """What one JSON answer means.
 
@@ -82,17 +88,22 @@ class Requests:
             path: see `Transport.url`.
             params: see `Transport.url`.
             read: makes the result of the answer, or raises what is wrong with it.
+            decode: see `Transport.get_json`.
 
         Raises:
             ODSQLError: the query is refused; a note of the error shows the place.
         """
-        return await self._get(self.transport.url(path, params), params, read)
+        return await self._get(self.transport.url(path, params), params, read, decode)
 
     async def _get(
-        self, url: str, params: Sequence[tuple[str, str]], read: Callable[[object], T]
+        self,
+        url: str,
+        params: Sequence[tuple[str, str]],
+        read: Callable[[object], T],
+        decode: Callable[[bytes], object],
     ) -> T:
         try:
-            answer = await self.transport.get_json(url)
+            answer = await self.transport.get_json(url, decode)
         except ODSQLError as error:
             explain(error, params)
             raise
@@ -254,9 +265,11 @@ class Requests:
         def address(offset: int, limit: int) -> str:
             return f"{prefix}limit={limit}&offset={offset}"
 
-        async def ask(offset: int, limit: int) -> Page:
+        async def ask(offset: int, limit: int, typed: TypedRows | None) -> Page:
+            decode = orjson.loads if typed is None else typed.decode
+            page_of = Page.from_json if typed is None else typed.page
             read = partial(page_of, offset=offset, limit=limit)
-            return await self._get(address(offset, limit), fixed, read)
+            return await self._get(address(offset, limit), fixed, read, decode)
 
         return Records(
             plan=plan,

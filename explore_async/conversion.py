@@ -11,9 +11,9 @@ leaves every other one, so aliases and aggregates stay as the server sent them.
 | `decimal`, and with `decimals=True` `double` | `decimal.Decimal` |
 | `int`, `double`, `text`, `geo_shape`, `file` | themselves; from CSV: int, float, text, object |
 
-Decimals and integers of an export have the digits the server sent. A page is read before its schema
-is known: its decimals have the digits of the nearest float, 15 to 17 of them, and an integer beyond
-64 bits, which was rounded on the way, is a misfit.
+Decimals and integers have the digits the server sent. Where only rows are at hand and not their
+JSON, as in `Converter.rows`, a decimal has those of the nearest float, 15 to 17 of them, and an
+integer beyond 64 bits, which was rounded on the way, is a misfit.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
 import orjson
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
-from explore_async.errors import DecodeError
+from explore_async.errors import ConfigurationError, DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -46,9 +47,13 @@ _EXACT = json.JSONDecoder(parse_float=Decimal, parse_constant=lambda _: None)
 _OBJECTS = frozenset({"geo_shape", "file", "image", "json_blob"})
 
 
-@frozen(kw_only=True)
-class GeoPoint:
-    """A place on earth, in degrees (WGS 84)."""
+class GeoPoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A place on earth, in degrees (WGS 84).
+
+    Attributes:
+        lon: degrees east.
+        lat: degrees north.
+    """
 
     lon: float
     lat: float
@@ -69,9 +74,7 @@ class Converter:
 
     fields: tuple[DatasetField, ...]
     decimals: bool = False
-    misfits: Literal["raise", "keep"] = field(
-        default="raise", validator=validators.in_(("raise", "keep"))
-    )
+    misfits: Literal["raise", "keep"] = "raise"
     by_label: bool = False
     list_separator: str = ","
     _json: Mapping[str, _Reader] = field(init=False, repr=False, eq=False)
@@ -80,15 +83,21 @@ class Converter:
     _decimals: frozenset[str] = field(init=False, repr=False, eq=False)
     _with_digits: tuple[str, ...] = field(init=False, repr=False, eq=False)
 
+    def __attrs_post_init__(self) -> None:
+        if self.misfits not in {"raise", "keep"}:
+            raise ConfigurationError(
+                f"Converter(misfits={self.misfits!r}) cannot work; it must be 'raise' or 'keep'."
+            )
+
     @_json.default
     def _json_readers(self) -> Mapping[str, _Reader]:
-        readers = {self.key(one): _json_reader(one.type, self.decimals) for one in self.fields}
+        readers = {self.key(one): _JSON_READERS.get(self.kind(one)) for one in self.fields}
         return {key: reader for key, reader in readers.items() if reader is not None}
 
     @_text.default
     def _text_readers(self) -> Mapping[str, Callable[[object], object]]:
         return {
-            self.key(one): _text_reader(one, self.decimals, self.list_separator)
+            self.key(one): _text_reader(one, self.kind(one), self.list_separator)
             for one in self.fields
         }
 
@@ -98,8 +107,7 @@ class Converter:
 
     @_decimals.default
     def _names_of_decimals(self) -> frozenset[str]:
-        kinds = {"decimal", "double"} if self.decimals else {"decimal"}
-        return frozenset(self.key(one) for one in self.fields if one.type in kinds)
+        return frozenset(self.key(one) for one in self.fields if self.kind(one) == "decimal")
 
     @_with_digits.default
     def _names_with_digits(self) -> tuple[str, ...]:
@@ -120,26 +128,49 @@ class Converter:
         """What a row calls a field."""
         return one.label if self.by_label else one.name
 
+    def kind(self, one: DatasetField) -> str:
+        """The type that values of a field get: `double` becomes `decimal` where that is wanted."""
+        return "decimal" if one.type == "double" and self.decimals else one.type
+
     def restore(self, row: Row, raw: bytes) -> None:
         """Put the digits that a float has not into a row just decoded, from the JSON it was.
 
         Costs nothing much unless there is a decimal, or an integer that was rounded.
         """
+        decimals, integers = self._lacking(row)
+        if decimals or integers:
+            _put(row, _EXACT.decode(raw.decode("utf-8")), decimals, integers)
+
+    def exact(self, raw: bytes) -> object:
+        """The value of a JSON text; if it is a row, its numbers have all their digits.
+
+        Raises:
+            orjson.JSONDecodeError: it is not JSON.
+        """
+        row: object = orjson.loads(raw)
+        if isinstance(row, dict):
+            self.restore(row, raw)
+        return row
+
+    def restore_page(self, rows: list[Row], raw: bytes) -> None:
+        """`restore`, for the `results` of an answer."""
+        lacking = [self._lacking(row) for row in rows]
+        if not any(decimals or integers for decimals, integers in lacking):
+            return
+        exact = _EXACT.decode(raw.decode("utf-8"))["results"]
+        for row, its, names in zip(rows, exact, lacking, strict=True):
+            _put(row, its, *names)
+
+    def _lacking(self, row: Row) -> tuple[list[str], list[str]]:
+        """The decimals and the integers of a row that a float may have taken digits from."""
         get = row.get
         for name in self._with_digits:
             if type(get(name)) in _LACKING:
                 break
         else:
-            return
+            return [], []
         decimals = [name for name in self._decimals if type(get(name)) in _LACKING]
-        integers = [name for name in self._integers if _is_rounded(get(name))]
-        if not decimals and not integers:
-            return
-        exact = _EXACT.decode(raw.decode("utf-8"))
-        for name in decimals:
-            row[name] = exact[name]
-        for name in integers:
-            row[name] = _with_integers(row[name], exact[name])
+        return decimals, [name for name in self._integers if _is_rounded(get(name))]
 
     def row(self, row: Row) -> Row:
         """A row with the values of JSON converted.
@@ -193,7 +224,7 @@ class Converter:
         if _is_rounded(value) and kind == "int":
             return DecodeError(
                 f"{name} is int, and {value!r:.80} was rounded, because it has more than 64 bits. "
-                "An export with typed=True keeps its digits; or read plain rows.",
+                "Rows that are read with typed= keep its digits; or read plain rows.",
                 status=200,
             )
         return DecodeError(
@@ -214,12 +245,6 @@ class _Reader:
 
     one: Callable[[object], object]
     all: Callable[[list[Any]], list[Any]]
-
-
-def _json_reader(kind: str, decimals: bool) -> _Reader | None:
-    if kind == "double" and not decimals:
-        return None
-    return _JSON_READERS.get(kind)
 
 
 def _each(read: Callable[[str], object]) -> Callable[[object], object]:
@@ -258,6 +283,13 @@ def _is_rounded(value: object) -> bool:
     if isinstance(value, list):
         return any(map(_is_rounded, value))
     return isinstance(value, float) and abs(value) >= _ROUNDED_FROM
+
+
+def _put(row: Row, exact: Row, decimals: list[str], integers: list[str]) -> None:
+    for name in decimals:
+        row[name] = exact[name]
+    for name in integers:
+        row[name] = _with_integers(row[name], exact[name])
 
 
 def _with_integers(value: object, exact: object) -> object:
@@ -317,28 +349,26 @@ _JSON_READERS: Mapping[str, _Reader] = MappingProxyType(
         "date": _Reader(_each(_date), _dates),
         "datetime": _Reader(_each(_datetime), _datetimes),
         "decimal": _Reader(_decimal, _decimals),
-        "double": _Reader(_decimal, _decimals),
         "geo_point_2d": _Reader(_point, _points),
         "int": _Reader(_integer, _integers),
     }
 )
 
 
-def _text_reader(one: DatasetField, decimals: bool, separator: str) -> Callable[[object], object]:
-    read = _cell_reader(one.type, decimals)
+def _text_reader(one: DatasetField, kind: str, separator: str) -> Callable[[object], object]:
+    read = _cell_reader(kind)
     if one.annotations.get("multivalued", False) is False:
         return lambda cell: read(str(cell))
     return lambda cell: [read(part) for part in str(cell).split(separator)]
 
 
-def _cell_reader(kind: str, decimals: bool) -> Callable[[str], object]:
+def _cell_reader(kind: str) -> Callable[[str], object]:
     if kind in _OBJECTS:
         return orjson.loads
-    if kind == "decimal" or (kind == "double" and decimals):
-        return Decimal
     readers: dict[str, Callable[[str], object]] = {
         "int": int,
         "double": float,
+        "decimal": Decimal,
         "date": _date,
         "datetime": _datetime,
         "geo_point_2d": _point_of_text,

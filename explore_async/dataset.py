@@ -119,9 +119,15 @@ class Dataset:
         """
         path = f"{self._path}/records/{segment(record_id, 'record identifier')}"
         params = operation_params(query, OPERATIONS["getRecord"])
-        row = await self._requests.get(path, params, partial(as_object, what="a record"))
         converting = self._converting(typed)
-        return row if converting is None else (await converting()).row(row)
+        if converting is None:
+            return await self._requests.get(path, params, partial(as_object, what="a record"))
+        converter = await converting()
+
+        def read(answer: object) -> Row:
+            return converter.row(as_object(answer, "a record"))
+
+        return await self._requests.get(path, params, read, converter.exact)
 
     def facets(self, *names: str | Expression, query: Query | None = None) -> Facets:
         """Values of facets with their counts, one concurrent request each (getRecordsFacets).

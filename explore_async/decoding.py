@@ -15,7 +15,7 @@ import orjson
 from explore_async.errors import DecodeError, TruncatedError, snippet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Inflater", "begins_like_html", "parse_json"]
 
@@ -71,7 +71,13 @@ def begins_like_html(start: bytes) -> bool | None:
     return None if undecided else False
 
 
-def parse_json(content: bytes, *, content_type: str, url: str) -> object:
+def parse_json(
+    content: bytes,
+    *,
+    content_type: str,
+    url: str,
+    decode: Callable[[bytes], object] = orjson.loads,
+) -> object:
     """Decode the JSON body of a good answer.
 
     Raises:
@@ -79,7 +85,7 @@ def parse_json(content: bytes, *, content_type: str, url: str) -> object:
         DecodeError: the body is not JSON, for instance the HTML page of a proxy.
     """
     try:
-        value: object = orjson.loads(content)
+        value = decode(content)
     except orjson.JSONDecodeError as error:
         reason = error.msg
     else:

@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import orjson
 
 from explore_async.conversion import GeoPoint
@@ -249,7 +248,7 @@ def _misfit(name: str, reason: str) -> DecodeError:
 
 
 def _plain(value: object) -> object:
-    return attrs.asdict(value) if isinstance(value, GeoPoint) else value
+    return {"lon": value.lon, "lat": value.lat} if isinstance(value, GeoPoint) else value
 
 
 def _text(value: object) -> str | None:

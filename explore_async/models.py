@@ -6,7 +6,7 @@ that the specification gives, and becomes one of these classes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 from attrs import field, frozen
@@ -35,6 +35,7 @@ __all__ = [
 Row = dict[str, object]
 """A record: its keys are the user's own fields."""
 
+_PAGE_KEYS = frozenset({"results", "total_count"})
 _PLAIN_ORDER = ("name", "value", "count", "state")
 _PLAIN_KEYS = frozenset(_PLAIN_ORDER)
 _VALUE_KEYS = _PLAIN_KEYS | {"facets"}
@@ -56,12 +57,39 @@ class Page:
         limit: how many rows were asked for.
         total_count: rows in the whole result; None when the server does not say. For a query
             with `group_by` the server counts the rows of this page instead.
+        extra: whatever else the server sent, such as `links` when they were asked for.
     """
 
     rows: list[Row] = field(repr=False)
     offset: int
     limit: int
     total_count: int | None
+    extra: Mapping[str, object] = _extra()
+
+    @classmethod
+    def from_json(cls, answer: object, *, offset: int, limit: int) -> Page:
+        """Read a whole answer.
+
+        Raises:
+            DecodeError: it does not have the shape of one.
+        """
+        whole = as_object(answer, "an answer")
+        if "results" not in whole:
+            raise DecodeError(
+                f"The answer has no results, only {', '.join(sorted(whole)) or 'nothing'}. "
+                "Check that the base URL leads to an Explore API v2.1."
+            )
+        total = whole.get("total_count")
+        rows = as_list(whole["results"], "results")
+        if not set(map(type, rows)) <= {dict}:
+            as_object(next(row for row in rows if not isinstance(row, dict)), "a row")
+        return cls(
+            rows=cast("list[Row]", rows),
+            offset=offset,
+            limit=limit,
+            total_count=total if isinstance(total, int) else None,
+            extra=_beyond(whole, _PAGE_KEYS),
+        )
 
 
 @frozen(kw_only=True)

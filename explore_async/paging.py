@@ -18,7 +18,7 @@ from __future__ import annotations
 from contextlib import aclosing, contextmanager
 from functools import partial
 from operator import length_hint
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import orjson
 from attrs import evolve, field, frozen
@@ -34,7 +34,7 @@ from explore_async.errors import (
     TotalCountDriftError,
     WindowExceeded,
 )
-from explore_async.models import Page, Row, as_list, as_object
+from explore_async.models import Page, Row
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -53,8 +53,11 @@ if TYPE_CHECKING:
 
     from explore_async.conversion import Converter
     from explore_async.scheduling import Scheduler
+    from explore_async.typed import TypedRows
 
-__all__ = ["Plan", "Records", "page_of"]
+    _Ask = Callable[[int, int], Awaitable[Page]]
+
+__all__ = ["Plan", "Records"]
 
 _PAGE = 100
 _WINDOW = 10_000
@@ -156,7 +159,7 @@ class Records:
 
     plan: Plan
     portal: str
-    _ask: Callable[[int, int], Awaitable[Page]] = field(repr=False)
+    _ask: Callable[[int, int, TypedRows | None], Awaitable[Page]] = field(repr=False)
     _address: Callable[[int, int], str] = field(repr=False)
     _complete: Callable[[ExploreError, str, int], None] = field(repr=False)
     _scheduler: Scheduler = field(repr=False)
@@ -250,7 +253,7 @@ class Records:
         """The first row, or None when there is none; asks for one row only."""
         if self.plan.max_rows == 0:
             return None
-        page = await self._converted(await self._only_page(1))
+        page = await self._only_page(1)
         return page.rows[0] if page.rows else None
 
     async def count(self) -> int:
@@ -263,7 +266,7 @@ class Records:
             WindowExceeded: there are more groups than the window holds.
         """
         if not self.plan.grouped:
-            page = await self._page(0, 0)
+            page = await self._page(0, 0, None)
             if page.total_count is not None:
                 return page.total_count
             error = DecodeError(
@@ -274,7 +277,7 @@ class Records:
             raise error
         whole = Plan(start=0, max_rows=None, grouped=True, page_size=self.plan.page_size)
         rows = 0
-        async with aclosing(self._pages(whole)) as pages:
+        async with aclosing(self._pages(whole, None)) as pages:
             async for page in pages:
                 rows += len(page.rows)
         return rows
@@ -297,11 +300,11 @@ class Records:
         limit = self.plan.limit_at(self.plan.start)
         if limit == 0:
             return Page(rows=[], offset=self.plan.start, limit=0, total_count=None)
-        return await self._converted(await self._only_page(limit))
+        return await self._only_page(limit)
 
     async def _only_page(self, limit: int) -> Page:
         """The page at the start, which no other will be held against."""
-        page = await self._page(self.plan.start, limit)
+        page = await self._page(self.plan.start, limit, await self._typed())
         total = None if self.plan.grouped else page.total_count
         try:
             _refuse_wrong_length(page, total)
@@ -322,35 +325,34 @@ class Records:
     async def _kept_pages(self) -> AsyncGenerator[Page, None]:
         """The pages, with a note of how far the reading has come."""
         self._place.begin(self.plan.start, self._total)
-        async with aclosing(self._pages(self.plan)) as pages:
+        async with aclosing(self._pages(self.plan, await self._typed())) as pages:
             async for page in pages:
-                converted = await self._converted(page)
-                self._place.deliver(converted)
+                self._place.deliver(page)
                 if not self.plan.grouped:
                     self._place.total = page.total_count
-                yield converted
+                yield page
 
-    async def _converted(self, page: Page) -> Page:
-        if self._converter is None:
-            return page
-        converter = await self._converter()
-        try:
-            return evolve(page, rows=converter.rows(page.rows))
-        except ExploreError as error:
-            self._tell_about(page, error)
-            raise
+    async def _typed(self) -> TypedRows | None:
+        """What decodes the rows of a typed reading."""
+        if self._converter is None or self.plan.max_rows == 0:
+            return None
+        # What few programs need is loaded when it is needed.
+        from explore_async.typed import TypedRows
 
-    async def _pages(self, plan: Plan) -> AsyncGenerator[Page, None]:
+        return TypedRows(await self._converter())
+
+    async def _pages(self, plan: Plan, typed: TypedRows | None) -> AsyncGenerator[Page, None]:
         if plan.max_rows == 0:
             return
-        check = _Check(plan=plan, ask=self._page, total=self._total)
+        ask = partial(self._page, typed=typed)
+        check = _Check(plan=plan, ask=ask, total=self._total)
         # Who says how many rows are wanted gets them without waiting for the first page; if there
         # are fewer, some requests, not more than fit side by side, were for nothing.
         at_once = not plan.grouped and plan.max_rows is not None and plan.max_rows > plan.step
         asked = (
-            self._scheduler.ordered(_jobs(self._page, check, plan.start))
+            self._scheduler.ordered(_jobs(ask, check, plan.start))
             if at_once
-            else self._after_the_first(plan, check)
+            else self._after_the_first(ask, check)
         )
         async with aclosing(asked) as pages:
             async for page in pages:
@@ -364,33 +366,22 @@ class Records:
                     raise
                 yield page
 
-    async def _after_the_first(self, plan: Plan, check: _Check) -> AsyncGenerator[Page, None]:
+    async def _after_the_first(self, ask: _Ask, check: _Check) -> AsyncGenerator[Page, None]:
         """The pages, those after the first only when it has told how many there are."""
-        first = await self._page(plan.start, plan.limit_at(plan.start))
+        plan = check.plan
+        first = await ask(plan.start, plan.limit_at(plan.start))
         check.begin(first)
         yield first
         if check.total is None:
-            rest = self._unknown_pages(first, plan)
+            rest = _unknown_pages(ask, first, plan)
         else:
-            rest = self._scheduler.ordered(_jobs(self._page, check, first.offset + first.limit))
+            rest = self._scheduler.ordered(_jobs(ask, check, first.offset + first.limit))
         async with aclosing(rest) as pages:
             async for page in pages:
                 yield page
 
-    async def _unknown_pages(self, first: Page, plan: Plan) -> AsyncGenerator[Page, None]:
-        """The pages after the first, one by one, until one is not full."""
-        page = first
-        while len(page.rows) == page.limit:
-            offset = page.offset + page.limit
-            if offset >= plan.stop:
-                if plan.max_rows is None:
-                    raise plan.beyond(None)
-                return
-            page = await self._page(offset, plan.limit_at(offset))
-            yield page
-
-    async def _page(self, offset: int, limit: int) -> Page:
-        page = await self._ask(offset, limit)
+    async def _page(self, offset: int, limit: int, typed: TypedRows | None) -> Page:
+        page = await self._ask(offset, limit, typed)
         if (attempts := ATTEMPTS.get()) > 1:
             self._retried[offset] = attempts
         elif self._retried:
@@ -403,28 +394,17 @@ class Records:
         self._complete(error, self._address(page.offset, page.limit), attempts)
 
 
-def page_of(answer: object, offset: int, limit: int) -> Page:
-    """The page that an answer holds.
-
-    Raises:
-        DecodeError: it holds none.
-    """
-    whole = as_object(answer, "an answer")
-    if "results" not in whole:
-        raise DecodeError(
-            f"The answer has no results, only {', '.join(sorted(whole)) or 'nothing'}. "
-            "Check that the base URL leads to an Explore API v2.1."
-        )
-    total = whole.get("total_count")
-    rows = as_list(whole["results"], "results")
-    if not set(map(type, rows)) <= {dict}:
-        as_object(next(row for row in rows if not isinstance(row, dict)), "a row")
-    return Page(
-        rows=cast("list[Row]", rows),
-        offset=offset,
-        limit=limit,
-        total_count=total if isinstance(total, int) else None,
-    )
+async def _unknown_pages(ask: _Ask, first: Page, plan: Plan) -> AsyncGenerator[Page, None]:
+    """The pages after the first, one by one, until one is not full."""
+    page = first
+    while len(page.rows) == page.limit:
+        offset = page.offset + page.limit
+        if offset >= plan.stop:
+            if plan.max_rows is None:
+                raise plan.beyond(None)
+            return
+        page = await ask(offset, plan.limit_at(offset))
+        yield page
 
 
 def _frames() -> ModuleType:
@@ -463,14 +443,20 @@ class _Place:
         return start if self._behind is None else self._behind - length_hint(self.rows)
 
 
-def _jobs(
-    ask: Callable[[int, int], Awaitable[Page]], check: _Check, begin: int
-) -> Iterator[Callable[[], Awaitable[Page]]]:
+def _jobs(ask: _Ask, check: _Check, begin: int) -> Iterator[Callable[[], Awaitable[Page]]]:
     """What asks for each page from an index on, until the end as it is known when a job begins."""
     offset = begin
     while offset < check.end:
         yield partial(ask, offset, check.plan.limit_at(offset))
         offset += check.plan.step
+
+
+def _mark(row: Row) -> bytes:
+    """The content of a row, as bytes."""
+    try:
+        return orjson.dumps(row, default=repr)
+    except TypeError:  # an integer of more than 64 bits
+        return repr(row).encode()
 
 
 def _refuse_wrong_length(page: Page, total: int | None) -> None:
@@ -502,7 +488,7 @@ class _Check:
         self,
         *,
         plan: Plan,
-        ask: Callable[[int, int], Awaitable[Page]],
+        ask: _Ask,
         total: int | None,
     ) -> None:
         self.plan = plan
@@ -544,7 +530,7 @@ class _Check:
             return
         # The ends of a page stand for the page: comparing all of it would cost as much as
         # decoding it, and an accidental likeness is settled by asking once more.
-        mark = (len(page.rows), orjson.dumps(page.rows[0]), orjson.dumps(page.rows[-1]))
+        mark = (len(page.rows), _mark(page.rows[0]), _mark(page.rows[-1]))
         if mark in self._seen and not self._repeats_are_data:
             await self._settle_repeat(page)
         self._seen.add(mark)

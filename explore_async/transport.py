@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import aiohttp
+import orjson
 from yarl import URL
 
 from explore_async.auth import Anonymous
@@ -36,7 +37,7 @@ from explore_async.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from explore_async.auth import Auth
     from explore_async.calling import Call, Shared
@@ -141,11 +142,12 @@ class Transport:
         query = urlencode(params, quote_via=quote, safe="")
         return f"{self._prefix}{path}?{query}" if query else f"{self._prefix}{path}"
 
-    async def get_json(self, url: str) -> object:
+    async def get_json(self, url: str, decode: Callable[[bytes], object] = orjson.loads) -> object:
         """GET one JSON value, trying again where the policy says so.
 
         Args:
             url: made by `url`.
+            decode: makes the value of a body; raises what `orjson.loads` raises.
 
         Raises:
             APIError: the server answered with an error.
@@ -153,17 +155,19 @@ class Transport:
             DecodeError: the answer is not JSON.
         """
         with self._caller.call(url) as call:
-            answer = await call.run(partial(self._fetch, call))
+            answer = await call.run(partial(self._fetch, call, decode))
             call.page(answer)
             return answer
 
-    async def _fetch(self, call: Call) -> object:
+    async def _fetch(self, call: Call, decode: Callable[[bytes], object]) -> object:
         async with await self._answer(call) as response:
             body = await self._good_body(response, url=call.url)
             try:
                 content = await body.read(self.caps.page)
                 call.received = body.received
-                value = parse_json(content, content_type=body.content_type, url=call.url)
+                value = parse_json(
+                    content, content_type=body.content_type, url=call.url, decode=decode
+                )
             except DecodeError as error:
                 raise self._without_secrets(error) from None
             if is_error_object(value):

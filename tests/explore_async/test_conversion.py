@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from explore_async import (
+    ConfigurationError,
     Converter,
     DatasetInfo,
     DecodeError,
@@ -161,23 +162,17 @@ async def test_numbers_of_exports_keep_the_digits_that_were_sent(
     assert plain["size"] == 0.12345678901234568
 
 
-async def test_an_integer_that_was_rounded_is_a_misfit(
-    client: ExploreClient, answering: FakePortal
-) -> None:
-    """In a page the digits are gone; an average of that name is no integer and stays."""
-    answering.rows = [{"count": 3}, {"count": 2.5}]
-    trees = client.dataset("trees")
-    assert await trees.records(typed=True).to_list() == answering.rows
-    body = b'{"total_count": 1, "results": [{"count": 12345678901234567890123}]}'
-    info = answering.override
+def test_an_integer_that_was_rounded_is_a_misfit() -> None:
+    """Where only the row is at hand, its digits are gone; an average of that name stays."""
+    converter = Converter.from_info(DatasetInfo.from_json(INFO))
+    assert converter.rows([{"count": 3}, {"count": 2.5}]) == [{"count": 3}, {"count": 2.5}]
+    with pytest.raises(DecodeError, match=r"count is int.*rounded.*typed="):
+        converter.row({"count": 12345678901234567890123.0})
 
-    def override(request: web.Request) -> web.StreamResponse | None:
-        records = request.path.endswith("/records")
-        return web.Response(body=body) if records else info(request)
 
-    answering.override = override
-    with pytest.raises(DecodeError, match=r"count is int.*rounded.*export"):
-        await trees.records(typed=True).to_list()
+def test_a_converter_takes_no_other_way_with_misfits() -> None:
+    with pytest.raises(ConfigurationError, match=r"misfits='drop'\) cannot work"):
+        Converter(fields=(), misfits="drop")  # type: ignore[arg-type]
 
 
 async def test_nan_is_read_as_null_only_when_asked(

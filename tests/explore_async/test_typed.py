@@ -1,0 +1,131 @@
+"""Typed rows of pages: two ways to decode them, and one result."""
+
+from datetime import timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import orjson
+import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+
+from explore_async import Converter, DatasetField, DecodeError, ExploreClient, GeoPoint
+from explore_async.typed import TypedRows
+from tests.explore_async.doubles import FakePortal
+
+KINDS = {
+    "day": "date",
+    "at": "datetime",
+    "place": "geo_point_2d",
+    "size": "decimal",
+    "height": "double",
+    "count": "int",
+    "name": "text",
+}
+
+
+def converter(**options: Any) -> Converter:
+    """For the fields above."""
+    fields = [DatasetField.from_json({"name": name, "type": kind}) for name, kind in KINDS.items()]
+    return Converter(fields=tuple(fields), **options)
+
+
+texts = st.text(max_size=3)
+numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
+degrees = st.floats(-180, 180)
+zones = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+moments = st.datetimes(timezones=zones)
+values = st.one_of(
+    st.none(),
+    st.booleans(),
+    numbers,
+    texts,
+    st.dates().map(str),
+    st.just("2024"),
+    moments.map(lambda moment: moment.isoformat()),
+    st.just("2024-12-12T10:27:18"),
+    st.fixed_dictionaries({"lon": degrees, "lat": degrees}),
+    st.lists(st.dates().map(str) | numbers | texts, max_size=2),
+)
+keys = st.sampled_from([*KINDS, "alias", "2nd"])
+pages = st.lists(st.dictionaries(keys, values, max_size=4), max_size=3)
+
+
+def encoded(rows: list[dict[str, object]]) -> bytes:
+    """A page as a server sends it: integers of any size, which orjson refuses."""
+    texts = ",".join(
+        "{" + ",".join(f"{dumped(key)}:{dumped(value)}" for key, value in row.items()) + "}"
+        for row in rows
+    )
+    return f'{{"total_count": {len(rows)}, "results": [{texts}]}}'.encode()
+
+
+def dumped(value: object) -> str:
+    """One value as JSON."""
+    if isinstance(value, list):
+        return "[" + ",".join(map(dumped, value)) + "]"
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if whole else orjson.dumps(value).decode()
+
+
+def decoded(rows: TypedRows, body: bytes) -> list[dict[str, str]]:
+    """What becomes of a body, with the types of its values."""
+    page = rows.page(rows.decode(body), offset=0, limit=100)
+    return [{key: repr(value) for key, value in row.items()} for row in page.rows]
+
+
+@given(first=pages, second=pages, decimals=st.booleans())
+def test_both_ways_give_the_same_rows(
+    first: list[dict[str, object]], second: list[dict[str, object]], decimals: bool
+) -> None:
+    """Whatever the page before has taught."""
+    rows = TypedRows(converter(misfits="keep", decimals=decimals))
+    for page in (first, second, first):
+        slow = TypedRows(converter(misfits="keep", decimals=decimals))
+        assert decoded(rows, encoded(page)) == decoded(slow, encoded(page))
+
+
+def test_a_page_is_decoded_in_one_step_once_its_keys_are_known() -> None:
+    rows = TypedRows(converter())
+    body = b'{"total_count": 1, "results": [{"day": "2024-02-01", "n": 1}]}'
+    assert type(rows.decode(body)) is dict
+    assert type(rows.decode(body)) is not dict
+    assert decoded(rows, body) == [{"day": "datetime.date(2024, 2, 1)", "n": "1"}]
+
+
+def test_a_value_of_another_type_is_told_with_its_field() -> None:
+    rows = TypedRows(converter())
+    body = encoded([dict.fromkeys(KINDS, None) | {"day": "yesterday"}])
+    with pytest.raises(DecodeError, match="day is date, and 'yesterday' is none"):
+        decoded(rows, body)
+
+
+NUMBERS = (
+    b'{"total_count": 1, "results": [{"size": 0.1234567890123456789012, "count": '
+    b'123456789012345678901234567890, "place": {"lon": 2.5, "lat": 48}%b}]}'
+)
+
+
+@pytest.mark.parametrize("more", [b"", b', "day": "2024"'])
+async def test_numbers_of_pages_keep_the_digits_that_were_sent(
+    client: ExploreClient, portal: FakePortal, more: bytes
+) -> None:
+    """Also where the page is decoded in two steps, and where it is compared with others."""
+    portal.override = lambda request: web.Response(body=NUMBERS % more)
+    (row,) = await client.dataset("trees").records(typed=converter()).to_list()
+    assert str(row["size"]) == "0.1234567890123456789012"
+    assert row["count"] == 123456789012345678901234567890
+    assert row["place"] == GeoPoint(lon=2.5, lat=48.0)
+
+
+async def test_numbers_of_one_record_keep_their_digits(
+    client: ExploreClient, portal: FakePortal
+) -> None:
+    body = b'{"size": 0.1234567890123456789012, "count": 123456789012345678901234567890}'
+    portal.override = lambda request: web.Response(body=body)
+    row = await client.dataset("trees").record("1", typed=converter())
+    assert row == {
+        "size": Decimal("0.1234567890123456789012"),
+        "count": 123456789012345678901234567890,
+    }

@@ -6,7 +6,8 @@
 
 The portal comes from `--url` or EXPLORE_URL, an API key from EXPLORE_API_KEY only: on a command
 line every user of the machine could read it. Exit status: 0 done, 1 it failed and says why on
-standard error, 2 wrong usage.
+standard error, 2 wrong usage, 128 and its number where a signal ended it. The first Ctrl-C cleans
+up, the second ends the program at once.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import os
 import re
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +56,11 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 
-_TERMINATED = 128 + signal.SIGTERM
+_SIGNALLED = 128
+_ENDING = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+_PATIENCE = 1.0  # seconds
 _HIDDEN_CONTROLS = re.compile("[\x7f-\x9f]")
 
 
@@ -69,6 +75,9 @@ class _Commands(click.Group):
         except (ExploreError, odsql.ODSQLError) as error:
             # A server's words may be part of it, and could send commands to the terminal.
             raise click.ClickException(printable(str(error))) from None
+        except KeyboardInterrupt:
+            click.echo("Aborted!", err=True)
+            raise SystemExit(_SIGNALLED + signal.SIGINT) from None
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader of a pipe has left; click ends quietly
                 raise
@@ -96,21 +105,51 @@ def main() -> None:
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Do the work until it is done, or a signal ends it.
+
+    The first signal cancels the work, which then removes what it has begun. The second ends the
+    program at once, wherever it is: the system does that, so that not even a disk that hangs can
+    hold it up.
+
+    Raises:
+        KeyboardInterrupt: it was SIGINT, as Ctrl-C sends.
+        SystemExit: it was another one; the status is 128 and its number, as shells have it.
+    """
+    caught: list[int] = []
     try:
-        asyncio.run(_until_terminated(work))
+        asyncio.run(_until_signalled(work, caught))
     except asyncio.CancelledError:
-        raise SystemExit(_TERMINATED) from None
+        if signal.SIGINT in caught:
+            raise KeyboardInterrupt from None
+        raise SystemExit(_SIGNALLED + caught[0] if caught else 1) from None
 
 
-async def _until_terminated(work: Coroutine[Any, Any, None]) -> None:
-    """Do the work; what ends a program cancels it as Ctrl-C does, so no part of a file is left."""
-    task = asyncio.current_task()
-    # Not on Windows, nor outside of the main thread.
-    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):
+async def _until_signalled(work: Coroutine[Any, Any, None], caught: list[int]) -> None:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def cancel() -> None:
         if task is not None:
-            for ending in (signal.SIGTERM, signal.SIGHUP):
-                asyncio.get_running_loop().add_signal_handler(ending, task.cancel)
-    await work
+            task.cancel()
+        say = partial(click.echo, "Cleaning up. Once more ends it at once.", err=True)
+        loop.call_later(_PATIENCE, say)
+
+    def stop(number: int, _: object) -> None:
+        caught.append(number)
+        for ending in before:
+            signal.signal(ending, signal.SIG_DFL)
+        loop.call_soon_threadsafe(cancel)
+
+    before: dict[int, Any] = {}
+    with contextlib.suppress(ValueError):  # outside of the main thread signals are not ours
+        for ending in _ENDING:
+            # Ignored behind nohup, and None where another language has its handler.
+            if signal.getsignal(ending) not in (signal.SIG_IGN, None):
+                before[ending] = signal.signal(ending, stop)
+    try:
+        await work
+    finally:
+        for ending, handler in before.items() if not caught else ():
+            signal.signal(ending, handler)
 
 
 def _client(url: str) -> ExploreClient:

@@ -323,7 +323,7 @@ def obey_interrupts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "status"), [(signal.SIGINT, 1), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+    ("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
 def test_an_interrupted_export_leaves_nothing(
     tmp_path: Path, sent: signal.Signals, status: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,49 @@ async def test_15_rows_written_between_two_pages_are_noticed(
         await client.dataset("trees").records().to_list()
     assert isinstance(caught.value, TotalCountDriftError)
     assert caught.value.expected == 500
+
+
+class Tied:
+    """A dataset whose many rows of one genus come in another order with each answer.
+
+    It keeps to the keys of `order_by`, and to nothing else.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.rows = [{**row, "genus": row["id"] // 150} for row in rows(count)]
+        self._answers = 0
+
+    def __call__(self, request: web.Request) -> web.Response:
+        self._answers += 1
+        keys = request.query["order_by"].replace(" ", "").split(",")
+        mixed = random.Random(self._answers).sample(self.rows, len(self.rows))
+        mixed.sort(key=lambda row: [row[key] for key in keys])
+        start = offset_of(request)
+        page = mixed[start : start + int(request.query["limit"])]
+        return json_body({"total_count": len(mixed), "results": page})
+
+
+@pytest.mark.parametrize(("order_by", "whole"), [("genus, id", True), ("genus", False)])
+async def test_15_ties_stay_in_place_only_if_the_order_is_unique(
+    client: ExploreClient, portal: FakePortal, order_by: str, whole: bool
+) -> None:
+    """Without, rows come twice or not at all, as the documentation says: no answer shows it."""
+    tied = Tied(600)
+    portal.override = tied
+    found = await client.dataset("trees").records(Query(order_by=order_by)).to_list()
+    assert len(found) == 600
+    assert [row["genus"] for row in found] == [row["genus"] for row in tied.rows]
+    assert (found == tied.rows) is whole
+    assert (len({row["id"] for row in found}) == 600) is whole
+
+
+async def test_16_rows_that_an_export_holds_twice_are_told(
+    client: ExploreClient, portal: FakePortal, tmp_path: Path
+) -> None:
+    """They may be meant; that there are as many as announced does not hide them."""
+    portal.rows = [*rows(300), *rows(20)]
+    proof = await client.dataset("trees").export_verified(tmp_path / "trees.jsonl")
+    assert (proof.expected, proof.received, proof.unique) == (320, 320, 300)
 
 
 @settings(
@@ -118,6 +162,8 @@ async def test_18_the_window_ends_at_10000(
     if allowed:
         found = await trees.records(Query(offset=start), max_rows=most).to_list()
         assert found == portal.rows[start : start + most]
+        sent = [(params["offset"], params["limit"]) for _, params in portal.requests]
+        assert sent == [(str(start), str(most))]
         return
     with pytest.raises(WindowExceeded, match="export"):
         trees.records(Query(offset=start), max_rows=most)

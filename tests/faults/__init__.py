@@ -38,6 +38,6 @@ Each test has the number of its failure in its name; most files hold several, `t
 The client reads pages in the order it was asked for, and saves a file whole or not at all. What
 only a harvester does, which splits a dataset into partitions and keeps a journal of them, is not
 here, because there is none: an order by a unique key of its own making (15), dropping the rows that
-two partitions share (16), going on with partitions where the window ends (18), going on where it was
-killed instead of beginning again (24), and sinks other than Arrow batches and files (30).
+two partitions share (16), going on with partitions where the window ends (18), going on where it
+was killed instead of beginning again (24), and sinks other than Arrow batches and files (30).
 """

@@ -11,6 +11,7 @@ after an error or a cancellation there is no file at all.
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, aclosing, contextmanager
+from io import BytesIO
 from pathlib import Path
 from sys import getsizeof
 from types import MappingProxyType
@@ -63,6 +64,7 @@ _START = 64 * 1024
 _BLOCK = 1024 * 1024
 _ROWS = frozenset({"jsonl", "json", "csv"})
 _BATCH = 65_536
+_LINE_END = b"\n"
 _NO_DELIMITERS = '"\r\n'
 
 Chunk = bytes
@@ -207,13 +209,13 @@ class ExportStream:
     def _decoded(self, lines: list[Chunk], first: Row, restore: Restore | None) -> Iterator[Row]:
         for line in lines:
             self.rows_received += 1
-            if not line:
-                continue
             try:
                 row = orjson.loads(line)
             except orjson.JSONDecodeError:
                 row = None
             if type(row) is not dict:
+                if line.isspace():
+                    continue
                 row = self._row(line)  # says what is wrong, or reads a NaN
             if not first:
                 first.update(row)
@@ -271,25 +273,26 @@ class ExportStream:
             async for lines in groups:
                 for line in lines:
                     self.rows_received += 1
-                    yield line
+                    yield line.removesuffix(_LINE_END).removesuffix(b"\r")
 
     async def _line_groups(self) -> AsyncGenerator[list[Chunk], None]:
+        """The lines as they come, with their line ends; only the last may have none."""
         rest: list[Chunk] = []
         size = 0
         async with aclosing(self.bytes()) as chunks:
             async for chunk in chunks:
-                head, *more = chunk.split(b"\n")
-                rest.append(head)
-                size += len(head)
-                if size > self._line_cap:
+                lines = BytesIO(chunk).readlines()  # several times as quick as split()
+                rest.append(lines[0])
+                size += len(lines[0])
+                if size > self._line_cap + len(_LINE_END):
                     raise self._line_too_long()
-                if not more:
+                if not lines[0].endswith(_LINE_END):
                     continue
-                more.insert(0, b"".join(rest))
-                last = more.pop()
-                rest, size = [last], len(last)
-                yield [line.removesuffix(b"\r") for line in more]
-        if size:
+                lines[0] = b"".join(rest)
+                rest = [] if lines[-1].endswith(_LINE_END) else [lines.pop()]
+                size = sum(map(len, rest))
+                yield lines
+        if rest:
             yield [b"".join(rest)]
 
     async def bytes(self) -> AsyncGenerator[Chunk, None]:

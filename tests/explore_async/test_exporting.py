@@ -18,6 +18,7 @@ from explore_async import (
     DecodeError,
     ExploreClient,
     ExploreError,
+    ExportStream,
     IntegrityError,
     ODSQLError,
     Progress,
@@ -32,6 +33,7 @@ from explore_async import (
     Unlisted,
     WindowExceeded,
 )
+from explore_async.exporting import Reading
 from explore_async.files import is_whole
 from odsql import Query
 from tests.explore_async.doubles import (
@@ -48,11 +50,13 @@ from tests.explore_async.doubles import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from aiohttp import web
 
-    from explore_async import ExportStream, Row
+    from explore_async import Row
+    from explore_async.transport import Body
     from tests.explore_async.doubles import FakePortal
 
 GZIP = "Content-Encoding: gzip"
@@ -117,6 +121,38 @@ async def test_lines_fall_apart_at_any_byte() -> None:
         async with client.dataset("trees").export("jsonl") as stream:
             assert [orjson.loads(line) async for line in stream.lines()] == rows(3)
             assert (stream.rows_received, stream.bytes_received) == (3, len(jsonl(3)))
+
+
+@pytest.mark.parametrize("excess", [0, 1])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+async def test_the_longest_line_is_measured_without_its_end(excess: int, end: bytes) -> None:
+    """Also where the end comes in a piece of its own, and the line in several."""
+    line = b"x" * (10 + excess - len(end) + 1)  # a carriage return may belong to the line
+
+    @contextlib.asynccontextmanager
+    async def body() -> AsyncIterator[Body]:
+        yield Pieces([line[:4], line[4:], end, line, end])  # type: ignore[misc]
+
+    async with ExportStream(body, url="", reading=Reading(file_format="n3", line_cap=10)) as stream:
+        if not excess:
+            assert [one async for one in stream.lines()] == [line, line]
+            return
+        with pytest.raises(TooLargeError, match="Line 1 "):
+            await anext(stream.lines())
+
+
+class Pieces:
+    """A body that comes in these pieces."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces
+
+    async def peek(self, enough: object) -> tuple[bytes, bool]:
+        return b"", False
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            yield piece
 
 
 async def test_bytes_are_given_as_they_are() -> None:

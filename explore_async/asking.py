@@ -265,11 +265,11 @@ class Requests:
         def address(offset: int, limit: int) -> str:
             return f"{prefix}limit={limit}&offset={offset}"
 
-        async def ask(offset: int, limit: int, typed: TypedRows | None) -> Page:
+        def ask(offset: int, limit: int, typed: TypedRows | None) -> Awaitable[Page]:
             decode = orjson.loads if typed is None else typed.decode
             page_of = Page.from_json if typed is None else typed.page
             read = partial(page_of, offset=offset, limit=limit)
-            return await self._get(address(offset, limit), fixed, read, decode)
+            return self._get(address(offset, limit), fixed, read, decode)
 
         return Records(
             plan=plan,

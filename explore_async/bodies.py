@@ -18,6 +18,8 @@ from explore_async.policy import at_least_one, positive
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
+    from explore_async.deadlines import Deadline
+
 __all__ = ["Body", "Caps", "Watchdog", "content_type_of"]
 
 _KIB = 1024
@@ -89,12 +91,14 @@ class Body:
         url: str,
         watchdog: Watchdog,
         caps: Caps | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         self.url = url
         self.content_type = content_type_of(response)
         self.received = 0
         self._response = response
         self._content = response.content
+        self._deadline = deadline
         self._watchdog = watchdog
         self._most_inflated = (caps or Caps()).ratio
         self._on_the_wire = 0
@@ -144,17 +148,18 @@ class Body:
         Raises:
             TooLargeError: it is larger than `cap` bytes.
         """
+        if self._plain and self._content.is_eof():
+            # All of it came with the head, as that of most pages: there is nothing to wait for.
+            whole = self._content.read_nowait()
+            self.received = len(whole)
+            if self.received > cap:
+                raise self._too_large(cap)
+            return whole
         pieces = []
         while piece := await self._next():
             pieces.append(piece)
             if self.received > cap:
-                raise TooLargeError(
-                    f"The body is larger than {cap} bytes, so it was not read to its end. "
-                    "Ask for fewer rows or fields, or stream it with an export.",
-                    content_type=self.content_type,
-                    status=self._response.status,
-                    url=self.url,
-                )
+                raise self._too_large(cap)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def _next(self) -> bytes:
@@ -212,6 +217,8 @@ class Body:
         """What the wire brings next, watched; empty at its end."""
         if self._content.at_eof():
             return b""
+        if self._deadline is not None:
+            self._deadline.heard()
         clock = self._watchdog.monotonic
         began = clock()
         raw = await self._content.readany()
@@ -238,6 +245,15 @@ class Body:
         raise DecodeError(
             f"The body is encoded as {coding!r}, though only gzip was offered. "
             "A proxy may have changed it; ask the portal's operator.",
+            content_type=self.content_type,
+            status=self._response.status,
+            url=self.url,
+        )
+
+    def _too_large(self, cap: int) -> TooLargeError:
+        return TooLargeError(
+            f"The body is larger than {cap} bytes, so it was not read to its end. "
+            "Ask for fewer rows or fields, or stream it with an export.",
             content_type=self.content_type,
             status=self._response.status,
             url=self.url,

@@ -18,6 +18,7 @@ import aiohttp
 from attrs import define, field, frozen
 
 from explore_async.connecting import Connection, connection_error
+from explore_async.deadlines import Deadline, Deadlines
 from explore_async.errors import (
     APIError,
     ExploreError,
@@ -113,6 +114,7 @@ class Shared:
     budget: RetryBudget
     bucket: Bucket | None
     timing: Timing
+    deadlines: Deadlines = field(factory=Deadlines)
 
 
 def share(
@@ -162,12 +164,14 @@ class Call:
     Attributes:
         number: from 1, in the order the calls of a client began.
         received: decoded bytes so far; set by whoever reads the body.
+        deadline: of the attempt that is under way.
     """
 
     def __init__(self, caller: Caller, url: str) -> None:
         shared = caller.shared
         self.url = url
         self.received = 0
+        self.deadline: Deadline | None = None
         self._caller = caller
         self._shared = shared
         self._timing = shared.timing
@@ -199,7 +203,7 @@ class Call:
         elif error is not None:
             outcome = "cancelled"
             counters.cancelled += 1
-        if self._shared.subscribers:
+        if self._shared.subscribers.listening:
             self._tell_done(outcome, error if isinstance(error, ExploreError) else None)
 
     async def run(self, send: Callable[[], Awaitable[T]]) -> T:
@@ -225,8 +229,8 @@ class Call:
 
     def responded(self, response: aiohttp.ClientResponse) -> None:
         """The head of an answer came."""
-        self._caller.identity.quota.note(response.headers, path=response.url.raw_path)
-        if self._shared.subscribers:
+        self._caller.identity.quota.note(response.headers, url=self.url)
+        if self._shared.subscribers.listening:
             now = self._timing.monotonic()
             self._shared.subscribers.emit(
                 ResponseEvent(
@@ -246,7 +250,7 @@ class Call:
             return
         self._shared.counters.pages += 1
         self._shared.counters.rows += len(rows)
-        if self._shared.subscribers:
+        if self._shared.subscribers.listening:
             total = value.get("total_count")
             self._shared.subscribers.emit(
                 PageEvent(
@@ -262,7 +266,7 @@ class Call:
     def streamed(self, received: int) -> None:
         """So many bytes of a body have come; tell it now and then."""
         self.received = received
-        if not self._shared.subscribers:
+        if not self._shared.subscribers.listening:
             return
         now = self._timing.monotonic()
         if now - self._told_at < _BETWEEN_BYTES_EVENTS:
@@ -277,23 +281,32 @@ class Call:
         place = PLACE.get()
         if place is not None:
             return await self._one_attempt_among(place, send, queueing)
+        gate, bucket = self._shared.scheduler.gate, self._shared.bucket
         while True:
-            await self._wait_for_the_pause()
-            async with self._shared.scheduler.slot():
-                await self._wait_for_the_rate()
+            if self._pause_left():
+                await self._wait_for_the_pause()
+            await gate.take()
+            try:
+                if bucket is not None:
+                    await self._wait_for_the_rate(bucket)
                 if self._pause_left():
                     # It began meanwhile: give the place back and wait with the others.
                     continue
                 return await self._sent(send, queueing)
+            finally:
+                gate.give_back()
 
     async def _one_attempt_among(
         self, place: Place, send: Callable[[], Awaitable[T]], queueing: float
     ) -> T:
+        gate, bucket = self._shared.scheduler.gate, self._shared.bucket
         while True:
             await place.enter()
             await self._wait_for_the_pause()
-            async with self._shared.scheduler.slot():
-                await self._wait_for_the_rate()
+            await gate.take()
+            try:
+                if bucket is not None:
+                    await self._wait_for_the_rate(bucket)
                 await place.take()
                 try:
                     if place.closed or self._pause_left():
@@ -303,6 +316,8 @@ class Call:
                     return result
                 finally:
                     place.give_back()
+            finally:
+                gate.give_back()
 
     async def _sent(self, send: Callable[[], Awaitable[T]], queueing: float) -> T:
         self._sent_at = self._told_at = self._timing.monotonic()
@@ -310,25 +325,46 @@ class Call:
         self._attempt += 1
         if self._caller.identity.renewable is not None:
             self._renewals = self._caller.identity.renewable.renewals
-        if self._shared.subscribers:
+        if self._shared.subscribers.listening:
             self._tell_request()
+        # The queue is over, so a long one is no failure of the server.
+        self.deadline = deadline = self._begin()
         try:
-            # The queue is over, so a long one is no failure of the server.
-            async with asyncio.timeout(self._seconds_left()):
-                return await send()
+            return await send()
+        except asyncio.CancelledError:
+            if not deadline.over():
+                raise
+            raise self._timeout() from None
         except TimeoutError as error:
-            raise RequestTimeout(
-                "The server did not answer in time. Try again later, ask for less, or raise "
-                "`timeouts`.",
-                url=self.url,
-            ) from error
+            raise self._timeout() from error
         except (aiohttp.ClientError, OSError) as error:
             # aiohttp's error of an answer holds the request with its headers, and so the key.
             cause = None if isinstance(error, aiohttp.ClientResponseError) else error
             raise connection_error(error, self.url) from cause
+        finally:
+            deadline.over()
+            self.deadline = None
+
+    def _begin(self) -> Deadline:
+        timeouts = self._caller.timeouts
+        return self._shared.deadlines.begin(
+            whole=min(timeouts.attempt, self._caller.retry.deadline - self._elapsed()),
+            # Of an injected session nobody tells when the connection stands.
+            first=timeouts.connect + timeouts.read,
+            quiet=timeouts.read,
+        )
+
+    def _timeout(self) -> RequestTimeout:
+        return RequestTimeout(
+            "The server did not answer in time. Try again later, ask for less, or raise "
+            "`timeouts`.",
+            url=self.url,
+        )
 
     def _pause_left(self) -> float:
         pause = self._caller.identity.pause
+        if not pause.ever:
+            return 0.0
         return pause.left(self._timing.monotonic(), longest=self._caller.retry.max_wait)
 
     async def _wait_for_the_pause(self) -> None:
@@ -338,10 +374,7 @@ class Call:
                 raise self._refusal(wait)
             await self._timing.sleep(wait)
 
-    async def _wait_for_the_rate(self) -> None:
-        bucket = self._shared.bucket
-        if bucket is None:
-            return
+    async def _wait_for_the_rate(self, bucket: Bucket) -> None:
         wait = bucket.reserve(self._timing.monotonic())
         if wait > 0:
             self._tell_throttle("rate", wait)
@@ -360,10 +393,6 @@ class Call:
             reset_at=reset_at,
         )
 
-    def _seconds_left(self) -> float:
-        deadline = self._caller.retry.deadline - self._elapsed()
-        return min(self._caller.timeouts.attempt, deadline)
-
     def _elapsed(self) -> float:
         return self._timing.monotonic() - self._began - self._queued
 
@@ -376,7 +405,7 @@ class Call:
         if not renewable.refused(self._renewals) or self._attempt >= self._caller.retry.attempts:
             return False
         self._shared.counters.retries += 1
-        if self._shared.subscribers:
+        if self._shared.subscribers.listening:
             self._tell_retry(error, 0.0)
         return True
 
@@ -398,7 +427,7 @@ class Call:
             error.add_note("Not sent again: the retry budget of this client is used up.")
             return None
         self._shared.counters.retries += 1
-        if self._shared.subscribers:
+        if self._shared.subscribers.listening:
             self._tell_retry(error, step.wait)
         return step.wait
 
@@ -443,7 +472,7 @@ class Call:
 
     def _tell_throttle(self, reason: Literal["rate", "pause"], wait: float) -> None:
         self._shared.counters.throttled += 1
-        if self._shared.subscribers:
+        if self._shared.subscribers.listening:
             self._shared.subscribers.emit(
                 ThrottleEvent(
                     call=self.number,

@@ -18,6 +18,7 @@ import aiohttp
 from yarl import URL
 
 from explore_async.auth import HIDDEN
+from explore_async.deadlines import CURRENT
 from explore_async.errors import (
     ConfigurationError,
     ConnectError,
@@ -154,7 +155,11 @@ class _Connector(aiohttp.TCPConnector):
     ) -> aiohttp.connector.Connection:
         if self._on_wire is not None:
             self._on_wire()
-        return await super().connect(req, traces, timeout)
+        connection = await super().connect(req, traces, timeout)
+        deadline = CURRENT.get()
+        if deadline is not None:
+            deadline.heard()
+        return connection
 
 
 def _still_open(session: aiohttp.ClientSession) -> aiohttp.ClientSession:

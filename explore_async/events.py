@@ -223,23 +223,25 @@ class Counters:
 
 
 class Subscribers:
-    """Those who want events; false while there are none, so that none are made.
+    """Those who want events.
 
     Args:
         counters: where one that raises is counted.
+
+    Attributes:
+        listening: whether there is anybody; without, events need not be made.
     """
 
     def __init__(self, counters: Counters) -> None:
         self._client = next(_clients)
         self._counters = counters
         self._subscribers: tuple[Subscriber, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self._subscribers)
+        self.listening = False
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Call it with each event from now on; returns what ends that."""
         self._subscribers = (*self._subscribers, subscriber)
+        self.listening = True
 
         def unsubscribe() -> None:
             self._drop(subscriber)
@@ -263,3 +265,4 @@ class Subscribers:
 
     def _drop(self, subscriber: Subscriber) -> None:
         self._subscribers = tuple(one for one in self._subscribers if one is not subscriber)
+        self.listening = bool(self._subscribers)

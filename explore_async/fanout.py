@@ -24,58 +24,17 @@ from attrs import frozen
 
 from explore_async.calling import PLACE
 from explore_async.errors import ConfigurationError, ExploreError
+from explore_async.scheduling import Gate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 
-__all__ = ["FanOut", "Gate", "Job", "Outcome", "Room"]
+__all__ = ["FanOut", "Job", "Outcome", "Room"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 Errors = Literal["raise", "collect"]
-
-
-class Gate:
-    """Hands out places for requests, first to the portal that holds the fewest.
-
-    Args:
-        places: how many there are.
-    """
-
-    def __init__(self, places: int) -> None:
-        self._free = places
-        self._held: Counter[str] = Counter()
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
-
-    async def take(self, portal: str) -> None:
-        """Wait for a place for one request to a portal; `give_back` must follow."""
-        if self._free:
-            self._free -= 1
-            self._held[portal] += 1
-            return
-        place = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(portal, deque()).append(place)
-        try:
-            await place
-        except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
-                self.give_back(portal)
-            raise
-
-    def give_back(self, portal: str) -> None:
-        """The request is over."""
-        self._held[portal] -= 1
-        for name in sorted(self._waiting, key=self._held.__getitem__):
-            queue = self._waiting[name]
-            while queue:
-                place = queue.popleft()
-                if not place.done():
-                    self._held[name] += 1
-                    place.set_result(None)
-                    return
-            del self._waiting[name]
-        self._free += 1
 
 
 class Room:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         AsyncIterator,
         Awaitable,
         Callable,
+        Coroutine,
         Generator,
         Iterator,
     )
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from explore_async.scheduling import Scheduler
     from explore_async.typed import TypedRows
 
-    _Ask = Callable[[int, int], Awaitable[Page]]
+    _Ask = Callable[[int, int], Coroutine[object, object, Page]]
 
 __all__ = ["Plan", "Records"]
 
@@ -208,7 +209,7 @@ class Records:
         """All rows, in memory; when it fails, none of them counts as delivered."""
         rows: list[Row] = []
         with self._all_or_nothing():
-            async with aclosing(self.pages()) as pages:
+            async with aclosing(self._kept_pages()) as pages:
                 async for page in pages:
                     rows += page.rows
         return rows
@@ -356,11 +357,13 @@ class Records:
         )
         async with aclosing(asked) as pages:
             async for page in pages:
-                check.begin(page)
+                if not check.begun:
+                    check.begin(page)
                 if page.offset >= check.end and page.offset > plan.start:
                     return
                 try:
-                    await check.admit(page)
+                    if check.admit(page):
+                        await check.settle_repeat(page)
                 except IntegrityError as error:
                     self._tell_about(page, error)
                     raise
@@ -443,12 +446,14 @@ class _Place:
         return start if self._behind is None else self._behind - length_hint(self.rows)
 
 
-def _jobs(ask: _Ask, check: _Check, begin: int) -> Iterator[Callable[[], Awaitable[Page]]]:
+def _jobs(
+    ask: _Ask, check: _Check, begin: int
+) -> Iterator[Callable[[], Coroutine[object, object, Page]]]:
     """What asks for each page from an index on, until the end as it is known when a job begins."""
-    offset = begin
+    offset, step, stop = begin, check.plan.step, check.plan.stop
     while offset < check.end:
-        yield partial(ask, offset, check.plan.limit_at(offset))
-        offset += check.plan.step
+        yield partial(ask, offset, min(step, stop - offset))
+        offset += step
 
 
 def _mark(row: Row) -> bytes:
@@ -482,6 +487,7 @@ class _Check:
         plan: which rows are wanted.
         total: rows in the whole result as the first page says; None when it cannot be known.
         end: index behind the last row, as far as it is known.
+        begun: whether the first page came.
     """
 
     def __init__(
@@ -494,10 +500,11 @@ class _Check:
         self.plan = plan
         self.total = None if plan.grouped else total
         self.end = plan.stop
-        self._begun = False
+        self.begun = False
         self._ask = ask
         self._seen: set[tuple[int, bytes, bytes]] = set()
         self._last_row: Row | None = None
+        self._row_before: Row | None = None
         self._repeats_are_data = False
 
     def begin(self, first: Page) -> None:
@@ -506,40 +513,39 @@ class _Check:
         Raises:
             WindowExceeded: all rows are wanted and there are more than the window holds.
         """
-        if self._begun:
-            return
-        self._begun = True
+        self.begun = True
         if self.total is None and not self.plan.grouped:
             self.total = first.total_count
         if self.total is not None:
             self.end = self.plan.end(self.total)
 
-    async def admit(self, page: Page) -> None:
+    def admit(self, page: Page) -> bool:
         """Check a page before its rows are delivered.
+
+        Returns:
+            Whether it looks like one that was delivered before; `settle_repeat` finds out.
 
         Raises:
             TotalCountDriftError: it announces another total than the first page.
             ShortPageError: it has more or fewer rows than belong at its place.
-            RepeatedPageError: it was delivered before.
         """
-        self._refuse_drift(page)
+        if page.total_count != self.total and self.total is not None:
+            raise self._drift(page)
         _refuse_wrong_length(page, self.total)
         if self.total is None and len(page.rows) < page.limit:
             self.end = page.offset + len(page.rows)
         if not page.rows:
-            return
+            return False
         # The ends of a page stand for the page: comparing all of it would cost as much as
         # decoding it, and an accidental likeness is settled by asking once more.
         mark = (len(page.rows), _mark(page.rows[0]), _mark(page.rows[-1]))
-        if mark in self._seen and not self._repeats_are_data:
-            await self._settle_repeat(page)
+        repeated = mark in self._seen and not self._repeats_are_data
         self._seen.add(mark)
-        self._last_row = page.rows[-1]
+        self._row_before, self._last_row = self._last_row, page.rows[-1]
+        return repeated
 
-    def _refuse_drift(self, page: Page) -> None:
-        if self.total is None or page.total_count == self.total:
-            return
-        raise TotalCountDriftError(
+    def _drift(self, page: Page) -> TotalCountDriftError:
+        return TotalCountDriftError(
             f"total_count went from {self.total} to {page.total_count} while pages were read: the "
             "dataset is being written to, so rows may be missing or double. Read it again, or use "
             "an export, which is one consistent answer.",
@@ -547,12 +553,15 @@ class _Check:
             received=page.total_count,
         )
 
-    async def _settle_repeat(self, page: Page) -> None:
+    async def settle_repeat(self, page: Page) -> None:
         """Tell a server that repeats itself from data that does.
 
         With a narrow `select` two honest pages may well be equal. An honest server then also gives
         the row before this page followed by this page when asked one row earlier, and gives
         nothing behind the end. Grouped rows contain their keys and never repeat.
+
+        Raises:
+            RepeatedPageError: it is the server.
         """
         if self.plan.grouped or not await self._moves_with_offset(page):
             raise RepeatedPageError(
@@ -566,7 +575,7 @@ class _Check:
     async def _moves_with_offset(self, page: Page) -> bool:
         limit = min(len(page.rows) + 1, _PAGE)
         shifted = await self._ask(page.offset - 1, limit)
-        if shifted.rows != [self._last_row, *page.rows][:limit]:
+        if shifted.rows != [self._row_before, *page.rows][:limit]:
             return False
         if self.total is None or self.total >= self.plan.window:
             return True

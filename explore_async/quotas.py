@@ -23,6 +23,8 @@ __all__ = ["Quota", "QuotaBook", "parse_count"]
 
 _PORTAL = "x-ratelimit-"
 _DATASET = "x-ratelimit-dataset-"
+_PORTAL_REMAINING = f"{_PORTAL}remaining"
+_DATASET_REMAINING = f"{_DATASET}remaining"
 _MOST_DATASETS = 1000
 _MOST_DIGITS = 40
 
@@ -52,17 +54,17 @@ class QuotaBook:
         self._datasets: dict[str, tuple[str | None, str | None, str | None]] = {}
         self._refusal: Quota | None = None
 
-    def note(self, headers: Mapping[str, str], *, path: str) -> None:
+    def note(self, headers: Mapping[str, str], *, url: str) -> None:
         """Keep the headers of an answer.
 
         Args:
             headers: any mapping that ignores case.
-            path: of the operation, percent-encoded, to know which dataset its quota is about.
+            url: the URL that was asked, to know which dataset its quota is about.
         """
-        if f"{_PORTAL}remaining" in headers:
+        if _PORTAL_REMAINING in headers:
             self._portal, self._refusal = _scope(headers, _PORTAL), None
-        if f"{_DATASET}remaining" in headers:
-            name = _dataset_of(path)
+        if _DATASET_REMAINING in headers:
+            name = _dataset_of(url.partition("?")[0])
             self._datasets.pop(name, None)
             if len(self._datasets) >= _MOST_DATASETS:
                 del self._datasets[next(iter(self._datasets))]

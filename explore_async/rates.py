@@ -95,10 +95,12 @@ class Pause:
 
     Attributes:
         reset_at: the moment the server named, or None when it named none.
+        ever: whether there was one; without, there is nothing to look at.
     """
 
     def __init__(self) -> None:
         self.reset_at: datetime | None = None
+        self.ever = False
         self._resumes = 0.0
         self._believed = 0.0
 
@@ -110,6 +112,7 @@ class Pause:
         """
         if moment <= self._resumes and now < self._believed:
             return
+        self.ever = True
         self._resumes, self.reset_at = moment, reset_at
         self._believed = min(moment, now + _LONGEST_REFUSAL)
 

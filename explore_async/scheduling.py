@@ -19,19 +19,61 @@ owning its tasks in a `try ... finally`.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from inspect import isawaitable, iscoroutine
+from itertools import islice
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from explore_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
-    from contextlib import AbstractAsyncContextManager
 
-__all__ = ["Scheduler"]
+__all__ = ["Gate", "Scheduler"]
 
 T = TypeVar("T")
+
+
+class Gate:
+    """Hands out places for requests, first to the portal that holds the fewest.
+
+    Args:
+        places: how many there are.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._free = places
+        self._held: Counter[str] = Counter()
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+
+    async def take(self, portal: str = "") -> None:
+        """Wait for a place for one request to a portal; `give_back` must follow."""
+        if self._free:
+            self._free -= 1
+            self._held[portal] += 1
+            return
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(portal, deque()).append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self.give_back(portal)
+            raise
+
+    def give_back(self, portal: str = "") -> None:
+        """The request is over."""
+        self._held[portal] -= 1
+        for name in sorted(self._waiting, key=self._held.__getitem__):
+            queue = self._waiting[name]
+            while queue:
+                place = queue.popleft()
+                if not place.done():
+                    self._held[name] += 1
+                    place.set_result(None)
+                    return
+            del self._waiting[name]
+        self._free += 1
 
 
 class Scheduler:
@@ -39,6 +81,11 @@ class Scheduler:
 
     Args:
         concurrency: the most requests in flight at a time.
+
+    Attributes:
+        gate: the places for them. Only a single request holds a place, never something that waits
+            for other requests; so jobs may be nested to any depth without waiting for each other
+            for ever.
 
     Raises:
         ConfigurationError: `concurrency` is below 1.
@@ -48,21 +95,13 @@ class Scheduler:
         if concurrency < 1:
             raise ConfigurationError(f"concurrency is {concurrency}; it must be at least 1.")
         self.concurrency = concurrency
-        self._slots = asyncio.Semaphore(concurrency)
+        self.gate = Gate(concurrency)
         self._tasks: set[asyncio.Task[object]] = set()
 
     @property
     def tasks(self) -> int:
         """How many background tasks exist now; 0 when nobody iterates."""
         return len(self._tasks)
-
-    def slot(self) -> AbstractAsyncContextManager[None]:
-        """One of the `concurrency` places, to hold while one request is in flight.
-
-        Only a single request holds a place, never something that waits for other requests; so
-        jobs may be nested to any depth without waiting for each other for ever.
-        """
-        return self._slots
 
     async def gather(self, requests: Iterable[Awaitable[T]]) -> list[T]:
         """Await all requests at the same time.
@@ -89,7 +128,10 @@ class Scheduler:
         return [task.result() for task in tasks]
 
     async def ordered(
-        self, jobs: Iterable[Callable[[], Awaitable[T]]], *, ahead: int | None = None
+        self,
+        jobs: Iterable[Callable[[], Coroutine[object, object, T]]],
+        *,
+        ahead: int | None = None,
     ) -> AsyncGenerator[T, None]:
         """Run jobs concurrently and give their results in order.
 
@@ -103,12 +145,13 @@ class Scheduler:
         window: _Window[T] = _Window(self._tasks)
         upcoming = iter(jobs)
         try:
-            for job in _take(upcoming, ahead or self.concurrency):
+            for job in islice(upcoming, ahead or self.concurrency):
                 window.start(job)
-            while window:
+            while window.tasks:
                 result = await window.next()
-                for job in _take(upcoming, 1):
-                    window.start(job)
+                following = next(upcoming, None)
+                if following is not None:
+                    window.start(following)
                 yield result
         finally:
             await window.close()
@@ -122,21 +165,18 @@ class _Window(Generic[T]):
     """The jobs of one `ordered` run that are started and not yet taken."""
 
     def __init__(self, registry: set[asyncio.Task[object]]) -> None:
+        self.tasks: deque[asyncio.Task[T]] = deque()
         self._registry = registry
-        self._tasks: deque[asyncio.Task[T]] = deque()
         self._failure: BaseException | None = None
 
-    def __bool__(self) -> bool:
-        return bool(self._tasks)
-
-    def start(self, job: Callable[[], Awaitable[T]]) -> None:
-        task = asyncio.create_task(_called(job))
-        self._tasks.append(task)
+    def start(self, job: Callable[[], Coroutine[object, object, T]]) -> None:
+        task = asyncio.create_task(job())
+        self.tasks.append(task)
         self._registry.add(task)
         task.add_done_callback(self._settled)
 
     async def next(self) -> T:
-        head = self._tasks[0]
+        head = self.tasks[0]
         if not head.done():
             # wait() neither raises the task's error nor cancels the task when we are cancelled.
             await asyncio.wait((head,))
@@ -147,11 +187,11 @@ class _Window(Generic[T]):
                 "The client was closed while its results were being read. "
                 "Read them inside `async with ExploreClient(...)`."
             )
-        self._tasks.popleft()
+        self.tasks.popleft()
         return head.result()
 
     async def close(self) -> None:
-        remaining, self._tasks = self._tasks, deque()
+        remaining, self.tasks = self.tasks, deque()
         await _cancelled(remaining)
 
     def _settled(self, task: asyncio.Task[T]) -> None:
@@ -162,7 +202,7 @@ class _Window(Generic[T]):
         if failure is None or self._failure is not None:
             return
         self._failure = failure
-        for sibling in self._tasks:
+        for sibling in self.tasks:
             sibling.cancel()
 
 
@@ -174,14 +214,14 @@ async def _cancelled(tasks: Iterable[asyncio.Task[T]]) -> None:
         await asyncio.wait(pending)
 
 
-async def _called(job: Callable[[], Awaitable[T]]) -> T:
-    # The job's coroutine is made in here: a task cancelled before its first step never makes it.
-    return await job()
+async def _awaited(request: Awaitable[T]) -> T:
+    return await request
 
 
 def _coroutine(request: Awaitable[T]) -> Coroutine[object, object, T]:
-    # A coroutine must be the task's own and not wrapped, for the same reason.
-    return request if iscoroutine(request) else _called(lambda: request)
+    # A coroutine must be the task's own and not wrapped: a task that is cancelled before its first
+    # step would never begin it.
+    return request if iscoroutine(request) else _awaited(request)
 
 
 def _refuse_what_cannot_be_awaited(requests: list[Awaitable[T]]) -> None:
@@ -195,9 +235,3 @@ def _refuse_what_cannot_be_awaited(requests: list[Awaitable[T]]) -> None:
         f"gather() got {type(stranger).__name__}, which cannot be awaited. "
         "Pass calls, such as dataset.records(query).to_list() or dataset.facets('name')."
     )
-
-
-def _take(
-    jobs: Iterable[Callable[[], Awaitable[T]]], count: int
-) -> list[Callable[[], Awaitable[T]]]:
-    return [job for _, job in zip(range(count), jobs, strict=False)]

@@ -27,6 +27,7 @@ from explore_async.errors import (
     APIError,
     ConfigurationError,
     DecodeError,
+    ExploreError,
     RedirectError,
     Reply,
     TransportError,
@@ -37,7 +38,7 @@ from explore_async.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from explore_async.auth import Auth
     from explore_async.calling import Call, Shared
@@ -95,18 +96,20 @@ class Transport:
             least=timeouts.min_rate, window=timeouts.window, monotonic=shared.timing.monotonic
         )
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": "gzip", "Accept": "*/*"}
+        limits = partial(aiohttp.ClientTimeout, total=None, sock_connect=timeouts.connect)
         self._options: dict[str, Any] = {
-            "timeout": aiohttp.ClientTimeout(
-                total=None, connect=None, sock_connect=timeouts.connect, sock_read=timeouts.read
-            ),
+            "timeout": limits(sock_read=timeouts.read),
             "allow_redirects": False,
             "raise_for_status": False,
             "auto_decompress": False,
             "read_bufsize": _READ_BUFFER,
             **shared.connection.options,
         }
+        # A page has a deadline of its own, which sees to its reads too.
+        self._page_options = {**self._options, "timeout": limits()}
+        self._anonymous = isinstance(auth, Anonymous)
         self._plain = base_url.scheme == "http" and not is_loopback(base_url.host or "")
-        if not isinstance(auth, Anonymous):
+        if not self._anonymous:
             self._refuse_plain_http()
 
     def with_options(
@@ -160,8 +163,10 @@ class Transport:
             return answer
 
     async def _fetch(self, call: Call, decode: Callable[[bytes], object]) -> object:
-        async with await self._answer(call) as response:
-            body = await self._good_body(response, url=call.url)
+        async with await self._answer(call, self._page_options) as response:
+            body = self._body(response, call)
+            if response.status != 200:
+                raise await self._refusal(response, body)
             try:
                 content = await body.read(self.caps.page)
                 call.received = body.received
@@ -192,8 +197,11 @@ class Transport:
 
         async def begin() -> tuple[Body, AsyncExitStack]:
             async with AsyncExitStack() as stack:
-                response = await stack.enter_async_context(await self._answer(call))
-                body = await self._good_body(response, url=url)
+                answer = await self._answer(call, self._options)
+                response = await stack.enter_async_context(answer)
+                body = self._body(response, call)
+                if response.status != 200:
+                    raise await self._refusal(response, body)
                 if not opaque:
                     await self._refuse_error_in_disguise(response, body)
                 return body, stack.pop_all()
@@ -209,19 +217,20 @@ class Transport:
 
     async def close(self) -> None:
         """Close the session if it is ours. May be called more than once."""
+        self.shared.deadlines.close()
         await self.shared.connection.close()
 
-    async def _answer(self, call: Call) -> aiohttp.ClientResponse:
+    async def _answer(self, call: Call, options: Mapping[str, Any]) -> aiohttp.ClientResponse:
         """Send, and follow redirects; the answer is to be entered at once, with `async with`."""
         url = call.url
-        headers = await self._with_authorization()
+        headers = self._headers if self._anonymous else await self._with_authorization()
         target = URL(url, encoded=True)
         connection = self.shared.connection
         session = connection.session()
         for _ in range(_MOST_REDIRECTS + 1):
             if not connection.counts_wire:
                 self.shared.counters.sent()
-            response = await session.get(target, headers=headers, **self._options)
+            response = await session.get(target, headers=headers, **options)
             call.responded(response)
             if response.status not in _REDIRECTS:
                 return response
@@ -269,18 +278,25 @@ class Transport:
             url=asked,
         )
 
-    async def _good_body(self, response: aiohttp.ClientResponse, *, url: str) -> Body:
-        body = Body(response, url=url, watchdog=self._watchdog, caps=self.caps)
-        if response.status == 200:
-            return body
+    def _body(self, response: aiohttp.ClientResponse, call: Call) -> Body:
+        return Body(
+            response,
+            url=call.url,
+            watchdog=self._watchdog,
+            caps=self.caps,
+            deadline=call.deadline,
+        )
+
+    async def _refusal(self, response: aiohttp.ClientResponse, body: Body) -> ExploreError:
+        """The error that an answer other than 200 means."""
         if response.status == 407 and self.shared.connection.proxied:
-            raise proxy_refusal(407, url)
+            return proxy_refusal(407, body.url)
         try:
             content, _ = await body.peek(lambda seen: len(seen) >= self.caps.error)
         except (TransportError, DecodeError):
             # The status alone says what went wrong; a cut error body must not hide it.
             content = b""
-        raise self._api_error(response, content[: self.caps.error], url=url)
+        return self._api_error(response, content[: self.caps.error], url=body.url)
 
     async def _refuse_error_in_disguise(self, response: aiohttp.ClientResponse, body: Body) -> None:
         try:

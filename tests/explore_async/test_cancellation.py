@@ -73,7 +73,8 @@ async def test_cancelled_at_any_moment_nothing_leaks(
                 assert files_in(tmp_path) == []
             await ticks(5)
             assert client._scheduler.tasks == 0
-            assert client._scheduler._slots._value == 2
+            assert client._scheduler.gate._free == 2
+            assert not client._transport.shared.deadlines.running
             connector = client._transport.shared.connection.session().connector
             assert connector is not None
             assert not connector._acquired

@@ -17,7 +17,7 @@ from explore_async import (
     Facet,
     ForbiddenAccess,
 )
-from explore_async.fanout import Gate
+from explore_async.scheduling import Gate
 from tests.explore_async.doubles import FakePortal, json_body, rows, settle
 
 if TYPE_CHECKING:

@@ -1,0 +1,125 @@
+"""Until when an attempt may take, for any number of them, with one timer.
+
+Each attempt has two limits: one for the whole of it, and one for how long no byte may come. With
+`asyncio.timeout` and a timeout of the socket, that would be four timers for each page, which cost
+as much as all else that a page costs this client. Here an attempt only writes down when it must
+have ended, and a timer that is set for the first of those moments looks whether any has come.
+
+A reached limit cancels the task, as `asyncio.timeout` does, and `Deadline.over` tells that from a
+cancellation by somebody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+from typing import cast
+
+__all__ = ["CURRENT", "Deadline", "Deadlines"]
+
+CURRENT: ContextVar[Deadline | None] = ContextVar("explore_async_deadline", default=None)
+"""The deadline of the attempt that runs here; for who hears of its connection."""
+
+
+class Deadlines:
+    """The deadlines of one client, in one event loop.
+
+    Attributes:
+        running: those of the attempts under way.
+    """
+
+    def __init__(self) -> None:
+        self.running: set[Deadline] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, *, whole: float, first: float, quiet: float) -> Deadline:
+        """The deadline of an attempt that the current task begins now; end it with `over`.
+
+        Args:
+            whole: seconds for all of it.
+            first: seconds until something must be `heard`.
+            quiet: seconds from then on until more must be heard.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = Deadline(self, loop, whole=whole, first=first, quiet=quiet)
+        self.running.add(deadline)
+        self.due(loop, deadline.ends)
+        CURRENT.set(deadline)
+        return deadline
+
+    def due(self, loop: asyncio.AbstractEventLoop, moment: float) -> None:
+        """Look at that moment, if not before."""
+        if self._timer is None or moment < self._timer.when():
+            self._set(loop, moment)
+
+    def close(self) -> None:
+        """Leave no timer behind, unless something runs."""
+        if not self.running:
+            self._unset()
+
+    def _unset(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _set(self, loop: asyncio.AbstractEventLoop, moment: float) -> None:
+        self._unset()
+        self._timer = loop.call_at(moment, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        now = loop.time()
+        for deadline in [one for one in self.running if one.ends <= now]:
+            deadline.reach()
+        if self.running:
+            self._set(loop, min(one.ends for one in self.running))
+
+
+class Deadline:
+    """When one attempt must have ended.
+
+    Attributes:
+        ends: the moment, on the clock of the event loop; it moves while bytes come.
+        last: the moment that it never passes.
+    """
+
+    __slots__ = ("_cancelling", "_loop", "_owner", "_quiet", "_reached", "_task", "ends", "last")
+
+    def __init__(
+        self,
+        owner: Deadlines,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        whole: float,
+        first: float,
+        quiet: float,
+    ) -> None:
+        task = cast("asyncio.Task[object]", asyncio.current_task(loop))
+        now = loop.time()
+        self._owner = owner
+        self._loop = loop
+        self._task = task
+        self._cancelling = task.cancelling()
+        self._quiet = quiet
+        self._reached = False
+        self.last = now + whole
+        self.ends = min(self.last, now + first)
+
+    def heard(self) -> None:
+        """Something came."""
+        self.ends = min(self.last, self._loop.time() + self._quiet)
+        self._owner.due(self._loop, self.ends)
+
+    def reach(self) -> None:
+        """Cancel the task."""
+        self._owner.running.discard(self)
+        self._reached = True
+        self._task.cancel()
+
+    def over(self) -> bool:
+        """End it; returns whether it, and nobody else, has cancelled the task."""
+        self._owner.running.discard(self)
+        if not self._reached:
+            return False
+        self._reached = False
+        return self._task.uncancel() <= self._cancelling

@@ -28,7 +28,7 @@ from explore_async.paging import Plan, Records
 from explore_async.refusals import explain
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 
     from explore_async.conversion import Converter
     from explore_async.exporting import ExportStream, Reading
@@ -265,18 +265,31 @@ class Requests:
         def address(offset: int, limit: int) -> str:
             return f"{prefix}limit={limit}&offset={offset}"
 
-        def ask(offset: int, limit: int, typed: TypedRows | None) -> Awaitable[Page]:
+        # How often a page was asked for is remembered for errors that are found in it later.
+        retried: dict[int, int] = {}
+
+        def ask(
+            offset: int, limit: int, typed: TypedRows | None
+        ) -> Coroutine[object, object, Page]:
             decode = orjson.loads if typed is None else typed.decode
             page_of = Page.from_json if typed is None else typed.page
-            read = partial(page_of, offset=offset, limit=limit)
+
+            def read(answer: object) -> Page:
+                if (attempts := ATTEMPTS.get()) > 1 or retried:
+                    retried[offset] = attempts
+                return page_of(answer, offset=offset, limit=limit)
+
             return self._get(address(offset, limit), fixed, read, decode)
+
+        def complete(error: ExploreError, offset: int, limit: int) -> None:
+            self._complete(error, address(offset, limit), retried.get(offset, 1))
 
         return Records(
             plan=plan,
             portal=self.transport.url("", []),
             ask=ask,
             address=address,
-            complete=self._complete,
+            complete=complete,
             scheduler=self.scheduler,
             converter=converter,
         )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from explore_async.deadlines import Deadline
 
-__all__ = ["Body", "Caps", "Watchdog", "content_type_of"]
+__all__ = ["Body", "Caps", "Watchdog"]
 
 _KIB = 1024
 _MIB = 1024 * _KIB
@@ -68,18 +68,11 @@ class Watchdog:
     monotonic: Callable[[], float]
 
 
-def content_type_of(response: aiohttp.ClientResponse) -> str:
-    """The declared media type in lower case, without parameters; empty when there is none."""
-    declared: str = response.headers.get("Content-Type", "")
-    return declared.partition(";")[0].strip().lower()
-
-
 class Body:
     """The body of one good answer, decompressed as it comes; let go of by who opened the answer.
 
     Attributes:
         url: the URL that was asked.
-        content_type: media type the server declared, in lower case, without parameters.
         received: decoded bytes so far.
         streamed: called with them for each piece that `chunks` is about to give.
     """
@@ -94,7 +87,6 @@ class Body:
         deadline: Deadline | None = None,
     ) -> None:
         self.url = url
-        self.content_type = content_type_of(response)
         self.received = 0
         self._response = response
         self._content = response.content
@@ -108,6 +100,12 @@ class Body:
         self._pieces: Iterator[bytes] = iter(())
         self._head: list[bytes] = []
         self.streamed: Callable[[int], object] | None = None
+
+    @property
+    def content_type(self) -> str:
+        """The media type that the server declared, in lower case, without parameters."""
+        declared: str = self._response.headers.get("Content-Type", "")
+        return declared.partition(";")[0].strip().lower()
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The decoded bytes, in pieces of any size.

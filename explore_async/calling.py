@@ -328,7 +328,13 @@ class Call:
         if self._shared.subscribers.listening:
             self._tell_request()
         # The queue is over, so a long one is no failure of the server.
-        self.deadline = deadline = self._begin()
+        timeouts = self._caller.timeouts
+        self.deadline = deadline = self._shared.deadlines.begin(
+            whole=min(timeouts.attempt, self._caller.retry.deadline - self._elapsed()),
+            # Of an injected session nobody tells when the connection stands.
+            first=timeouts.connect + timeouts.read,
+            quiet=timeouts.read,
+        )
         try:
             return await send()
         except asyncio.CancelledError:
@@ -344,15 +350,6 @@ class Call:
         finally:
             deadline.over()
             self.deadline = None
-
-    def _begin(self) -> Deadline:
-        timeouts = self._caller.timeouts
-        return self._shared.deadlines.begin(
-            whole=min(timeouts.attempt, self._caller.retry.deadline - self._elapsed()),
-            # Of an injected session nobody tells when the connection stands.
-            first=timeouts.connect + timeouts.read,
-            quiet=timeouts.read,
-        )
 
     def _timeout(self) -> RequestTimeout:
         return RequestTimeout(

@@ -64,6 +64,10 @@ class Connection:
         ssl: an `ssl.SSLContext`, or the path of a PEM file with the authorities to trust.
         on_wire: called for each request that an owned session puts on the wire.
 
+    Attributes:
+        counts_wire: whether `on_wire` sees each request; an injected session is not changed.
+        options: what to send each request with.
+
     Raises:
         ConfigurationError: the proxy or the file of authorities cannot be used.
     """
@@ -77,16 +81,12 @@ class Connection:
         on_wire: Callable[[], object] | None = None,
     ) -> None:
         self._given = session
+        self.counts_wire = session is None
         self._owned: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._on_wire = on_wire
         self.options: dict[str, Any] = {**_proxy_options(proxy), **_tls_options(ssl)}
-
-    @property
-    def counts_wire(self) -> bool:
-        """Whether `on_wire` sees each request by itself; an injected session is not changed."""
-        return self._given is None
 
     @property
     def proxied(self) -> bool:

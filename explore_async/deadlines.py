@@ -12,8 +12,8 @@ cancellation by somebody else.
 from __future__ import annotations
 
 import asyncio
+import math
 from contextvars import ContextVar
-from typing import cast
 
 __all__ = ["CURRENT", "Deadline", "Deadlines"]
 
@@ -26,10 +26,12 @@ class Deadlines:
 
     Attributes:
         running: those of the attempts under way.
+        due: when it will look next whether any has been reached; infinity for never.
     """
 
     def __init__(self) -> None:
         self.running: set[Deadline] = set()
+        self.due = math.inf
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, *, whole: float, first: float, quiet: float) -> Deadline:
@@ -43,14 +45,16 @@ class Deadlines:
         loop = asyncio.get_running_loop()
         deadline = Deadline(self, loop, whole=whole, first=first, quiet=quiet)
         self.running.add(deadline)
-        self.due(loop, deadline.ends)
+        if deadline.ends < self.due:
+            self.look_at(deadline.ends, loop)
         CURRENT.set(deadline)
         return deadline
 
-    def due(self, loop: asyncio.AbstractEventLoop, moment: float) -> None:
-        """Look at that moment, if not before."""
-        if self._timer is None or moment < self._timer.when():
-            self._set(loop, moment)
+    def look_at(self, moment: float, loop: asyncio.AbstractEventLoop) -> None:
+        """Look then whether any has been reached."""
+        self._unset()
+        self.due = moment
+        self._timer = loop.call_at(moment, self._look, loop)
 
     def close(self) -> None:
         """Leave no timer behind, unless something runs."""
@@ -60,19 +64,15 @@ class Deadlines:
     def _unset(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-
-    def _set(self, loop: asyncio.AbstractEventLoop, moment: float) -> None:
-        self._unset()
-        self._timer = loop.call_at(moment, self._look, loop)
+            self._timer, self.due = None, math.inf
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = None
+        self._unset()
         now = loop.time()
         for deadline in [one for one in self.running if one.ends <= now]:
             deadline.reach()
         if self.running:
-            self._set(loop, min(one.ends for one in self.running))
+            self.look_at(min(one.ends for one in self.running), loop)
 
 
 class Deadline:
@@ -94,7 +94,7 @@ class Deadline:
         first: float,
         quiet: float,
     ) -> None:
-        task = cast("asyncio.Task[object]", asyncio.current_task(loop))
+        task: asyncio.Task[object] = asyncio.current_task(loop)  # type: ignore[assignment]
         now = loop.time()
         self._owner = owner
         self._loop = loop
@@ -108,7 +108,8 @@ class Deadline:
     def heard(self) -> None:
         """Something came."""
         self.ends = min(self.last, self._loop.time() + self._quiet)
-        self._owner.due(self._loop, self.ends)
+        if self.ends < self._owner.due:
+            self._owner.look_at(self.ends, self._loop)
 
     def reach(self) -> None:
         """Cancel the task."""

@@ -10,14 +10,12 @@ import re
 import zlib
 from typing import TYPE_CHECKING
 
-import orjson
-
 from explore_async.errors import DecodeError, TruncatedError, snippet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-__all__ = ["Inflater", "begins_like_html", "parse_json"]
+__all__ = ["Inflater", "begins_like_html", "not_json"]
 
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _PIECE = 64 * 1024
@@ -71,35 +69,25 @@ def begins_like_html(start: bytes) -> bool | None:
     return None if undecided else False
 
 
-def parse_json(
-    content: bytes,
-    *,
-    content_type: str,
-    url: str,
-    decode: Callable[[bytes], object] = orjson.loads,
-) -> object:
-    """Decode the JSON body of a good answer.
+def not_json(
+    content: bytes, reason: str, *, content_type: str, url: str
+) -> TruncatedError | DecodeError:
+    """The error for the body of a good answer that is not JSON, for a parser's reason.
 
-    Raises:
-        TruncatedError: the body begins like JSON but does not end like it.
-        DecodeError: the body is not JSON, for instance the HTML page of a proxy.
+    Returns:
+        TruncatedError where the body begins like JSON but does not end like it, DecodeError for all
+        else, for instance the HTML page of a proxy.
     """
-    try:
-        value = decode(content)
-    except orjson.JSONDecodeError as error:
-        reason = error.msg
-    else:
-        return value
     begins, ends = content.lstrip()[:1], content.rstrip()[-1:]
     cut = "unexpected end" in reason or ends != {b"{": b"}", b"[": b"]"}.get(begins)
     if begins in {b"{", b"["} and cut:
-        raise TruncatedError(
+        return TruncatedError(
             f"The JSON body was cut after {len(content)} bytes. Ask again.",
             bytes_received=len(content),
             status=200,
             url=url,
         )
-    raise DecodeError(
+    return DecodeError(
         f"The server answered {content_type or 'no content type'} that is not JSON ({reason}): "
         f"{snippet(content)!r}. Check the base URL and whether the portal asks to log in.",
         content_type=content_type,

@@ -6,7 +6,7 @@ that the specification gives, and becomes one of these classes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from attrs import field, frozen
@@ -73,22 +73,24 @@ class Page:
         Raises:
             DecodeError: it does not have the shape of one.
         """
-        whole = as_object(answer, "an answer")
+        whole = answer if isinstance(answer, dict) else as_object(answer, "an answer")
         if "results" not in whole:
             raise DecodeError(
                 f"The answer has no results, only {', '.join(sorted(whole)) or 'nothing'}. "
                 "Check that the base URL leads to an Explore API v2.1."
             )
         total = whole.get("total_count")
-        rows = as_list(whole["results"], "results")
+        rows: Any = whole["results"]
+        if not isinstance(rows, list):
+            raise _misshapen(rows, "results", "an array")
         if not set(map(type, rows)) <= {dict}:
             as_object(next(row for row in rows if not isinstance(row, dict)), "a row")
         return cls(
-            rows=cast("list[Row]", rows),
+            rows=rows,
             offset=offset,
             limit=limit,
             total_count=total if isinstance(total, int) else None,
-            extra=_beyond(whole, _PAGE_KEYS),
+            extra=_beyond(whole, _PAGE_KEYS) if len(whole) > len(_PAGE_KEYS) else {},
         )
 
 

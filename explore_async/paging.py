@@ -18,12 +18,11 @@ from __future__ import annotations
 from contextlib import aclosing, contextmanager
 from functools import partial
 from operator import length_hint
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import orjson
 from attrs import evolve, field, frozen
 
-from explore_async.calling import ATTEMPTS
 from explore_async.errors import (
     ConfigurationError,
     DecodeError,
@@ -57,6 +56,12 @@ if TYPE_CHECKING:
     from explore_async.typed import TypedRows
 
     _Ask = Callable[[int, int], Coroutine[object, object, Page]]
+
+    class _AskTyped(Protocol):
+        def __call__(
+            self, offset: int, limit: int, typed: TypedRows | None
+        ) -> Coroutine[object, object, Page]: ...
+
 
 __all__ = ["Plan", "Records"]
 
@@ -160,14 +165,13 @@ class Records:
 
     plan: Plan
     portal: str
-    _ask: Callable[[int, int, TypedRows | None], Awaitable[Page]] = field(repr=False)
+    _ask: _AskTyped = field(repr=False)
     _address: Callable[[int, int], str] = field(repr=False)
-    _complete: Callable[[ExploreError, str, int], None] = field(repr=False)
+    _complete: Callable[[ExploreError, int, int], None] = field(repr=False)
     _scheduler: Scheduler = field(repr=False)
     _converter: Callable[[], Awaitable[Converter]] | None = field(default=None, repr=False)
     _total: int | None = field(default=None, repr=False)
     _place: _Place = field(init=False, factory=lambda: _Place(), repr=False)
-    _retried: dict[int, int] = field(init=False, factory=dict, repr=False)
 
     def __await__(self) -> Generator[object, None, Page]:
         return self._first_page().__await__()
@@ -267,14 +271,14 @@ class Records:
             WindowExceeded: there are more groups than the window holds.
         """
         if not self.plan.grouped:
-            page = await self._page(0, 0, None)
+            page = await self._ask(0, 0, None)
             if page.total_count is not None:
                 return page.total_count
             error = DecodeError(
                 "The server sent no total_count, so the rows cannot be counted. "
                 "Check that the base URL leads to an Explore API v2.1."
             )
-            self._tell_about(page, error)
+            self._complete(error, page.offset, page.limit)
             raise error
         whole = Plan(start=0, max_rows=None, grouped=True, page_size=self.plan.page_size)
         rows = 0
@@ -305,12 +309,12 @@ class Records:
 
     async def _only_page(self, limit: int) -> Page:
         """The page at the start, which no other will be held against."""
-        page = await self._page(self.plan.start, limit, await self._typed())
+        page = await self._ask(self.plan.start, limit, await self._typed())
         total = None if self.plan.grouped else page.total_count
         try:
             _refuse_wrong_length(page, total)
         except IntegrityError as error:
-            self._tell_about(page, error)
+            self._complete(error, page.offset, page.limit)
             raise
         return page
 
@@ -345,7 +349,7 @@ class Records:
     async def _pages(self, plan: Plan, typed: TypedRows | None) -> AsyncGenerator[Page, None]:
         if plan.max_rows == 0:
             return
-        ask = partial(self._page, typed=typed)
+        ask = partial(self._ask, typed=typed)
         check = _Check(plan=plan, ask=ask, total=self._total)
         # Who says how many rows are wanted gets them without waiting for the first page; if there
         # are fewer, some requests, not more than fit side by side, were for nothing.
@@ -365,7 +369,7 @@ class Records:
                     if check.admit(page):
                         await check.settle_repeat(page)
                 except IntegrityError as error:
-                    self._tell_about(page, error)
+                    self._complete(error, page.offset, page.limit)
                     raise
                 yield page
 
@@ -382,19 +386,6 @@ class Records:
         async with aclosing(rest) as pages:
             async for page in pages:
                 yield page
-
-    async def _page(self, offset: int, limit: int, typed: TypedRows | None) -> Page:
-        page = await self._ask(offset, limit, typed)
-        if (attempts := ATTEMPTS.get()) > 1:
-            self._retried[offset] = attempts
-        elif self._retried:
-            self._retried.pop(offset, None)
-        return page
-
-    def _tell_about(self, page: Page, error: ExploreError) -> None:
-        """Put into an error what is known of the answer that it is about."""
-        attempts = self._retried.get(page.offset, 1)
-        self._complete(error, self._address(page.offset, page.limit), attempts)
 
 
 async def _unknown_pages(ask: _Ask, first: Page, plan: Plan) -> AsyncGenerator[Page, None]:
@@ -456,12 +447,12 @@ def _jobs(
         offset += step
 
 
-def _mark(row: Row) -> bytes:
-    """The content of a row, as bytes."""
+def _mark(rows: list[Row]) -> bytes:
+    """The content of rows, as bytes."""
     try:
-        return orjson.dumps(row, default=repr)
+        return orjson.dumps(rows, default=repr)
     except TypeError:  # an integer of more than 64 bits
-        return repr(row).encode()
+        return repr(rows).encode()
 
 
 def _refuse_wrong_length(page: Page, total: int | None) -> None:
@@ -502,7 +493,7 @@ class _Check:
         self.end = plan.stop
         self.begun = False
         self._ask = ask
-        self._seen: set[tuple[int, bytes, bytes]] = set()
+        self._seen: set[tuple[int, bytes]] = set()
         self._last_row: Row | None = None
         self._row_before: Row | None = None
         self._repeats_are_data = False
@@ -538,7 +529,7 @@ class _Check:
             return False
         # The ends of a page stand for the page: comparing all of it would cost as much as
         # decoding it, and an accidental likeness is settled by asking once more.
-        mark = (len(page.rows), _mark(page.rows[0]), _mark(page.rows[-1]))
+        mark = (len(page.rows), _mark([page.rows[0], page.rows[-1]]))
         repeated = mark in self._seen and not self._repeats_are_data
         self._seen.add(mark)
         self._row_before, self._last_row = self._last_row, page.rows[-1]

@@ -170,7 +170,7 @@ class _Window(Generic[T]):
         self._failure: BaseException | None = None
 
     def start(self, job: Callable[[], Coroutine[object, object, T]]) -> None:
-        task = asyncio.create_task(job())
+        task = asyncio.get_running_loop().create_task(job())
         self.tasks.append(task)
         self._registry.add(task)
         task.add_done_callback(self._settled)

@@ -21,7 +21,7 @@ from explore_async.auth import Anonymous
 from explore_async.bodies import Body, Caps, Watchdog
 from explore_async.calling import Caller, Identity
 from explore_async.connecting import Hidden, is_loopback, proxy_refusal
-from explore_async.decoding import parse_json
+from explore_async.decoding import not_json
 from explore_async.errors import (
     ENVELOPE_KEYS,
     APIError,
@@ -170,9 +170,10 @@ class Transport:
             try:
                 content = await body.read(self.caps.page)
                 call.received = body.received
-                value = parse_json(
-                    content, content_type=body.content_type, url=call.url, decode=decode
-                )
+                value = decode(content)
+            except orjson.JSONDecodeError as error:
+                wrong = not_json(content, error.msg, content_type=body.content_type, url=call.url)
+                raise self._without_secrets(wrong) from None
             except DecodeError as error:
                 raise self._without_secrets(error) from None
             if is_error_object(value):
@@ -340,7 +341,9 @@ class Transport:
         """The text without the secrets of this client, should a server have echoed one."""
         return self._auth.redact(text)
 
-    def _without_secrets(self, error: DecodeError) -> DecodeError:
+    def _without_secrets(self, error: DecodeError | TruncatedError) -> ExploreError:
+        if isinstance(error, TruncatedError):
+            return error  # it repeats nothing of the body
         redact = self._auth.redact
         return type(error)(
             redact(error.message),
@@ -372,6 +375,7 @@ def _hidden(authorization: str | None) -> Hidden | None:
 
 def _json_or_none(content: bytes) -> object:
     try:
-        return parse_json(content, content_type="", url="")
-    except (DecodeError, TruncatedError):
+        value: object = orjson.loads(content)
+    except orjson.JSONDecodeError:
         return None
+    return value

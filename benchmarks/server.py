@@ -3,7 +3,7 @@
 It parses nothing of a request but its first line, so that what is measured is the client. Rows look
 like those of an open-data portal: ten fields, some text, a place, a date. Paths:
 
-* `/records?...` and `/facets?...`: the page asked for, and a facet of 10 values, or
+* `/records?...` and `/facets?facet=...`: the page asked for, and a facet of 10 values, or
   of 100 where the dataset's name begins with `wide`;
 * `/exports/jsonl?rows=N`: N rows of JSON Lines, chunked;
 * `delay` before each answer, in seconds, is given when it is started.
@@ -18,6 +18,7 @@ import re
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -75,21 +76,21 @@ def _page(offset: int, limit: int) -> bytes:
     return _answer(orjson.dumps({"total_count": TOTAL, "results": found}))
 
 
-def _facet(count: int) -> bytes:
+@cache
+def _facet(facet: str, count: int) -> bytes:
     values = [
         {"count": 1000 - number, "state": "displayed", "name": name, "value": name}
         for number, name in enumerate(f"Genus {number}" for number in range(count))
     ]
-    return _answer(orjson.dumps({"links": [], "facets": [{"name": "genus", "facets": values}]}))
+    return _answer(orjson.dumps({"links": [], "facets": [{"name": facet, "facets": values}]}))
 
 
 class _Server:
-    """All answers, made before the first request."""
+    """All answers, made before the first request or, of facets, at the first."""
 
     def __init__(self, delay: float) -> None:
         self._delay = delay
         self._pages = {offset: _page(offset, PAGE_ROWS) for offset in range(0, TOTAL, PAGE_ROWS)}
-        self._facets = {True: _facet(100), False: _facet(10)}
         block = b"".join(orjson.dumps(row) + b"\n" for row in rows(0, _BLOCK_ROWS))
         self._block = b"%x\r\n%b\r\n" % (len(block), block)
 
@@ -109,7 +110,8 @@ class _Server:
             await self._export(_number(rb"(?:rows|limit)=(\d+)", line, 1000), writer)
             return
         if b"/facets" in line:
-            writer.write(self._facets[b"/wide" in line])
+            facet = re.findall(rb"[?&]facet=(\w+)", line)[0].decode()
+            writer.write(_facet(facet, 100 if b"/wide" in line else 10))
             return
         offset = _number(rb"offset=(\d+)", line, 0)
         limit = _number(rb"limit=(\d+)", line, 10)

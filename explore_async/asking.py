@@ -175,15 +175,19 @@ class Requests:
         declared = [value for name, value in params if name == "facet"]
         fixed = [(name, value) for name, value in params if name != "facet"]
 
-        async def ask(name: str | None) -> list[Facet]:
-            if name is None:
-                return await self.get(path, fixed, facets_of)
-            return await self.get(path, [*fixed, ("facet", name)], partial(facet_of, name=name))
+        declaring = self.transport.url(path, fixed)
+        prefix = declaring + ("&" if fixed else "?")
+
+        def ask(name: str) -> Coroutine[object, object, Facet]:
+            address = f"{prefix}facet={quote(name, safe='')}"
+            read = partial(facet_of, name=name)
+            return self._get(address, [*fixed, ("facet", name)], read, orjson.loads)
 
         return Facets(
             names=tuple(facet_names(names) or declared),
             portal=self.transport.url("", []),
             ask=ask,
+            ask_for_declared=partial(self._get, declaring, fixed, facets_of, orjson.loads),
             scheduler=self.scheduler,
         )
 

@@ -15,7 +15,7 @@ from explore_async.errors import DecodeError, IntegrityError
 from explore_async.models import Facet, as_list, as_object
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
 
     from explore_async.scheduling import Scheduler
 
@@ -41,7 +41,8 @@ class Facets:
 
     names: tuple[str, ...]
     portal: str
-    _ask: Callable[[str | None], Awaitable[list[Facet]]] = field(repr=False)
+    _ask: Callable[[str], Coroutine[object, object, Facet]] = field(repr=False)
+    _ask_for_declared: Callable[[], Awaitable[list[Facet]]] = field(repr=False)
     _scheduler: Scheduler = field(repr=False)
 
     def __await__(self) -> Generator[object, None, list[Facet]]:
@@ -50,12 +51,8 @@ class Facets:
     async def fetch(self) -> list[Facet]:
         """What awaiting does."""
         if not self.names:
-            return await self._ask(None)
-        return await self._scheduler.gather([self._one(name) for name in self.names])
-
-    async def _one(self, name: str) -> Facet:
-        (facet,) = await self._ask(name)
-        return facet
+            return await self._ask_for_declared()
+        return await self._scheduler.together([self._ask(name) for name in self.names])
 
 
 def facets_of(answer: object) -> list[Facet]:
@@ -73,7 +70,7 @@ def facets_of(answer: object) -> list[Facet]:
     return [Facet.from_json(each) for each in as_list(whole["facets"], "facets")]
 
 
-def facet_of(answer: object, name: str) -> list[Facet]:
+def facet_of(answer: object, name: str) -> Facet:
     """The one facet of an answer that was asked for one.
 
     Raises:
@@ -83,12 +80,12 @@ def facet_of(answer: object, name: str) -> list[Facet]:
     facets = facets_of(answer)
     if not facets:
         # A facet that no matching record has a value for is left out of the answer.
-        return [Facet(name=name, values=())]
+        return Facet(name=name, values=())
     if len(facets) == 1 and _may_answer(facets[0].name, name):
-        return facets
+        return facets[0]
     named = next((facet for facet in facets if facet.name == name), None)
     if named is not None:
-        return [named]
+        return named
     others = ", ".join(facet.name for facet in facets)
     raise IntegrityError(
         f"One facet, {name}, was asked for, and {others} came. "

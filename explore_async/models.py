@@ -6,10 +6,11 @@ that the specification gives, and becomes one of these classes.
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from explore_async.errors import DecodeError
 
@@ -36,9 +37,10 @@ Row = dict[str, object]
 """A record: its keys are the user's own fields."""
 
 _PAGE_KEYS = frozenset({"results", "total_count"})
-_PLAIN_ORDER = ("name", "value", "count", "state")
-_PLAIN_KEYS = frozenset(_PLAIN_ORDER)
-_VALUE_KEYS = _PLAIN_KEYS | {"facets"}
+_PLAIN = ("name", "value", "count", "state")
+
+_plain = itemgetter(*_PLAIN)
+_VALUE_KEYS = frozenset({*_PLAIN, "facets"})
 _FACET_KEYS = frozenset({"name", "facets"})
 _FIELD_KEYS = frozenset({"name", "label", "type", "description", "annotations"})
 
@@ -122,11 +124,6 @@ class FacetValue:
             DecodeError: it does not have the shape of one.
         """
         item = as_object(value, "a facet value")
-        if item.keys() == _PLAIN_KEYS:
-            name, shown, count, state = map(item.__getitem__, _PLAIN_ORDER)
-            if type(count) is int and type(name) is type(shown) is type(state) is str:
-                # As nearly all are, and a portal may send thousands.
-                return cls(name=name, value=shown, count=count, state=state)
         count = item.get("count")
         return cls(
             name=str(item.get("name", "")),
@@ -134,10 +131,39 @@ class FacetValue:
             count=count if isinstance(count, int) else None,
             state=str(item.get("state", "")),
             children=tuple(
-                cls.from_json(child) for child in as_list(item.get("facets", []), "child facets")
+                _facet_value(child) for child in as_list(item.get("facets", []), "child facets")
             ),
             extra=_beyond(item, _VALUE_KEYS),
         )
+
+
+_SET_NAME, _SET_VALUE, _SET_COUNT, _SET_STATE, _SET_CHILDREN, _SET_EXTRA = (
+    getattr(FacetValue, one.name).__set__ for one in fields(FacetValue)
+)
+
+
+def _facet_value(item: object) -> FacetValue:
+    """`FacetValue.from_json`, in less than half of the time for values with nothing special.
+
+    They are nearly all, and a portal may send thousands. Most of the time goes into the general way
+    in which a frozen class sets its attributes, so they are put into its slots directly.
+    """
+    if type(item) is not dict or len(item) != len(_PLAIN):
+        return FacetValue.from_json(item)
+    try:
+        name, value, count, state = _plain(item)
+    except KeyError:
+        return FacetValue.from_json(item)
+    if type(count) is not int or not type(name) is type(value) is type(state) is str:
+        return FacetValue.from_json(item)
+    made = object.__new__(FacetValue)
+    _SET_NAME(made, name)
+    _SET_VALUE(made, value)
+    _SET_COUNT(made, count)
+    _SET_STATE(made, state)
+    _SET_CHILDREN(made, ())
+    _SET_EXTRA(made, {})
+    return made
 
 
 @frozen(kw_only=True)
@@ -168,7 +194,7 @@ class Facet:
         values = as_list(item.get("facets", []), "facet values")
         return cls(
             name=str(item.get("name", "")),
-            values=tuple([FacetValue.from_json(each) for each in values]),
+            values=tuple([_facet_value(each) for each in values]),
             extra=_beyond(item, _FACET_KEYS),
         )
 

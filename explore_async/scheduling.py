@@ -118,9 +118,13 @@ class Scheduler:
         """
         waiting = list(requests)
         _refuse_what_cannot_be_awaited(waiting)
+        return await self.together([_coroutine(request) for request in waiting])
+
+    async def together(self, requests: list[Coroutine[object, object, T]]) -> list[T]:
+        """`gather`, for coroutines of our own."""
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(_coroutine(request)) for request in waiting]
+                tasks = [group.create_task(request) for request in requests]
         except BaseExceptionGroup as failures:
             # The group lists failures as they happened; the first keeps its own cause.
             first = failures.exceptions[0]
@@ -137,7 +141,9 @@ class Scheduler:
 
         Args:
             jobs: called one by one as room appears; may be a lazy iterator.
-            ahead: the most jobs running or finished but not yet taken; `concurrency` by default.
+            ahead: the most jobs running or finished but not yet taken; by default twice
+                `concurrency`, so that a place that gets free is filled at once, though the result
+                that is to be taken next is still to come.
 
         Raises:
             ExploreError: the first job to fail, even when earlier results are still to come.
@@ -145,7 +151,7 @@ class Scheduler:
         window: _Window[T] = _Window(self._tasks)
         upcoming = iter(jobs)
         try:
-            for job in islice(upcoming, ahead or self.concurrency):
+            for job in islice(upcoming, ahead or 2 * self.concurrency):
                 window.start(job)
             while window.tasks:
                 result = await window.next()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import pickle
 
-from explore_async import Attachment, DatasetField, DecodeError, Facet
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from explore_async import Attachment, DatasetField, DecodeError, Facet, FacetValue
 
 
 def test_a_hierarchical_facet_keeps_its_children() -> None:
@@ -17,6 +22,24 @@ def test_a_hierarchical_facet_keeps_its_children() -> None:
     assert (child.value, child.extra, facet.extra) == ("2024/02/01", {"new": 1}, {"links": []})
     assert facet.values[0].extra == {}
     assert hash(facet) == hash(Facet.from_json({"name": "modified", "facets": [year]}))
+
+
+KEYS = st.sampled_from(["name", "value", "count", "state", "facets", "new"])
+VALUES: st.SearchStrategy[object] = (
+    st.none() | st.booleans() | st.integers() | st.text(max_size=2) | st.just([])
+)
+
+
+@given(st.dictionaries(KEYS, VALUES))
+def test_the_values_of_a_facet_are_read_as_each_by_itself(item: dict[str, object]) -> None:
+    """Though there is a shorter way for those with nothing special."""
+    item = {**item, "facets": []} if "facets" in item else item
+    (value,) = Facet.from_json({"name": "a", "facets": [item]}).values
+    assert repr(value) == repr(FacetValue.from_json(item))
+    assert value == FacetValue.from_json(item)
+    assert pickle.loads(pickle.dumps(value)) == value
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        value.name = "b"  # type: ignore[misc]
 
 
 def test_a_field_keeps_what_it_does_not_know() -> None:

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from io import BytesIO
+from operator import length_hint
 from pathlib import Path
 from sys import getsizeof
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import orjson
 from attrs import frozen
@@ -68,6 +69,7 @@ _LINE_END = b"\n"
 _NO_DELIMITERS = '"\r\n'
 
 Chunk = bytes
+T = TypeVar("T")
 
 
 @frozen(kw_only=True)
@@ -104,7 +106,6 @@ class ExportStream:
     Attributes:
         url: the URL, without credentials.
         bytes_received: decoded bytes so far.
-        rows_received: rows or lines so far, for `rows` and `lines`.
     """
 
     def __init__(
@@ -116,7 +117,8 @@ class ExportStream:
     ) -> None:
         self.url = url
         self.bytes_received = 0
-        self.rows_received = 0
+        self._rows = 0
+        self._untaken: Iterator[object] = iter(())
         self._open_body = open_body
         self._reading = reading
         self._format = reading.file_format
@@ -143,7 +145,7 @@ class ExportStream:
         self._used = self._left = True
         await self._stack.__aexit__(kind, error, traceback)
 
-    async def rows(self) -> AsyncGenerator[Row, None]:
+    def rows(self) -> AsyncGenerator[Row, None]:
         """The rows of a `jsonl`, `json` or `csv` export, decoded one by one.
 
         Cells of CSV are text, and None where they are empty, unless the export is `typed`.
@@ -155,18 +157,7 @@ class ExportStream:
             DecodeError: there is something that is not a row.
         """
         self._require("rows", _ROWS)
-        converter = await self._reading.converter() if self._reading.converter else None
-        convert = restore = None
-        if converter is not None:
-            convert = converter.text_row if self._format == "csv" else converter.row
-            restore = converter.restore
-        by_line = self._format == "jsonl"
-        groups = self._jsonl_rows(restore) if by_line else self._read_rows(restore)
-        with self._without_secrets():
-            async with aclosing(groups) as found:
-                async for group in found:
-                    for row in group:
-                        yield row if convert is None else convert(row)
+        return self._rows_by_line() if self._format == "jsonl" else self._rows_by_reader()
 
     async def batches(
         self, *, size: int = _BATCH, schema: pa.Schema | None = None
@@ -199,49 +190,64 @@ class ExportStream:
             async for batch in batches:
                 yield batch
 
-    async def _jsonl_rows(self, restore: Restore | None) -> AsyncGenerator[Iterator[Row], None]:
-        """The rows chunk by chunk: one step of this generator for many rows."""
-        first: Row = {}
-        async with aclosing(self._line_groups()) as groups:
-            async for lines in groups:
-                yield self._decoded(lines, first, restore)
+    async def _rows_by_line(self) -> AsyncGenerator[Row, None]:
+        converter = await self._reading.converter() if self._reading.converter else None
+        first: Row | None = None
+        with self._without_secrets():
+            async with aclosing(self._line_groups()) as groups:
+                async for lines in groups:
+                    for line in self._taken(lines):
+                        try:
+                            row = orjson.loads(line)
+                        except orjson.JSONDecodeError:
+                            row = None
+                        if type(row) is not dict:
+                            if line.isspace():
+                                continue
+                            row = self._row(line)  # says what is wrong, or reads a NaN
+                        if first is None:
+                            first = row
+                        if "error_code" in row and _ends_it(row, first):
+                            raise self._broken_off(line)
+                        if converter is not None:
+                            converter.restore(row, line)
+                            row = converter.row(row)
+                        yield row
 
-    def _decoded(self, lines: list[Chunk], first: Row, restore: Restore | None) -> Iterator[Row]:
-        for line in lines:
-            self.rows_received += 1
-            try:
-                row = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                row = None
-            if type(row) is not dict:
-                if line.isspace():
-                    continue
-                row = self._row(line)  # says what is wrong, or reads a NaN
-            if not first:
-                first.update(row)
-            if "error_code" in row and is_error_object(row) and row.keys() != first.keys():
-                raise self._broken_off(line)
-            if restore is not None:
-                restore(row, line)
-            yield row
+    async def _rows_by_reader(self) -> AsyncGenerator[Row, None]:
+        converter = await self._reading.converter() if self._reading.converter else None
+        convert = None
+        if converter is not None:
+            convert = converter.text_row if self._format == "csv" else converter.row
+        with self._without_secrets():
+            async with aclosing(self._read_rows(converter)) as found:
+                async for rows in found:
+                    for row in self._taken(rows):
+                        yield row if convert is None else convert(row)
 
-    async def _read_rows(self, restore: Restore | None) -> AsyncGenerator[Iterator[Row], None]:
-        reader = self._reader(restore)
+    async def _read_rows(self, converter: Converter | None) -> AsyncGenerator[list[Row], None]:
+        reader = self._reader(None if converter is None else converter.restore)
         try:
             async with aclosing(self.bytes()) as chunks:
                 async for chunk in chunks:
-                    yield self._counted(reader.feed(chunk))
-            yield self._counted(reader.finish())
+                    yield reader.feed(chunk)
+            yield reader.finish()
         except (TruncatedError, DecodeError) as error:
             error.url = self.url
             if isinstance(error, TruncatedError):
                 error.rows, error.bytes_received = self.rows_received, self.bytes_received
             raise
 
-    def _counted(self, rows: list[Row]) -> Iterator[Row]:
-        for row in rows:
-            self.rows_received += 1
-            yield row
+    @property
+    def rows_received(self) -> int:
+        """Rows or lines so far, for `rows` and `lines`."""
+        return self._rows - length_hint(self._untaken)
+
+    def _taken(self, group: list[T]) -> Iterator[T]:
+        """The rows or lines of a group; how many are left, their iterator knows."""
+        self._rows += len(group)
+        self._untaken = taken = iter(group)
+        return taken
 
     @contextmanager
     def _without_secrets(self) -> Iterator[None]:
@@ -271,8 +277,7 @@ class ExportStream:
         """
         async with aclosing(self._line_groups()) as groups:
             async for lines in groups:
-                for line in lines:
-                    self.rows_received += 1
+                for line in self._taken(lines):
                     yield line.removesuffix(_LINE_END).removesuffix(b"\r")
 
     async def _line_groups(self) -> AsyncGenerator[list[Chunk], None]:
@@ -389,7 +394,7 @@ class ExportStream:
         async def flush() -> None:
             await part.write(*pieces)
             pieces.clear()
-            self.rows_received = part.rows or 0
+            self._rows = part.rows or 0
             if progress is not None:
                 progress(Progress(bytes=part.size, rows=part.rows, expected=expected))
 
@@ -536,3 +541,8 @@ class ExportStream:
             status=200,
             url=self.url,
         )
+
+
+def _ends_it(row: Row, first: Row) -> bool:
+    """Whether a row is the error with which a server broke the export off."""
+    return is_error_object(row) and row.keys() != first.keys()

@@ -150,15 +150,18 @@ class Scheduler:
         """
         window: _Window[T] = _Window(self._tasks)
         upcoming = iter(jobs)
+        most = ahead or 2 * self.concurrency
         try:
-            for job in islice(upcoming, ahead or 2 * self.concurrency):
+            for job in islice(upcoming, min(most, self.concurrency)):
                 window.start(job)
             while window.tasks:
                 result = await window.next()
-                following = next(upcoming, None)
-                if following is not None:
-                    window.start(following)
+                for job in islice(upcoming, 1):
+                    window.start(job)
                 yield result
+                # Only now, as the reader may have learnt from the result that there is no more.
+                for job in islice(upcoming, most - len(window.tasks)):
+                    window.start(job)
         finally:
             await window.close()
 

@@ -5,7 +5,8 @@ come back to, `exchange` it for tokens, keep those, and give `OAuth2` to a clien
 
 A refresh token works once. So one refresh runs at a time, whoever needs it shares its result, a
 caller that is cancelled does not cancel it, and the new tokens are saved before they are used.
-Tokens and the client secret are in no repr, no error and no pickle.
+Tokens and the client secret are in no repr, no error and no pickle. Only `Tokens` gives its texts
+away, by its attributes and by `attrs.asdict`, because somebody has to save them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import asyncio
 import secrets
 from collections import deque
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from inspect import isawaitable
+from io import BytesIO
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 from urllib.parse import urlencode
@@ -57,6 +60,8 @@ Save: TypeAlias = "Callable[[Tokens], Awaitable[object] | object]"
 class Tokens:
     """What a portal gave for a code or for a refresh token. Keep both texts as secrets.
 
+    It is made to be saved: its attributes, and `attrs.asdict(tokens)`, hold both texts in plain.
+
     Attributes:
         access: goes into the Authorization header, for about an hour.
         refresh: buys the next tokens, once; None when there is none.
@@ -71,39 +76,59 @@ class Tokens:
         raise TypeError("Tokens are not pickled; save their attributes where secrets are kept.")
 
 
-@frozen(kw_only=True)
 class OAuth2App:
     """An application that is registered on a portal's account page.
 
-    Attributes:
+    It is no attrs class, because `attrs.asdict` would copy the secret into a plain dict.
+
+    Args:
         portal: `https://host` of the portal.
         client_id, client_secret: as the portal shows them.
         redirect_uri: where users come back to; as registered.
         proxy, ssl: how to reach the portal, as in `ExploreClient`; None to reach it as the client
             does that the tokens are for.
-        now: the clock.
+        now: the clock; that of the system by default.
+
+    Raises:
+        ConfigurationError: `portal` is not the address of a portal, or would get secrets over plain
+            HTTP.
     """
 
-    portal: str = field()
-    client_id: str
-    client_secret: str = field(repr=False)
-    redirect_uri: str
-    proxy: str | None = field(default=None, repr=False)
-    ssl: SSLContext | str | os.PathLike[str] | None = field(default=None, repr=False)
-    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC), repr=False)
+    __slots__ = ("client_id", "client_secret", "now", "portal", "proxy", "redirect_uri", "ssl")
 
-    @portal.validator
-    def _check_portal(self, _attribute: object, value: str) -> None:
-        try:
-            url = URL(value)
-            safe = url.scheme == "https" or (url.scheme == "http" and is_loopback(url.host or ""))
-            bare = url.user is None and url.password is None
-        except ValueError:
-            safe = bare = False
-        if not (safe and bare):
+    def __init__(
+        self,
+        *,
+        portal: str,
+        client_id: str,
+        client_secret: str,
+        redirect_uri: str,
+        proxy: str | None = None,
+        ssl: SSLContext | str | os.PathLike[str] | None = None,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.portal = portal
+        self.client_id = client_id
+        self.client_secret = client_secret
+        self.redirect_uri = redirect_uri
+        self.proxy = proxy
+        self.ssl = ssl
+        self.now = now or partial(datetime.now, UTC)
+        # Crash reporters print the locals of every frame.
+        del portal, client_secret, proxy
+        if not _may_get_secrets(self.portal):
             raise ConfigurationError(
                 "portal= must be https://host of the portal: secrets are sent there."
             )
+
+    def __repr__(self) -> str:
+        # Not `portal` itself: that of one which could not be made may hold a password.
+        return f"OAuth2App(client_id={self.client_id!r}, redirect_uri={self.redirect_uri!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "An application's secret is not pickled; make it anew in the process that needs it."
+        )
 
     def authorization_url(self, state: str | None = None) -> tuple[str, str]:
         """Where to send the user, and the `state` that must come back with the code.
@@ -312,6 +337,15 @@ class _Answer:
         )
 
 
+def _may_get_secrets(portal: str) -> bool:
+    try:
+        url = URL(portal)
+        safe = url.scheme == "https" or (url.scheme == "http" and is_loopback(url.host or ""))
+    except ValueError:
+        return False
+    return safe and url.user is None and url.password is None
+
+
 async def _post(url: str, form: Mapping[str, str], options: Mapping[str, Any]) -> _Answer:
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
     # A session of its own: one that was injected may keep cookies or send headers to this address.
@@ -322,8 +356,11 @@ async def _post(url: str, form: Mapping[str, str], options: Mapping[str, Any]) -
                 url, data=form, timeout=timeout, allow_redirects=False, **options
             ) as response,
         ):
-            body = await response.content.read(_LARGEST)
-            return _Answer(status=response.status, headers=response.headers, body=body)
+            body = BytesIO()  # The locals of this frame may be printed, and its repr shows nothing.
+            # One read gives what has come so far, which may be less than all of it.
+            while body.tell() < _LARGEST and body.write(await response.content.read(_LARGEST)):
+                pass
+            return _Answer(status=response.status, headers=response.headers, body=body.getvalue())
     except TimeoutError:
         raise RequestTimeout("The token server did not answer in time.", url=url) from None
     except (aiohttp.ClientError, OSError) as error:

@@ -15,7 +15,6 @@ import pytest
 import trustme
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from attrs import evolve
 
 from explore_async import (
     ConfigurationError,
@@ -67,13 +66,14 @@ class TokenServer:
         finally:
             await server.close()
 
-    def app(self) -> OAuth2App:
+    def app(self, **options: Any) -> OAuth2App:
         return OAuth2App(
             portal=self.url,
             client_id="me",
             client_secret="cl13nt-secret",
             redirect_uri="https://app.example/back",
             now=lambda: self.now,
+            **options,
         )
 
     async def _tokens(self, request: web.Request) -> web.Response:
@@ -132,6 +132,36 @@ async def test_a_code_becomes_tokens(server: TokenServer) -> None:
     assert (tokens.access, tokens.refresh) == ("acc3ss-1", "r3fresh-1")
     assert tokens.expires_at == NOW + timedelta(hours=1)
     assert server.forms[0]["grant_type"] == "authorization_code"
+
+
+async def test_tokens_that_come_in_two_parts_are_read_to_the_end() -> None:
+    """The code is used up, so half of an answer would cost the user's grant."""
+    answer = http(b'{"access_token": "acc3ss-1", "refresh_token": "r3fresh-1"}')
+
+    async def respond(writer: asyncio.StreamWriter) -> None:
+        writer.write(answer[:-20])
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.write(answer[-20:])
+
+    async with Wire(respond).running() as wire:
+        app = OAuth2App(portal=wire.url, client_id="me", client_secret="s", redirect_uri="x")
+        tokens = await app.exchange("c0de")
+    assert (tokens.access, tokens.refresh) == ("acc3ss-1", "r3fresh-1")
+
+
+async def test_an_answer_without_an_end_is_not_read_for_ever() -> None:
+    """More than 64 KiB are no tokens."""
+
+    async def respond(writer: asyncio.StreamWriter) -> None:
+        writer.write(http(b" " * 70_000, length=10**9))
+        await writer.drain()
+        await asyncio.sleep(1)
+
+    async with Wire(respond).running() as wire:
+        app = OAuth2App(portal=wire.url, client_id="me", client_secret="s", redirect_uri="x")
+        with pytest.raises(TokenError, match="gives no tokens"):
+            await app.exchange("c0de")
 
 
 async def test_many_requests_refresh_once(server: TokenServer) -> None:
@@ -224,8 +254,14 @@ async def test_a_refresh_token_that_is_not_replaced_is_kept_as_plain_text() -> N
     """`save` can write it, whatever it writes with."""
     saved: list[Tokens] = []
     async with Wire(writes(http(b'{"access_token": "acc3ss-1"}'))).running() as wire:
-        app = OAuth2App(portal=wire.url, client_id="me", client_secret="s", redirect_uri="x")
-        auth = OAuth2(evolve(app, now=lambda: NOW), expired(), save=saved.append)
+        app = OAuth2App(
+            portal=wire.url,
+            client_id="me",
+            client_secret="s",
+            redirect_uri="x",
+            now=lambda: NOW,
+        )
+        auth = OAuth2(app, expired(), save=saved.append)
         await auth.authorization()
     (tokens,) = saved
     assert tokens.refresh == "r3fresh-0"
@@ -257,9 +293,9 @@ def test_secrets_go_over_tls_only(portal: str) -> None:
 
 
 def test_tokens_are_not_pickled() -> None:
-    """Neither alone nor in what sends them."""
+    """Neither alone nor in what sends them, and neither is the secret of the application."""
     app = OAuth2App(portal="https://h", client_id="me", client_secret="s", redirect_uri="x")
-    for thing in (expired(), OAuth2(app, expired(), save=print)):
+    for thing in (expired(), app, OAuth2(app, expired(), save=print)):
         with pytest.raises(TypeError, match="not pickled"):
             pickle.dumps(thing)
 
@@ -377,7 +413,7 @@ async def test_the_application_trusts_the_authority_it_was_given(
     with pytest.raises(TLSError):
         await tls_server.app().exchange("c0de")
     assert not tls_server.forms
-    tokens = await evolve(tls_server.app(), ssl=ways[given]).exchange("c0de")
+    tokens = await tls_server.app(ssl=ways[given]).exchange("c0de")
     assert tokens.access == "acc3ss-1"
 
 
@@ -389,7 +425,7 @@ async def test_the_authority_of_the_application_is_not_that_of_the_client(
     authority.configure_trust(right)
     for own, clients in ((None, right), (right, wrong)):
         tls_server.valid = "r3fresh-0"
-        auth = OAuth2(evolve(tls_server.app(), ssl=own), expired(), save=lambda tokens: None)
+        auth = OAuth2(tls_server.app(ssl=own), expired(), save=lambda tokens: None)
         async with ExploreClient(tls_server.url, auth=auth, ssl=clients):
             assert (await auth.authorization() or "").startswith("Bearer acc3ss-")
     assert len(tls_server.forms) == 2

@@ -222,6 +222,9 @@ MISTAKES: dict[str, Callable[[], object]] = {
     "another budget": lambda: ExploreClient("https://host").with_options(
         auth=KEY, retry=Retry(budget=3)
     ),
+    "application": lambda: OAuth2App(
+        portal=f"https://user:{KEY}@host", client_id="me", client_secret=KEY, redirect_uri="x"
+    ),
     "proxy": lambda: ExploreClient(
         "https://host", proxy=f"http://user:{KEY}@proxy:1", ssl="/no/such/file.pem"
     ),
@@ -290,6 +293,7 @@ TOKEN_ANSWERS = {
     "down": http(ECHO, status="503 Down"),
     "no token": http(f'{{"refresh_token": "{KEY}"}}'.encode()),
     "not json": http(KEY.encode()),
+    "cut": http(f'{{"access_token": "{KEY}", '.encode(), length=500),
     "not http": b"nonsense\r\n\r\n",
     "dropped": b"",
 }
@@ -321,6 +325,24 @@ async def test_14_no_failure_of_a_renewal_shows_a_token(answer: str) -> None:
     for caught in (renewal, exchange):
         assert shows(error_texts(caught.value)) == []
         assert shows(frame_texts(caught.value)) == []
+
+
+def test_14_an_application_and_its_tokens_are_not_pickled_or_copied_out() -> None:
+    """`Tokens` alone has a way out, its attributes, as somebody has to save them."""
+
+    @attrs.frozen
+    class Settings:
+        auth: object
+
+    app = app_of("https://portal.example", KEY)
+    tokens = Tokens(access=KEY, refresh=KEY, expires_at=NOW)
+    for one in (app, OAuth2(app, tokens, save=print)):
+        assert shows(texts(one)) == []
+        assert shows(iter([str(attrs.asdict(Settings(one)))])) == []
+        with pytest.raises(TypeError, match="not pickled"):
+            pickle.dumps([one])
+    assert shows(texts(tokens)) == []
+    assert attrs.asdict(tokens)["refresh"] == KEY
 
 
 async def test_14_a_token_that_was_renewed_meanwhile_is_not_shown() -> None:

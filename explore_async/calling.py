@@ -10,6 +10,7 @@ them.
 from __future__ import annotations
 
 import asyncio
+import math
 from contextvars import ContextVar
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
@@ -176,6 +177,7 @@ class Call:
         self._shared = shared
         self._timing = shared.timing
         self._attempt = 0
+        self._status: int | None = None
         self._renewals = 0
         self._asked_to_renew = False
         self._queued = 0.0
@@ -229,6 +231,7 @@ class Call:
 
     def responded(self, response: aiohttp.ClientResponse) -> None:
         """The head of an answer came."""
+        self._status = response.status
         self._caller.identity.quota.note(response.headers, url=self.url)
         if self._shared.subscribers.listening:
             now = self._timing.monotonic()
@@ -323,6 +326,7 @@ class Call:
         self._sent_at = self._told_at = self._timing.monotonic()
         self._queued += self._sent_at - queueing
         self._attempt += 1
+        self._status = None
         if self._caller.identity.renewable is not None:
             self._renewals = self._caller.identity.renewable.renewals
         if self._shared.subscribers.listening:
@@ -331,18 +335,17 @@ class Call:
         timeouts = self._caller.timeouts
         self.deadline = deadline = self._shared.deadlines.begin(
             whole=min(timeouts.attempt, self._caller.retry.deadline - self._elapsed()),
-            # Of an injected session nobody tells when the connection stands.
-            first=timeouts.connect + timeouts.read,
-            quiet=timeouts.read,
+            # An injected session has a queue of its own, and sees to its reads itself.
+            quiet=timeouts.read if self._shared.connection.counts_wire else math.inf,
         )
         try:
             return await send()
         except asyncio.CancelledError:
             if not deadline.over():
                 raise
-            raise self._timeout() from None
+            raise self._timeout(silent=deadline.ends < deadline.last) from None
         except TimeoutError as error:
-            raise self._timeout() from error
+            raise self._timeout(silent=True) from error
         except (aiohttp.ClientError, OSError) as error:
             # aiohttp's error of an answer holds the request with its headers, and so the key.
             cause = None if isinstance(error, aiohttp.ClientResponseError) else error
@@ -351,10 +354,15 @@ class Call:
             deadline.over()
             self.deadline = None
 
-    def _timeout(self) -> RequestTimeout:
+    def _timeout(self, *, silent: bool) -> RequestTimeout:
+        what, limit = (
+            ("The server fell silent", "read")
+            if silent
+            else ("The server did not answer in time", "attempt")
+        )
         return RequestTimeout(
-            "The server did not answer in time. Try again later, ask for less, or raise "
-            "`timeouts`.",
+            f"{what}. Try again later, ask for less, or raise `timeouts.{limit}`.",
+            status=self._status,
             url=self.url,
         )
 
@@ -418,7 +426,7 @@ class Call:
         )
         if step.decision is Decision.THROTTLE:
             self._pause_everybody(error, step)
-        if step.wait is None:
+        if step.wait is None or self._shared.connection.closed:
             return None
         if not self._shared.budget.take():
             error.add_note("Not sent again: the retry budget of this client is used up.")

@@ -65,6 +65,7 @@ class Connection:
         on_wire: called for each request that an owned session puts on the wire.
 
     Attributes:
+        closed: whether it was closed; nothing is sent any more.
         counts_wire: whether `on_wire` sees each request; an injected session is not changed.
         options: what to send each request with.
 
@@ -84,7 +85,7 @@ class Connection:
         self.counts_wire = session is None
         self._owned: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
+        self.closed = False
         self._on_wire = on_wire
         self.options: dict[str, Any] = {**_proxy_options(proxy), **_tls_options(ssl)}
 
@@ -104,7 +105,7 @@ class Connection:
         Raises:
             ConfigurationError: it is closed, or belongs to another event loop.
         """
-        if self._closed:
+        if self.closed:
             raise ConfigurationError("The client is closed. Make a new one for further requests.")
         loop = asyncio.get_running_loop()
         if self._loop is None:
@@ -121,7 +122,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close the session if it is ours. May be called more than once."""
-        self._closed = True
+        self.closed = True
         owned, self._owned = self._owned, None
         if owned is not None:
             await owned.close()

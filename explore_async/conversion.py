@@ -23,7 +23,7 @@ import re
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 import orjson
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["Converter", "GeoPoint"]
 
 _PARTIAL_DATE = re.compile(r"\d{4}(-\d{2})?")
-_MISFITS = (ValueError, InvalidOperation, KeyError, TypeError)
+_MISFITS = (ValueError, InvalidOperation, KeyError, TypeError, RecursionError)
+_MOMENT = Annotated[datetime, msgspec.Meta(tz=True)]
 # Beyond 64 bits orjson makes an integer a float, and its last digits are lost.
 _ROUNDED_FROM = 2.0**63
 _LACKING = frozenset({float, list})
@@ -180,10 +181,17 @@ class Converter:
         """
         return self.rows([row])[0]
 
-    def rows(self, rows: Iterable[Row]) -> list[Row]:
-        """`row`, over many."""
+    def rows(self, rows: Iterable[Row], *, exact: bool = False) -> list[Row]:
+        """`row`, over many.
+
+        Args:
+            rows: plain rows.
+            exact: their integers have all digits, so that none was rounded.
+        """
         made = [row.copy() for row in rows]
         for name, reader in self._json.items():
+            if exact and reader is _INTEGERS:
+                continue
             values = [row.get(name) for row in made]
             try:
                 read = reader.all(values)
@@ -265,7 +273,11 @@ def _date(text: str) -> date | str:
 
 
 def _datetime(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    try:
+        # As pages are decoded: to the nearest microsecond.
+        return msgspec.convert(text, _MOMENT)
+    except msgspec.ValidationError:
+        moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         msg = "a datetime without a zone"
         raise ValueError(msg)
@@ -320,12 +332,7 @@ def _dates(values: list[Any]) -> list[Any]:
 
 
 def _datetimes(values: list[Any]) -> list[Any]:
-    read = datetime.fromisoformat
-    moments = [value if value is None else read(value) for value in values]
-    if any(moment is not None and moment.tzinfo is None for moment in moments):
-        msg = "a datetime without a zone"
-        raise ValueError(msg)
-    return moments
+    return [value if value is None else _datetime(value) for value in values]
 
 
 def _points(values: list[Any]) -> list[Any]:
@@ -344,13 +351,14 @@ def _decimals(values: list[Any]) -> list[Any]:
     return [value if value is None else _decimal(value) for value in values]
 
 
+_INTEGERS = _Reader(_integer, _integers)
 _JSON_READERS: Mapping[str, _Reader] = MappingProxyType(
     {
         "date": _Reader(_each(_date), _dates),
         "datetime": _Reader(_each(_datetime), _datetimes),
         "decimal": _Reader(_decimal, _decimals),
         "geo_point_2d": _Reader(_point, _points),
-        "int": _Reader(_integer, _integers),
+        "int": _INTEGERS,
     }
 )
 

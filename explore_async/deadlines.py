@@ -14,11 +14,12 @@ from __future__ import annotations
 import asyncio
 import math
 from contextvars import ContextVar
+from typing import Any
 
 __all__ = ["CURRENT", "Deadline", "Deadlines"]
 
 CURRENT: ContextVar[Deadline | None] = ContextVar("explore_async_deadline", default=None)
-"""The deadline of the attempt that runs here; for who hears of its connection."""
+"""The deadline of the request that is sent here; for who hears of its connection."""
 
 
 class Deadlines:
@@ -34,20 +35,24 @@ class Deadlines:
         self.due = math.inf
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, *, whole: float, first: float, quiet: float) -> Deadline:
+    def begin(self, *, whole: float, quiet: float) -> Deadline:
         """The deadline of an attempt that the current task begins now; end it with `over`.
 
         Args:
             whole: seconds for all of it.
-            first: seconds until something must be `heard`.
-            quiet: seconds from then on until more must be heard.
+            quiet: seconds in which more must be heard, once something was.
+
+        Raises:
+            RuntimeError: no task runs that could be cancelled.
         """
         loop = asyncio.get_running_loop()
-        deadline = Deadline(self, loop, whole=whole, first=first, quiet=quiet)
+        task = asyncio.current_task(loop)
+        if task is None:
+            raise RuntimeError("A request must be awaited in a task of asyncio.")
+        deadline = Deadline(self, loop, task, whole=whole, quiet=quiet)
         self.running.add(deadline)
         if deadline.ends < self.due:
             self.look_at(deadline.ends, loop)
-        CURRENT.set(deadline)
         return deadline
 
     def look_at(self, moment: float, loop: asyncio.AbstractEventLoop) -> None:
@@ -71,8 +76,9 @@ class Deadlines:
         now = loop.time()
         for deadline in [one for one in self.running if one.ends <= now]:
             deadline.reach()
-        if self.running:
-            self.look_at(min(one.ends for one in self.running), loop)
+        moment = min((one.ends for one in self.running), default=math.inf)
+        if moment < math.inf:
+            self.look_at(moment, loop)
 
 
 class Deadline:
@@ -89,38 +95,47 @@ class Deadline:
         self,
         owner: Deadlines,
         loop: asyncio.AbstractEventLoop,
+        task: asyncio.Task[Any],
         *,
         whole: float,
-        first: float,
         quiet: float,
     ) -> None:
-        task: asyncio.Task[object] = asyncio.current_task(loop)  # type: ignore[assignment]
-        now = loop.time()
         self._owner = owner
         self._loop = loop
-        self._task = task
+        self._task: asyncio.Task[Any] | None = task
         self._cancelling = task.cancelling()
         self._quiet = quiet
         self._reached = False
-        self.last = now + whole
-        self.ends = min(self.last, now + first)
+        self.ends = self.last = loop.time() + whole
+
+    def expect(self, seconds: float) -> None:
+        """A request is sent: something must be heard in so many seconds."""
+        CURRENT.set(self)
+        self._end_in(seconds)
 
     def heard(self) -> None:
         """Something came."""
-        self.ends = min(self.last, self._loop.time() + self._quiet)
-        if self.ends < self._owner.due:
-            self._owner.look_at(self.ends, self._loop)
+        self._end_in(self._quiet)
 
     def reach(self) -> None:
         """Cancel the task."""
         self._owner.running.discard(self)
-        self._reached = True
-        self._task.cancel()
+        if self._task is not None:
+            self._reached = True
+            self._task.cancel()
 
     def over(self) -> bool:
         """End it; returns whether it, and nobody else, has cancelled the task."""
         self._owner.running.discard(self)
-        if not self._reached:
+        # A task has its context, which has this: let go of it, or both stay with its result.
+        task, self._task = self._task, None
+        if task is None or not self._reached:
             return False
-        self._reached = False
-        return self._task.uncancel() <= self._cancelling
+        return task.uncancel() <= self._cancelling
+
+    def _end_in(self, seconds: float) -> None:
+        if self._task is None:
+            return
+        self.ends = min(self.last, self._loop.time() + seconds)
+        if self.ends < self._owner.due:
+            self._owner.look_at(self.ends, self._loop)

@@ -361,14 +361,14 @@ class Records:
         )
         async with aclosing(asked) as pages:
             async for page in pages:
-                if not check.begun:
-                    check.begin(page)
-                if page.offset >= check.end and page.offset > plan.start:
-                    return
                 try:
+                    if not check.begun:
+                        check.begin(page)
+                    if page.offset >= check.end and page.offset > plan.start:
+                        return
                     if check.admit(page):
                         await check.settle_repeat(page)
-                except IntegrityError as error:
+                except (IntegrityError, WindowExceeded) as error:
                     self._complete(error, page.offset, page.limit)
                     raise
                 yield page
@@ -377,28 +377,30 @@ class Records:
         """The pages, those after the first only when it has told how many there are."""
         plan = check.plan
         first = await ask(plan.start, plan.limit_at(plan.start))
-        check.begin(first)
         yield first
         if check.total is None:
-            rest = _unknown_pages(ask, first, plan)
+            rest = self._unknown_pages(ask, first, plan)
         else:
             rest = self._scheduler.ordered(_jobs(ask, check, first.offset + first.limit))
         async with aclosing(rest) as pages:
             async for page in pages:
                 yield page
 
-
-async def _unknown_pages(ask: _Ask, first: Page, plan: Plan) -> AsyncGenerator[Page, None]:
-    """The pages after the first, one by one, until one is not full."""
-    page = first
-    while len(page.rows) == page.limit:
-        offset = page.offset + page.limit
-        if offset >= plan.stop:
-            if plan.max_rows is None:
-                raise plan.beyond(None)
-            return
-        page = await ask(offset, plan.limit_at(offset))
-        yield page
+    async def _unknown_pages(
+        self, ask: _Ask, first: Page, plan: Plan
+    ) -> AsyncGenerator[Page, None]:
+        """The pages after the first, one by one, until one is not full."""
+        page = first
+        while len(page.rows) == page.limit:
+            offset = page.offset + page.limit
+            if offset >= plan.stop:
+                if plan.max_rows is None:
+                    error = plan.beyond(None)
+                    self._complete(error, page.offset, page.limit)
+                    raise error
+                return
+            page = await ask(offset, plan.limit_at(offset))
+            yield page
 
 
 def _frames() -> ModuleType:

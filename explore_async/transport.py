@@ -8,6 +8,7 @@ another host.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -106,7 +107,10 @@ class Transport:
             **shared.connection.options,
         }
         # A page has a deadline of its own, which sees to its reads too.
-        self._page_options = {**self._options, "timeout": limits()}
+        self._page_options = self._options
+        if shared.connection.counts_wire:
+            self._page_options = {**self._options, "timeout": limits()}
+        self._first_byte = timeouts.connect + timeouts.read
         self._anonymous = isinstance(auth, Anonymous)
         self._plain = base_url.scheme == "http" and not is_loopback(base_url.host or "")
         if not self._anonymous:
@@ -166,7 +170,7 @@ class Transport:
         async with await self._answer(call, self._page_options) as response:
             body = self._body(response, call)
             if response.status != 200:
-                raise await self._refusal(response, body)
+                raise await self._refusal(response, body, call)
             try:
                 content = await body.read(self.caps.page)
                 call.received = body.received
@@ -202,7 +206,7 @@ class Transport:
                 response = await stack.enter_async_context(answer)
                 body = self._body(response, call)
                 if response.status != 200:
-                    raise await self._refusal(response, body)
+                    raise await self._refusal(response, body, call)
                 if not opaque:
                     await self._refuse_error_in_disguise(response, body)
                 return body, stack.pop_all()
@@ -231,6 +235,8 @@ class Transport:
         for _ in range(_MOST_REDIRECTS + 1):
             if not connection.counts_wire:
                 self.shared.counters.sent()
+            elif call.deadline is not None:
+                call.deadline.expect(self._first_byte)
             response = await session.get(target, headers=headers, **options)
             call.responded(response)
             if response.status not in _REDIRECTS:
@@ -288,14 +294,21 @@ class Transport:
             deadline=call.deadline,
         )
 
-    async def _refusal(self, response: aiohttp.ClientResponse, body: Body) -> ExploreError:
+    async def _refusal(
+        self, response: aiohttp.ClientResponse, body: Body, call: Call
+    ) -> ExploreError:
         """The error that an answer other than 200 means."""
         if response.status == 407 and self.shared.connection.proxied:
             return proxy_refusal(407, body.url)
         try:
             content, _ = await body.peek(lambda seen: len(seen) >= self.caps.error)
         except (TransportError, DecodeError):
-            # The status alone says what went wrong; a cut error body must not hide it.
+            # The status alone says what went wrong; a cut error body must not hide it,
+            content = b""
+        except asyncio.CancelledError:
+            # and neither must one that stalls.
+            if call.deadline is None or not call.deadline.over():
+                raise
             content = b""
         return self._api_error(response, content[: self.caps.error], url=body.url)
 

@@ -32,7 +32,7 @@ _TYPES: dict[str, Any] = {
     "decimal": Decimal | list[Decimal] | None,
     "geo_point_2d": GeoPoint | None,
 }
-_MISFITS = (msgspec.MsgspecError, ValueError)
+_MISFITS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class _Head(msgspec.Struct):
@@ -76,7 +76,7 @@ class TypedRows:
         page = Page.from_json(answer, offset=offset, limit=limit)
         if isinstance(answer, _Typed):
             return page
-        return evolve(page, rows=self._converter.rows(page.rows))
+        return evolve(page, rows=self._converter.rows(page.rows, exact=True))
 
     def _at_once(self, body: bytes) -> _Typed | None:
         try:
@@ -99,7 +99,10 @@ class TypedRows:
         self._decoder = _decoder(tuple((key, self._kinds.get(key, "")) for key in keys))
 
     def _in_two_steps(self, body: bytes) -> object:
-        answer = orjson.loads(body)
+        try:
+            answer = msgspec.json.decode(body)
+        except _MISFITS:
+            answer = orjson.loads(body)
         rows = answer.get("results") if isinstance(answer, dict) else None
         if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
             self._converter.restore_page(rows, body)

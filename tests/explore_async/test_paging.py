@@ -204,6 +204,8 @@ async def test_too_many_rows_raise_before_the_first_row(
     with pytest.raises(WindowExceeded) as caught:
         seen.append(await anext(reader))
     assert (seen, len(portal.requests), caught.value.wanted) == ([], 1, 10_001)
+    assert (caught.value.attempts, caught.value.status) == (1, 200)
+    assert "limit=100&offset=0" in str(caught.value.url)
 
 
 async def test_max_rows_reads_the_beginning_of_a_large_result(
@@ -314,8 +316,9 @@ async def test_groups_that_fill_the_window_are_an_error(
     """A full last page does not tell whether there are more; that is not a result."""
     portal.rows = rows(20_001)
     records = client.dataset("trees").records(Query(group_by="id"))
-    with pytest.raises(WindowExceeded, match="20000"):
+    with pytest.raises(WindowExceeded, match="20000") as caught:
         await records.to_list()
+    assert (caught.value.attempts, caught.value.status) == (1, 200)
     limited = client.dataset("trees").records(Query(group_by="id"), max_rows=20_000)
     assert len(await limited.to_list()) == 20_000
 

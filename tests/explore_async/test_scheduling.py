@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from explore_async import ConfigurationError, NotFound
-from explore_async.scheduling import Scheduler
+from explore_async.scheduling import Gate, Scheduler
 from tests.explore_async.doubles import settle
 
 if TYPE_CHECKING:
@@ -135,3 +135,17 @@ def test_no_concurrency_is_no_scheduler(concurrency: int) -> None:
     """Nothing could ever run."""
     with pytest.raises(ConfigurationError):
         Scheduler(concurrency)
+
+
+async def test_a_place_that_was_given_to_somebody_who_is_cancelled_is_free_again() -> None:
+    """Though the cancellation comes in the same moment as the place."""
+    gate = Gate(1)
+    await gate.take()
+    waiting = asyncio.ensure_future(gate.take())
+    await asyncio.sleep(0)
+    gate.give_back()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    async with asyncio.timeout(5):
+        await gate.take()

@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 
 from explore_async import (
+    Anonymous,
     APIError,
     Caps,
     ConfigurationError,
@@ -258,6 +259,70 @@ async def test_silence_is_a_timeout(start: bytes, timeouts: Timeouts) -> None:
     assert (wire.connections, caught.value.attempts) == (2, 2)
 
 
+async def test_a_refusal_whose_body_stalls_is_still_that_refusal() -> None:
+    """A quota that is used up is not asked again four times because its text never ends."""
+    over = asyncio.Event()
+
+    async def respond(writer: asyncio.StreamWriter) -> None:
+        head = http(b"", "Retry-After: 3600", status="429 Too Many Requests", length=100)
+        writer.write(head + b"{")
+        await over.wait()
+
+    async with Wire(respond).running() as wire:
+        with pytest.raises(QuotaExceeded) as caught:
+            await read_from(wire, timeouts=Timeouts(read=0.05))
+        over.set()
+    assert (wire.connections, caught.value.status) == (1, 429)
+
+
+async def test_a_slow_sign_in_is_no_silence_of_the_server() -> None:
+    """Only the attempt as a whole bounds what happens before the request is sent."""
+
+    class Slow(Anonymous):
+        async def authorization(self) -> str | None:
+            await asyncio.sleep(0.1)
+            return "Bearer token"
+
+    timeouts = Timeouts(connect=0.02, read=0.05)
+    assert await read(http(ROW), auth=Slow(), timeouts=timeouts) == {"id": 1}
+
+
+async def test_an_injected_session_may_queue_and_is_told_silence_all_the_same() -> None:
+    """Its pool of one lets pages wait for longer than `read`; an answer may not."""
+    pause = 0.05
+
+    async def respond(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(pause)
+        writer.write(http(ROW))
+
+    timeouts = Timeouts(connect=0.05, read=0.1)
+    async with (
+        Wire(respond).running() as wire,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session,
+    ):
+        client = ExploreClient(wire.url, session=session, timeouts=timeouts, retry=Retry.never())
+        trees = client.dataset("trees")
+        assert await client.gather(*(trees.record("1") for _ in range(6))) == ({"id": 1},) * 6
+        pause = 0.3
+        with pytest.raises(RequestTimeout, match=r"fell silent.*timeouts\.read"):
+            await trees.record("1")
+
+
+async def test_nothing_is_sent_again_once_the_client_is_closed(
+    portal: FakePortal, held: list[str]
+) -> None:
+    client = ExploreClient(portal.url, retry=Retry(base_delay=60))
+
+    async def close(request: web.Request) -> None:
+        await client.close()
+
+    portal.before = close
+    with pytest.raises(TransportError) as caught:
+        await client.dataset("trees").record("1")
+    assert caught.value.attempts == 1
+    held.clear()  # the connection was cut off, as it was meant to be
+
+
 async def test_waiting_for_a_place_is_no_timeout(portal: FakePortal) -> None:
     """Only the request itself is timed, not the queue before it."""
 
@@ -478,7 +543,7 @@ def test_another_event_loop_is_refused() -> None:
         client = ExploreClient("http://127.0.0.1:1", retry=Retry.never())
         assert isinstance(await use(client), ConnectError)
         await client.close()
-        client._transport.shared.connection._closed = False
+        client._transport.shared.connection.closed = False
         return client
 
     client = asyncio.run(first())

@@ -106,9 +106,16 @@ class ExploreClient:
         caps: Caps | None = None,
         timing: Timing | None = None,
     ) -> None:
+        if not isinstance(base_url, str | URL):
+            raise ConfigurationError(
+                f"The base URL is a {type(base_url).__name__}, not a text. Pass the portal's "
+                "address, such as https://data.example.org."
+            )
+        # Crash reporters print the locals of every frame.
+        base_url = Hidden(base_url)
         if isinstance(auth, str):
-            auth = Hidden(auth)  # Crash reporters print the locals of every frame.
-        if isinstance(proxy, str):
+            auth = Hidden(auth)
+        if proxy is not None:
             proxy = Hidden(proxy)
         url = _base_url(base_url)
         self.base_url = str(url)
@@ -139,7 +146,8 @@ class ExploreClient:
         self._requests = Requests(transport=self._transport, scheduler=self._scheduler)
 
     def __repr__(self) -> str:
-        return f"ExploreClient({self.base_url!r})"
+        # One that could not be made is shown too, where the locals of a traceback are printed.
+        return f"ExploreClient({getattr(self, 'base_url', '')!r})"
 
     async def __aenter__(self) -> Self:
         return self
@@ -531,27 +539,31 @@ def _all_of(kind: type[T], requests: Iterable[T]) -> list[T]:
 
 def _base_url(text: str) -> URL:
     """The API's base URL from whatever a user has at hand."""
+    url = _read_base_url(text)
+    if isinstance(url, URL):
+        return url
+    # The text itself is not repeated: someone may have put a secret into it.
+    raise ConfigurationError(
+        f"The base URL cannot be used: {url}. Pass the portal's address, such as "
+        "https://data.example.org."
+    )
+
+
+def _read_base_url(text: str) -> URL | str:
+    """The URL, or why it is none; nothing is raised where the locals hold the text."""
     given = text.strip()
     try:
         url = URL(given if "://" in given else f"https://{given}")
         url.origin()
     except ValueError:
-        raise _no_base_url("it is not a URL") from None
+        return "it is not a URL"
     if url.scheme not in {"http", "https"} or not url.host:
-        raise _no_base_url("it must begin with https:// or http:// and name a host")
+        return "it must begin with https:// or http:// and name a host"
     if url.user is not None or url.password is not None:
-        raise _no_base_url("it holds a user name or password; pass an API key as auth= instead")
+        return "it holds a user name or password; pass an API key as auth= instead"
     if url.query_string or url.fragment:
-        raise _no_base_url("it has a query or a fragment; pass an API key as auth= instead")
+        return "it has a query or a fragment; pass an API key as auth= instead"
     path = url.path.rstrip("/")
     if not path or path.endswith(_API_PATH):
         return url.with_path(path or _API_PATH)
-    raise _no_base_url(f"its path must be empty or end with {_API_PATH}")
-
-
-def _no_base_url(reason: str) -> ConfigurationError:
-    # The text itself is not repeated: someone may have put a secret into it.
-    return ConfigurationError(
-        f"The base URL cannot be used: {reason}. Pass the portal's address, such as "
-        "https://data.example.org."
-    )
+    return f"its path must be empty or end with {_API_PATH}"

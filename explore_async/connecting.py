@@ -15,6 +15,7 @@ import ssl as tls
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import aiohttp
+from aiohttp.helpers import netrc_from_env
 from yarl import URL
 
 from explore_async.auth import HIDDEN
@@ -99,11 +100,15 @@ class Connection:
         """Whether the injected session adds credentials of its own to each request."""
         return getattr(self._given, "auth", None) is not None
 
-    def session(self) -> aiohttp.ClientSession:
+    def session(self, host: str | None = None) -> aiohttp.ClientSession:
         """The session to send with.
 
+        Args:
+            host: where the request goes, if it is known.
+
         Raises:
-            ConfigurationError: it is closed, or belongs to another event loop.
+            ConfigurationError: it is closed, belongs to another event loop, or would send that host
+                a password of the user's netrc file.
         """
         if self.closed:
             raise ConfigurationError("The client is closed. Make a new one for further requests.")
@@ -115,6 +120,8 @@ class Connection:
                 "The client was first used in another event loop. Make one client per event loop."
             )
         if self._given is not None:
+            if host is not None:
+                _refuse_netrc(self._given, host)
             return _still_open(self._given)
         if self._owned is None:
             self._owned = self._open()
@@ -172,15 +179,36 @@ def _still_open(session: aiohttp.ClientSession) -> aiohttp.ClientSession:
     return session
 
 
+def _refuse_netrc(session: aiohttp.ClientSession, host: str) -> None:
+    """Refuse a session that sends what the environment holds for that host.
+
+    Beside an API key aiohttp refuses it with a bare ValueError; without one the password goes to
+    the portal, which nobody asked for: a `default` entry is sent to every host.
+    """
+    if not session.trust_env or session.auth is not None:
+        return
+    known = netrc_from_env()
+    if known is not None and known.authenticators(host) is not None:
+        raise ConfigurationError(
+            f"The session that was passed as session= has trust_env=True, and the netrc file holds "
+            f"a password that it would send to {host}. Pass a session without trust_env, or take "
+            "the entry (or `default`) out of the file."
+        )
+
+
+def _usable_proxy(proxy: str) -> URL | None:
+    try:
+        url = URL(proxy)
+    except ValueError:
+        return None
+    return url if url.scheme in {"http", "https"} and url.host else None
+
+
 def _proxy_options(proxy: str | None) -> dict[str, Any]:
     if proxy is None:
         return {}
-    try:
-        url = URL(proxy)
-        usable = url.scheme in {"http", "https"} and bool(url.host)
-    except ValueError:
-        usable = False
-    if not usable:
+    url = _usable_proxy(proxy)
+    if url is None:
         # The text is not repeated: it may hold a password.
         raise ConfigurationError(
             "The proxy cannot be used: it must be http://host:port or "

@@ -111,7 +111,7 @@ class OAuth2App:
         self.client_id = client_id
         self.client_secret = client_secret
         self.redirect_uri = redirect_uri
-        self.proxy = proxy
+        self.proxy = None if proxy is None else Hidden(proxy)
         self.ssl = ssl
         self.now = now or partial(datetime.now, UTC)
         # Crash reporters print the locals of every frame.

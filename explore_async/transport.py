@@ -231,7 +231,7 @@ class Transport:
         headers = self._headers if self._anonymous else await self._with_authorization()
         target = URL(url, encoded=True)
         connection = self.shared.connection
-        session = connection.session()
+        session = connection.session(target.host)
         for _ in range(_MOST_REDIRECTS + 1):
             if not connection.counts_wire:
                 self.shared.counters.sent()

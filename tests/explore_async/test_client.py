@@ -65,9 +65,10 @@ def test_a_portal_is_addressed_as_it_is_known(given: str, expected: str) -> None
         "https://user:secret@host",
         "https://host/api/explore/v2.0",
         "https://host/?apikey=secret",
+        None,
     ],
 )
-def test_an_address_that_leads_nowhere_is_refused(given: str) -> None:
+def test_an_address_that_leads_nowhere_is_refused(given: Any) -> None:
     """Before anything is sent, and without repeating what may hold a secret."""
     with pytest.raises(ConfigurationError, match="base URL") as caught:
         ExploreClient(given)

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from typing import TYPE_CHECKING
 
+import aiohttp
 import pytest
 import trustme
 from aiohttp import web
@@ -184,6 +185,43 @@ def test_a_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv("EXPLORE_API_KEY", raising=False)
     with pytest.raises(ConfigurationError, match="EXPLORE_API_KEY"):
         ApiKey.from_env()
+
+
+@pytest.mark.parametrize("auth", [None, "key"])
+@pytest.mark.parametrize("entry", ["machine 127.0.0.1", "default"])
+async def test_a_password_of_the_netrc_file_is_not_sent(
+    portal: FakePortal,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    entry: str,
+    auth: str | None,
+) -> None:
+    """With a key it would be a bare ValueError, and without one the portal would get it."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"{entry} login user password p4ssword\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with aiohttp.ClientSession(trust_env=True) as session:
+        async with ExploreClient(portal.url, session=session, auth=auth) as client:
+            with pytest.raises(ConfigurationError, match="without trust_env") as caught:
+                await client.dataset("trees").records().first()
+    assert portal.requests == []
+    assert "p4ssword" not in str(caught.value)
+
+
+async def test_an_environment_without_a_password_may_be_trusted(
+    portal: FakePortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The netrc file may be about other hosts, or not be there."""
+    netrc = tmp_path / "netrc"
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with aiohttp.ClientSession(trust_env=True) as session:
+        client = ExploreClient(portal.url, session=session, auth="key")
+        await client.dataset("trees").records().first()
+        netrc.write_text("machine elsewhere.example login user password p4ssword\n")
+        netrc.chmod(0o600)
+        await client.dataset("trees").records().first()
+    assert [one["Authorization"] for one in portal.headers] == ["Apikey key"] * 2
 
 
 async def test_a_dripping_body_is_given_up() -> None:

@@ -7,7 +7,6 @@ import base64
 import logging
 import pickle
 import traceback
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -104,9 +103,7 @@ def own_frames(error: BaseException) -> Iterator[str]:
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if frame.f_code.co_filename == __file__:
             continue
-        for value in frame.f_locals.values():
-            with suppress(AttributeError):  # what is only half made has no repr
-                yield repr(value)
+        yield from map(repr, frame.f_locals.values())
 
 
 async def failures(client: ExploreClient, folder: Path) -> list[BaseException]:
@@ -212,6 +209,11 @@ async def test_14_no_frame_of_a_failed_connection_shows_the_key(
 
 
 MISTAKES: dict[str, Callable[[], object]] = {
+    "password in the base URL": lambda: ExploreClient(f"https://user:{KEY}@host"),
+    "key in the base URL": lambda: ExploreClient(f"https://host/?apikey={KEY}"),
+    "broken base URL": lambda: ExploreClient(f"https://user:{KEY}@host:port"),
+    "unusable proxy": lambda: ExploreClient("https://host", proxy=f"socks5://user:{KEY}@proxy"),
+    "broken proxy": lambda: ExploreClient("https://host", proxy=f"http://user:{KEY}@["),
     "base URL": lambda: ExploreClient("ftp://host", auth=KEY),
     "concurrency": lambda: ExploreClient("https://host", auth=KEY, concurrency=0),
     "plain HTTP": lambda: ExploreClient("http://portal.example", auth=KEY),
@@ -343,6 +345,21 @@ def test_14_an_application_and_its_tokens_are_not_pickled_or_copied_out() -> Non
             pickle.dumps([one])
     assert shows(texts(tokens)) == []
     assert attrs.asdict(tokens)["refresh"] == KEY
+
+
+async def test_14_an_unusable_proxy_of_an_application_is_not_shown() -> None:
+    """It is looked at when the tokens are asked for."""
+    app = OAuth2App(
+        portal="https://portal.example",
+        client_id="me",
+        client_secret=KEY,
+        redirect_uri="https://app.example/",
+        proxy=f"socks5://user:{KEY}@proxy",
+    )
+    with pytest.raises(ConfigurationError, match="proxy cannot be used") as caught:
+        await app.exchange("code")
+    assert shows(error_texts(caught.value)) == []
+    assert shows(own_frames(caught.value)) == []
 
 
 async def test_14_a_token_that_was_renewed_meanwhile_is_not_shown() -> None:

@@ -21,6 +21,7 @@ import signal
 import sys
 from functools import partial
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -134,22 +135,32 @@ async def _until_signalled(work: Coroutine[Any, Any, None], caught: list[int]) -
         loop.call_later(_PATIENCE, say)
 
     def stop(number: int, _: object) -> None:
+        if caught:
+            return
         caught.append(number)
         for ending in before:
             signal.signal(ending, signal.SIG_DFL)
         loop.call_soon_threadsafe(cancel)
 
     before: dict[int, Any] = {}
-    with contextlib.suppress(ValueError):  # outside of the main thread signals are not ours
-        for ending in _ENDING:
-            # Ignored behind nohup, and None where another language has its handler.
-            if signal.getsignal(ending) not in (signal.SIG_IGN, None):
-                before[ending] = signal.signal(ending, stop)
+    # Outside of the main thread signals are not ours.
+    for ending in _ENDING if current_thread() is main_thread() else ():
+        # Ignored behind nohup, and None where another language has its handler.
+        if signal.getsignal(ending) in (signal.SIG_IGN, None):
+            continue
+        before[ending] = signal.getsignal(ending)
+        # This wakes the loop up. The handler alone would wait for it where the signal comes to
+        # another thread, or just before the loop begins to wait: it runs in the main thread.
+        with contextlib.suppress(NotImplementedError):  # the loop of Windows always wakes up
+            loop.add_signal_handler(ending, stop, ending, None)
+        signal.signal(ending, stop)  # at once, also where the loop is busy
     try:
         await work
     finally:
-        for ending, handler in before.items() if not caught else ():
-            signal.signal(ending, handler)
+        for ending, handler in before.items():
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_signal_handler(ending)
+            signal.signal(ending, signal.SIG_DFL if caught else handler)
 
 
 def _client(url: str) -> ExploreClient:

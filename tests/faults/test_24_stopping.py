@@ -43,6 +43,22 @@ os.fsync = fsync
 main()
 """
 
+SIGNAL_TO_ANOTHER_THREAD = """
+import asyncio, signal, threading, time
+from explore_async.cli import _run
+
+async def wait_for_ever():
+    threading.Thread(target=interrupt, daemon=True).start()
+    await asyncio.Event().wait()
+
+def interrupt():
+    time.sleep(0.5)  # until the event loop has nothing more to do
+    signal.pthread_kill(threading.get_ident(), {number})
+    time.sleep(60)
+
+_run(wait_for_ever())
+"""
+
 
 class Portal:
     """Sends one file to everybody, but to the first only so many bytes of it until they leave.
@@ -190,6 +206,14 @@ def test_24_a_second_signal_ends_a_program_that_still_cleans_up(
     assert target.read_bytes() == b"older"
     (part,) = parts(tmp_path)
     part.unlink()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_24_a_signal_ends_the_wait_of_the_event_loop(number: signal.Signals) -> None:
+    """Also where it does not interrupt it: it may come to another thread, or just before it."""
+    code = SIGNAL_TO_ANOTHER_THREAD.format(number=int(number))
+    with started([], "-c", code) as process:
+        assert process.wait(20) == (-number if number == signal.SIGINT else 128 + number)
 
 
 def test_24_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """From a server's refusal back to the query: which characters of which clause are meant.
 
 The server names a clause and, for a syntax error, an offset in it; for an unknown field it names
-the field. The clause is at hand, so the error can show it with a caret below the place.
+the field. The clause is at hand, so the error can show it with a caret below the place. Where the
+server repeats another text than was sent, as something on the way or the portal itself has changed
+it, its offset says nothing about the clause, and no caret is drawn.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["explain", "place_of"]
 
 _UNEXPECTED = re.compile(r"unexpected (.+?) at position \d+")
+_ECHO = re.compile(r" at position \d+ in (.*)\. Clause\(s\) containing", re.DOTALL)
 _NAMED = re.compile(r"(?:Unknown field|Field|Alias|Unknown function):? '?([^\W\d]\w*(?:\.\w+)*)'?")
 
 
@@ -53,6 +56,9 @@ def place_of(error: ODSQLError, params: Sequence[tuple[str, str]]) -> odsql.ODSQ
 
 def _found(error: ODSQLError, text: str) -> tuple[int, str] | None:
     if isinstance(error, ODSQLSyntaxError):
+        echo = _ECHO.search(error.reason)
+        if echo is not None and echo[1].rstrip() != text.rstrip():
+            return None
         if "unexpected end of line" in error.reason:
             return len(text), ""
         unexpected = _UNEXPECTED.search(error.reason)

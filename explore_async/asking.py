@@ -22,7 +22,7 @@ from explore_async.errors import (
     WindowExceeded,
 )
 from explore_async.faceting import Facets, facet_of, facets_of
-from explore_async.models import Page, as_list, as_object
+from explore_async.models import ExportFormat, Page, as_list, as_object
 from explore_async.operations import OPERATIONS, Operation, facet_names, operation_params
 from explore_async.paging import Plan, Records
 from explore_async.refusals import explain
@@ -121,7 +121,7 @@ class Requests:
         if isinstance(error, DecodeError):
             error.snippet = self.transport.redact(error.snippet)
 
-    async def formats(self, path: str) -> tuple[str, ...]:
+    async def formats(self, path: str) -> tuple[ExportFormat, ...]:
         """The formats that something can be exported to."""
         return await self.get(path, [], _formats)
 
@@ -299,10 +299,9 @@ class Requests:
         )
 
 
-def _formats(answer: object) -> tuple[str, ...]:
-    whole = as_object(answer, "an answer")
-    links = [as_object(link, "a link") for link in as_list(whole.get("links"), "links")]
-    return tuple(str(link.get("rel")) for link in links if link.get("rel") != "self")
+def _formats(answer: object) -> tuple[ExportFormat, ...]:
+    links = as_list(as_object(answer, "an answer").get("links"), "links")
+    return tuple(one for one in map(ExportFormat.from_json, links) if one is not None)
 
 
 def row_limit(query: Query | None) -> int | None:

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from explore_async.errors import ExploreError
     from explore_async.events import Stats, Subscriber
     from explore_async.exporting import ExportStream
-    from explore_async.models import Facet, Row
+    from explore_async.models import ExportFormat, Facet, Row
     from explore_async.quotas import Quota
     from explore_async.rates import Rate
     from odsql import Query
@@ -291,7 +291,7 @@ class ExploreClient:
         """
         return self._requests.facets("/catalog/facets", "getDatasetsFacets", names, query)
 
-    async def export_formats(self) -> tuple[str, ...]:
+    async def export_formats(self) -> tuple[ExportFormat, ...]:
         """The formats the catalog can be exported to (listExportFormats)."""
         return await self._requests.formats("/catalog/exports")
 

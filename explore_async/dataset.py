@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from explore_async.conversion import Converter
     from explore_async.exporting import ExportStream
     from explore_async.faceting import Facets
-    from explore_async.models import Progress, Reconciliation, Row, SavedFile
+    from explore_async.models import ExportFormat, Progress, Reconciliation, Row, SavedFile
     from explore_async.paging import Records
     from odsql import Query
     from odsql.building import Expression
@@ -174,7 +174,7 @@ class Dataset:
         async with self._requests.file(target) as stream:
             return await stream.save(path, progress=progress)
 
-    async def export_formats(self) -> tuple[str, ...]:
+    async def export_formats(self) -> tuple[ExportFormat, ...]:
         """The formats this dataset can be exported to (listDatasetExportFormats)."""
         return await self._requests.formats(f"{self._path}/exports")
 

@@ -22,6 +22,7 @@ __all__ = [
     "Attachment",
     "DatasetField",
     "DatasetInfo",
+    "ExportFormat",
     "Facet",
     "FacetValue",
     "Page",
@@ -125,11 +126,12 @@ class FacetValue:
         """
         item = as_object(value, "a facet value")
         count = item.get("count")
+        name = _text(item.get("name"))
         return cls(
-            name=str(item.get("name", "")),
-            value=str(item.get("value", item.get("name", ""))),
+            name=name,
+            value=_text(item.get("value"), name),
             count=count if isinstance(count, int) else None,
-            state=str(item.get("state", "")),
+            state=_text(item.get("state")),
             children=tuple(
                 _facet_value(child) for child in as_list(item.get("facets", []), "child facets")
             ),
@@ -193,7 +195,7 @@ class Facet:
         item = as_object(value, "a facet")
         values = as_list(item.get("facets", []), "facet values")
         return cls(
-            name=str(item.get("name", "")),
+            name=_text(item.get("name")),
             values=tuple([_facet_value(each) for each in values]),
             extra=_beyond(item, _FACET_KEYS),
         )
@@ -216,7 +218,7 @@ class DatasetField:
     label: str
     type: str
     description: str | None
-    annotations: Mapping[str, object]
+    annotations: Mapping[str, object] = field(hash=False)
     extra: Mapping[str, object] = _extra()
 
     @classmethod
@@ -228,10 +230,11 @@ class DatasetField:
         """
         item = as_object(value, "a field")
         description = item.get("description")
+        name = _text(item.get("name"))
         return cls(
-            name=str(item.get("name", "")),
-            label=str(item.get("label", item.get("name", ""))),
-            type=str(item.get("type", "")),
+            name=name,
+            label=_text(item.get("label"), name),
+            type=_text(item.get("type")),
             description=None if description is None else str(description),
             annotations=_object_or_none(item.get("annotations"), "annotations"),
             extra=_beyond(item, _FIELD_KEYS),
@@ -259,8 +262,8 @@ class DatasetInfo:
     data_visible: bool
     features: tuple[str, ...]
     fields: tuple[DatasetField, ...] = field(repr=False)
-    metas: Mapping[str, object] = field(repr=False)
-    extra: Mapping[str, object] = field(repr=False)
+    metas: Mapping[str, object] = field(repr=False, hash=False)
+    extra: Mapping[str, object] = field(repr=False, hash=False)
 
     @classmethod
     def from_json(cls, value: object) -> DatasetInfo:
@@ -280,10 +283,10 @@ class DatasetInfo:
         features = _list_or_none(rest.pop("features", None), "features")
         return cls(
             dataset_id=str(rest.pop("dataset_id")),
-            dataset_uid=str(rest.pop("dataset_uid", "")),
+            dataset_uid=_text(rest.pop("dataset_uid", None)),
             has_records=bool(rest.pop("has_records", False)),
-            data_visible=bool(rest.pop("data_visible", True)),
-            features=tuple(str(feature) for feature in features),
+            data_visible=rest.pop("data_visible", None) is not False,
+            features=tuple(str(feature) for feature in features if feature is not None),
             fields=tuple(DatasetField.from_json(each) for each in fields),
             metas=_object_or_none(rest.pop("metas", None), "metas"),
             extra=rest,
@@ -315,7 +318,7 @@ class Attachment:
         """
         item = as_object(value, "an attachment")
         known = {**item, **_object_or_none(item.get("metas"), "metas")}
-        link = str(known.get("href", ""))
+        link = _text(known.get("href"))
         # Older portals name the attachment only in its address.
         identifier = known.get("id") or unquote(link.rstrip("/").rpartition("/")[2])
         if not identifier:
@@ -325,9 +328,42 @@ class Attachment:
             )
         return cls(
             attachment_id=str(identifier),
-            title=str(known.get("title") or ""),
-            mimetype=str(known.get("mimetype") or known.get("mime-type") or ""),
+            title=_text(known.get("title")),
+            mimetype=_text(known.get("mimetype") or known.get("mime-type")),
             extra=_beyond(item, frozenset({"id", "title", "mimetype"})),
+        )
+
+
+@frozen(kw_only=True)
+class ExportFormat:
+    """A format that a dataset or a catalog can be exported to.
+
+    Attributes:
+        name: what to pass to `export`, such as `csv`; `Unlisted(name)` for one that the
+            specification does not list.
+        href: its address, as the portal writes it; empty when the portal does not say.
+        extra: whatever else the server sent.
+    """
+
+    name: str
+    href: str
+    extra: Mapping[str, object] = _extra()
+
+    @classmethod
+    def from_json(cls, value: object) -> ExportFormat | None:
+        """Read one item of `links`; None for one that leads to no format, such as `self`.
+
+        Raises:
+            DecodeError: it does not have the shape of one.
+        """
+        item = as_object(value, "a link")
+        name = item.get("rel")
+        if not isinstance(name, str) or name in {"", "self"}:
+            return None
+        return cls(
+            name=name,
+            href=_text(item.get("href")),
+            extra=_beyond(item, frozenset({"rel", "href"})),
         )
 
 
@@ -391,6 +427,11 @@ def _beyond(item: Mapping[str, object], known: frozenset[str]) -> dict[str, obje
     if item.keys() <= known:
         return {}
     return {key: value for key, value in item.items() if key not in known}
+
+
+def _text(value: object, default: str = "") -> str:
+    """A text of the answer; null is as good as nothing."""
+    return default if value is None else str(value)
 
 
 def as_object(value: object, what: str) -> dict[str, object]:

@@ -159,8 +159,10 @@ async def test_export_formats_are_the_links(
     canned.get(f"{BASE}/catalog/datasets/x/exports", body=body)
     async with ExploreClient(HOST) as client:
         formats = await client.dataset("x").export_formats()
-    assert formats[:3] == ("csv", "json", "data.json")
-    assert "self" not in formats
+    names = [one.name for one in formats]
+    assert names[:3] == ["csv", "json", "data.json"]
+    assert "self" not in names
+    assert formats[0].href.endswith("/exports/csv")
 
 
 async def test_recorded_pages_are_read(

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explore_async import Attachment, DatasetField, DecodeError, Facet, FacetValue
+from explore_async import (
+    Attachment,
+    DatasetField,
+    DatasetInfo,
+    DecodeError,
+    ExportFormat,
+    Facet,
+    FacetValue,
+)
 
 
 def test_a_hierarchical_facet_keeps_its_children() -> None:
@@ -46,6 +54,40 @@ def test_a_field_keeps_what_it_does_not_know() -> None:
     """Portals grow."""
     field = DatasetField.from_json({"name": "a", "type": "text", "sensitive": True})
     assert field.extra == {"sensitive": True}
+
+
+def test_null_is_the_default_and_not_a_text() -> None:
+    """Portals send it for what they do not know."""
+    empty = dict.fromkeys(("dataset_uid", "has_records", "data_visible", "features", "metas"))
+    info = DatasetInfo.from_json({"dataset_id": "a", **empty})
+    assert (info.dataset_uid, info.has_records, info.data_visible) == ("", False, True)
+    field = DatasetField.from_json({"name": "a", "label": None, "type": None})
+    assert (field.label, field.type) == ("a", "")
+    value = FacetValue.from_json({"name": "a", "value": None, "state": None})
+    assert (value.value, value.state) == ("a", "")
+    assert Facet.from_json({"name": None, "facets": [{"name": None}]}).values[0].name == ""
+    assert Attachment.from_json({"id": "a", "title": None, "href": None}).title == ""
+    with pytest.raises(DecodeError, match="identifier"):
+        Attachment.from_json({"href": None})
+
+
+def test_all_models_of_a_dataset_have_a_hash() -> None:
+    """As values that do not change may be kept in a set."""
+    field = {"name": "a", "type": "text", "annotations": {"facet": []}, "new": {}}
+    answer = {"dataset_id": "a", "fields": [field], "metas": {"default": {}}, "new": {}}
+    assert len({DatasetInfo.from_json(answer), DatasetInfo.from_json(answer)}) == 1
+    assert len({DatasetField.from_json(field), DatasetField.from_json(field)}) == 1
+
+
+def test_a_format_is_a_link_with_a_name() -> None:
+    """What leads nowhere, or to the list itself, is none."""
+    link = {"rel": "csv", "href": "https://host/exports/csv", "title": "CSV"}
+    one = ExportFormat.from_json(link)
+    assert one == ExportFormat(name="csv", href=link["href"], extra={"title": "CSV"})
+    for other in ({"rel": "self"}, {"href": "x"}, {"rel": None}, {"rel": ""}):
+        assert ExportFormat.from_json(other) is None
+    with pytest.raises(DecodeError):
+        ExportFormat.from_json("csv")
 
 
 @pytest.mark.parametrize(

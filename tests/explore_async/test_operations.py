@@ -200,7 +200,7 @@ async def test_formats_of_the_catalog(
     """Read from a recorded answer."""
     body = json.loads(recorded("enw/list-export-formats-example.json"))
     portal.override = lambda request: json_body(body)
-    assert "data.json" in await client.export_formats()
+    assert "data.json" in [one.name for one in await client.export_formats()]
     assert portal.requests[0][0] == "/catalog/exports"
 
 
@@ -253,3 +253,34 @@ async def test_a_refusal_shows_the_place_in_the_query(
         async with client.dataset("trees").export("jsonl", Query(where="a = 1 AND b = 2")) as rows:
             await anext(rows.rows())
     assert caret in caught.value.__notes__[0]
+
+
+async def test_an_offset_into_another_text_is_not_shown(
+    client: ExploreClient, portal: FakePortal
+) -> None:
+    """The portal read something else than was sent, so the caret would be at a wrong place."""
+    said = "unexpected = at position 8 in other = 1 AND b = 2."
+    message = f"ODSQL syntax exception: {said} Clause(s) containing the error(s): where."
+    answer = {"error_code": "ODSQLSyntaxError", "message": message}
+    portal.override = lambda request: json_body(answer, status=400)
+    with pytest.raises(ODSQLError, match="other = 1") as caught:
+        await client.dataset("trees").records(Query(where="a = 1 AND b = 2")).first()
+    assert not hasattr(caught.value, "__notes__")
+
+
+async def test_links_and_metas_are_asked_for_as_true_or_false(
+    client: ExploreClient, portal: FakePortal
+) -> None:
+    """As the specification writes a boolean, and not as Python does."""
+    portal.override = lambda request: json_body(
+        {"total_count": 0, "results": [], "dataset_id": "trees"}
+    )
+    for query in (
+        Query(include_links=True, include_app_metas=False),
+        Query().include_links(True).include_app_metas(False),
+    ):
+        await client.dataset("trees").records(query)
+        await client.datasets(query)
+        await client.dataset("trees").info(query)
+    asked = [(p["include_links"], p["include_app_metas"]) for _, p in portal.requests]
+    assert asked == [("true", "false")] * 6

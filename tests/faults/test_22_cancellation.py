@@ -145,7 +145,8 @@ async def record(client: ExploreClient, folder: Path) -> None:
 
 async def first_and_count(client: ExploreClient, folder: Path) -> None:
     assert await client.dataset("trees").records().first() == ROWS[0]
-    assert await client.dataset("trees").export_formats() == ("jsonl",)
+    (one,) = await client.dataset("trees").export_formats()
+    assert one.name == "jsonl"
 
 
 async def exported_rows(client: ExploreClient, folder: Path) -> None:

@@ -108,14 +108,13 @@ class Deadline:
         self._reached = False
         self.ends = self.last = loop.time() + whole
 
-    def expect(self, seconds: float) -> None:
-        """A request is sent: something must be heard in so many seconds."""
-        CURRENT.set(self)
-        self._end_in(seconds)
-
     def heard(self) -> None:
-        """Something came."""
-        self._end_in(self._quiet)
+        """Something came: the connection stands, or there were bytes."""
+        if self._task is None:
+            return
+        self.ends = min(self.last, self._loop.time() + self._quiet)
+        if self.ends < self._owner.due:
+            self._owner.look_at(self.ends, self._loop)
 
     def reach(self) -> None:
         """Cancel the task."""
@@ -132,10 +131,3 @@ class Deadline:
         if task is None or not self._reached:
             return False
         return task.uncancel() <= self._cancelling
-
-    def _end_in(self, seconds: float) -> None:
-        if self._task is None:
-            return
-        self.ends = min(self.last, self._loop.time() + seconds)
-        if self.ends < self._owner.due:
-            self._owner.look_at(self.ends, self._loop)

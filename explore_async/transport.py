@@ -22,6 +22,7 @@ from explore_async.auth import Anonymous
 from explore_async.bodies import Body, Caps, Watchdog
 from explore_async.calling import Caller, Identity
 from explore_async.connecting import Hidden, is_loopback, proxy_refusal
+from explore_async.deadlines import CURRENT
 from explore_async.decoding import not_json
 from explore_async.errors import (
     ENVELOPE_KEYS,
@@ -110,7 +111,6 @@ class Transport:
         self._page_options = self._options
         if shared.connection.counts_wire:
             self._page_options = {**self._options, "timeout": limits()}
-        self._first_byte = timeouts.connect + timeouts.read
         self._anonymous = isinstance(auth, Anonymous)
         self._plain = base_url.scheme == "http" and not is_loopback(base_url.host or "")
         if not self._anonymous:
@@ -232,11 +232,10 @@ class Transport:
         target = URL(url, encoded=True)
         connection = self.shared.connection
         session = connection.session(target.host)
+        CURRENT.set(call.deadline)
         for _ in range(_MOST_REDIRECTS + 1):
             if not connection.counts_wire:
                 self.shared.counters.sent()
-            elif call.deadline is not None:
-                call.deadline.expect(self._first_byte)
             response = await session.get(target, headers=headers, **options)
             call.responded(response)
             if response.status not in _REDIRECTS:

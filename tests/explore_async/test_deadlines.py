@@ -30,8 +30,8 @@ async def wait(deadline: Deadline) -> str:
 
 async def test_a_limit_ends_the_attempt_and_cancels_nothing_else(deadlines: Deadlines) -> None:
     assert await wait(deadlines.begin(whole=0.01, quiet=5)) == "in all"
-    deadline = deadlines.begin(whole=5, quiet=5)
-    deadline.expect(0.01)
+    deadline = deadlines.begin(whole=5, quiet=0.01)
+    deadline.heard()
     assert await wait(deadline) == "silent"
     task = asyncio.current_task()
     assert task is not None
@@ -54,11 +54,12 @@ async def test_what_is_heard_moves_the_limit_but_not_beyond_the_whole(
     deadlines: Deadlines,
 ) -> None:
     deadline = deadlines.begin(whole=5, quiet=2)
-    assert deadline.ends == deadline.last
-    deadline.expect(1)
-    before = deadline.ends
+    assert deadline.ends == deadline.last  # nothing may be expected before there is a connection
     deadline.heard()
-    assert before + 0.9 < deadline.ends < deadline.last
+    before = deadline.ends
+    await asyncio.sleep(0.002)
+    deadline.heard()
+    assert before < deadline.ends < deadline.last
     assert not deadline.over()
     short = deadlines.begin(whole=0.5, quiet=1)
     short.heard()
@@ -102,7 +103,6 @@ async def test_a_deadline_that_is_over_moves_no_more_and_keeps_no_task(
 
     async def attempt() -> list[object]:
         deadline = deadlines.begin(whole=5, quiet=0.01)
-        deadline.expect(5)
         ends = deadline.ends
         deadline.over()
         deadline.heard()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
@@ -44,7 +45,7 @@ from explore_async.retrying import Decision, next_step
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from ssl import SSLContext
     from types import TracebackType
     from typing import Literal
@@ -55,7 +56,17 @@ if TYPE_CHECKING:
     from explore_async.retrying import Step
     from explore_async.scheduling import Scheduler
 
-__all__ = ["ATTEMPTS", "PLACE", "Call", "Caller", "Identity", "Place", "Shared", "share"]
+__all__ = [
+    "ATTEMPTS",
+    "PLACE",
+    "Call",
+    "Caller",
+    "Identity",
+    "Place",
+    "Shared",
+    "share",
+    "waited_for",
+]
 
 T = TypeVar("T")
 
@@ -81,12 +92,26 @@ class Place(Protocol):
     def received(self, size: int) -> None:
         """It brought so many bytes."""
 
+    def roomy(self) -> Place:
+        """The same for a request that other readings wait for: it waits for none of them."""
+
 
 PLACE: ContextVar[Place | None] = ContextVar("explore_async_place", default=None)
 """The place of the reading that runs here, if it is one of many."""
 
 ATTEMPTS: ContextVar[int] = ContextVar("explore_async_attempts", default=1)
 """How many attempts the last answer took that came here; for errors found in it afterwards."""
+
+
+@contextmanager
+def waited_for() -> Iterator[None]:
+    """Let requests through whose answers other readings wait for, too."""
+    place = PLACE.get()
+    before = PLACE.set(None if place is None else place.roomy())
+    try:
+        yield
+    finally:
+        PLACE.reset(before)
 
 
 @define

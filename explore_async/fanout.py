@@ -20,7 +20,7 @@ from collections import Counter, deque
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from explore_async.calling import PLACE
 from explore_async.errors import ConfigurationError, ExploreError
@@ -111,6 +111,9 @@ class _Place:
 
     def received(self, size: int) -> None:
         self.room.add(self.index, size)
+
+    def roomy(self) -> _Place:
+        return evolve(self, room=Room(math.inf))
 
 
 @frozen(kw_only=True)

@@ -23,7 +23,16 @@ from explore_async.errors import (
 )
 from explore_async.faceting import Facets, facet_of, facets_of
 from explore_async.models import ExportFormat, Page, as_list, as_object
-from explore_async.operations import OPERATIONS, Operation, facet_names, operation_params
+from explore_async.operations import (
+    DELIMITERS,
+    OPERATIONS,
+    Operation,
+    clauses_of,
+    facet_names,
+    flags,
+    listed,
+    operation_params,
+)
 from explore_async.paging import Plan, Records
 from explore_async.refusals import explain
 
@@ -53,14 +62,35 @@ class ExportOptions:
         delimiter: what stands between two cells, for CSV.
         nan_as_null: read a bare NaN as null.
         converter: asks for what converts the rows.
-        packed: whether the server compresses the file.
     """
 
     params: Sequence[tuple[str, str]] = ()
     delimiter: str = ";"
     nan_as_null: bool = False
     converter: Callable[[], Awaitable[Converter]] | None = None
-    packed: bool = False
+
+    @classmethod
+    def csv(
+        cls,
+        *,
+        delimiter: str | None,
+        converter: Callable[[], Awaitable[Converter]] | None = None,
+        **dialect: object,
+    ) -> ExportOptions:
+        """Those of a CSV export.
+
+        Raises:
+            ConfigurationError: the delimiter is not listed.
+        """
+        if delimiter is not None:
+            listed(delimiter, DELIMITERS, "delimiter")
+        params = flags(delimiter=delimiter, **dialect)
+        return cls(params=params, delimiter=delimiter or ";", converter=converter)
+
+    @property
+    def packed(self) -> bool:
+        """Whether the server compresses the file."""
+        return ("compressed", "true") in self.params
 
 
 @frozen(kw_only=True)
@@ -137,10 +167,10 @@ class Requests:
     ) -> Records:
         """The rows of a query, lazily."""
         plan = Plan(
-            start=(query.clauses.offset or 0) if query is not None else 0,
+            start=clauses_of(query).offset or 0,
             max_rows=row_limit(query) if max_rows is None else max_rows,
             page_size=page_size,
-            grouped=query is not None and bool(query.clauses.group_by),
+            grouped=bool(clauses_of(query).group_by),
         )
         return self._paged(path, OPERATIONS[operation_id], query, plan, converter)
 
@@ -150,8 +180,7 @@ class Requests:
         Raises:
             WindowExceeded: they are groups, which are counted by paging, and too many for that.
         """
-        grouped = query is not None and bool(query.clauses.group_by)
-        plan = Plan(start=0, max_rows=None, grouped=grouped)
+        plan = Plan(start=0, max_rows=None, grouped=bool(clauses_of(query).group_by))
         try:
             return await self._paged(path, OPERATIONS[operation_id], query, plan, None).count()
         except WindowExceeded as error:
@@ -167,7 +196,7 @@ class Requests:
         self,
         path: str,
         operation_id: str,
-        names: Sequence[str | Expression],
+        names: str | Expression | Sequence[str | Expression],
         query: Query | None,
     ) -> Facets:
         """Facets, lazily."""
@@ -306,7 +335,7 @@ def _formats(answer: object) -> tuple[ExportFormat, ...]:
 
 def row_limit(query: Query | None) -> int | None:
     """The query's own limit; -1 is how the API says that there is none."""
-    limit = query.clauses.limit if query is not None else None
+    limit = clauses_of(query).limit
     return None if limit == -1 else limit
 
 

@@ -142,7 +142,18 @@ class ApiKey:
 
 
 def as_auth(auth: Auth | str | None) -> Auth:
-    """Accept a key as text, an `Auth`, or None for anonymous access."""
+    """Accept a key as text, an `Auth`, or None for anonymous access.
+
+    Raises:
+        ConfigurationError: it is none of these, or no key.
+    """
     if auth is None:
         return Anonymous()
-    return ApiKey(auth) if isinstance(auth, str) else auth
+    if isinstance(auth, str):
+        return ApiKey(auth)
+    if all(callable(getattr(auth, name, None)) for name in ("authorization", "redact")):
+        return auth
+    raise ConfigurationError(
+        f"auth= is a {type(auth).__name__}; pass an API key as text, or an object with the methods "
+        "of Auth, such as ApiKey(...) or OAuth2(...)."
+    )

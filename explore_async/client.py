@@ -10,6 +10,7 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
+import aiohttp
 from attrs import evolve
 from yarl import URL
 
@@ -26,12 +27,15 @@ from explore_async.operations import (
     CATALOG_FORMATS,
     DATASET_FORMATS,
     DCAT_VARIANTS,
-    DELIMITERS,
+    comma_list,
     flags,
     listed,
+    refuse_fractions,
+    several,
 )
 from explore_async.paging import Records
 from explore_async.policy import Retry, Timeouts, Timing
+from explore_async.rates import Rate
 from explore_async.scheduling import Scheduler
 from explore_async.transport import Caps, Transport
 
@@ -41,15 +45,12 @@ if TYPE_CHECKING:
     from ssl import SSLContext
     from types import TracebackType
 
-    import aiohttp
-
     from explore_async.auth import Auth
     from explore_async.errors import ExploreError
     from explore_async.events import Stats, Subscriber
     from explore_async.exporting import ExportStream
     from explore_async.models import ExportFormat, Facet, Row
     from explore_async.quotas import Quota
-    from explore_async.rates import Rate
     from odsql import Query
     from odsql.building import Expression
 
@@ -61,6 +62,15 @@ T2 = TypeVar("T2")
 T3 = TypeVar("T3")
 
 _API_PATH = "/api/explore/v2.1"
+_KINDS: dict[str, type] = {
+    "session": aiohttp.ClientSession,
+    "timeouts": Timeouts,
+    "retry": Retry,
+    "rate": Rate,
+    "caps": Caps,
+    "timing": Timing,
+}
+"""Of which class the options of a client are."""
 
 
 class ExploreClient:
@@ -119,6 +129,10 @@ class ExploreClient:
             proxy = Hidden(proxy)
         url = _base_url(base_url)
         self.base_url = str(url)
+        _refuse_other_kinds(
+            session=session, timeouts=timeouts, retry=retry, rate=rate, caps=caps, timing=timing
+        )
+        refuse_fractions(concurrency=concurrency)
         self._scheduler = Scheduler(concurrency)
         self._derived = False
         caller = as_auth(auth)
@@ -214,6 +228,7 @@ class ExploreClient:
         """
         if isinstance(auth, str):
             auth = Hidden(auth)
+        _refuse_other_kinds(timeouts=timeouts, retry=retry, caps=caps)
         if retry is not None:
             self._refuse_another_budget(retry.budget)
         caller = None if isinstance(auth, Keep) else as_auth(auth)
@@ -279,7 +294,10 @@ class ExploreClient:
         )
 
     def catalog_facets(
-        self, query: Query | None = None, *, names: Sequence[str | Expression] = ()
+        self,
+        query: Query | None = None,
+        *,
+        names: str | Expression | Sequence[str | Expression] = (),
     ) -> Facets:
         """Facets of the catalog, one request each (getDatasetsFacets).
 
@@ -287,7 +305,8 @@ class ExploreClient:
 
         Args:
             query: which datasets to count.
-            names: facets such as `publisher` or `keyword`; none for all the portal declares.
+            names: facets such as `publisher` or `keyword`, or one; none for all the portal
+                declares.
         """
         return self._requests.facets("/catalog/facets", "getDatasetsFacets", names, query)
 
@@ -334,15 +353,12 @@ class ExploreClient:
         Raises:
             ConfigurationError: a value is not listed, or the query does not fit.
         """
-        if delimiter is not None:
-            listed(delimiter, DELIMITERS, "delimiter")
-        params = flags(
+        options = ExportOptions.csv(
             delimiter=delimiter,
             list_separator=list_separator,
             quote_all=quote_all,
             with_bom=with_bom,
         )
-        options = ExportOptions(params=params, delimiter=delimiter or ";")
         return self._export("exportCatalogCSV", "csv", query, options)
 
     def export_dcat(
@@ -350,7 +366,7 @@ class ExploreClient:
         dcat_ap_format: str,
         query: Query | None = None,
         *,
-        include_exports: Sequence[str] | None = None,
+        include_exports: str | Sequence[str] | None = None,
         use_labels_in_exports: bool | None = None,
     ) -> ExportStream:
         """The catalog as RDF/XML in an application profile of DCAT (exportCatalogDCAT).
@@ -359,17 +375,17 @@ class ExploreClient:
             dcat_ap_format: the profile: `_ap_ch`, `_ap_de`, `_ap_se`, `_ap_sp`, `_ap_it`, `_ap_vl`
                 or `_ap_benap`; `Unlisted("...")` for another. Portals activate them one by one.
             query: which datasets.
-            include_exports: the formats to offer as distributions; None for all.
+            include_exports: the formats to offer as distributions, or the one; None for all.
             use_labels_in_exports: whether the distributions name columns by label.
 
         Raises:
-            ConfigurationError: a value is not listed, or the query does not fit.
+            ConfigurationError: a value is not listed, the list is empty, or the query does not fit.
         """
         listed(dcat_ap_format, DCAT_VARIANTS, "DCAT profile")
-        for file_format in include_exports or ():
+        for file_format in several(include_exports or ()):
             listed(file_format, DATASET_FORMATS, "export format")
         params = flags(
-            include_exports=",".join(include_exports) if include_exports else None,
+            include_exports=comma_list("include_exports", include_exports),
             use_labels_in_exports=use_labels_in_exports,
         )
         file_format = f"dcat{dcat_ap_format}"
@@ -496,6 +512,7 @@ class ExploreClient:
         ordered: bool,
         errors: Literal["raise", "collect"],
     ) -> FanOut[T, Any]:
+        refuse_fractions(concurrency=concurrency)
         places = self._scheduler.concurrency if concurrency is None else concurrency
         return FanOut(jobs, concurrency=places, max_bytes=max_bytes, ordered=ordered, errors=errors)
 
@@ -535,6 +552,17 @@ def _all_of(kind: type[T], requests: Iterable[T]) -> list[T]:
         f"A {type(stranger).__name__} was given where {kind.__name__} belong. Pass what "
         "dataset.records(...) gives to gather_records, and dataset.facets(...) to gather_facets."
     )
+
+
+def _refuse_other_kinds(**given: object) -> None:
+    """Refuse options of another class, which would fail at the first request or not at all."""
+    for name, value in given.items():
+        kind = _KINDS[name]
+        if value is not None and not isinstance(value, kind):
+            # The value is not repeated: it may be a secret that was meant for auth=.
+            raise ConfigurationError(
+                f"{name}= is a {type(value).__name__}; it must be made by {kind.__name__}(...)."
+            )
 
 
 def _base_url(text: str) -> URL:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -9,12 +11,14 @@ from attrs import evolve
 
 import odsql
 from explore_async.asking import ExportOptions, Requests, row_limit, segment
+from explore_async.calling import waited_for
 from explore_async.models import Attachment, DatasetInfo, as_list, as_object
 from explore_async.operations import (
     COMPRESSIONS,
     DATASET_FORMATS,
-    DELIMITERS,
     OPERATIONS,
+    clauses_of,
+    comma_list,
     flags,
     listed,
     operation_params,
@@ -47,6 +51,7 @@ class Dataset:
         self._requests = requests
         self._path = f"/catalog/datasets/{segment(dataset_id, 'dataset identifier')}"
         self._known: dict[str | None, Converter] = {}
+        self._learning: defaultdict[str | None, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def __repr__(self) -> str:
         return f"Dataset({self.dataset_id!r})"
@@ -214,7 +219,6 @@ class Dataset:
             params=flags(use_labels=use_labels, compressed=compressed, epsg=epsg),
             nan_as_null=nan_as_null,
             converter=self._converting(typed, labels=use_labels, query=query),
-            packed=bool(compressed),
         )
         return self._export("exportRecords", file_format, query, options)
 
@@ -249,9 +253,7 @@ class Dataset:
         Raises:
             ConfigurationError: a value is not listed, or the query does not fit.
         """
-        if delimiter is not None:
-            listed(delimiter, DELIMITERS, "delimiter")
-        params = flags(
+        options = ExportOptions.csv(
             delimiter=delimiter,
             list_separator=list_separator,
             quote_all=quote_all,
@@ -259,14 +261,9 @@ class Dataset:
             use_labels=use_labels,
             compressed=compressed,
             epsg=epsg,
-        )
-        options = ExportOptions(
-            params=params,
-            delimiter=delimiter or ";",
             converter=self._converting(
                 typed, labels=use_labels, query=query, separator=list_separator
             ),
-            packed=bool(compressed),
         )
         return self._export("exportRecordsCSV", "csv", query, options)
 
@@ -299,7 +296,7 @@ class Dataset:
             compressed=compressed,
             epsg=epsg,
         )
-        options = ExportOptions(params=params, packed=bool(compressed))
+        options = ExportOptions(params=params)
         return self._export("exportRecordsParquet", "parquet", query, options)
 
     def export_gpx(
@@ -307,7 +304,7 @@ class Dataset:
         query: Query | None = None,
         *,
         name_field: str | None = None,
-        description_field_list: Sequence[str] | None = None,
+        description_field_list: str | Sequence[str] | None = None,
         use_extension: bool | None = None,
         use_labels: bool | None = None,
         compressed: bool | None = None,
@@ -318,7 +315,8 @@ class Dataset:
         Args:
             query: the query; exports take no `offset`.
             name_field: the field that becomes the name of a waypoint.
-            description_field_list: the fields that become its description.
+            description_field_list: the fields that become its description, or the one; None for
+                what the server takes.
             use_extension: put attributes into extensions (the server's default), or else into the
                 description.
             use_labels: name attributes by label instead of by name.
@@ -326,18 +324,18 @@ class Dataset:
             epsg: EPSG code to project shapes to.
 
         Raises:
-            ConfigurationError: the query does not fit.
+            ConfigurationError: the list is empty, or the query does not fit.
         """
         fields = description_field_list
         params = flags(
             name_field=name_field,
-            description_field_list=fields if fields is None else ",".join(fields),
+            description_field_list=comma_list("description_field_list", fields),
             use_extension=use_extension,
             use_labels=use_labels,
             compressed=compressed,
             epsg=epsg,
         )
-        options = ExportOptions(params=params, packed=bool(compressed))
+        options = ExportOptions(params=params)
         return self._export("exportRecordsGPX", "gpx", query, options)
 
     async def export_verified(
@@ -390,19 +388,30 @@ class Dataset:
         if typed is False:
             return None
         # Labels are in the language of the request.
-        lang = query.clauses.lang if query is not None and labels else None
+        lang = clauses_of(query).lang if labels else None
 
         async def converter() -> Converter:
             if not isinstance(typed, bool):
                 return typed
+            known = await self._schema_converter(lang)
+            return evolve(known, by_label=bool(labels), list_separator=separator or ",")
+
+        return converter
+
+    async def _schema_converter(self, lang: str | None) -> Converter:
+        """The converter for one language; concurrent readings ask for the schema once.
+
+        Where the one that asks fails or is cancelled, the next asks in its place.
+        """
+        async with self._learning[lang]:
             if lang not in self._known:
                 from explore_async.conversion import Converter
 
-                info = await self.info(odsql.Query(lang=lang))
+                # Who waits here may be the one that has to make room in a fan-out for this one.
+                with waited_for():
+                    info = await self.info(odsql.Query(lang=lang))
                 self._known[lang] = Converter.from_info(info)
-            return evolve(self._known[lang], by_label=bool(labels), list_separator=separator or ",")
-
-        return converter
+            return self._known[lang]
 
 
 def _attachments(answer: object) -> tuple[Attachment, ...]:

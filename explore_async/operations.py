@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import re
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from attrs import frozen
 
 import odsql
 from explore_async.errors import ConfigurationError
+from odsql.building import Expression
 from odsql.functions import FACET_OPTIONS as FUNCTION_OPTIONS
 from odsql.functions import FACET_SORTS
+from odsql.query import Clauses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from odsql import Query, nodes
-    from odsql.building import Expression
 
 __all__ = [
     "CATALOG_FORMATS",
@@ -36,11 +37,17 @@ __all__ = [
     "OPERATIONS",
     "Operation",
     "Unlisted",
+    "clauses_of",
+    "comma_list",
     "facet_names",
     "flags",
     "listed",
     "operation_params",
+    "refuse_fractions",
+    "several",
 ]
+
+N = TypeVar("N", bound=str | Expression)
 
 
 class Unlisted(str):
@@ -168,14 +175,67 @@ def flags(**options: object) -> list[tuple[str, str]]:
     ]
 
 
+def refuse_fractions(**numbers: object) -> None:
+    """Check that options are whole numbers, or None.
+
+    Raises:
+        ConfigurationError: one is not.
+    """
+    for name, value in numbers.items():
+        if value is not None and not hasattr(value, "__index__"):
+            raise ConfigurationError(f"{name} is {value!r}; it must be a whole number.")
+
+
+def several(names: N | Iterable[N]) -> tuple[N, ...]:
+    """The names of a list, or the one that was given instead of a list of one.
+
+    Taken as a list, a text would be its letters.
+    """
+    return (names,) if isinstance(names, str | Expression) else tuple(names)
+
+
+def comma_list(option: str, names: str | Iterable[str] | None) -> str | None:
+    """Names as one parameter; None where there is none.
+
+    Raises:
+        ConfigurationError: the list is empty.
+    """
+    if names is None:
+        return None
+    text = ",".join(several(names))
+    if not text:
+        raise ConfigurationError(
+            f"{option} names nothing. Leave it out for the server's default, or name one."
+        )
+    return text
+
+
+def clauses_of(query: Query | None) -> Clauses:
+    """What a query says; nothing where there is none.
+
+    Raises:
+        ConfigurationError: it is something else than a query, such as a text.
+    """
+    if query is None:
+        return Clauses()
+    if isinstance(query, odsql.Query):
+        return query.clauses
+    raise ConfigurationError(
+        f"A {type(query).__name__} was given where a query belongs. Pass an odsql.Query, such as "
+        "Query(where=...)."
+    )
+
+
 def operation_params(
     query: Query | None, operation: Operation, *, extra: Sequence[tuple[str, str]] = ()
 ) -> list[tuple[str, str]]:
     """The parameters of a query for one operation, checked before anything is sent.
 
     Raises:
-        ConfigurationError: the operation does not take one of them, or a value is not listed.
+        ConfigurationError: the operation does not take one of them, a value is not listed, or the
+            query is none.
     """
+    clauses = clauses_of(query)
     params = [*(query.params() if query is not None else ()), *extra]
     unknown = sorted({name for name, _ in params} - operation.parameters)
     if unknown:
@@ -183,23 +243,27 @@ def operation_params(
             f"{operation.name} takes no {', '.join(unknown)}; the server would ignore it silently. "
             f"It takes: {', '.join(sorted(operation.parameters)) or 'no parameters'}."
         )
-    if query is not None:
-        if query.clauses.lang is not None:
-            listed(query.clauses.lang, LANGS, "language")
-        for facet in query.clauses.facet:
-            _check_facet(facet)
+    if clauses.lang is not None:
+        listed(clauses.lang, LANGS, "language")
+    for facet in clauses.facet:
+        _check_facet(facet)
     return params
 
 
-def facet_names(names: Iterable[str | Expression]) -> list[str]:
+def facet_names(names: str | Expression | Iterable[str | Expression]) -> list[str]:
     """Facets as text, with the options of `facet(...)` checked.
 
     Raises:
-        ConfigurationError: an option is not listed.
+        ConfigurationError: an option is not listed, or something else than a name was given.
     """
     texts = []
-    for name in names:
-        if not isinstance(name, str):
+    for name in several(names):
+        if not isinstance(name, str | Expression):
+            raise ConfigurationError(
+                f"A {type(name).__name__} was given where the name of a facet belongs. Pass each "
+                "name by itself, and a query as query=."
+            )
+        if isinstance(name, Expression):
             _check_facet(name.node)
         elif _FACET_CALL.match(name) and not isinstance(name, Unlisted):
             _check_facet(odsql.parse_facet(name))

@@ -34,6 +34,7 @@ from explore_async.errors import (
     WindowExceeded,
 )
 from explore_async.models import Page, Row
+from explore_async.operations import refuse_fractions
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -91,6 +92,7 @@ class Plan:
     page_size: int | None = None
 
     def __attrs_post_init__(self) -> None:
+        refuse_fractions(max_rows=self.max_rows, page_size=self.page_size)
         largest = self.window if self.grouped else _PAGE
         if self.page_size is not None and not 1 <= self.page_size <= largest:
             raise ConfigurationError(

@@ -16,6 +16,7 @@ from explore_async import (
     Event,
     ExploreClient,
     ExportStream,
+    NotFound,
     NotFoundResource,
     TruncatedError,
 )
@@ -218,6 +219,134 @@ async def test_parameters_of_another_operation_are_refused(
     with pytest.raises(ConfigurationError, match="getRecord takes no"):
         await client.dataset("trees").record("1", query)
     assert portal.requests == []
+
+
+SCHEMA = {"dataset_id": "trees", "fields": [{"name": "id", "type": "int"}]}
+
+
+def schema_or_rows(request: web.Request) -> web.Response | None:
+    return json_body(SCHEMA) if request.path.endswith("/datasets/trees") else None
+
+
+async def test_concurrent_readings_ask_for_the_schema_once(
+    client: ExploreClient, portal: FakePortal
+) -> None:
+    """Once for each language, where the names are labels."""
+    portal.override = schema_or_rows
+    trees = client.dataset("trees")
+    await client.gather(*(trees.records(typed=True).to_list() for _ in range(5)))
+    asked = [params for path, params in portal.requests if path == "/catalog/datasets/trees"]
+    assert asked == [{}]
+
+    async def export(lang: str) -> None:
+        stream = trees.export("jsonl", Query(lang=lang), typed=True, use_labels=True)
+        async with stream:
+            await whole(stream)
+
+    await client.gather(*map(export, ("fr", "fr", "nl", "nl")))
+    asked = [params for path, params in portal.requests if path == "/catalog/datasets/trees"]
+    assert sorted(one["lang"] for one in asked[1:]) == ["fr", "nl"]
+
+
+@pytest.mark.parametrize("way", ["cancelled", "refused"])
+async def test_a_reading_that_fails_to_get_the_schema_leaves_it_to_the_next(
+    client: ExploreClient, portal: FakePortal, way: str
+) -> None:
+    """It breaks only itself."""
+    refusals = [json_body({}, status=404)] if way == "refused" else []
+    gate = asyncio.Event()
+
+    def override(request: web.Request) -> web.Response | None:
+        if request.path.endswith("/datasets/trees") and refusals:
+            return refusals.pop()
+        return schema_or_rows(request)
+
+    async def before(request: web.Request) -> None:
+        await gate.wait()
+
+    portal.override, portal.before = override, before
+    trees = client.dataset("trees")
+    first, *others = (asyncio.create_task(trees.records(typed=True).to_list()) for _ in range(3))
+    await portal.until_requests(1)
+    if way == "cancelled":
+        first.cancel()
+    gate.set()
+    await asyncio.wait([first, *others])
+    assert [len(one.result()) for one in others] == [10, 10]
+    assert first.cancelled() or isinstance(first.exception(), NotFound)
+    assert [path for path, _ in portal.requests].count("/catalog/datasets/trees") == 2
+
+
+async def test_who_asks_for_the_schema_waits_for_no_other_reading(portal: FakePortal) -> None:
+    """Or whoever takes the results, and waits for the schema too, would wait for ever."""
+    portal.override = schema_or_rows
+    async with ExploreClient(portal.url, concurrency=1) as client:
+        trees = client.dataset("trees")
+        readings = [client.datasets(max_rows=3), client.datasets(max_rows=3)]
+        readings.append(trees.records(typed=True))
+        found = client.gather_records(readings, concurrency=3, max_bytes=1)
+        async with asyncio.timeout(5), found.open() as outcomes:
+            async for _ in outcomes:
+                assert len(await trees.records(typed=True).to_list()) == 10
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"timeouts": 5},
+        {"retry": 3},
+        {"rate": 5},
+        {"caps": 1000},
+        {"timing": 1},
+        {"session": 5},
+        {"auth": 5},
+        {"concurrency": "8"},
+        {"concurrency": 2.5},
+    ],
+    ids=str,
+)
+def test_an_option_of_another_type_is_refused(wrong: dict[str, Any]) -> None:
+    """When the client is made, and by its name."""
+    (name,) = wrong
+    with pytest.raises(ConfigurationError, match=f"{name}[= ]"):
+        ExploreClient("host", **wrong)
+    if name in {"timeouts", "retry", "caps", "auth"}:
+        with pytest.raises(ConfigurationError, match=f"{name}="):
+            ExploreClient("host").with_options(**wrong)
+    if name == "concurrency":
+        with pytest.raises(ConfigurationError, match=r"^concurrency is"):
+            ExploreClient("host").gather_records([], **wrong)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda trees, wrong: trees.records(wrong),
+        lambda trees, wrong: trees.records(wrong, max_rows=5, typed=True),
+        lambda trees, wrong: trees.facets("a", query=wrong),
+        lambda trees, wrong: trees.export("jsonl", wrong),
+        lambda trees, wrong: trees.export_csv(wrong, typed=True, use_labels=True),
+    ],
+)
+@pytest.mark.parametrize("wrong", ["a > 1", 5])
+def test_what_is_no_query_is_refused(ask: Callable[[Any, object], object], wrong: object) -> None:
+    """With the way to write one."""
+    with pytest.raises(ConfigurationError, match=r"Query\(where=...\)"):
+        ask(ExploreClient("host").dataset("trees"), wrong)
+
+
+@pytest.mark.parametrize("wrong", [Query(), 5, ["a", "b"]])
+def test_what_is_no_name_of_a_facet_is_refused(wrong: Any) -> None:
+    """A query belongs behind its keyword."""
+    with pytest.raises(ConfigurationError, match="query as query="):
+        ExploreClient("host").dataset("trees").facets(wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"max_rows": 150.5}, {"max_rows": "5"}, {"page_size": 9.0}])
+def test_a_number_of_rows_is_whole(wrong: dict[str, Any]) -> None:
+    """Rounding is the caller's business."""
+    with pytest.raises(ConfigurationError, match="whole number"):
+        ExploreClient("host").dataset("trees").records(**wrong)
 
 
 def test_reprs_say_what_they_stand_for() -> None:

@@ -194,6 +194,30 @@ async def test_options_arrive_as_the_specification_writes_them(client: ExploreCl
     )
 
 
+async def test_a_text_is_one_name_and_not_its_letters(
+    client: ExploreClient, portal: FakePortal
+) -> None:
+    """Wherever a list of names is taken."""
+    gpx = client.dataset("trees").export_gpx(description_field_list="name")
+    assert gpx.url.endswith("?description_field_list=name")
+    dcat = client.export_dcat("_ap_ch", include_exports="csv")
+    assert dcat.url.endswith("?include_exports=csv")
+    assert client.catalog_facets(names="publisher").names == ("publisher",)
+    assert client.catalog_facets(names=facet("publisher")).names == ('facet(name="publisher")',)
+
+
+def test_an_empty_list_of_names_is_refused() -> None:
+    """It would read as none, and be taken for all; facets say that it means all."""
+    client = ExploreClient("host")
+    nothing: list[str] = []
+    with pytest.raises(ConfigurationError, match="description_field_list names nothing"):
+        client.dataset("trees").export_gpx(description_field_list=nothing)
+    for empty in (nothing, ""):
+        with pytest.raises(ConfigurationError, match="include_exports names nothing"):
+            client.export_dcat("_ap_ch", include_exports=empty)
+    assert client.catalog_facets(names=[]).names == ()
+
+
 async def test_formats_of_the_catalog(
     client: ExploreClient, portal: FakePortal, recorded: Callable[[str], bytes]
 ) -> None:

@@ -60,7 +60,7 @@ class ExportOptions:
     Attributes:
         params: further parameters, as text.
         delimiter: what stands between two cells, for CSV.
-        nan_as_null: read a bare NaN as null.
+        nan_as_null: read a bare NaN, Infinity or -Infinity as null.
         converter: asks for what converts the rows.
     """
 

@@ -323,7 +323,8 @@ class ExploreClient:
             file_format: such as `json`, `csv`, `rdf` or `rss`; `Unlisted("...")` for one that the
                 specification does not list. `export_formats` tells what the portal has.
             query: which datasets, and what of them.
-            nan_as_null: read a bare NaN in JSON as null instead of refusing it.
+            nan_as_null: read a bare NaN, Infinity or -Infinity in JSON as null instead of refusing
+                it.
 
         Raises:
             ConfigurationError: the format is unknown, or the query does not fit.

@@ -101,7 +101,8 @@ class Dataset:
             typed: convert values by the schema, which is asked for once; or by this converter.
 
         Raises:
-            WindowExceeded: offset and `max_rows` together pass 10,000 (20,000 with `group_by`).
+            WindowExceeded: offset and `max_rows` together pass 10,000 (20,000 with `group_by`). When
+                read without `max_rows`: there are more rows, or with `group_by` 20,000 or more.
             ConfigurationError: a number is out of its range, or the query holds a parameter that
                 getRecords does not take.
         """
@@ -208,7 +209,8 @@ class Dataset:
                 an export can only be saved.
             epsg: EPSG code to project shapes to.
             typed: convert values of rows by the schema, which is asked for once; or by this.
-            nan_as_null: read a bare NaN in JSON as null instead of refusing it.
+            nan_as_null: read a bare NaN, Infinity or -Infinity in JSON as null instead of refusing
+                it.
 
         Raises:
             ConfigurationError: the format is unknown, or the query holds a parameter that

@@ -11,6 +11,7 @@ after an error or a cancellation there is no file at all.
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, aclosing, contextmanager
+from inspect import iscoroutinefunction
 from io import BytesIO
 from operator import length_hint
 from pathlib import Path
@@ -22,21 +23,31 @@ import orjson
 from attrs import frozen
 
 from explore_async import frames
+from explore_async.calling import ATTEMPTS
 from explore_async.decoding import begins_like_html
 from explore_async.errors import (
     ConfigurationError,
     DecodeError,
     ExploreError,
     IntegrityError,
+    MissingExtraError,
+    StorageError,
     StreamConsumedError,
     TooLargeError,
     TruncatedError,
     is_error_object,
     snippet,
 )
-from explore_async.files import LineTally, PartFile, is_whole
+from explore_async.files import (
+    Ends,
+    LineTally,
+    PartFile,
+    broken_off,
+    cut_inside,
+    is_whole,
+)
 from explore_async.models import Progress, Reconciliation, SavedFile
-from explore_async.tabular import ArrayReader, CSVReader, is_cut, load_row
+from explore_async.tabular import ArrayReader, CSVReader, is_cut_row, load_row
 
 if TYPE_CHECKING:
     import os
@@ -128,6 +139,10 @@ class ExportStream:
         self._entered = False
         self._used = False
         self._left = False
+        self._attempts = 0
+
+    def __repr__(self) -> str:
+        return f"ExportStream({self.url!r})"
 
     async def __aenter__(self) -> Self:
         if self._entered:
@@ -186,14 +201,15 @@ class ExportStream:
             if schema is None and self._reading.converter is not None:
                 schema = frames.schema_of(await self._reading.converter())
             found = frames.row_batches(self.rows(), size=size, schema=schema)
-        async with aclosing(found) as batches:
-            async for batch in batches:
-                yield batch
+        with self._completing():
+            async with aclosing(found) as batches:
+                async for batch in batches:
+                    yield batch
 
     async def _rows_by_line(self) -> AsyncGenerator[Row, None]:
         converter = await self._reading.converter() if self._reading.converter else None
         first: Row | None = None
-        with self._without_secrets():
+        with self._completing(counted=True):
             async with aclosing(self._line_groups()) as groups:
                 async for lines in groups:
                     for line in self._taken(lines):
@@ -208,7 +224,7 @@ class ExportStream:
                         if first is None:
                             first = row
                         if "error_code" in row and _ends_it(row, first):
-                            raise self._broken_off(line)
+                            raise broken_off(self.rows_received - 1, line)
                         if converter is not None:
                             converter.restore(row, line)
                             row = converter.row(row)
@@ -219,7 +235,7 @@ class ExportStream:
         convert = None
         if converter is not None:
             convert = converter.text_row if self._format == "csv" else converter.row
-        with self._without_secrets():
+        with self._completing(counted=True):
             async with aclosing(self._read_rows(converter)) as found:
                 async for rows in found:
                     for row in self._taken(rows):
@@ -227,16 +243,10 @@ class ExportStream:
 
     async def _read_rows(self, converter: Converter | None) -> AsyncGenerator[list[Row], None]:
         reader = self._reader(None if converter is None else converter.restore)
-        try:
-            async with aclosing(self.bytes()) as chunks:
-                async for chunk in chunks:
-                    yield reader.feed(chunk)
-            yield reader.finish()
-        except (TruncatedError, DecodeError) as error:
-            error.url = self.url
-            if isinstance(error, TruncatedError):
-                error.rows, error.bytes_received = self.rows_received, self.bytes_received
-            raise
+        async with aclosing(self._chunks()) as chunks:
+            async for chunk in chunks:
+                yield reader.feed(chunk)
+        yield reader.finish()
 
     @property
     def rows_received(self) -> int:
@@ -250,16 +260,29 @@ class ExportStream:
         return taken
 
     @contextmanager
-    def _without_secrets(self) -> Iterator[None]:
-        """Take a key that the server echoed out of the error that shows the echo."""
+    def _completing(self, *, counted: bool = False) -> Iterator[None]:
+        """Say in an error about what came which answer it was, and no secret that it echoed."""
         try:
             yield
+        except (ConfigurationError, MissingExtraError):
+            raise  # no answer is to blame
         except ExploreError as error:
-            error.message = self._reading.redact(error.message)
-            error.args = (error.message,)
-            if isinstance(error, DecodeError):
-                error.snippet = self._reading.redact(error.snippet)
+            if self._attempts:
+                self._complete(error, counted=counted)
             raise
+
+    def _complete(self, error: ExploreError, *, counted: bool) -> None:
+        error.url, error.attempts = self.url, self._attempts
+        error.message = self._reading.redact(error.message)
+        error.args = (error.message,)
+        if not isinstance(error, StorageError):
+            error.status = 200
+        if isinstance(error, DecodeError):
+            error.snippet = self._reading.redact(error.snippet)
+        if isinstance(error, TruncatedError):
+            error.bytes_received = self.bytes_received
+            if counted and error.rows is None:
+                error.rows = self.rows_received
 
     def _reader(self, restore: Restore | None) -> Reader:
         if self._format == "csv":
@@ -269,22 +292,26 @@ class ExportStream:
         )
 
     async def lines(self) -> AsyncGenerator[Chunk, None]:
-        """The lines, without their line ends.
+        """The lines, without their line ends and otherwise as they came.
+
+        Those of CSV are not its rows: the first begins with the byte order mark, if there is one,
+        and a quoted cell with a line break in it is in several lines. `rows` reads both.
 
         Raises:
             TooLargeError: a line is longer than the cap.
             TruncatedError: the export ended early.
         """
-        async with aclosing(self._line_groups()) as groups:
-            async for lines in groups:
-                for line in self._taken(lines):
-                    yield line.removesuffix(_LINE_END).removesuffix(b"\r")
+        with self._completing(counted=self._by_line):
+            async with aclosing(self._line_groups()) as groups:
+                async for lines in groups:
+                    for line in self._taken(lines):
+                        yield line.removesuffix(_LINE_END).removesuffix(b"\r")
 
     async def _line_groups(self) -> AsyncGenerator[list[Chunk], None]:
         """The lines as they come, with their line ends; only the last may have none."""
         rest: list[Chunk] = []
         size = 0
-        async with aclosing(self.bytes()) as chunks:
+        async with aclosing(self._for_lines()) as chunks:
             async for chunk in chunks:
                 lines = BytesIO(chunk).readlines()  # several times as quick as split()
                 rest.append(lines[0])
@@ -297,25 +324,42 @@ class ExportStream:
                 rest = [] if lines[-1].endswith(_LINE_END) else [lines.pop()]
                 size = sum(map(len, rest))
                 yield lines
-        if rest:
-            yield [b"".join(rest)]
+        last = b"".join(rest)
+        if self._by_line and is_cut_row(last):
+            raise cut_inside(self.rows_received + 1)
+        if last:
+            yield [last]
 
     async def bytes(self) -> AsyncGenerator[Chunk, None]:
         """The decoded bytes, in pieces of any size.
 
         Raises:
             StreamConsumedError: the stream was read before, is not entered, or was left meanwhile.
-            TruncatedError: the export ended early.
+            TruncatedError: the export ended early, or its last 64 KiB are not the end of its
+                format.
         """
+        ends = Ends()
+        with self._completing():
+            async with aclosing(self._chunks()) as chunks:
+                async for chunk in chunks:
+                    ends.feed(chunk)
+                    yield chunk
+            self._refuse_a_cut_end(ends)
+
+    def _for_lines(self) -> AsyncGenerator[Chunk, None]:
+        """The bytes, for who looks at the last line of jsonl itself and knows its number."""
+        return self._chunks() if self._by_line else self.bytes()
+
+    async def _chunks(self) -> AsyncGenerator[Chunk, None]:
+        """The bytes; only their framing and their gzip stream tell here whether they are whole."""
         body = await self._opened()
         try:
             async for chunk in body.chunks():
                 self.bytes_received += len(chunk)
                 yield chunk
                 self._refuse_when_left()
-        except TruncatedError as error:
+        except TruncatedError:
             self._refuse_when_left()
-            error.rows = self.rows_received if self._by_line else None
             raise
         self._refuse_when_left()
 
@@ -326,18 +370,20 @@ class ExportStream:
 
         Args:
             path: where to put it; an existing file is replaced at the end, in one step.
-            progress: called about once per MiB written, and once at the end.
+            progress: called about once per MiB written, and once at the end; a plain function.
 
         Returns:
             The path with the size, the rows where they are counted, and a SHA-256.
 
         Raises:
-            ConfigurationError: the path cannot be written; nothing was sent.
+            ConfigurationError: the path cannot be written, or `progress` is a coroutine function;
+                nothing was sent.
             TruncatedError: the export ended early; there is no file.
         """
+        _refuse_to_await(progress)
         async with PartFile(Path(path), tally=self._tally()) as part:
-            await self._write(part, progress)
-            self._refuse_a_cut_end(part)
+            with self._completing():
+                await self._write(part, progress)
             part.commit()
         return SavedFile(path=part.target, bytes=part.size, rows=part.rows, checksum=part.checksum)
 
@@ -353,27 +399,28 @@ class ExportStream:
         Args:
             path: where to put it.
             count: asks the server how many rows there will be; called before the export begins.
-            progress: called about once per MiB written, and once at the end.
+            progress: called about once per MiB written, and once at the end; a plain function.
 
         Raises:
-            ConfigurationError: the export is not jsonl, or the path cannot be written; nothing
-                was sent.
+            ConfigurationError: the export is not jsonl, the path cannot be written, or `progress`
+                is a coroutine function; nothing was sent.
             IntegrityError: another number of rows came than announced; there is no file.
             TruncatedError: the export ended early; there is no file.
         """
         self._require("save_verified", frozenset({"jsonl"}))
+        _refuse_to_await(progress)
         tally = LineTally(distinct=True, line_cap=self._line_cap)
         async with PartFile(Path(path), tally=tally) as part:
             expected = await count()
-            await self._write(part, progress, expected=expected)
-            if tally.rows != expected:
-                raise IntegrityError(
-                    f"The export has {tally.rows} rows, the server counted {expected}; no file was "
-                    "kept. The dataset may have been written to meanwhile: ask again.",
-                    expected=expected,
-                    received=tally.rows,
-                    url=self.url,
-                )
+            with self._completing():
+                await self._write(part, progress, expected=expected)
+                if tally.rows != expected:
+                    raise IntegrityError(
+                        f"The export has {tally.rows} rows, the server counted {expected}; no file "
+                        "was kept. The dataset may have been written to meanwhile: ask again.",
+                        expected=expected,
+                        received=tally.rows,
+                    )
             part.commit()
         return Reconciliation(
             expected=expected,
@@ -402,40 +449,35 @@ class ExportStream:
         pieces: list[Chunk] = []
         held = 0
         try:
-            with self._without_secrets():
-                async with aclosing(self.bytes()) as chunks:
-                    async for chunk in chunks:
-                        pieces.append(chunk)
-                        held += getsizeof(chunk)  # most of it, where a piece is a few bytes
-                        if held >= _BLOCK:
-                            await flush()
-                            held = 0
-                await flush()
-                await part.finish()
-        except ExploreError as error:
-            error.url = self.url
-            if isinstance(error, TruncatedError):
-                error.bytes_received = self.bytes_received
-                lines = sum(piece.count(b"\n") for piece in pieces)
-                error.rows = None if part.rows is None else part.rows + lines
+            async with aclosing(self._for_lines()) as chunks:
+                async for chunk in chunks:
+                    pieces.append(chunk)
+                    held += getsizeof(chunk)  # most of it, where a piece is a few bytes
+                    if held >= _BLOCK:
+                        await flush()
+                        held = 0
+            await flush()
+            await part.finish()
+        except TruncatedError as error:
+            lines = sum(piece.count(b"\n") for piece in pieces)
+            error.rows = None if part.rows is None else part.rows + lines
             raise
 
-    def _refuse_a_cut_end(self, part: PartFile) -> None:
+    def _refuse_a_cut_end(self, ends: Ends) -> None:
         """Look for what a whole file of this format ends with.
 
         A body that is delimited by the end of the connection alone may stop anywhere.
         """
         if self._format == ATTACHMENT:
             return
-        ended = part.tail.endswith(self._end) or part.tail.rstrip().endswith(self._end)
-        if ended and is_whole(self._format, part.head, part.tail):
+        tail = ends.tail
+        ended = tail.endswith(self._end) or tail.rstrip().endswith(self._end)
+        packed = self._reading.packed
+        if ended and is_whole("" if packed else self._format, ends.head, tail):
             return
         raise TruncatedError(
-            f"The {self._format} export does not end like one, after {part.size} bytes; no file "
-            "was kept. Ask for it again.",
-            bytes_received=self.bytes_received,
-            status=200,
-            url=self.url,
+            f"The {self._format} export does not end like one, after {self.bytes_received} bytes, "
+            "so it was cut. Ask for it again."
         )
 
     def _tally(self) -> LineTally | None:
@@ -480,6 +522,7 @@ class ExportStream:
             )
         self._used = True
         body = await self._stack.enter_async_context(self._open_body())
+        self._attempts = ATTEMPTS.get()
         if self._format != ATTACHMENT:
             await self._refuse_html(body)
         return body
@@ -495,8 +538,6 @@ class ExportStream:
                 "base URL and whether the portal asks to log in.",
                 content_type=body.content_type,
                 snippet=snippet(start),
-                status=200,
-                url=self.url,
             )
 
     def _row(self, line: Chunk) -> Row:
@@ -508,39 +549,28 @@ class ExportStream:
             if isinstance(row, dict):
                 return row
             reason = "it is not an object"
-        if is_cut(line) or not line.rstrip().endswith(b"}"):
-            raise TruncatedError(
-                f"The export was cut inside row {self.rows_received}. Ask for it again.",
-                rows=self.rows_received - 1,
-                bytes_received=self.bytes_received,
-                status=200,
-                url=self.url,
-            )
+        if is_cut_row(line):
+            raise cut_inside(self.rows_received)
         raise DecodeError(
             f"Line {self.rows_received} of the export is not a row: {reason}. It begins "
             f"{snippet(line)!r}. Ask for it again; if it persists, report it to the portal.",
             snippet=snippet(line),
-            status=200,
-            url=self.url,
-        )
-
-    def _broken_off(self, line: Chunk) -> TruncatedError:
-        return TruncatedError(
-            f"The server broke the export off after {self.rows_received - 1} rows with an error: "
-            f"{snippet(line)}. Ask for it again.",
-            rows=self.rows_received - 1,
-            bytes_received=self.bytes_received,
-            status=200,
-            url=self.url,
         )
 
     def _line_too_long(self) -> TooLargeError:
         return TooLargeError(
             f"Line {self.rows_received + 1} of the export is longer than {self._line_cap} bytes. "
-            "Raise `caps.line`, or read bytes() or save() instead.",
-            status=200,
-            url=self.url,
+            "Raise `caps.line`, or read bytes() or save() instead."
         )
+
+
+def _refuse_to_await(progress: Callable[[Progress], None] | None) -> None:
+    if progress is None or not any(map(iscoroutinefunction, (progress, type(progress).__call__))):
+        return
+    raise ConfigurationError(
+        "progress is a coroutine function, which would never be awaited; nothing was sent. Give a "
+        "plain function, which may put what it is told into a queue."
+    )
 
 
 def _ends_it(row: Row, first: Row) -> bool:

@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import stat
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BytesIO
@@ -30,12 +31,22 @@ from explore_async.errors import (
     is_error_object,
     snippet,
 )
+from explore_async.tabular import is_cut_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-__all__ = ["LineTally", "OwnThread", "PartFile", "file_name", "is_whole"]
+__all__ = [
+    "Ends",
+    "LineTally",
+    "OwnThread",
+    "PartFile",
+    "broken_off",
+    "cut_inside",
+    "file_name",
+    "is_whole",
+]
 
 _Found = TypeVar("_Found")
 
@@ -114,8 +125,6 @@ class PartFile:
     Attributes:
         target: the final name.
         size: bytes written.
-        head: the first bytes written, at most 4,096.
-        tail: the last bytes written, at most 64 KiB and a little.
 
     Raises:
         ConfigurationError: on entering, when the file cannot be created.
@@ -124,8 +133,6 @@ class PartFile:
     def __init__(self, target: Path, *, tally: LineTally | None = None) -> None:
         self.target = target
         self.size = 0
-        self.head = b""
-        self.tail = b""
         self._tally = tally
         self._digest = hashlib.sha256()
         self._final = Path(os.path.realpath(target))
@@ -231,9 +238,6 @@ class PartFile:
         while view:
             view = view[os.write(self._descriptor, view) :]
         self.size += len(block)
-        if len(self.head) < _HEAD:
-            self.head += block[: _HEAD - len(self.head)]
-        self.tail = (self.tail + block[-_TAIL:])[-_TAIL:]
 
     def _flush(self) -> None:
         if self._tally is not None:
@@ -241,11 +245,38 @@ class PartFile:
         os.fsync(self._descriptor)
 
 
+class Ends:
+    """The beginning and the end of what passes by in pieces; no piece is copied on the way.
+
+    Attributes:
+        head: the first bytes, at most 4,096.
+    """
+
+    def __init__(self) -> None:
+        self.head = b""
+        self._last: deque[bytes] = deque()
+        self._held = 0
+
+    @property
+    def tail(self) -> bytes:
+        """The last bytes, at most 64 KiB and a little."""
+        return b"".join(self._last)[-_TAIL:]
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next piece."""
+        if len(self.head) < _HEAD:
+            self.head += piece[: _HEAD - len(self.head)]
+        self._last.append(piece)
+        self._held += len(piece)
+        while self._held - len(self._last[0]) >= _TAIL:
+            self._held -= len(self._last.popleft())
+
+
 def is_whole(file_format: str, head: bytes, tail: bytes) -> bool:
     """Whether a file ends as its own beginning demands, for formats that are ZIP, XML or JSON.
 
     Args:
-        file_format: such as `kml`.
+        file_format: such as `kml`; empty when it is not known, as where the server packed it.
         head: its first bytes.
         tail: its last bytes.
     """
@@ -255,12 +286,22 @@ def is_whole(file_format: str, head: bytes, tail: bytes) -> bool:
         return _is_whole_zip(tail)
     if file_format in _ZIP:
         return False
+    if file_format == "jsonl":
+        return _ends_with_a_row(tail)
     begins, ends = _PROLOG.sub(b"", head, count=1), _EPILOG.sub(b"", tail[-_HEAD:])
     if file_format in _JSON:
         return ends[-1:] == {b"{": b"}", b"[": b"]"}.get(begins[:1])
     if file_format in _XML or head.startswith(b"<?xml"):
         return _is_whole_xml(begins, ends, far=len(head) >= _HEAD)
     return True
+
+
+def _ends_with_a_row(tail: bytes) -> bool:
+    """Whether the last line is whole; one that is longer than the tail is known by its end only."""
+    before, _, last = tail.rpartition(b"\n")
+    if not before and len(tail) == _TAIL:
+        return last.rstrip().endswith(b"}")
+    return not is_cut_row(last)
 
 
 def _is_whole_zip(tail: bytes) -> bool:
@@ -339,23 +380,16 @@ class LineTally:
         """
         if self._rest:
             rest, self._rest = self._rest, b""
-            if _decoded(rest) is None:
-                raise TruncatedError(
-                    f"The export was cut inside row {self.rows + 1}. Ask for it again.",
-                    status=200,
-                )
-            self._take(rest)
+            if is_cut_row(rest):
+                raise cut_inside(self.rows + 1)
+            self._take(rest.rstrip(b"\r\n"))
         broken = self.rows > 1 and is_error_object(_decoded(self._last))
         if broken and not is_error_object(_decoded(self._first or b"")):
             self.rows -= 1
-            raise TruncatedError(
-                f"The server broke the export off after {self.rows} rows with an error: "
-                f"{snippet(self._last)}. Ask for it again.",
-                status=200,
-            )
+            raise broken_off(self.rows, self._last)
 
     def _take(self, line: bytes) -> None:
-        if not line:
+        if not line or line.isspace():
             return
         if line[:1] != b"{" or line[-1:] != b"}":
             raise DecodeError(
@@ -375,6 +409,20 @@ class LineTally:
             self._first = rows[0]
         if self._digests is not None:
             self._digests.update(map(_digest, rows))
+
+
+def cut_inside(row: int) -> TruncatedError:
+    """The error of an export whose last row, of this number, is not whole."""
+    return TruncatedError(f"The export was cut inside row {row}. Ask for it again.", rows=row - 1)
+
+
+def broken_off(rows: int, line: bytes) -> TruncatedError:
+    """The error of an export that has a line with an error behind so many rows."""
+    return TruncatedError(
+        f"The server broke the export off after {rows} rows with an error: {snippet(line)}. Ask "
+        "for it again.",
+        rows=rows,
+    )
 
 
 def _are_rows(lines: list[bytes]) -> bool:

@@ -20,7 +20,16 @@ from explore_async.errors import DecodeError, TooLargeError, TruncatedError, sni
 if TYPE_CHECKING:
     from explore_async.models import Row
 
-__all__ = ["ArrayReader", "CSVReader", "Nesting", "Reader", "Restore", "is_cut", "load_row"]
+__all__ = [
+    "ArrayReader",
+    "CSVReader",
+    "Nesting",
+    "Reader",
+    "Restore",
+    "is_cut",
+    "is_cut_row",
+    "load_row",
+]
 
 _BETWEEN = re.compile(rb"(?<=\})\s*,\s*(?=\{)")
 _IN_BETWEEN = b" \t\n\v\f\r,"
@@ -103,6 +112,12 @@ def is_cut(piece: bytes) -> bool:
     nesting = Nesting()
     nesting.feed(piece)
     return nesting.open
+
+
+def is_cut_row(line: bytes) -> bool:
+    """Whether the last line of a jsonl text, which may have no line end, is but a part of a row."""
+    line = line.rstrip()
+    return bool(line) and (is_cut(line) or not line.endswith(b"}"))
 
 
 class ArrayReader:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -157,7 +158,7 @@ class Pieces:
 
 async def test_bytes_are_given_as_they_are() -> None:
     """For any format; a body that begins like nothing in particular is just bytes."""
-    body = bytes(range(256)) * 1000
+    body = bytes(range(256)) * 1000 + b"PAR1"
     async with Wire(writes(http(body))).running() as wire, ExploreClient(wire.url) as client:
         async with client.dataset("trees").export("parquet") as stream:
             assert b"".join([chunk async for chunk in stream.bytes()]) == body
@@ -405,6 +406,104 @@ async def test_a_stream_that_falls_silent_is_a_timeout() -> None:
         over.set()
 
 
+# ------------------------------------------------------------------ what errors tell
+
+PAGE = b"<!-- a comment longer than what is looked at first -->" + b" " * 3000 + b"<html>"
+
+
+@pytest.mark.parametrize(
+    ("answer", "file_format", "method", "kind"),
+    [
+        (http(jsonl(3), length=5000), "jsonl", "rows", TruncatedError),
+        (http(jsonl(3), length=5000), "jsonl", "lines", TruncatedError),
+        (http(jsonl(3), length=5000), "jsonl", "bytes", TruncatedError),
+        (http(jsonl(3), length=5000), "jsonl", "save", TruncatedError),
+        (http(jsonl(3)[:-9], length=-1), "jsonl", "rows", TruncatedError),
+        (http(jsonl(3)[:-9], length=-1), "jsonl", "save", TruncatedError),
+        (http(b'[{"id": 1}', length=-1), "json", "rows", TruncatedError),
+        (http(b"id;name\r\n1;", length=-1), "csv", "save", TruncatedError),
+        (http(b'{"a": NaN}\n'), "jsonl", "rows", DecodeError),
+        (http(b'[{"a": NaN}]'), "json", "rows", DecodeError),
+        (http(b"no row\nno row\n"), "jsonl", "save", DecodeError),
+        (http(b"id\r\n1;2\r\n"), "csv", "rows", DecodeError),
+        (http(PAGE), "csv", "bytes", DecodeError),
+        (http(b'{"a": 1}\n{"a": "x"}\n'), "jsonl", "batches", DecodeError),
+        (http(b"PAR1....PAR1"), "parquet", "batches", DecodeError),
+        (http(b"x" * 200), "jsonl", "lines", TooLargeError),
+        (http(jsonl(2) + b"{" + b"x" * 200), "jsonl", "save", TooLargeError),
+    ],
+)
+async def test_an_error_in_an_export_tells_which_answer_it_is_about(
+    tmp_path: Path, answer: bytes, file_format: str, method: str, kind: type[ExploreError]
+) -> None:
+    """Its address, its status, and that it was the second attempt."""
+    answers = writes(http(b"", status="503 X"), answer)
+    async with Wire(answers).running() as wire:
+        timing = Clock().timing()
+        async with ExploreClient(wire.url, timing=timing, caps=Caps(line=100)) as client:
+            async with client.dataset("trees").export(file_format) as stream:
+                with pytest.raises(kind) as caught:
+                    if method == "save":
+                        await stream.save(tmp_path / "trees")
+                    else:
+                        size = {"size": 1} if method == "batches" else {}
+                        async for _ in getattr(stream, method)(**size):
+                            pass
+    error = caught.value
+    assert (error.url, error.status, error.attempts) == (stream.url, 200, 2)
+
+
+async def test_a_misfit_in_a_typed_export_tells_which_answer_it_is_about(
+    client: ExploreClient, portal: FakePortal
+) -> None:
+    """Not that of the schema."""
+    fields: list[Any] = [{"name": "id", "type": "date", "label": "", "annotations": {}}]
+
+    def override(request: web.Request) -> web.Response | None:
+        info = {"dataset_id": "trees", "fields": fields}
+        return json_body(info) if request.path.endswith("/trees") else None
+
+    portal.override = override
+    for file_format in ("jsonl", "json"):
+        portal.rows = [{"id": "no date"}]
+        if file_format == "json":
+            portal.override = lambda request: override(request) or json_body(portal.rows)
+        async with client.dataset("trees").export(file_format, typed=True) as stream:
+            with pytest.raises(DecodeError, match="id is date") as caught:
+                await rows_of(stream)
+        error = caught.value
+        assert (error.url, error.status, error.attempts) == (stream.url, 200, 1)
+
+
+async def test_an_error_of_the_disk_or_of_the_reader_blames_no_answer(
+    client: ExploreClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer was good."""
+
+    def full(descriptor: int, data: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("explore_async.files.os.write", full)
+    async with client.dataset("trees").export("jsonl") as stream:
+        with pytest.raises(StorageError) as disk:
+            await stream.save(tmp_path / "trees.jsonl")
+    assert (disk.value.status, disk.value.attempts) == (None, 1)
+    async with client.dataset("trees").export("jsonl") as stream:
+        reading = stream.rows()
+        await anext(reading)
+    with pytest.raises(StreamConsumedError) as left:
+        async for _ in reading:
+            pass
+    assert (left.value.status, left.value.attempts) == (None, 0)
+
+
+async def test_an_export_shows_its_address(client: ExploreClient) -> None:
+    """And not where it is in memory."""
+    stream = client.dataset("trees").export("jsonl", Query(limit=5))
+    assert repr(stream) == f"ExportStream({stream.url!r})"
+    assert stream.url.endswith("/trees/exports/jsonl?limit=5")
+
+
 # ------------------------------------------------------------------ files
 
 
@@ -521,6 +620,84 @@ def test_formats_without_an_end_end_anywhere(file_format: str) -> None:
     assert is_whole(file_format, b"<urn:a> <urn:b> <ur", b"<urn:a> <urn:b> <ur")
 
 
+CUT_ENDS = [
+    ("jsonl", jsonl(3)[:-9]),
+    ("jsonl", jsonl(3) + b'{"id": 3, "g": {"lon": 1}'),
+    ("jsonl", jsonl(3) + b'{"id": 3, "g": "' + b"x" * 70_000),
+    ("csv", b"id;name\r\n1;acer\r\n3;"),
+    ("json", b'[{"id": 1},{"id": 2}'),
+    ("geojson", b'{"type": "FeatureCollection", "features": ['),
+    ("kml", b'<?xml version="1.0"?><kml><Document/>'),
+    ("xlsx", b"PK\3\4...."),
+]
+
+
+async def read_to_the_end(answer: bytes, file_format: str, method: str, **options: Any) -> bytes:
+    """All that an export answered like this gives, as `method` reads it."""
+    async with Wire(writes(answer)).running() as wire, ExploreClient(wire.url) as client:
+        async with client.dataset("trees").export(file_format, **options) as stream:
+            return b"".join([piece async for piece in getattr(stream, method)()])
+
+
+@pytest.mark.parametrize("method", ["lines", "bytes"])
+@pytest.mark.parametrize(("file_format", "body"), CUT_ENDS)
+async def test_lines_and_bytes_of_a_cut_export_do_not_just_end(
+    file_format: str, body: bytes, method: str
+) -> None:
+    """Where the end of the connection is the end of the body, they would be a short result."""
+    with pytest.raises(TruncatedError) as caught:
+        await read_to_the_end(http(body, length=-1), file_format, method)
+    counted = file_format == "jsonl" and method == "lines"
+    assert caught.value.rows == (body.count(b"\n") if counted else None)
+    assert caught.value.bytes_received == len(body)
+
+
+async def test_lines_that_are_cut_far_behind_their_beginning_do_not_just_end() -> None:
+    """Behind an inner brace, which looks like the end of a row."""
+    body = jsonl(1) + b'{"id": 1, "g": {"text": "' + b"x" * 100_000 + b'"}'
+    with pytest.raises(TruncatedError, match="inside row 2"):
+        await read_to_the_end(http(body, length=-1), "jsonl", "lines")
+
+
+@pytest.mark.parametrize("method", ["lines", "bytes"])
+@pytest.mark.parametrize(
+    ("file_format", "body"),
+    [
+        ("jsonl", b""),
+        ("jsonl", b"\n"),
+        ("jsonl", b'{"a": NaN}'),
+        ("jsonl", b'{"a": "\xe9"}'),
+        ("jsonl", b'{"a": "' + b"x" * 70_000 + b'"}'),
+        ("csv", b"\xef\xbb\xbfid;name\r\n"),
+        ("json", b"[]"),
+        ("geojson", b'{"type": "FeatureCollection", "features": []}'),
+        ("turtle", b""),
+    ],
+)
+async def test_lines_and_bytes_of_a_whole_export_are_as_they_came(
+    file_format: str, body: bytes, method: str
+) -> None:
+    """Without rows, without a last line end, and with what rows refuse."""
+    found = await read_to_the_end(http(body, length=-1), file_format, method)
+    assert found == (body if method == "bytes" else body.replace(b"\r\n", b"").rstrip(b"\n"))
+
+
+@pytest.mark.parametrize("file_format", ["jsonl", "json", "jsonld", "kml"])
+async def test_bytes_that_the_server_packed_may_end_anyhow(file_format: str) -> None:
+    """It packs them into something else."""
+    body = gzipped(b'[{"id":')
+    assert await read_to_the_end(http(body), file_format, "bytes", compressed=True) == body
+
+
+async def test_lines_of_csv_are_as_they_came() -> None:
+    """With the byte order mark, and a cell with a line break in two lines."""
+    body = b'\xef\xbb\xbfid;name\r\n1;"red\nacer"\r\n'
+    async with Wire(writes(http(body))).running() as wire, ExploreClient(wire.url) as client:
+        async with client.dataset("trees").export("csv") as stream:
+            found = [line async for line in stream.lines()]
+    assert found == [b"\xef\xbb\xbfid;name", b'1;"red', b'acer"']
+
+
 @pytest.mark.parametrize("method", ["rows", "bytes", "save"])
 async def test_html_behind_comments_is_an_error(tmp_path: Path, method: str) -> None:
     """Whatever its declared type, and in whatever pieces it comes."""
@@ -602,6 +779,36 @@ async def test_a_progress_callback_that_fails_leaves_no_file(
     assert files_in(tmp_path) == []
 
 
+class Teller:
+    """An object that is called, and cannot be."""
+
+    async def __call__(self, progress: Progress) -> None:
+        pytest.fail("it is never awaited")
+
+
+async def tell(progress: Progress) -> None:
+    pytest.fail("it is never awaited")
+
+
+@pytest.mark.parametrize(
+    "progress", [tell, Teller(), partial(tell)], ids=["function", "object", "partial"]
+)
+async def test_a_progress_callback_that_has_to_be_awaited_is_refused(
+    client: ExploreClient, portal: FakePortal, tmp_path: Path, progress: Any
+) -> None:
+    """Before anything is sent; nobody would await it, and its bar would stand still."""
+    trees, path = client.dataset("trees"), tmp_path / "trees"
+    with pytest.raises(ConfigurationError, match=r"coroutine function.*plain function"):
+        await trees.export_verified(path, progress=progress)
+    with pytest.raises(ConfigurationError, match="coroutine function"):
+        await trees.download("plan", path, progress=progress)
+    async with trees.export("jsonl") as stream:
+        with pytest.raises(ConfigurationError, match="coroutine function"):
+            await stream.save(path, progress=progress)
+        await stream.save(path)
+    assert len(portal.requests) == 1
+
+
 async def test_cancelling_leaves_no_file(tmp_path: Path) -> None:
     """While bytes are still coming."""
     arrived, over = asyncio.Event(), asyncio.Event()
@@ -672,6 +879,9 @@ async def test_another_count_is_an_error_and_leaves_no_file(
     with pytest.raises(IntegrityError) as caught:
         await client.dataset("trees").export_verified(tmp_path / "trees.jsonl")
     assert (caught.value.expected, caught.value.received) == (500, sent)
+    assert (caught.value.status, caught.value.attempts) == (200, 1)
+    assert caught.value.url is not None
+    assert "/exports/jsonl" in caught.value.url
     assert files_in(tmp_path) == []
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from explore_async import ConfigurationError, DecodeError, ExportStream
 from explore_async.exporting import Reading
-from explore_async.files import LineTally, PartFile, file_name
+from explore_async.files import Ends, LineTally, PartFile, file_name
 from tests.explore_async.doubles import files_in, jsonl, settle
 
 if TYPE_CHECKING:
@@ -106,6 +106,25 @@ def test_a_line_among_rows_that_is_none_is_named(line: bytes) -> None:
     """By its number, wherever it stands in what is written at once."""
     with pytest.raises(DecodeError, match="Line 501 of the export is not a row"):
         LineTally(line_cap=1000).feed(jsonl(500) + line + b"\n" + jsonl(500))
+
+
+@pytest.mark.parametrize("last", [b'{"a": NaN}', b'{"a": 1}\r', b" \t"], ids=repr)
+def test_the_last_line_needs_no_line_end(last: bytes) -> None:
+    """Also where it is not quite JSON, or blank."""
+    tally = LineTally(line_cap=1000)
+    tally.feed(jsonl(2) + last)
+    tally.finish()
+    assert tally.rows == (3 if last.strip() else 2)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000, 70_000])
+def test_the_ends_of_pieces_are_those_of_the_whole(size: int) -> None:
+    """And no more than that is held."""
+    whole, ends = bytes(range(256)) * 600, Ends()
+    for start in range(0, len(whole), size):
+        ends.feed(whole[start : start + size])
+    assert (ends.head, ends.tail) == (whole[:4096], whole[-(65_535 + 22) :])
+    assert sum(map(len, ends._last)) < 65_535 + 22 + size
 
 
 async def test_a_body_in_tiny_pieces_is_not_held_for_long(

@@ -166,11 +166,12 @@ class Requests:
         converter: Callable[[], Awaitable[Converter]] | None = None,
     ) -> Records:
         """The rows of a query, lazily."""
+        clauses = clauses_of(query)
         plan = Plan(
-            start=clauses_of(query).offset or 0,
+            start=(clauses.offset or 0) if clauses is not None else 0,
             max_rows=row_limit(query) if max_rows is None else max_rows,
             page_size=page_size,
-            grouped=bool(clauses_of(query).group_by),
+            grouped=clauses is not None and clauses.group_by is not None,
         )
         return self._paged(path, OPERATIONS[operation_id], query, plan, converter)
 
@@ -180,7 +181,9 @@ class Requests:
         Raises:
             WindowExceeded: they are groups, which are counted by paging, and too many for that.
         """
-        plan = Plan(start=0, max_rows=None, grouped=bool(clauses_of(query).group_by))
+        clauses = clauses_of(query)
+        grouped = clauses is not None and clauses.group_by is not None
+        plan = Plan(start=0, max_rows=None, grouped=grouped)
         try:
             return await self._paged(path, OPERATIONS[operation_id], query, plan, None).count()
         except WindowExceeded as error:
@@ -335,7 +338,8 @@ def _formats(answer: object) -> tuple[ExportFormat, ...]:
 
 def row_limit(query: Query | None) -> int | None:
     """The query's own limit; -1 is how the API says that there is none."""
-    limit = clauses_of(query).limit
+    clauses = clauses_of(query)
+    limit = clauses.limit if clauses is not None else None
     return None if limit == -1 else limit
 
 

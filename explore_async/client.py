@@ -449,9 +449,8 @@ class ExploreClient:
             ConfigurationError: a number is below 1, or something else than records was given.
         """
         jobs = [Job(portal=one.portal, run=one.to_list) for one in _all_of(Records, requests)]
-        return self._fan_out(
-            jobs, concurrency=concurrency, max_bytes=max_bytes, ordered=ordered, errors=errors
-        )
+        places = self._places(concurrency)
+        return FanOut(jobs, concurrency=places, max_bytes=max_bytes, ordered=ordered, errors=errors)
 
     @overload
     def gather_facets(
@@ -500,22 +499,12 @@ class ExploreClient:
             ConfigurationError: a number is below 1, or something else than facets was given.
         """
         jobs = [Job(portal=one.portal, run=one.fetch) for one in _all_of(Facets, requests)]
-        return self._fan_out(
-            jobs, concurrency=concurrency, max_bytes=max_bytes, ordered=ordered, errors=errors
-        )
-
-    def _fan_out(
-        self,
-        jobs: list[Job[T]],
-        *,
-        concurrency: int | None,
-        max_bytes: int,
-        ordered: bool,
-        errors: Literal["raise", "collect"],
-    ) -> FanOut[T, Any]:
-        refuse_fractions(concurrency=concurrency)
-        places = self._scheduler.concurrency if concurrency is None else concurrency
+        places = self._places(concurrency)
         return FanOut(jobs, concurrency=places, max_bytes=max_bytes, ordered=ordered, errors=errors)
+
+    def _places(self, concurrency: int | None) -> int:
+        refuse_fractions(concurrency=concurrency)
+        return self._scheduler.concurrency if concurrency is None else concurrency
 
     @overload
     async def gather(self, first: Awaitable[T1], second: Awaitable[T2], /) -> tuple[T1, T2]: ...

@@ -101,8 +101,8 @@ class Dataset:
             typed: convert values by the schema, which is asked for once; or by this converter.
 
         Raises:
-            WindowExceeded: offset and `max_rows` together pass 10,000 (20,000 with `group_by`). When
-                read without `max_rows`: there are more rows, or with `group_by` 20,000 or more.
+            WindowExceeded: offset and `max_rows` together pass 10,000 (20,000 with `group_by`);
+                or, when read without `max_rows`, more rows are there (20,000 groups or more).
             ConfigurationError: a number is out of its range, or the query holds a parameter that
                 getRecords does not take.
         """
@@ -390,7 +390,8 @@ class Dataset:
         if typed is False:
             return None
         # Labels are in the language of the request.
-        lang = clauses_of(query).lang if labels else None
+        clauses = clauses_of(query)
+        lang = clauses.lang if clauses is not None and labels else None
 
         async def converter() -> Converter:
             if not isinstance(typed, bool):

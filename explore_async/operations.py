@@ -8,6 +8,7 @@ way past every check of a value: `Unlisted`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,15 +16,15 @@ from attrs import frozen
 
 import odsql
 from explore_async.errors import ConfigurationError
-from odsql.building import Expression
 from odsql.functions import FACET_OPTIONS as FUNCTION_OPTIONS
 from odsql.functions import FACET_SORTS
-from odsql.query import Clauses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from odsql import Query, nodes
+    from odsql.building import Expression
+    from odsql.query import Clauses
 
 __all__ = [
     "CATALOG_FORMATS",
@@ -47,7 +48,7 @@ __all__ = [
     "several",
 ]
 
-N = TypeVar("N", bound=str | Expression)
+N = TypeVar("N", bound="str | Expression")
 
 
 class Unlisted(str):
@@ -191,7 +192,9 @@ def several(names: N | Iterable[N]) -> tuple[N, ...]:
 
     Taken as a list, a text would be its letters.
     """
-    return (names,) if isinstance(names, str | Expression) else tuple(names)
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        return (names,)
+    return tuple(names)
 
 
 def comma_list(option: str, names: str | Iterable[str] | None) -> str | None:
@@ -210,14 +213,14 @@ def comma_list(option: str, names: str | Iterable[str] | None) -> str | None:
     return text
 
 
-def clauses_of(query: Query | None) -> Clauses:
-    """What a query says; nothing where there is none.
+def clauses_of(query: Query | None) -> Clauses | None:
+    """What a query says; None where there is none.
 
     Raises:
         ConfigurationError: it is something else than a query, such as a text.
     """
     if query is None:
-        return Clauses()
+        return None
     if isinstance(query, odsql.Query):
         return query.clauses
     raise ConfigurationError(
@@ -243,10 +246,11 @@ def operation_params(
             f"{operation.name} takes no {', '.join(unknown)}; the server would ignore it silently. "
             f"It takes: {', '.join(sorted(operation.parameters)) or 'no parameters'}."
         )
-    if clauses.lang is not None:
-        listed(clauses.lang, LANGS, "language")
-    for facet in clauses.facet:
-        _check_facet(facet)
+    if clauses is not None:
+        if clauses.lang is not None:
+            listed(clauses.lang, LANGS, "language")
+        for facet in clauses.facet:
+            _check_facet(facet)
     return params
 
 
@@ -258,15 +262,16 @@ def facet_names(names: str | Expression | Iterable[str | Expression]) -> list[st
     """
     texts = []
     for name in several(names):
-        if not isinstance(name, str | Expression):
+        if isinstance(name, str):
+            if _FACET_CALL.match(name) and not isinstance(name, Unlisted):
+                _check_facet(odsql.parse_facet(name))
+        elif hasattr(name, "node"):
+            _check_facet(name.node)
+        else:
             raise ConfigurationError(
                 f"A {type(name).__name__} was given where the name of a facet belongs. Pass each "
                 "name by itself, and a query as query=."
             )
-        if isinstance(name, Expression):
-            _check_facet(name.node)
-        elif _FACET_CALL.match(name) and not isinstance(name, Unlisted):
-            _check_facet(odsql.parse_facet(name))
         texts.append(str(name))
     return texts
 

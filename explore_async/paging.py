@@ -160,7 +160,8 @@ class Records:
 
     Raises while reading:
         WindowExceeded: there are more rows than the server pages through and no `max_rows` is
-            set; raised before the first row.
+            set; raised before the first row, and for groups, which the server does not count, after
+            the last that it gives.
         IntegrityError: pages are short, repeat, or `total_count` changes between them.
         ExploreError: a request failed for good.
     """
@@ -215,7 +216,7 @@ class Records:
         """All rows, in memory; when it fails, none of them counts as delivered."""
         rows: list[Row] = []
         with self._all_or_nothing():
-            async with aclosing(self._kept_pages()) as pages:
+            async with aclosing(await self._kept_pages()) as pages:
                 async for page in pages:
                     rows += page.rows
         return rows
@@ -284,20 +285,20 @@ class Records:
             raise error
         whole = Plan(start=0, max_rows=None, grouped=True, page_size=self.plan.page_size)
         rows = 0
-        async with aclosing(self._pages(whole, None)) as pages:
+        async with aclosing(self._pages(whole, None, _Place())) as pages:
             async for page in pages:
                 rows += len(page.rows)
         return rows
 
     async def pages(self) -> AsyncGenerator[Page, None]:
         """The pages, in order. Close it (`contextlib.aclosing`) when leaving it early."""
-        async with aclosing(self._kept_pages()) as pages:
+        async with aclosing(await self._kept_pages()) as pages:
             async for page in pages:
                 self._place.rows = iter(())
                 yield page
 
     async def _rows(self) -> AsyncGenerator[Row, None]:
-        async with aclosing(self._kept_pages()) as pages:
+        async with aclosing(await self._kept_pages()) as pages:
             async for _ in pages:
                 rows = self._place.rows
                 for row in rows:
@@ -330,14 +331,9 @@ class Records:
             raise
 
     async def _kept_pages(self) -> AsyncGenerator[Page, None]:
-        """The pages, with a note of how far the reading has come."""
+        """The pages of a reading that begins anew, from which `resume` may go on."""
         self._place.begin(self.plan.start, self._total)
-        async with aclosing(self._pages(self.plan, await self._typed())) as pages:
-            async for page in pages:
-                self._place.deliver(page)
-                if not self.plan.grouped:
-                    self._place.total = page.total_count
-                yield page
+        return self._pages(self.plan, await self._typed(), self._place)
 
     async def _typed(self) -> TypedRows | None:
         """What decodes the rows of a typed reading."""
@@ -348,7 +344,10 @@ class Records:
 
         return TypedRows(await self._converter())
 
-    async def _pages(self, plan: Plan, typed: TypedRows | None) -> AsyncGenerator[Page, None]:
+    async def _pages(
+        self, plan: Plan, typed: TypedRows | None, place: _Place
+    ) -> AsyncGenerator[Page, None]:
+        """The pages, with a note in `place` of how far the reading has come."""
         if plan.max_rows == 0:
             return
         ask = partial(self._ask, typed=typed)
@@ -373,6 +372,7 @@ class Records:
                 except (IntegrityError, WindowExceeded) as error:
                     self._complete(error, page.offset, page.limit)
                     raise
+                place.deliver(page, None if plan.grouped else page.total_count)
                 yield page
 
     async def _after_the_first(self, ask: _Ask, check: _Check) -> AsyncGenerator[Page, None]:
@@ -431,8 +431,9 @@ class _Place:
         """Begin anew."""
         self.rows, self.total, self._behind = iter(()), total, start
 
-    def deliver(self, page: Page) -> None:
-        """Take the next page."""
+    def deliver(self, page: Page, total: int | None) -> None:
+        """Take the next page of a result of so many rows."""
+        self.total = total
         self.rows = iter(page.rows)
         self._behind = page.offset + len(page.rows)
 

@@ -23,6 +23,7 @@ from explore_async.connecting import Connection, connection_error
 from explore_async.deadlines import Deadline, Deadlines
 from explore_async.errors import (
     APIError,
+    ConfigurationError,
     ExploreError,
     QuotaExceeded,
     RequestTimeout,
@@ -252,7 +253,7 @@ class Call:
                 ATTEMPTS.set(self._attempt)
                 return result
             # The response is released and its place given back before the wait begins.
-            await self._timing.sleep(wait)
+            await self._sleep(wait)
 
     def responded(self, response: aiohttp.ClientResponse) -> None:
         """The head of an answer came."""
@@ -391,6 +392,27 @@ class Call:
             url=self.url,
         )
 
+    async def _sleep(self, seconds: float) -> None:
+        """Wait before a request is sent.
+
+        Raises:
+            ConfigurationError: the client was closed meanwhile.
+        """
+        nap = self._shared.deadlines.nap()
+        try:
+            await self._timing.sleep(seconds)
+        except asyncio.CancelledError:
+            if not nap.over():
+                raise
+            raise ConfigurationError(
+                "The client was closed while a request waited to be sent. Await what it is asked "
+                "for inside `async with ExploreClient(...)`.",
+                url=self.url,
+                attempts=self._attempt,
+            ) from None
+        finally:
+            nap.over()
+
     def _pause_left(self) -> float:
         pause = self._caller.identity.pause
         if not pause.ever:
@@ -402,13 +424,13 @@ class Call:
             self._tell_throttle("pause", wait)
             if wait > self._caller.retry.max_wait:
                 raise self._refusal(wait)
-            await self._timing.sleep(wait)
+            await self._sleep(wait)
 
     async def _wait_for_the_rate(self, bucket: Bucket) -> None:
         wait = bucket.reserve(self._timing.monotonic())
         if wait > 0:
             self._tell_throttle("rate", wait)
-            await self._timing.sleep(wait)
+            await self._sleep(wait)
 
     def _refusal(self, wait: float) -> QuotaExceeded:
         reset_at = self._caller.identity.pause.reset_at

@@ -177,6 +177,9 @@ class ExploreClient:
     async def close(self) -> None:
         """Cancel what is still running and close the session, if it is ours.
 
+        Calls that somebody awaits elsewhere end with an error: those under way as their connection
+        is cut off, those that wait to be sent at once.
+
         A refresh of OAuth2 tokens is not cancelled but awaited, so that the new ones are saved.
         A client made by `with_options` leaves that to the one it was made from.
         """

@@ -27,11 +27,13 @@ class Deadlines:
 
     Attributes:
         running: those of the attempts under way.
+        naps: those of the waits between them.
         due: when it will look next whether any has been reached; infinity for never.
     """
 
     def __init__(self) -> None:
         self.running: set[Deadline] = set()
+        self.naps: set[Deadline] = set()
         self.due = math.inf
         self._timer: asyncio.TimerHandle | None = None
 
@@ -55,6 +57,12 @@ class Deadlines:
             self.look_at(deadline.ends, loop)
         return deadline
 
+    def nap(self) -> Deadline:
+        """A deadline that only `close` reaches, for a wait in which nothing is on its way."""
+        napping = self.begin(whole=math.inf, quiet=math.inf)
+        self.naps.add(napping)
+        return napping
+
     def look_at(self, moment: float, loop: asyncio.AbstractEventLoop) -> None:
         """Look then whether any has been reached."""
         self._unset()
@@ -62,7 +70,9 @@ class Deadlines:
         self._timer = loop.call_at(moment, self._look, loop)
 
     def close(self) -> None:
-        """Leave no timer behind, unless something runs."""
+        """End all naps, and leave no timer behind, unless something runs."""
+        for napping in tuple(self.naps):
+            napping.reach()
         if not self.running:
             self._unset()
 
@@ -126,6 +136,7 @@ class Deadline:
     def over(self) -> bool:
         """End it; returns whether it, and nobody else, has cancelled the task."""
         self._owner.running.discard(self)
+        self._owner.naps.discard(self)
         # A task has its context, which has this: let go of it, or both stay with its result.
         task, self._task = self._task, None
         if task is None or not self._reached:

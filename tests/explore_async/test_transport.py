@@ -323,6 +323,27 @@ async def test_nothing_is_sent_again_once_the_client_is_closed(
     held.clear()  # the connection was cut off, as it was meant to be
 
 
+@pytest.mark.parametrize("status", [503, 429])
+async def test_who_waits_to_send_again_is_told_that_the_client_was_closed(
+    portal: FakePortal, status: int
+) -> None:
+    """At once, and not after a minute: behind a failure, and behind a pause of the whole client."""
+    asleep = asyncio.Event()
+    portal.override = lambda request: web.Response(status=status, headers={"Retry-After": "50"})
+
+    async def sleep(seconds: float) -> None:
+        asleep.set()
+        await asyncio.Event().wait()
+
+    client = ExploreClient(portal.url, timing=Timing(sleep=sleep))
+    waiting = asyncio.ensure_future(client.dataset("trees").record("1"))
+    await asleep.wait()
+    await client.close()
+    with pytest.raises(ConfigurationError, match="closed while a request waited"):
+        await waiting
+    assert waiting.cancelling() == 0
+
+
 async def test_waiting_for_a_place_is_no_timeout(portal: FakePortal) -> None:
     """Only the request itself is timed, not the queue before it."""
 

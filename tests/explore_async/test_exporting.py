@@ -124,6 +124,18 @@ async def test_lines_fall_apart_at_any_byte() -> None:
             assert (stream.rows_received, stream.bytes_received) == (3, len(jsonl(3)))
 
 
+@pytest.mark.parametrize("kind", ["jsonl", "json"])
+async def test_rows_that_came_but_were_not_taken_are_not_counted(kind: str) -> None:
+    """They come many at a time, and are counted one by one."""
+    body = jsonl(3) if kind == "jsonl" else orjson.dumps(rows(3))
+    async with Wire(writes(http(body))).running() as wire, ExploreClient(wire.url) as client:
+        async with client.dataset("trees").export(kind) as stream:
+            async with contextlib.aclosing(stream.rows()) as found:
+                for taken in (1, 2, 3):
+                    await anext(found)
+                    assert stream.rows_received == taken
+
+
 @pytest.mark.parametrize("excess", [0, 1])
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 async def test_the_longest_line_is_measured_without_its_end(excess: int, end: bytes) -> None:

@@ -111,6 +111,14 @@ def test_a_value_of_another_type_is_told_with_its_field() -> None:
         shown(rows, rows.decode(body))
 
 
+def test_a_large_float_where_an_integer_is_declared_was_rounded_by_nobody() -> None:
+    """An average may have the name of its field; in neither way is it a misfit."""
+    rows = TypedRows(converter())
+    for day in ("2024-02-01", "2024"):
+        body = b'{"results": [{"day": "%b", "count": 1e22}]}' % day.encode()
+        assert shown(rows, rows.decode(body))[0]["count"] == "1e+22"
+
+
 def test_what_is_nested_too_deep_is_an_error_like_any_other() -> None:
     """And no RecursionError, which nobody catches."""
     rows = TypedRows(converter())

@@ -32,10 +32,11 @@ import pratt
 from measuring import Effort, cold, cold_output, cold_ratio, compare, print_table, settle
 
 import odsql
-from odsql import ODSQLSyntaxError, actions, nodes, parse_where, render
-from odsql.functions import CATALOGUE
-from odsql.generating import GRAMMAR, reference_parser
-from odsql.scanning import forget_spans
+from odsql import ODSQLSyntaxError, nodes, parse_where, render
+from odsql.syntax import actions
+from odsql.syntax.functions import CATALOGUE
+from odsql.syntax.generating import GRAMMAR, reference_parser
+from odsql.syntax.scanning import forget_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -427,7 +428,7 @@ def stock_grammar() -> str:
 BARE = "import attrs, re"
 OWN_TREE = "transformer = None"
 OUR_ACTIONS = """\
-from odsql import actions
+from odsql.syntax import actions
 class Embedded:
     def __getattr__(self, name):
         action = getattr(actions, name)

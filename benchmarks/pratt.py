@@ -15,7 +15,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from odsql import nodes
-from odsql.functions import CATALOGUE
+from odsql.syntax.functions import CATALOGUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

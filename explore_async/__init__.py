@@ -9,7 +9,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from explore_async.auth import Anonymous, ApiKey, Auth
 from explore_async.client import Dataset, ExploreClient
 from explore_async.errors import (
     APIError,
@@ -59,8 +58,12 @@ from explore_async.events import (
     Subscriber,
     ThrottleEvent,
 )
-from explore_async.faceting import Facets
-from explore_async.fanout import FanOut, Outcome
+from explore_async.fanout.readings import FanOut, Outcome
+from explore_async.http.auth import Anonymous, ApiKey, Auth
+from explore_async.http.policy import Retry, Timeouts, Timing
+from explore_async.http.quotas import Quota
+from explore_async.http.rates import Rate
+from explore_async.http.transport import Caps
 from explore_async.models import (
     Attachment,
     DatasetField,
@@ -75,17 +78,14 @@ from explore_async.models import (
     SavedFile,
 )
 from explore_async.operations import Unlisted
-from explore_async.paging import Records
-from explore_async.policy import Retry, Timeouts, Timing
-from explore_async.quotas import Quota
-from explore_async.rates import Rate
-from explore_async.transport import Caps
+from explore_async.results.facets import Facets
+from explore_async.results.records import Records
 
 if TYPE_CHECKING:
-    from explore_async.conversion import Converter, GeoPoint
-    from explore_async.exporting import ExportStream
+    from explore_async.http.oauth import OAuth2, OAuth2App, Tokens
     from explore_async.instrumentation import OpenTelemetryEvents, ProgressEvents, Tally, log_events
-    from explore_async.oauth import OAuth2, OAuth2App, Tokens
+    from explore_async.results.conversion import Converter, GeoPoint
+    from explore_async.results.exports import ExportStream
 
 __all__ = [
     "APIError",
@@ -172,15 +172,15 @@ __all__ = [
 ]
 
 _LATER = {
-    "Converter": "conversion",
-    "GeoPoint": "conversion",
-    "ExportStream": "exporting",
-    "OAuth2": "oauth",
-    "OAuth2App": "oauth",
+    "Converter": "results.conversion",
+    "GeoPoint": "results.conversion",
+    "ExportStream": "results.exports",
+    "OAuth2": "http.oauth",
+    "OAuth2App": "http.oauth",
     "OpenTelemetryEvents": "instrumentation",
     "ProgressEvents": "instrumentation",
     "Tally": "instrumentation",
-    "Tokens": "oauth",
+    "Tokens": "http.oauth",
     "log_events": "instrumentation",
 }
 """The module of each name that is loaded when it is first used."""

@@ -15,14 +15,16 @@ from attrs import evolve
 from yarl import URL
 
 import odsql
-from explore_async.asking import ExportOptions, Requests
-from explore_async.auth import Keep, Renewable, as_auth
-from explore_async.calling import share
-from explore_async.connecting import Hidden
 from explore_async.dataset import Dataset
 from explore_async.errors import ConfigurationError
-from explore_async.faceting import Facets
-from explore_async.fanout import FanOut, Job
+from explore_async.fanout.readings import FanOut
+from explore_async.fanout.scheduler import Scheduler
+from explore_async.http.auth import Keep, Renewable, as_auth
+from explore_async.http.call import share
+from explore_async.http.connection import Hidden
+from explore_async.http.policy import Retry, Timeouts, Timing
+from explore_async.http.rates import Rate
+from explore_async.http.transport import Caps, Transport
 from explore_async.operations import (
     CATALOG_FORMATS,
     DATASET_FORMATS,
@@ -33,11 +35,9 @@ from explore_async.operations import (
     refuse_fractions,
     several,
 )
-from explore_async.paging import Records
-from explore_async.policy import Retry, Timeouts, Timing
-from explore_async.rates import Rate
-from explore_async.scheduling import Scheduler
-from explore_async.transport import Caps, Transport
+from explore_async.results.facets import Facets
+from explore_async.results.records import Records
+from explore_async.results.requests import ExportOptions, Requests
 
 if TYPE_CHECKING:
     import os
@@ -45,14 +45,14 @@ if TYPE_CHECKING:
     from ssl import SSLContext
     from types import TracebackType
 
-    from explore_async.auth import Auth
     from explore_async.errors import ExploreError
     from explore_async.events import Stats, Subscriber
-    from explore_async.exporting import ExportStream
+    from explore_async.http.auth import Auth
+    from explore_async.http.quotas import Quota
     from explore_async.models import ExportFormat, Facet, Row
-    from explore_async.quotas import Quota
+    from explore_async.results.exports import ExportStream
     from odsql import Query
-    from odsql.building import Expression
+    from odsql.builder.expressions import Expression
 
 __all__ = ["Dataset", "ExploreClient"]
 
@@ -140,7 +140,7 @@ class ExploreClient:
             url,
             auth=caller,
             shared=share(
-                scheduler=self._scheduler,
+                gate=self._scheduler.gate,
                 session=session,
                 proxy=proxy,
                 ssl=ssl,
@@ -451,7 +451,7 @@ class ExploreClient:
         Raises:
             ConfigurationError: a number is below 1, or something else than records was given.
         """
-        jobs = [Job(portal=one.portal, run=one.to_list) for one in _all_of(Records, requests)]
+        jobs = [one.job() for one in _all_of(Records, requests)]
         places = self._places(concurrency)
         return FanOut(jobs, concurrency=places, max_bytes=max_bytes, ordered=ordered, errors=errors)
 
@@ -501,7 +501,7 @@ class ExploreClient:
         Raises:
             ConfigurationError: a number is below 1, or something else than facets was given.
         """
-        jobs = [Job(portal=one.portal, run=one.fetch) for one in _all_of(Facets, requests)]
+        jobs = [one.job() for one in _all_of(Facets, requests)]
         places = self._places(concurrency)
         return FanOut(jobs, concurrency=places, max_bytes=max_bytes, ordered=ordered, errors=errors)
 

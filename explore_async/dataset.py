@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Literal
 from attrs import evolve
 
 import odsql
-from explore_async.asking import ExportOptions, Requests, row_limit, segment
-from explore_async.calling import waited_for
 from explore_async.models import Attachment, DatasetInfo, as_list, as_object
 from explore_async.operations import (
     COMPRESSIONS,
@@ -23,18 +21,20 @@ from explore_async.operations import (
     listed,
     operation_params,
 )
+from explore_async.results.requests import ExportOptions, Requests, row_limit, segment
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
-    from explore_async.conversion import Converter
-    from explore_async.exporting import ExportStream
-    from explore_async.faceting import Facets
+    from explore_async.http.gate import Admission
     from explore_async.models import ExportFormat, Progress, Reconciliation, Row, SavedFile
-    from explore_async.paging import Records
+    from explore_async.results.conversion import Converter, ConverterSource
+    from explore_async.results.exports import ExportStream
+    from explore_async.results.facets import Facets
+    from explore_async.results.records import Records
     from odsql import Query
-    from odsql.building import Expression
+    from odsql.builder.expressions import Expression
 
 __all__ = ["Dataset"]
 
@@ -65,8 +65,13 @@ class Dataset:
         Raises:
             NotFoundResource: there is no such dataset.
         """
+        return await self._info(query, None)
+
+    async def _info(self, query: Query | None, admission: Admission | None) -> DatasetInfo:
         params = operation_params(query, OPERATIONS["getDataset"])
-        return await self._requests.get(self._path, params, DatasetInfo.from_json)
+        return await self._requests.get(
+            self._path, params, DatasetInfo.from_json, admission=admission
+        )
 
     async def converter(
         self, *, decimals: bool = False, misfits: Literal["raise", "keep"] = "raise"
@@ -77,7 +82,7 @@ class Dataset:
             decimals: make `double` a Decimal too.
             misfits: what to do with a value that is not of its field's type.
         """
-        from explore_async.conversion import Converter  # for few programs, see `asking`
+        from explore_async.results.conversion import Converter  # for few programs, see `asking`
 
         return Converter.from_info(await self.info(), decimals=decimals, misfits=misfits)
 
@@ -128,7 +133,7 @@ class Dataset:
         converting = self._converting(typed)
         if converting is None:
             return await self._requests.get(path, params, partial(as_object, what="a record"))
-        converter = await converting()
+        converter = await converting(None)
 
         def read(answer: object) -> Row:
             return converter.row(as_object(answer, "a record"))
@@ -385,7 +390,7 @@ class Dataset:
         labels: bool | None = False,
         query: Query | None = None,
         separator: str | None = None,
-    ) -> Callable[[], Awaitable[Converter]] | None:
+    ) -> ConverterSource | None:
         """What asks for the converter of rows; None when they stay as they come."""
         if typed is False:
             return None
@@ -393,26 +398,26 @@ class Dataset:
         clauses = clauses_of(query)
         lang = clauses.lang if clauses is not None and labels else None
 
-        async def converter() -> Converter:
+        async def converter(admission: Admission | None) -> Converter:
             if not isinstance(typed, bool):
                 return typed
-            known = await self._schema_converter(lang)
+            known = await self._schema_converter(lang, admission)
             return evolve(known, by_label=bool(labels), list_separator=separator or ",")
 
         return converter
 
-    async def _schema_converter(self, lang: str | None) -> Converter:
+    async def _schema_converter(self, lang: str | None, admission: Admission | None) -> Converter:
         """The converter for one language; concurrent readings ask for the schema once.
 
         Where the one that asks fails or is cancelled, the next asks in its place.
         """
         async with self._learning[lang]:
             if lang not in self._known:
-                from explore_async.conversion import Converter
+                from explore_async.results.conversion import Converter
 
-                # Who waits here may be the one that has to make room in a fan-out for this one.
-                with waited_for():
-                    info = await self.info(odsql.Query(lang=lang))
+                # The other readings of a fan-out that wait here have to make room for this one.
+                shared = admission.shared() if admission is not None else None
+                info = await self._info(odsql.Query(lang=lang), shared)
                 self._known[lang] = Converter.from_info(info)
             return self._known[lang]
 

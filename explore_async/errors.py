@@ -13,21 +13,12 @@ server puts into `error_code`, because that is what a reader will search for.
 from __future__ import annotations
 
 import re
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import orjson
-from attrs import frozen
-
-from explore_async.policy import parse_http_date, parse_moment, parse_retry_after
-from explore_async.quotas import parse_count
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
 __all__ = [
-    "ENVELOPE_KEYS",
     "APIError",
     "BadRequest",
     "ConfigurationError",
@@ -49,7 +40,6 @@ __all__ = [
     "QuotaExceeded",
     "RedirectError",
     "RepeatedPageError",
-    "Reply",
     "RequestTimeout",
     "ServerError",
     "ShortPageError",
@@ -63,16 +53,7 @@ __all__ = [
     "TruncatedError",
     "Unauthorized",
     "WindowExceeded",
-    "error_from_reply",
-    "is_error_object",
-    "snippet",
 ]
-
-_SNIPPET_CHARACTERS = 200
-_LONG_URL = 8000
-_TOO_LONG_STATUSES = frozenset({400, 413, 414, 431})
-_URL_CHARACTERS = 300
-_CALL_LIMIT = re.compile(rb'"call_limit"\s*:\s*([0-9]+)(?![0-9.eE])')
 
 
 class ExploreError(Exception):
@@ -442,159 +423,3 @@ class ServerError(APIError):
     """5xx: the portal, or a proxy in front of it, failed."""
 
     advice = "Try again later; for a large query, narrow it or use an export."
-
-
-_BY_CODE: Mapping[str, type[APIError]] = MappingProxyType(
-    {
-        "ODSQLError": ODSQLError,
-        "ODSQLSyntaxError": ODSQLSyntaxError,
-        "IncompatibleTypesInComparisonFilter": IncompatibleTypesInComparisonFilter,
-        "InvalidRESTParameterError": InvalidRESTParameterError,
-        "ForbiddenAccess": ForbiddenAccess,
-        "NotFoundResource": NotFoundResource,
-        "NotFoundURI": NotFoundURI,
-    }
-)
-_BY_STATUS: Mapping[int, type[APIError]] = MappingProxyType(
-    {400: BadRequest, 401: Unauthorized, 403: ForbiddenAccess, 404: NotFound}
-)
-_ENVELOPES = (
-    frozenset({"error_code", "message"}),
-    frozenset({"errorcode", "error", "reset_time", "limit_time_unit", "call_limit"}),
-)
-
-
-ENVELOPE_KEYS = frozenset[str]().union(*_ENVELOPES)
-"""All keys that an error envelope may begin with."""
-
-
-@frozen(kw_only=True)
-class Reply:
-    """An answer that is (or may be) an error: what `error_from_reply` looks at, and nothing more.
-
-    Attributes:
-        status: HTTP status.
-        headers: response headers; names in lower case.
-        body: the decoded body, or its beginning.
-        url: the URL that was asked, without secrets.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    url: str
-
-
-def is_error_object(value: object) -> bool:
-    """Whether a decoded JSON value is one of the API's two error envelopes and nothing else."""
-    if not isinstance(value, dict) or ("error_code" not in value and "errorcode" not in value):
-        return False
-    return any(value.keys() <= envelope for envelope in _ENVELOPES)
-
-
-def snippet(body: bytes) -> str:
-    """The first 200 characters of a body on one line, fit for a message."""
-    text = body[: 4 * _SNIPPET_CHARACTERS].decode("utf-8", errors="replace")
-    return " ".join(text.split())[:_SNIPPET_CHARACTERS]
-
-
-def error_from_reply(reply: Reply, *, now: datetime) -> APIError:
-    """Turn an error answer into the exception to raise; pure.
-
-    Args:
-        reply: the answer. Its status is looked at before its body, so that a proxy's HTML page
-            is reported as the 502 it is and not as broken JSON.
-        now: the present, to turn a moment into seconds to wait where there is no Date header.
-    """
-    # The server's own clock says how far its moments are away; ours may be wrong.
-    now = parse_http_date(reply.headers.get("date", "")) or now
-    fields = _fields(reply.body)
-    code = _text(fields.get("error_code", fields.get("errorcode")))
-    reason = _text(fields.get("message", fields.get("error"))) or _describe(reply)
-    kind = _class_of(reply.status, code)
-    label = f"{code}: " if code else ""
-    message = f"{label}{reason} (HTTP {reply.status} from {_short(reply.url)}). {kind.advice}"
-    retry_after = parse_retry_after(reply.headers.get("retry-after"), now=now)
-    message += _about_length(reply)
-    if kind is not QuotaExceeded:
-        return kind(
-            message,
-            status=reply.status,
-            code=code,
-            url=reply.url,
-            reason=reason,
-            retry_after=retry_after,
-        )
-    reset_at = _reset_moment(fields, reply.headers)
-    if retry_after is None and reset_at is not None:
-        retry_after = max(0.0, (reset_at - now).total_seconds())
-    until = f" Calls are allowed again at {reset_at.isoformat()}." if reset_at else ""
-    return QuotaExceeded(
-        message + until,
-        status=reply.status,
-        code=code,
-        url=reply.url,
-        reason=reason,
-        retry_after=retry_after,
-        reset_at=reset_at,
-        call_limit=_call_limit(fields, reply.body),
-        unit=_text(fields.get("limit_time_unit")),
-    )
-
-
-def _class_of(status: int, code: str | None) -> type[APIError]:
-    if status == 429 or (code is not None and code.isdecimal()):
-        return QuotaExceeded
-    if status >= 500:
-        return ServerError
-    return _BY_CODE.get(code or "") or _BY_STATUS.get(status, APIError)
-
-
-def _fields(body: bytes) -> dict[str, object]:
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)[:2000]
-
-
-def _describe(reply: Reply) -> str:
-    media = reply.headers.get("content-type") or "no content type"
-    return f"the server answered {media}: {snippet(reply.body)!r}"
-
-
-def _reset_moment(fields: Mapping[str, object], headers: Mapping[str, str]) -> datetime | None:
-    said = _text(fields.get("reset_time"))
-    if said is not None:
-        return parse_moment(said)
-    # The header always names the end of the period; it is a wait only once the period is used up.
-    for scope in ("x-ratelimit-", "x-ratelimit-dataset-"):
-        if headers.get(f"{scope}remaining") == "0":
-            return parse_moment(headers.get(f"{scope}reset", ""))
-    return None
-
-
-def _call_limit(fields: Mapping[str, object], body: bytes) -> int | None:
-    limit = fields.get("call_limit")
-    if not isinstance(limit, float):
-        return limit if isinstance(limit, int) else None
-    # An integer beyond 64 bits was rounded to a float; a quota may have 23 digits.
-    written = _CALL_LIMIT.search(body)
-    return parse_count(written.group(1).decode()) if written else None
-
-
-def _about_length(reply: Reply) -> str:
-    if reply.status not in _TOO_LONG_STATUSES or len(reply.url) < _LONG_URL:
-        return ""
-    return (
-        f" The URL has {len(reply.url)} bytes, and many servers stop at 8190: shorten the "
-        "clauses, or split the query into several."
-    )
-
-
-def _short(url: str) -> str:
-    return url if len(url) <= _URL_CHARACTERS else url[:_URL_CHARACTERS] + "..."

@@ -16,15 +16,15 @@ from attrs import frozen
 
 import odsql
 from explore_async.errors import ConfigurationError
-from odsql.functions import FACET_OPTIONS as FUNCTION_OPTIONS
-from odsql.functions import FACET_SORTS
+from odsql.syntax.functions import FACET_OPTIONS as FUNCTION_OPTIONS
+from odsql.syntax.functions import FACET_SORTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from odsql import Query, nodes
-    from odsql.building import Expression
-    from odsql.query import Clauses
+    from odsql.builder.expressions import Expression
+    from odsql.builder.query import Clauses
 
 __all__ = [
     "CATALOG_FORMATS",

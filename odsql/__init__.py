@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from odsql import nodes
-    from odsql.building import F, Fields, call, condition, geom, literal
-    from odsql.checking import check
-    from odsql.diagnostics import Diagnostic
-    from odsql.errors import BuildError, ODSQLError, ODSQLSyntaxError
-    from odsql.helpers import *  # noqa: F403
-    from odsql.parsing import (
+    from odsql.builder.expressions import F, Fields, call, condition, geom, literal
+    from odsql.builder.functions import *  # noqa: F403
+    from odsql.builder.query import Query
+    from odsql.checks.diagnostics import Diagnostic
+    from odsql.checks.run import check
+    from odsql.schema import Schema
+    from odsql.syntax.errors import BuildError, ODSQLError, ODSQLSyntaxError
+    from odsql.syntax.parsing import (
         parse_facet,
         parse_group_by,
         parse_order_by,
@@ -24,9 +26,7 @@ if TYPE_CHECKING:
         parse_select,
         parse_where,
     )
-    from odsql.query import Query
-    from odsql.rendering import format, render  # noqa: A004 - the field's word for it
-    from odsql.schema import Schema
+    from odsql.syntax.rendering import format, render  # noqa: A004 - the field's word for it
 
 __version__ = "0.1.0"
 
@@ -43,17 +43,17 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
-    **dict.fromkeys(("F", "Fields", "call", "condition", "geom", "literal"), "building"),
-    "Diagnostic": "diagnostics",
-    "Query": "query",
+    **dict.fromkeys(("F", "Fields", "call", "condition", "geom", "literal"), "builder.expressions"),
+    "Diagnostic": "checks.diagnostics",
+    "Query": "builder.query",
     "Schema": "schema",
-    "check": "checking",
-    "format": "rendering",
-    "render": "rendering",
-    **dict.fromkeys(("BuildError", "ODSQLError", "ODSQLSyntaxError"), "errors"),
-    **dict.fromkeys((name for name in __all__ if name.startswith("parse_")), "parsing"),
+    "check": "checks.run",
+    "format": "syntax.rendering",
+    "render": "syntax.rendering",
+    **dict.fromkeys(("BuildError", "ODSQLError", "ODSQLSyntaxError"), "syntax.errors"),
+    **dict.fromkeys((name for name in __all__ if name.startswith("parse_")), "syntax.parsing"),
 }
-"""The module of each public name; `helpers` has those that are not listed."""
+"""The module of each public name; `builder.functions` has those that are not listed."""
 
 
 if not TYPE_CHECKING:  # a type checker would take any name for granted
@@ -64,7 +64,8 @@ if not TYPE_CHECKING:  # a type checker would take any name for granted
         if name not in __all__:
             msg = f"module 'odsql' has no attribute {name!r}"
             raise AttributeError(msg)
-        value: object = getattr(import_module(f"odsql.{_HOMES.get(name, 'helpers')}"), name)
+        home = _HOMES.get(name, "builder.functions")
+        value: object = getattr(import_module(f"odsql.{home}"), name)
         globals()[name] = value
         return value
 

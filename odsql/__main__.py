@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from odsql.cli import main
+from odsql.commands.main import main
 
 main()

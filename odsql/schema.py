@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from odsql.errors import ODSQLError
+from odsql.syntax.errors import ODSQLError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from odsql.checking import check
-from odsql.diagnostics import Parameter, Request
+from odsql.checks.diagnostics import Parameter, Request
+from odsql.checks.run import check
 from odsql.outputs.results import Checked, Option
 from odsql.outputs.text import render
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from os import PathLike
 
-    from odsql.diagnostics import Diagnostic, Endpoint
-    from odsql.query import Query
+    from odsql.builder.query import Query
+    from odsql.checks.diagnostics import Diagnostic, Endpoint
     from odsql.schema import Schema
 
 __all__ = ["assert_valid"]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from odsql.configuration import read
+from odsql.commands.configuration import read
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("docs/ci.md", "README.md")

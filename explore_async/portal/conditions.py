@@ -15,7 +15,7 @@ from explore_async.portal.context import NUMERIC, TEMPORAL, Value
 from explore_async.portal.errors import incompatible_types, malformed, not_supported
 from explore_async.portal.values import comparable, compile_value
 from odsql import nodes
-from odsql.functions import GEOMETRY_MODES
+from odsql.syntax.functions import GEOMETRY_MODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

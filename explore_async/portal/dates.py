@@ -20,7 +20,7 @@ from attrs import frozen
 from explore_async.portal.context import Value
 from explore_async.portal.errors import incompatible_types, malformed, not_supported
 from odsql import nodes
-from odsql.functions import NOW_PARTS, NOW_SHIFTS
+from odsql.syntax.functions import NOW_PARTS, NOW_SHIFTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

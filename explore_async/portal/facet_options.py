@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 from explore_async.portal.context import TEMPORAL
 from explore_async.portal.errors import malformed, not_supported, unknown_field
 from odsql import nodes
-from odsql.functions import FACET_OPTIONS, FACET_SORTS
+from odsql.syntax.functions import FACET_OPTIONS, FACET_SORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

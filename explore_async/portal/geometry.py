@@ -19,7 +19,7 @@ from attrs import frozen
 from explore_async.portal.context import Value
 from explore_async.portal.errors import malformed, not_supported
 from odsql import nodes
-from odsql.functions import DISTANCE_UNITS
+from odsql.syntax.functions import DISTANCE_UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,6 +1,7 @@
 """Values: fields, literals, arithmetic, functions and aggregates as typed SQL.
 
-Which functions a clause takes is written in `odsql.functions.CATALOGUE`, and asked there once.
+Which functions a clause takes is written in `odsql.syntax.functions.CATALOGUE`, and asked there
+once.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from explore_async.portal.errors import (
     stat_aggregation,
 )
 from odsql import nodes
-from odsql.functions import CATALOGUE
+from odsql.syntax.functions import CATALOGUE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

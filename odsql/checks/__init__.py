@@ -1,4 +1,4 @@
-"""The checks behind `odsql.checking`, by topic.
+"""The checks behind `odsql.checks.run`, by topic.
 
 `state` collects findings; `walking` goes over a tree once and asks `arguments`, `comparing` and
 `literals` on the way; `clauses` looks at clauses together and `parameters` at the request around

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from odsql import nodes
 from odsql.checks import spelling
 from odsql.checks.literals import looks_like_date, pattern_problem, whole_number
-from odsql.functions import (
+from odsql.syntax import nodes
+from odsql.syntax.functions import (
     DISTANCE_UNITS,
     FACET_OPTIONS,
     FACET_SORTS,

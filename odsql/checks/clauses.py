@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from odsql import nodes
 from odsql.checks.comparing import FAMILIES
 from odsql.checks.state import NONE
 from odsql.checks.walking import visit
 from odsql.schema import SchemaField
+from odsql.syntax import nodes
 
 if TYPE_CHECKING:
     from odsql.checks.state import State

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from odsql import nodes
+from odsql.syntax import nodes
 
 __all__ = ["date_problem", "is_bare_day", "looks_like_date", "pattern_problem", "whole_number"]
 

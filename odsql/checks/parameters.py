@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from odsql import nodes
+from odsql.checks.diagnostics import PARAMETERS
 from odsql.checks.state import finding
-from odsql.diagnostics import PARAMETERS
+from odsql.syntax import nodes
 
 if TYPE_CHECKING:
-    from odsql.diagnostics import Diagnostic, Request
+    from odsql.checks.diagnostics import Diagnostic, Request
     from odsql.schema import Schema
 
 __all__ = ["Shape", "check_parameters", "check_unknown"]

@@ -1,6 +1,6 @@
 """What a call may hold: clauses, number, kind and types of arguments, from the catalogue.
 
-A plan is made once for each entry of `odsql.functions.CATALOGUE`. Kinds are refused only for
+A plan is made once for each entry of `odsql.syntax.functions.CATALOGUE`. Kinds are refused only for
 literals that the reference rules out; what a nested expression returns is left to the server.
 """
 
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from odsql import nodes
 from odsql.checks.arguments import SPECIALS
 from odsql.checks.comparing import FAMILIES, family
-from odsql.functions import CATALOGUE, Function
 from odsql.schema import SchemaField
+from odsql.syntax import nodes
+from odsql.syntax.functions import CATALOGUE, Function
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from odsql import nodes
+from odsql.checks.diagnostics import Edit
 from odsql.checks.state import token_edit
-from odsql.diagnostics import Edit
-from odsql.scanning import spans, tokenize
+from odsql.syntax import nodes
+from odsql.syntax.scanning import spans, tokenize
 
 if TYPE_CHECKING:
     from odsql.checks.state import State

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from odsql.diagnostics import Diagnostic, Edit
-from odsql.rules import RULES
-from odsql.scanning import spans
+from odsql.checks.diagnostics import Diagnostic, Edit
+from odsql.checks.rules import RULES
+from odsql.syntax.scanning import spans
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from odsql.nodes import Node
     from odsql.schema import Schema, SchemaField
+    from odsql.syntax.nodes import Node
 
 __all__ = ["NONE", "State", "finding", "token_edit"]
 

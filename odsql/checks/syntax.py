@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
+from odsql.checks.diagnostics import Edit
 from odsql.checks.state import finding
-from odsql.diagnostics import Edit
-from odsql.errors import ODSQLSyntaxError, shortened
-from odsql.functions import CATALOGUE
-from odsql.parsing import parse
-from odsql.scanning import spans, tokenize
+from odsql.syntax.errors import ODSQLSyntaxError, shortened
+from odsql.syntax.functions import CATALOGUE
+from odsql.syntax.parsing import parse
+from odsql.syntax.scanning import spans, tokenize
 
 if TYPE_CHECKING:
-    from odsql.diagnostics import Diagnostic
-    from odsql.scanning import Places
+    from odsql.checks.diagnostics import Diagnostic
+    from odsql.syntax.scanning import Places
 
 __all__ = ["syntax_findings"]
 

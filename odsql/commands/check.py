@@ -14,18 +14,18 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from odsql.checks.diagnostics import CLAUSES, ENDPOINTS
 from odsql.commands.checking import Checker
+from odsql.commands.configuration import Selection, nearest
 from odsql.commands.counting import Counts
 from odsql.commands.inputs import STDIN, UsageError, add_sniff, shown
-from odsql.configuration import Selection, nearest
-from odsql.diagnostics import CLAUSES, ENDPOINTS
 from odsql.outputs import FORMATS, renderer
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator
 
-    from odsql.configuration import Configuration
+    from odsql.commands.configuration import Configuration
     from odsql.outputs.results import Result
     from odsql.schema import Schema
 
@@ -158,7 +158,7 @@ def _codes(given: list[str] | None, configured: tuple[str, ...]) -> tuple[str, .
 
 
 def _begins_a_code(prefix: str) -> bool:
-    from odsql.rules import RULES
+    from odsql.checks.rules import RULES
 
     return any(code.startswith(prefix) for code in RULES)
 

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import evolve
 
-from odsql.checking import check
+from odsql.checks.diagnostics import CATALOG_ENDPOINTS, CLAUSES, Parameter, Request
+from odsql.checks.run import check
 from odsql.commands.inputs import STDIN, found_in, in_url
-from odsql.diagnostics import CATALOG_ENDPOINTS, CLAUSES, Parameter, Request
 from odsql.outputs.results import Checked, Option, Unreadable, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from odsql.checks.diagnostics import Diagnostic, Endpoint
+    from odsql.commands.configuration import Configuration, Selection
     from odsql.commands.inputs import File
     from odsql.commands.rewriting import Change
-    from odsql.configuration import Configuration, Selection
-    from odsql.diagnostics import Diagnostic, Endpoint
     from odsql.outputs.results import Result
     from odsql.schema import Schema
     from odsql.sources import Found, SourceFile

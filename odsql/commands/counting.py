@@ -58,7 +58,7 @@ class Counts:
 
     def statistics(self) -> str:
         """Say how often each code was found, the most frequent first."""
-        from odsql.rules import RULES
+        from odsql.checks.rules import RULES
 
         width = len(str(max(self.codes.values(), default=0)))
         ordered = sorted(self.codes.items(), key=lambda one: (-one[1], one[0]))

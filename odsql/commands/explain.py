@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from odsql.checks.rules import RULES, explanation
 from odsql.commands.inputs import UsageError
-from odsql.rules import RULES, explanation
 
 if TYPE_CHECKING:
     import argparse

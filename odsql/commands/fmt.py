@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _configured_paths() -> list[str]:
-    from odsql.configuration import nearest
+    from odsql.commands.configuration import nearest
 
     configuration = nearest(os.curdir)
     return [os.path.join(configuration.folder, one) for one in configuration.paths]  # noqa: PTH118
@@ -108,7 +108,7 @@ class _Formatting:
 
     def _changes(self, file: File, found: Sequence[Found]) -> Iterator[Change]:
         from odsql.commands.formatting import changed
-        from odsql.errors import ODSQLSyntaxError
+        from odsql.syntax.errors import ODSQLSyntaxError
 
         for number, one in enumerate(found):
             for parameter in range(len(one.request.parameters)):

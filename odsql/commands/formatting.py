@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from odsql.checks.diagnostics import Edit
 from odsql.commands.inputs import in_url
 from odsql.commands.rewriting import Change
-from odsql.diagnostics import Edit
-from odsql.parsing import parse
-from odsql.rendering import format as broken_into_lines
-from odsql.rendering import render
-from odsql.scanning import spans, tokenize
+from odsql.syntax.parsing import parse
+from odsql.syntax.rendering import format as broken_into_lines
+from odsql.syntax.rendering import render
+from odsql.syntax.scanning import spans, tokenize
 
 if TYPE_CHECKING:
     from odsql.sources import Found

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from odsql.commands.inputs import found_in
-from odsql.scanning import tokenize
 from odsql.sources import SourceFile
+from odsql.syntax.scanning import tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from odsql.checks.diagnostics import Edit
     from odsql.commands.inputs import File
-    from odsql.diagnostics import Edit
     from odsql.sources import Found
 
 __all__ = ["Change", "Done", "NotRewrittenError", "apply", "write"]

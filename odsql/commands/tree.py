@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from odsql.diagnostics import CLAUSES
-from odsql.errors import ODSQLSyntaxError
-from odsql.nodes import Node, Span
+from odsql.checks.diagnostics import CLAUSES
+from odsql.syntax.errors import ODSQLSyntaxError
+from odsql.syntax.nodes import Node, Span
 
 if TYPE_CHECKING:
     import argparse
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _parse(clause: str, text: str) -> Node:
-    from odsql.parsing import parse, parse_refinement
+    from odsql.syntax.parsing import parse, parse_refinement
 
     if clause in ("refine", "exclude"):
         tree: Node = parse_refinement(text, clause=clause)

@@ -10,7 +10,7 @@ from odsql.outputs.results import Checked, Unreadable, place
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from odsql.diagnostics import Diagnostic
+    from odsql.checks.diagnostics import Diagnostic
     from odsql.outputs.results import Result
 
 __all__ = ["objects", "render"]

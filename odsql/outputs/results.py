@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from odsql.diagnostics import Diagnostic
+    from odsql.checks.diagnostics import Diagnostic
 
 __all__ = [
     "Checked",

@@ -15,7 +15,7 @@ from odsql.outputs.results import Checked, Unreadable, is_file, place, visible
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from odsql.diagnostics import Diagnostic
+    from odsql.checks.diagnostics import Diagnostic
     from odsql.outputs.results import Result
 
 __all__ = ["render"]
@@ -54,7 +54,7 @@ def _driver(codes: list[str]) -> dict[str, Any]:
 
 
 def _rule(code: str) -> dict[str, Any]:
-    from odsql.rules import RULES, explanation
+    from odsql.checks.rules import RULES, explanation
 
     rule = RULES.get(code)
     if rule is None:

@@ -18,7 +18,7 @@ from odsql.outputs.results import Checked, Unreadable, place, visible
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from odsql.diagnostics import Diagnostic
+    from odsql.checks.diagnostics import Diagnostic
     from odsql.outputs.results import Result
 
 __all__ = ["Style", "picture", "render"]

@@ -11,7 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from odsql.diagnostics import CLAUSES, ENDPOINTS, PARAMETERS
+from odsql.checks.diagnostics import CLAUSES, ENDPOINTS, PARAMETERS
 from odsql.sources.json_strings import decoded
 from odsql.sources.model import UnreadableError
 from odsql.sources.requests import DESCRIPTIONS, found

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from odsql.errors import ODSQLError
+from odsql.syntax.errors import ODSQLError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from odsql.diagnostics import Request
+    from odsql.checks.diagnostics import Request
 
 __all__ = ["Found", "SourceFile", "UnreadableError"]
 

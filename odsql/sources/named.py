@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from odsql.diagnostics import CLAUSES, ENDPOINTS
+from odsql.checks.diagnostics import CLAUSES, ENDPOINTS
 from odsql.sources.requests import DESCRIPTIONS, found
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from odsql.diagnostics import CLAUSES
+from odsql.checks.diagnostics import CLAUSES
 from odsql.sources.model import UnreadableError
 from odsql.sources.python_literals import literal
 from odsql.sources.requests import found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from odsql.diagnostics import Endpoint, Parameter, Request
+from odsql.checks.diagnostics import Endpoint, Parameter, Request
 from odsql.sources.model import Found
 from odsql.sources.views import closed
 

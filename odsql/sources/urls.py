@@ -13,12 +13,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from odsql.diagnostics import CLAUSES, PARAMETERS
-from odsql.errors import ODSQLSyntaxError
-from odsql.parsing import parse, parse_refinement
+from odsql.checks.diagnostics import CLAUSES, PARAMETERS
 from odsql.sources.literals import UNKNOWN, WHOLE, Written, read_url
 from odsql.sources.requests import found
 from odsql.sources.views import View, closed, decode
+from odsql.syntax.errors import ODSQLSyntaxError
+from odsql.syntax.parsing import parse, parse_refinement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,9 +20,9 @@ from explore_async import (
     ProgressEvents,
     Retry,
     Tally,
-    calling,
     log_events,
 )
+from explore_async.http import call
 from tests.explore_async.doubles import Clock, FakePortal, Wire, http, writes
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ async def test_the_bytes_of_an_export_are_told_while_they_come(
 async def test_nothing_is_made_for_nobody(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a subscriber no event of the bytes comes into being."""
     made: list[object] = []
-    monkeypatch.setattr(calling, "BytesEvent", lambda **values: made.append(values))
+    monkeypatch.setattr(call, "BytesEvent", lambda **values: made.append(values))
     client = await stream(clock, seconds=1, listener=None)
     assert made == []
     assert client.stats.received == 12_000

@@ -13,7 +13,7 @@ import pytest
 from explore_async import ConfigurationError, Dataset, ExploreClient, ODSQLError, Unlisted
 from explore_async import operations as ops
 from odsql import Query, call, facet
-from odsql.query import Clauses
+from odsql.builder.query import Clauses
 from tests.explore_async.doubles import json_body
 
 if TYPE_CHECKING:

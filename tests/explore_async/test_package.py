@@ -26,6 +26,13 @@ def test_exports_and_the_parser_are_loaded_when_they_are_first_used() -> None:
         "print([name for name in sys.modules if name.startswith(('odsql.', 'explore_async.'))])\n"
     )
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout
-    later = ("odsql.parsing", "odsql.nodes", "odsql.query", "exporting", "conversion", "oauth")
+    later = (
+        "odsql.syntax.parsing",
+        "odsql.nodes",
+        "odsql.builder.query",
+        "exporting",
+        "conversion",
+        "oauth",
+    )
     assert b"explore_async.client" in loaded
     assert not [name for name in later if name.encode() in loaded]

@@ -25,7 +25,7 @@ from explore_async import (
     Retry,
     Tokens,
 )
-from explore_async.connecting import Hidden
+from explore_async.http.connection import Hidden
 from tests.explore_async.doubles import NOW, Clock, FakePortal, Wire, gzipped, http, rows, writes
 
 if TYPE_CHECKING:

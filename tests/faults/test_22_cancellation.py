@@ -23,7 +23,7 @@ from tests.explore_async.doubles import (
     jsonl,
     rows,
 )
-from tests.explore_async.test_oauth import TokenServer
+from tests.explore_async.http.test_oauth import TokenServer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator

@@ -33,7 +33,7 @@ BODY = jsonl(120_000).replace(b"}\n", b"}\r\n")
 
 HANGING_DISK = """
 import os, time
-from explore_async.cli import main
+from explore_async.cli.main import main
 
 def fsync(descriptor):
     print("syncing", flush=True)
@@ -45,7 +45,7 @@ main()
 
 SIGNAL_TO_ANOTHER_THREAD = """
 import asyncio, signal, threading, time
-from explore_async.cli import _run
+from explore_async.cli.main import _run
 
 async def wait_for_ever():
     threading.Thread(target=interrupt, daemon=True).start()

@@ -27,7 +27,7 @@ from explore_async import (
     TooLargeError,
     TruncatedError,
 )
-from explore_async.bodies import Body, Watchdog
+from explore_async.http.body import Body, Watchdog
 from tests.explore_async.doubles import NOW, Clock, FakePortal, Wire, http, json_body, rows, writes
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import odsql
 from odsql import F, literal, nodes
-from odsql.building import call, geom
+from odsql.builder.expressions import call, geom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from odsql import nodes
-from odsql.functions import CATALOGUE, RESERVED_WORDS
+from odsql.syntax.functions import CATALOGUE, RESERVED_WORDS
 
 _SENDABLE = st.characters(codec="utf-8", exclude_characters="\0")
 _WORDS = [*CATALOGUE, *RESERVED_WORDS, "in", "is", "like", "to", "geom", "e10", "éàü", "名前"]

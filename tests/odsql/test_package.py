@@ -8,14 +8,14 @@ import sys
 import pytest
 
 import odsql
-from odsql import helpers
+from odsql.builder import functions
 
 
 def test_every_public_name_can_be_imported() -> None:
     """From the package itself, and each comes from one module only."""
     for name in odsql.__all__:
         assert getattr(odsql, name) is not None
-    assert set(helpers.__all__) < set(odsql.__all__)
+    assert set(functions.__all__) < set(odsql.__all__)
     assert set(odsql.__all__) <= set(dir(odsql))
 
 
@@ -29,7 +29,10 @@ def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
     ("program", "absent"),
     [
         ("import odsql", {"attr", "odsql.nodes"}),
-        ("import odsql; odsql.parse_where('a = 1')", {"lark", "odsql.building", "difflib"}),
+        (
+            "import odsql; odsql.parse_where('a = 1')",
+            {"lark", "odsql.builder.expressions", "difflib"},
+        ),
         ("from odsql import F, Query", {"lark", "json", "aiohttp", "asyncio"}),
     ],
 )

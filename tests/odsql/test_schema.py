@@ -67,7 +67,9 @@ def test_what_is_no_schema_is_refused(broken: Any) -> None:
         (odsql.year(C.modification_date) == 2024, "year(modification_date) = 2024"),
     ],
 )  # fmt: skip
-def test_literals_follow_the_type_of_the_field(built: odsql.building.Expression, text: str) -> None:
+def test_literals_follow_the_type_of_the_field(
+    built: odsql.builder.expressions.Expression, text: str
+) -> None:
     """A date field gets a date literal, whatever way the date is given."""
     assert str(built) == text
 

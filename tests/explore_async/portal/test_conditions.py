@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from odsql.functions import DISTANCE_UNITS
+from odsql.syntax.functions import DISTANCE_UNITS
 
 if TYPE_CHECKING:
     from tests.explore_async.portal.asking import Asker

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from explore_async.portal import Store, serve
-from odsql.functions import INTERVAL_UNITS
+from odsql.syntax.functions import INTERVAL_UNITS
 from tests.explore_async.portal.asking import GEONAMES, Asker, recorded
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from odsql.diagnostics import Diagnostic
+from odsql.checks.diagnostics import Diagnostic
 from odsql.outputs.results import Checked, Option, Unreadable
 from odsql.sources import SourceFile, find
 
 if TYPE_CHECKING:
-    from odsql.diagnostics import Severity
+    from odsql.checks.diagnostics import Severity
     from odsql.outputs.results import Result
 
 TOML = """\

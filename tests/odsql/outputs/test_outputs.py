@@ -32,7 +32,7 @@ CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 @pytest.fixture(autouse=True)
 def _a_page_that_does_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pages of the rules are tested elsewhere."""
-    monkeypatch.setattr("odsql.rules.explanation", lambda code: f"# {code}\n")
+    monkeypatch.setattr("odsql.checks.rules.explanation", lambda code: f"# {code}\n")
 
 
 def rendered(format_: Format, *, color: bool = False) -> str:

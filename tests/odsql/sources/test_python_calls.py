@@ -18,7 +18,7 @@ from tests.odsql.sources.support import pairs, places, read, sources
         ("import odsql\nodsql.Query(select=['a', 'b'])", [[("select", "a, b")]]),
         ("import odsql\nodsql.Query().order_by('a', F.x, '', 'b')", [[("order_by", "a, b")]]),
         ("import odsql as o\no.parse_select('a')", [[("select", "a")]]),
-        ("from odsql.query import Query\nQuery(limit=10)", [[("limit", "10")]]),
+        ("from odsql.builder.query import Query\nQuery(limit=10)", [[("limit", "10")]]),
         ("from explore_async import Query\nQuery(where='a')", [[("where", "a")]]),
         ("from odsql import *\nparse_where('a')", [[("where", "a")]]),
         ("from odsql import parse_refinement as p\np('a:b')", [[("refine", "a:b")]]),

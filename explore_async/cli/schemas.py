@@ -1,0 +1,209 @@
+"""Schemas of datasets, saved in a repository and held against the portal (getDataset).
+
+What is saved is small and stable: names, types and annotations, in the form that `odsql.Schema`
+reads. So a field that was renamed or that changed its type shows in a diff, and the queries it
+breaks can be found before they fail in production.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from explore_async.errors import ConfigurationError, NotFoundResource
+from explore_async.results.files import PartFile, file_name
+from odsql.checks.run import check
+from odsql.commands.checking import Assumptions, asked, holding
+from odsql.commands.inputs import File, found_in
+from odsql.schema import Schema
+from odsql.sources import UnreadableError, read_text, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from explore_async.client import ExploreClient
+    from explore_async.models import DatasetInfo
+    from odsql.checks.diagnostics import Diagnostic, Request
+    from odsql.schema import SchemaField
+    from odsql.sources import Found
+
+__all__ = [
+    "BrokenQuery",
+    "Change",
+    "broken_queries",
+    "compare",
+    "fetch_schemas",
+    "make_folder",
+    "save_schema",
+]
+
+
+@frozen
+class Change:
+    """How one field of a saved schema differs from the portal's.
+
+    `saved` and `live` are types; None where the field is not there. With `annotations` they are
+    its annotations instead, in words.
+    """
+
+    dataset_id: str
+    field: str
+    saved: str | None
+    live: str | None
+    annotations: bool = False
+
+    def __str__(self) -> str:
+        if self.annotations:
+            return (
+                f"{self.dataset_id}: annotations of {self.field} were {self.saved} "
+                f"and are now {self.live}"
+            )
+        if self.saved is None:
+            return f"{self.dataset_id}: new field {self.field} ({self.live})"
+        if self.live is None:
+            return f"{self.dataset_id}: field {self.field} ({self.saved}) is gone"
+        return f"{self.dataset_id}: field {self.field} was {self.saved} and is now {self.live}"
+
+    @property
+    def breaking(self) -> bool:
+        """Whether queries can break: a field is gone or has another type."""
+        return self.saved is not None and not self.annotations
+
+
+async def fetch_schemas(client: ExploreClient, dataset_ids: Sequence[str]) -> list[Schema | None]:
+    """Ask for the schemas of datasets, concurrently (getDataset).
+
+    Returns:
+        The schemas in the order asked; None for a dataset that does not exist.
+
+    Raises:
+        ExploreError: a request failed.
+    """
+
+    async def fetch(dataset_id: str) -> Schema | None:
+        try:
+            return _schema(await client.dataset(dataset_id).info())
+        except NotFoundResource:
+            return None
+
+    return list(await client.gather(*(fetch(one) for one in dataset_ids)))
+
+
+def _schema(info: DatasetInfo) -> Schema:
+    fields = [
+        {"name": one.name, "type": one.type, "annotations": dict(one.annotations)}
+        for one in info.fields
+    ]
+    return Schema.from_json({"dataset_id": info.dataset_id, "fields": fields})
+
+
+async def save_schema(schema: Schema, folder: Path) -> Path:
+    """Write a schema to `<dataset>.json` in an existing folder, in one step.
+
+    Raises:
+        ConfigurationError: the file cannot be written.
+    """
+    path = folder / file_name(schema.dataset_id, "json")
+    text = json.dumps(schema.to_json(), indent=2, ensure_ascii=False) + "\n"
+    async with PartFile(path) as part:
+        await part.write(text.encode())
+        await part.finish()
+        part.commit()
+    return path
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for schemas, if it is not there.
+
+    Raises:
+        ConfigurationError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{folder} cannot be made: {error.strerror}. Choose another folder with -o."
+        raise ConfigurationError(msg) from None
+
+
+def compare(saved: Schema, live: Schema) -> list[Change]:
+    """Return how the fields differ, those of the saved schema first, then the new ones."""
+    before, now = saved.fields, live.fields
+    return [
+        change
+        for name in dict.fromkeys((*before, *now))
+        for change in _changes(saved.dataset_id, name, before.get(name), now.get(name))
+    ]
+
+
+def _changes(
+    dataset_id: str, name: str, saved: SchemaField | None, live: SchemaField | None
+) -> Iterator[Change]:
+    before, now = (None if one is None else one.type for one in (saved, live))
+    if before != now:
+        yield Change(dataset_id, name, before, now)
+    if saved is None or live is None or not (saved.annotated and live.annotated):
+        return
+    words, words_now = _annotations(saved), _annotations(live)
+    if words != words_now:
+        yield Change(dataset_id, name, words, words_now, annotations=True)
+
+
+def _annotations(field: SchemaField) -> str:
+    words = (name if value is True else f"{name} {value}" for name, value in field.annotations)
+    return ", ".join(words) or "none"
+
+
+@frozen
+class BrokenQuery:
+    """A query of a file that the portal's schema breaks: where it stands and why."""
+
+    place: str
+    reason: str
+
+
+def broken_queries(
+    paths: Iterable[Path], *, saved: Mapping[str, Schema], live: Mapping[str, Schema]
+) -> Iterator[BrokenQuery]:
+    """Find the queries in files that are right by the saved schemas and wrong by the portal's.
+
+    Which dataset a query is about is settled as `odsql check` does it. Files that hold no text are
+    passed over; `odsql check` reports them.
+    """
+    assumed = Assumptions(only=next(iter(saved)) if len(saved) == 1 else None)
+    for path in walk(paths):
+        try:
+            file = File(read_text(path), path, named=False)
+        except UnreadableError:
+            continue
+        for one in found_in(file)[0]:
+            request = asked(one, assumed)
+            if request.dataset_id in saved:
+                yield from _newly_broken(one, request, saved, live)
+
+
+def _newly_broken(
+    found: Found, request: Request, saved: Mapping[str, Schema], live: Mapping[str, Schema]
+) -> Iterator[BrokenQuery]:
+    dataset_id = request.dataset_id or ""
+    if dataset_id not in live:
+        if not found.ignores("*", 0):
+            yield BrokenQuery(_place(found, 0, 0), f"the portal has no dataset {dataset_id}")
+        return
+    before = {_what(one) for one in holding(found, check(request, saved[dataset_id]))}
+    for one in holding(found, check(request, live[dataset_id])):
+        if one.severity == "error" and _what(one) not in before:
+            yield BrokenQuery(_place(found, one.parameter, one.start), one.message)
+
+
+def _what(diagnostic: Diagnostic) -> tuple[object, ...]:
+    """Return what makes two findings the same; their hints may name other fields."""
+    one = diagnostic
+    return one.code, one.parameter, one.start, one.end, one.message
+
+
+def _place(found: Found, parameter: int, start: int) -> str:
+    line, column = found.file.line_and_column(found.offsets[parameter][start])
+    return f"{found.file.path}:{line}:{column}"

@@ -1,0 +1,325 @@
+"""Many readings side by side, over datasets, clients and portals, within common bounds.
+
+`gather_records` and `gather_facets` of a client lead here. The promises:
+
+* bounded: at most `concurrency` requests in flight over all portals, beside what each client
+  allows; a place is held while a request is in flight, not while it waits to be sent again;
+* bounded in memory: while about `max_bytes` of answers wait to be taken, only the reading whose
+  turn is next goes on;
+* fair: a free place goes to the portal that has the fewest requests in flight, so a slow, long or
+  pausing one does not starve the others;
+* all or nothing, or collected: the first failure cancels the rest, or becomes part of the result;
+* no strays: every task is finished or cancelled when the run ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter, deque
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+
+from attrs import evolve, frozen
+
+from explore_async.errors import ConfigurationError, ExploreError
+from explore_async.http.gate import Gate
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
+
+    from explore_async.http.gate import Admission
+
+__all__ = ["FanOut", "Job", "Outcome", "Room"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+Errors = Literal["raise", "collect"]
+
+
+class Room:
+    """How many bytes the readings of a run hold, and which of them may read more.
+
+    One reading may always go on, or a result larger than the room would never be finished.
+
+    Args:
+        most: bytes of answers held, beyond which only one reading goes on.
+    """
+
+    def __init__(self, most: float) -> None:
+        self._most = most
+        self._held: Counter[int] = Counter()
+        self._total = 0
+        self._first: int | None = None
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def closed_to(self, index: int | None) -> bool:
+        """Whether that reading, or one that has not begun, must wait."""
+        return self._total >= self._most and (index is None or index != self._first)
+
+    async def enter(self, index: int) -> None:
+        """Wait until that reading may ask for more."""
+        while self.closed_to(index):
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            await waiter
+
+    def add(self, index: int, size: int) -> None:
+        """An answer came."""
+        self._held[index] += size
+        self._total += size
+
+    def drop(self, index: int) -> None:
+        """What a reading holds was taken."""
+        self._total -= self._held.pop(index, 0)
+        self._wake()
+
+    def lead(self, index: int | None) -> None:
+        """Let that reading go on whatever is held."""
+        if index != self._first:
+            self._first = index
+            self._wake()
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+@frozen(kw_only=True)
+class _Admission:
+    """Lets the requests of one reading through; the `Admission` that is handed down to them."""
+
+    portal: str
+    index: int
+    gate: Gate
+    room: Room
+
+    async def enter(self) -> None:
+        await self.room.enter(self.index)
+
+    @property
+    def closed(self) -> bool:
+        return self.room.closed_to(self.index)
+
+    async def take(self) -> None:
+        await self.gate.take(self.portal)
+
+    def give_back(self) -> None:
+        self.gate.give_back(self.portal)
+
+    def received(self, size: int) -> None:
+        self.room.add(self.index, size)
+
+    def shared(self) -> _Admission:
+        return evolve(self, room=Room(math.inf))
+
+
+@frozen(kw_only=True)
+class Job(Generic[T]):
+    """One reading of a run.
+
+    Attributes:
+        portal: base URL of the portal it asks.
+        run: reads; all its requests have to pass through the admission it is given.
+    """
+
+    portal: str
+    run: Callable[[Admission], Awaitable[T]]
+
+
+@frozen(kw_only=True)
+class Outcome(Generic[T]):
+    """What became of one reading.
+
+    Attributes:
+        index: its place among those given.
+        value: the result; None when it failed.
+        error: why it failed; None when it did not.
+    """
+
+    index: int
+    value: T | None
+    error: ExploreError | None = None
+
+    def result(self) -> T:
+        """The value.
+
+        Raises:
+            ExploreError: the reading failed.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.value  # type: ignore[return-value]
+
+
+class FanOut(Generic[T, R]):
+    """Many readings, run when it is awaited or iterated; making it sends nothing.
+
+    Await it for a list of results in the order given; iterate it for `Outcome`s, in order or, with
+    `ordered=False`, as they come. With `errors="collect"` a failed reading is an `ExploreError` in
+    the list, or an `Outcome` with an error. Close the iteration (`async with fan_out.open()`) when
+    leaving it early.
+
+    `max_bytes` bounds an iteration: decoded bytes of all answers that belong to results not yet
+    taken, of finished readings and of those under way. Once so many are there, no reading begins
+    and none asks for more, but the one that is to be delivered next (with `ordered=False` the
+    oldest), which goes on to its end. On top come the answers in flight at that moment. Awaiting
+    keeps all results anyway, and is not bounded.
+
+    Raises while running:
+        ExploreError: the first reading to fail, with `errors="raise"`; the others are cancelled.
+    """
+
+    def __init__(
+        self,
+        jobs: list[Job[T]],
+        *,
+        concurrency: int,
+        max_bytes: int,
+        ordered: bool,
+        errors: Errors,
+    ) -> None:
+        if concurrency < 1 or max_bytes < 1:
+            raise ConfigurationError(
+                f"concurrency is {concurrency} and max_bytes {max_bytes}; both must be at least 1."
+            )
+        if errors not in {"raise", "collect"}:
+            raise ConfigurationError(f"errors is {errors!r}; it must be 'raise' or 'collect'.")
+        self._jobs = jobs
+        self._concurrency = concurrency
+        self._max_bytes = max_bytes
+        self._ordered = ordered
+        self._errors = errors
+
+    def __await__(self) -> Generator[object, None, list[R]]:
+        return self._collected().__await__()
+
+    def __aiter__(self) -> AsyncIterator[Outcome[T]]:
+        return self._outcomes(self._max_bytes)
+
+    def open(self) -> aclosing[AsyncGenerator[Outcome[T], None]]:
+        """The outcomes, in an `async with` block that has ended every reading when it is left."""
+        return aclosing(self._outcomes(self._max_bytes))
+
+    async def _collected(self) -> list[R]:
+        results: dict[int, T | ExploreError] = {}
+        async with aclosing(self._outcomes(math.inf)) as outcomes:
+            async for one in outcomes:
+                results[one.index] = one.error if one.error is not None else one.result()
+        return [results[index] for index in range(len(self._jobs))]  # type: ignore[misc]
+
+    async def _outcomes(self, most_bytes: float) -> AsyncGenerator[Outcome[T], None]:
+        run = _Run(self._jobs, Gate(self._concurrency), Room(most_bytes), most=self._concurrency)
+        upcoming = 0
+        try:
+            while upcoming < len(self._jobs):
+                run.start(head=upcoming if self._ordered else None)
+                index = upcoming if self._ordered else run.any_finished()
+                if index is None or index not in run.finished:
+                    await run.wait()
+                    if self._errors == "raise":
+                        run.raise_first()
+                    continue
+                upcoming += 1
+                yield run.take(index)
+        finally:
+            await run.close()
+
+
+class _Run(Generic[T]):
+    """One run of a fan-out: what waits, what runs, and what is finished and not yet taken."""
+
+    def __init__(self, jobs: list[Job[T]], gate: Gate, room: Room, *, most: int) -> None:
+        self.finished: dict[int, Outcome[T]] = {}
+        self._jobs = jobs
+        self._gate = gate
+        self._room = room
+        self._most = most
+        self._running: dict[asyncio.Task[T], int] = {}
+        self._active: Counter[str] = Counter()
+        self._waiting: dict[str, deque[int]] = {}
+        self._started: set[int] = set()
+        for index, job in enumerate(jobs):
+            self._waiting.setdefault(job.portal, deque()).append(index)
+
+    def start(self, *, head: int | None) -> None:
+        """Start readings while there is room; the one to be delivered next needs none.
+
+        Args:
+            head: the one to be delivered next; None where any may be.
+        """
+        while len(self._running) < self._most and (index := self._next(head)) is not None:
+            job = self._jobs[index]
+            self._waiting[job.portal].remove(index)
+            self._started.add(index)
+            self._active[job.portal] += 1
+            admission = _Admission(portal=job.portal, index=index, gate=self._gate, room=self._room)
+            # The coroutine is made inside: a task cancelled before its first step never makes it.
+            self._running[asyncio.create_task(_called(job, admission))] = index
+        # Where any will do and one is there to be taken, nobody needs to go on.
+        oldest = None if self.finished else next(iter(self._running.values()), None)
+        self._room.lead(oldest if head is None else head)
+
+    def any_finished(self) -> int | None:
+        """One that may be taken, the oldest first."""
+        return next(iter(self.finished), None)
+
+    async def wait(self) -> None:
+        """Wait until something finishes."""
+        done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            index = self._running.pop(task)
+            self._active[self._jobs[index].portal] -= 1
+            self._finish(index, task)
+
+    def raise_first(self) -> None:
+        """Raise the error of a reading that failed, if one did."""
+        for one in self.finished.values():
+            if one.error is not None:
+                raise one.error
+
+    def take(self, index: int) -> Outcome[T]:
+        """Hand out what is finished."""
+        self._room.drop(index)
+        return self.finished.pop(index)
+
+    async def close(self) -> None:
+        """Cancel what still runs, and wait until it has let go of its connections."""
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running)
+        for task in self._running:
+            if not task.cancelled():
+                task.exception()  # seen; the run ends for another reason
+
+    def _next(self, head: int | None) -> int | None:
+        if head is not None and head not in self._started:
+            return head
+        return None if self._room.closed_to(None) else self._fewest()
+
+    def _fewest(self) -> int | None:
+        queues = [(self._active[name], queue[0]) for name, queue in self._waiting.items() if queue]
+        return min(queues)[1] if queues else None
+
+    def _finish(self, index: int, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            error: BaseException | None = ConfigurationError(
+                "The client was closed while its results were being read. "
+                "Read them inside `async with ExploreClient(...)`."
+            )
+        else:
+            error = task.exception()
+        if error is None:
+            self.finished[index] = Outcome(index=index, value=task.result())
+        elif isinstance(error, ExploreError):
+            self.finished[index] = Outcome(index=index, value=None, error=error)
+        else:
+            raise error
+
+
+async def _called(job: Job[T], admission: Admission) -> T:
+    return await job.run(admission)

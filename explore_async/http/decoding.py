@@ -1,0 +1,104 @@
+"""From bytes to values: gzip with an end check, JSON with a reason when it is not JSON.
+
+aiohttp accepts a gzip stream that stops half way as complete. `Inflater` knows whether it has seen
+the end of every member, and inflates in small pieces so that a tiny body cannot fill the memory.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import TYPE_CHECKING
+
+from explore_async.errors import DecodeError, TruncatedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Inflater", "begins_like_html", "not_json", "snippet"]
+
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+_PIECE = 64 * 1024
+_SNIPPET_CHARACTERS = 200
+_COMMENTS = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:\s+|<!--.*?-->)*", re.DOTALL)
+_HTML = (b"<!doctype html", b"<html")
+_LEADS = (*_HTML, b"<!--", b"\xef\xbb\xbf")
+
+
+class Inflater:
+    """Inflates one gzip body of one or more members, piece by piece.
+
+    Attributes:
+        complete: whether the bytes fed so far end where a member ends.
+    """
+
+    def __init__(self) -> None:
+        self.complete = False
+        self._member = zlib.decompressobj(_GZIP_WINDOW)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Inflate more bytes.
+
+        Yields:
+            Pieces of at most 64 KiB.
+
+        Raises:
+            ValueError: the bytes are not gzip.
+        """
+        while data:
+            if self._member.eof:
+                data = data.lstrip(b"\0")  # padding after a member is allowed
+                if not data:
+                    return
+                self._member = zlib.decompressobj(_GZIP_WINDOW)
+            try:
+                piece = self._member.decompress(data, _PIECE)
+            except zlib.error as error:
+                raise ValueError(str(error)) from error
+            self.complete = self._member.eof
+            data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+            if piece:
+                yield piece
+
+
+def begins_like_html(start: bytes) -> bool | None:
+    """Whether a body is an HTML page, by its start; None when more of it is needed to tell."""
+    rest = _COMMENTS.sub(b"", start, count=1).lower()
+    if rest.startswith(_HTML):
+        return True
+    undecided = rest.startswith(b"<!--") or any(each.startswith(rest) for each in _LEADS)
+    return None if undecided else False
+
+
+def not_json(
+    content: bytes, reason: str, *, content_type: str, url: str
+) -> TruncatedError | DecodeError:
+    """The error for the body of a good answer that is not JSON, for a parser's reason.
+
+    Returns:
+        TruncatedError where the body begins like JSON but does not end like it, DecodeError for all
+        else, for instance the HTML page of a proxy.
+    """
+    begins, ends = content.lstrip()[:1], content.rstrip()[-1:]
+    cut = "unexpected end" in reason or ends != {b"{": b"}", b"[": b"]"}.get(begins)
+    if begins in {b"{", b"["} and cut:
+        return TruncatedError(
+            f"The JSON body was cut after {len(content)} bytes. Ask again.",
+            bytes_received=len(content),
+            status=200,
+            url=url,
+        )
+    return DecodeError(
+        f"The server answered {content_type or 'no content type'} that is not JSON ({reason}): "
+        f"{snippet(content)!r}. Check the base URL and whether the portal asks to log in.",
+        content_type=content_type,
+        snippet=snippet(content),
+        status=200,
+        url=url,
+    )
+
+
+def snippet(body: bytes) -> str:
+    """The first 200 characters of a body on one line, fit for a message."""
+    text = body[: 4 * _SNIPPET_CHARACTERS].decode("utf-8", errors="replace")
+    return " ".join(text.split())[:_SNIPPET_CHARACTERS]

@@ -1,0 +1,64 @@
+"""What the values of HTTP headers mean: moments, waits and counts.
+
+Each function takes the text of a header, or of a member of an error body written in the same way,
+and returns None where it cannot be read. Servers and the proxies in front of them write anything.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+__all__ = ["parse_count", "parse_http_date", "parse_moment", "parse_retry_after"]
+
+_EPOCH = re.compile(r"[0-9]{9,13}(\.[0-9]{1,9})?", re.ASCII)
+_MOST_DIGITS = 40
+
+
+def parse_moment(text: str) -> datetime | None:
+    """Read a reset time as the API writes it, or None when it is not one.
+
+    The bodies say `2021-01-26T00:00:00Z`, the headers `2026-08-18 00:00:00+00:00`; the
+    documentation announces seconds since 1970, and gateways write milliseconds.
+    """
+    stripped = text.strip()
+    if _EPOCH.fullmatch(stripped):
+        number = float(stripped)
+        return datetime.fromtimestamp(number / 1000 if number >= 1e11 else number, tz=UTC)
+    try:
+        moment = datetime.fromisoformat(stripped)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def parse_retry_after(text: str | None, *, now: datetime) -> float | None:
+    """Read a Retry-After header (seconds, or an HTTP date) as seconds from now, never negative.
+
+    Returns:
+        None when there is no header or it cannot be read.
+    """
+    if text is None:
+        return None
+    stripped = text.strip()
+    if stripped.isascii() and stripped.isdecimal() and len(stripped) <= 9:
+        return float(stripped)
+    moment = parse_http_date(stripped)
+    return None if moment is None else max(0.0, (moment - now).total_seconds())
+
+
+def parse_http_date(text: str) -> datetime | None:
+    """Read the date of an HTTP header, or None when it is not one."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def parse_count(text: str | None) -> int | None:
+    """Read a number of calls of any size; None when it is not one."""
+    stripped = (text or "").strip()
+    plain = stripped.isascii() and stripped.isdecimal() and len(stripped) <= _MOST_DIGITS
+    return int(stripped) if plain else None

@@ -1,0 +1,126 @@
+"""What to do with a failed request: a table, read by one loop.
+
+The table says what kind of failure each is; `Retry` says how often and how long; the transport
+carries both out. A caller's hook is asked before the table.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from explore_async.errors import (
+    APIError,
+    ConnectError,
+    DecodeError,
+    ExploreError,
+    ProxyError,
+    RequestTimeout,
+    TLSError,
+    TooLargeError,
+    TruncatedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from explore_async.http.policy import Retry
+
+__all__ = ["BY_CLASS", "BY_STATUS", "Decision", "Step", "next_step"]
+
+
+class Decision(enum.Enum):
+    """What a failure calls for."""
+
+    RETRY = "retry"
+    """Send it again after a pause of its own."""
+    THROTTLE = "throttle"
+    """Send it again after a pause of the whole client."""
+    ONCE = "once"
+    """Send it once more: a proxy may have spoilt this answer, but hardly two."""
+    FAIL = "fail"
+    """Raise the error: the same request would fail again."""
+
+
+BY_STATUS: Mapping[int, Decision] = MappingProxyType(
+    {
+        407: Decision.FAIL,
+        429: Decision.THROTTLE,
+        500: Decision.RETRY,
+        502: Decision.RETRY,
+        503: Decision.RETRY,
+        504: Decision.RETRY,
+    }
+)
+"""By the status of an error answer; any other status fails."""
+
+BY_CLASS: tuple[tuple[type[ExploreError], Decision], ...] = (
+    (TLSError, Decision.FAIL),
+    (ConnectError, Decision.RETRY),
+    (RequestTimeout, Decision.RETRY),
+    (TruncatedError, Decision.RETRY),
+    (TooLargeError, Decision.FAIL),
+    (DecodeError, Decision.ONCE),
+)
+"""By the class of a failure without an error answer, the first that fits; any other fails."""
+
+
+@frozen
+class Step:
+    """What comes next.
+
+    Attributes:
+        decision: the kind of failure.
+        wait: seconds before the next attempt, or None to raise the error.
+    """
+
+    decision: Decision
+    wait: float | None
+
+
+_RAISE = Step(Decision.FAIL, None)
+
+
+def next_step(
+    error: ExploreError, *, retry: Retry, attempt: int, elapsed: float, chance: float
+) -> Step:
+    """Decide; pure but for the caller's hook.
+
+    Args:
+        error: how the attempt failed.
+        retry: the policy.
+        attempt: how many attempts were made, from 1.
+        elapsed: seconds since the first began, without the time spent queueing.
+        chance: a random number in [0, 1).
+    """
+    ruled = retry.hook(error) if retry.hook is not None else None
+    decision = _decide(error, ruled)
+    if decision is Decision.FAIL or (decision is Decision.ONCE and attempt > 1):
+        return _RAISE
+    if ruled is not None and not isinstance(ruled, bool):
+        return Step(decision, retry.within(ruled, attempt=attempt, elapsed=elapsed))
+    asked = error.retry_after if isinstance(error, APIError) else None
+    if asked is not None:
+        # A server that names a moment speaks of itself and not of this one request.
+        decision = Decision.THROTTLE
+    wait = retry.delay(attempt=attempt, elapsed=elapsed, asked=asked, chance=chance)
+    return Step(decision, wait)
+
+
+def _decide(error: ExploreError, ruled: bool | float | None) -> Decision:
+    if ruled is None:
+        return _by_table(error)
+    if ruled is False or (ruled is not True and not math.isfinite(ruled)):
+        return Decision.FAIL
+    known = _by_table(error)
+    return known if known is Decision.THROTTLE else Decision.RETRY
+
+
+def _by_table(error: ExploreError) -> Decision:
+    if isinstance(error, APIError) or (isinstance(error, ProxyError) and error.status):
+        return BY_STATUS.get(error.status or 0, Decision.FAIL)
+    return next((known for kind, known in BY_CLASS if isinstance(error, kind)), Decision.FAIL)

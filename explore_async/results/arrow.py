@@ -1,0 +1,274 @@
+"""Rows as Arrow tables, and from there as pandas and Polars frames; all of it optional.
+
+Nothing here is imported until it is asked for, and what is missing is named with the extra to
+install.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import tempfile
+from contextlib import aclosing
+from datetime import date, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from explore_async.errors import ConfigurationError, DecodeError, MissingExtraError, StorageError
+from explore_async.results.conversion import GeoPoint
+from explore_async.results.files import OwnThread
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+
+    import pyarrow as pa
+
+    from explore_async.models import DatasetField, Row
+    from explore_async.results.conversion import Converter
+
+__all__ = ["parquet_batches", "require", "row_batches", "schema_of", "table"]
+
+_EXTRAS = {"pyarrow": "parquet", "pandas": "pandas", "polars": "polars"}
+
+
+def require(name: str) -> Any:
+    """Import an optional package.
+
+    Raises:
+        MissingExtraError: it is not installed; names the extra that has it.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{name} is not installed. Run: pip install 'explore-async[{_EXTRAS[name]}]'.",
+            name=name,
+        ) from error
+
+
+def schema_of(converter: Converter) -> pa.Schema:
+    """The Arrow columns of converted rows of a dataset.
+
+    A dataset may keep a date as a year or a month, so such columns are text; shapes and other
+    objects are JSON text, because they differ from row to row.
+    """
+    arrow = require("pyarrow")
+    return arrow.schema([(converter.key(one), _column(arrow, one)) for one in converter.fields])
+
+
+def table(rows: Sequence[Row], *, converter: Converter | None = None) -> pa.Table:
+    """Rows as one Arrow table.
+
+    Columns have the types of the converter's fields; the others those of their values, and JSON
+    text where the values have no common type.
+    """
+    arrow = require("pyarrow")
+    known = schema_of(converter) if converter is not None else arrow.schema([])
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    if not rows:
+        return known.empty_table()
+    columns = {}
+    for name in names:
+        values = [row.get(name) for row in rows]
+        place = known.get_field_index(name)
+        kind = known.field(place).type if place >= 0 else None
+        columns[name] = _array(arrow, values, kind, name)
+    return arrow.table(columns)
+
+
+async def row_batches(
+    rows: AsyncGenerator[Row, None], *, size: int, schema: pa.Schema | None
+) -> AsyncGenerator[pa.RecordBatch, None]:
+    """Rows as record batches of one schema, that of the first batch when none is given."""
+    if size < 1:
+        raise ConfigurationError(f"size is {size}; a batch holds at least 1 row.")
+    thread = OwnThread("batches")
+    held: list[Row] = []
+    try:
+        async with aclosing(rows) as source:
+            async for row in source:
+                held.append(row)
+                if len(held) == size:
+                    batch = await thread.run(partial(_batch, held, schema))
+                    schema = batch.schema
+                    held = []
+                    yield batch
+        if held:
+            yield await thread.run(partial(_batch, held, schema))
+    finally:
+        thread.let_go()
+
+
+async def parquet_batches(
+    save: Callable[[Path], Awaitable[object]], *, size: int
+) -> AsyncGenerator[pa.RecordBatch, None]:
+    """The batches of a Parquet export, through a temporary file.
+
+    Raises:
+        DecodeError: it is no Parquet file, or a broken one.
+    """
+    arrow = require("pyarrow")
+    if size < 1:
+        raise ConfigurationError(f"size is {size}; a batch holds at least 1 row.")
+    thread, scratch = OwnThread("parquet"), _Scratch()
+    try:
+        await save(await thread.run(scratch.make))
+        await thread.run(partial(scratch.open, size))
+        while (batch := await thread.run(scratch.next)) is not None:
+            yield batch
+    except (arrow.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise StorageError(
+                f"The temporary file of the Parquet export failed: {error.strerror}. Free space, "
+                "or choose another place with TMPDIR."
+            ) from error
+        raise DecodeError(
+            f"The Parquet export cannot be read: {error}. Ask for it again; if it persists, report "
+            "it to the portal.",
+            status=200,
+        ) from error
+    finally:
+        await thread.end(scratch.remove)
+
+
+class _Scratch:
+    """A Parquet file in a temporary folder; all of it is used in one thread."""
+
+    def __init__(self) -> None:
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._file: Any = None
+        self._batches: Iterator[pa.RecordBatch] = iter(())
+
+    def make(self) -> Path:
+        self._folder = tempfile.TemporaryDirectory(prefix="explore-")
+        return self._path
+
+    def open(self, size: int) -> None:
+        self._file = importlib.import_module("pyarrow.parquet").ParquetFile(self._path)
+        self._batches = self._file.iter_batches(batch_size=size)
+
+    def next(self) -> pa.RecordBatch | None:
+        return next(self._batches, None)
+
+    def remove(self) -> None:
+        self._batches = iter(())
+        if self._file is not None:
+            self._file.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    @property
+    def _path(self) -> Path:
+        assert self._folder is not None  # noqa: S101 - made before
+        return Path(self._folder.name) / "export.parquet"
+
+
+def _batch(rows: list[Row], schema: pa.Schema | None) -> pa.RecordBatch:
+    arrow = require("pyarrow")
+    if schema is None:
+        return table(rows).combine_chunks().to_batches()[0]
+    unknown = {name for row in rows for name in row} - set(schema.names)
+    if unknown:
+        raise _misfit(", ".join(sorted(unknown)), "is not in the schema")
+    arrays = [
+        _array(arrow, [row.get(one.name) for row in rows], one.type, one.name) for one in schema
+    ]
+    return arrow.record_batch(arrays, schema=schema)
+
+
+def _array(arrow: Any, values: list[object], kind: Any, name: str) -> Any:
+    """One column, in which every value is what it was.
+
+    Arrow itself would make 2 of 2.5 in a column of integers, and midnight of a moment in one of
+    days. Here an integer becomes the same number in a column of floats, and anything becomes its
+    JSON text in a column of text; all else that is not of the column's type does not fit.
+    """
+    if kind is not None and _is_text(arrow, kind):
+        return arrow.array([_text(value) for value in values], kind)
+    plain = [_plain(value) for value in values]
+    if kind is not None and arrow.types.is_null(kind) and any(one is not None for one in plain):
+        raise _misfit(name, "the rows of the first batch are all null in it, and so is its type")
+    try:
+        column = arrow.array(plain, kind)
+        changed = _first_changed(arrow, plain, column)
+    except (arrow.ArrowTypeError, ValueError, OverflowError) as error:
+        if kind is not None:
+            raise _misfit(name, str(error)) from error
+        return arrow.array([_text(value) for value in values], arrow.string())
+    if changed is None:
+        return column
+    if kind is not None:
+        raise _misfit(name, f"{changed!r:.80} cannot be kept as {kind}")
+    return arrow.array([_text(value) for value in values], arrow.string())
+
+
+def _is_text(arrow: Any, kind: Any) -> bool:
+    return bool(arrow.types.is_string(kind) or arrow.types.is_large_string(kind))
+
+
+def _first_changed(arrow: Any, values: list[object], column: Any) -> object:
+    """The first value that is another one in the column; None when all are the same."""
+    if set(map(type, values)) <= {_exact_type(arrow, column.type), type(None)}:
+        return None
+    found = column.to_pylist()
+    pairs = zip(values, found, strict=True)
+    return next((value for value, kept in pairs if not _same(value, kept)), None)
+
+
+def _exact_type(arrow: Any, kind: Any) -> type:
+    """The Python type of which every value has its place in a column, or nothing is silent."""
+    kinds = {arrow.int64(): int, arrow.float64(): float, arrow.bool_(): bool, arrow.date32(): date}
+    return str if _is_text(arrow, kind) else kinds.get(kind, type(None))
+
+
+def _same(value: object, kept: object) -> bool:
+    """Whether Arrow kept a value; in a struct it adds null where an object has no such key."""
+    if isinstance(value, dict) and isinstance(kept, dict):
+        return value.keys() <= kept.keys() and all(
+            _same(value.get(key), each) for key, each in kept.items()
+        )
+    if isinstance(value, list) and isinstance(kept, list):
+        return len(value) == len(kept) and all(map(_same, value, kept))
+    if isinstance(value, float) and math.isnan(value):
+        return isinstance(kept, float) and math.isnan(kept)
+    if isinstance(value, bool) or isinstance(kept, bool):
+        return value is kept
+    return isinstance(value, datetime) is isinstance(kept, datetime) and value == kept
+
+
+def _misfit(name: str, reason: str) -> DecodeError:
+    return DecodeError(
+        f"{name} does not fit its column: {reason}. Have the columns declared, by typed=True or as "
+        "schema=, give what is computed a name that no field has, or read rows instead.",
+        status=200,
+    )
+
+
+def _plain(value: object) -> object:
+    return {"lon": value.lon, "lat": value.lat} if isinstance(value, GeoPoint) else value
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, dict | list | bool):
+        return orjson.dumps(value, default=_plain).decode()
+    return str(value)
+
+
+def _column(arrow: Any, one: DatasetField) -> Any:
+    point = arrow.struct([("lon", arrow.float64()), ("lat", arrow.float64())])
+    kinds = {
+        "int": arrow.int64(),
+        "double": arrow.float64(),
+        "datetime": arrow.timestamp("us", tz="UTC"),
+        "geo_point_2d": point,
+    }
+    kind = kinds.get(one.type, arrow.string())
+    if one.type == "date" and "timeserie_precision" not in one.annotations:
+        kind = arrow.date32()
+    many = one.annotations.get("multivalued", False) is not False
+    return arrow.list_(kind) if many else kind

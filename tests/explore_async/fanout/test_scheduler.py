@@ -1,0 +1,137 @@
+"""The scheduler: bounded, ordered, pulled, all or nothing, no strays."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from explore_async import ConfigurationError, NotFound
+from explore_async.fanout.scheduler import Scheduler
+from tests.explore_async.doubles import settle
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+
+async def number(value: int) -> int:
+    await asyncio.sleep(0)
+    return value
+
+
+async def fail(message: str = "gone") -> int:
+    await asyncio.sleep(0)
+    raise NotFound(message)
+
+
+async def for_ever() -> int:
+    await asyncio.Event().wait()
+    return 0
+
+
+async def test_results_come_in_order_whatever_finishes_first() -> None:
+    """The first job finishes last."""
+    gates = [asyncio.Event() for _ in range(4)]
+
+    async def job(index: int) -> int:
+        if index + 1 < len(gates):
+            await gates[index + 1].wait()
+        gates[index].set()
+        return index
+
+    scheduler = Scheduler(4)
+    stream = scheduler.ordered(partial(job, index) for index in range(4))
+    assert [result async for result in stream] == [0, 1, 2, 3]
+
+
+async def test_jobs_are_taken_from_a_lazy_iterator_only_as_needed() -> None:
+    """`ahead` is the most that is started and not yet taken."""
+    started = []
+
+    async def job(index: int) -> int:
+        started.append(index)
+        return index
+
+    stream = Scheduler(2).ordered((partial(job, index) for index in range(10**9)), ahead=3)
+    async with aclosing(stream):
+        assert await anext(stream) == 0
+        await settle()
+        assert started == [0, 1, 2]  # as many as run, and one for the one that was taken
+        assert await anext(stream) == 1
+        await settle()
+        assert started == [0, 1, 2, 3, 4]
+
+
+async def test_the_first_failure_wins_and_cancels_the_rest() -> None:
+    """It is raised at once, though the head of the line never finishes."""
+    scheduler = Scheduler(3)
+    jobs = [for_ever, for_ever, fail]
+    with pytest.raises(NotFound, match="gone"):
+        await anext(scheduler.ordered(jobs))
+    assert scheduler.tasks == 0
+
+
+async def test_a_cancelled_reader_leaves_no_task() -> None:
+    """Cancellation comes out as it went in."""
+    scheduler = Scheduler(3)
+
+    async def read() -> None:
+        async for _ in scheduler.ordered([for_ever, for_ever]):
+            pass
+
+    reader = asyncio.create_task(read())
+    await settle()
+    assert scheduler.tasks == 2
+    reader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+    assert scheduler.tasks == 0
+
+
+async def test_gather_gives_results_in_order() -> None:
+    """Of coroutines and of other awaitables."""
+    future = asyncio.get_running_loop().create_future()
+    future.set_result(2)
+    assert await Scheduler(1).gather([number(1), future, number(3)]) == [1, 2, 3]
+    assert await Scheduler(1).gather([]) == []
+
+
+async def test_gather_raises_the_error_itself() -> None:
+    """Not a group around it, and with its own cause."""
+    with pytest.raises(NotFound, match="first") as caught:
+        await Scheduler(1).gather([for_ever(), fail("first"), for_ever()])
+    assert caught.value.__cause__ is None
+
+
+async def test_gather_passes_cancellation_on() -> None:
+    """To all its requests, and to its caller."""
+    ended = asyncio.Event()
+
+    async def request() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    gathering = asyncio.create_task(Scheduler(1).gather([request()]))
+    await settle()
+    gathering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gathering
+    assert ended.is_set()
+
+
+async def test_gather_starts_nothing_when_one_cannot_be_awaited() -> None:
+    """And says what was meant; no coroutine is left unawaited."""
+    with pytest.raises(ConfigurationError, match="int"):
+        await Scheduler(1).gather([number(1), cast("Awaitable[int]", 5)])
+
+
+@pytest.mark.parametrize("concurrency", [0, -3])
+def test_no_concurrency_is_no_scheduler(concurrency: int) -> None:
+    """Nothing could ever run."""
+    with pytest.raises(ConfigurationError):
+        Scheduler(concurrency)

@@ -1,0 +1,374 @@
+"""Calls: one loop, one pause for everybody, a rate without bursts, and a budget against storms."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import pickle
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+from attrs import evolve
+
+from explore_async import (
+    APIError,
+    ConfigurationError,
+    ExploreClient,
+    QuotaExceeded,
+    Rate,
+    Retry,
+    ServerError,
+    Timeouts,
+)
+from explore_async.http.rates import Bucket, Pause, RetryBudget
+from tests.explore_async.doubles import Clock, FakePortal, Wire, http, json_body, settle, writes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROW = b'{"id": 1}'
+
+
+async def record(client: ExploreClient) -> object:
+    return await client.dataset("trees").record("1")
+
+
+def status(code: int, **headers: str) -> Callable[[web.Request], web.Response]:
+    return lambda request: web.Response(
+        status=code, headers={name.replace("_", "-"): value for name, value in headers.items()}
+    )
+
+
+@pytest.mark.parametrize(("ruled", "sent"), [(False, 1), (True, 4), (3.0, 4), (None, 4)])
+async def test_the_hook_is_asked_before_the_table(
+    clock: Clock, ruled: bool | float | None, sent: int
+) -> None:
+    """True, False, seconds, or None for the table."""
+    retry = Retry(hook=lambda error: ruled)
+    async with Wire(writes(http(b"", status="503 X"))).running() as wire:
+        async with ExploreClient(wire.url, retry=retry, timing=clock.timing()) as client:
+            with pytest.raises(ServerError):
+                await record(client)
+        assert wire.connections == sent
+    assert ruled != 3.0 or clock.waits == [3.0, 3.0, 3.0]
+
+
+async def test_the_hook_may_retry_what_the_table_would_not(clock: Clock) -> None:
+    """It sees the error itself."""
+    retry = Retry(hook=lambda error: error.status == 404)
+    async with Wire(writes(http(b"", status="404 X"), http(ROW))).running() as wire:
+        async with ExploreClient(wire.url, retry=retry, timing=clock.timing()) as client:
+            assert await record(client) == {"id": 1}
+
+
+@pytest.mark.parametrize("told", ["soon", "", "-1", "1e9", "Mon, 99 Foo 2026 99:99:99 GMT"])
+async def test_garbage_in_retry_after_does_not_hide_the_status(clock: Clock, told: str) -> None:
+    """It is as if it were not there: the backoff applies."""
+    answer = http(b"", f"Retry-After: {told}", status="429 X")
+    async with Wire(writes(answer, http(ROW))).running() as wire:
+        async with ExploreClient(wire.url, timing=clock.timing()) as client:
+            assert await record(client) == {"id": 1}
+    assert clock.waits == [0.25]
+
+
+async def test_a_moment_is_measured_by_the_servers_clock(clock: Clock) -> None:
+    """Ours is an hour ahead; the wait is five seconds all the same."""
+    body = b'{"errorcode": 10002, "reset_time": "2026-08-17T11:00:05Z"}'
+    answer = http(body, "Date: Mon, 17 Aug 2026 11:00:00 GMT", status="429 X")
+    async with Wire(writes(answer, http(ROW))).running() as wire:
+        async with ExploreClient(wire.url, timing=clock.timing()) as client:
+            assert await record(client) == {"id": 1}
+    assert clock.waits == [5.0]
+
+
+async def test_all_tasks_pause_together(portal: FakePortal, clock: Clock) -> None:
+    """One 429 stops the others before they are sent, and all go on after it."""
+    answers = [429, *[200] * 9]
+    over, full, waits = asyncio.Event(), asyncio.Event(), []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 9:
+            full.set()
+        await over.wait()
+
+    timing = evolve(clock.timing(), sleep=sleep)
+
+    def override(request: web.Request) -> web.Response:
+        if answers.pop(0) == 429:
+            return web.Response(status=429, headers={"Retry-After": "30"})
+        return json_body({"id": 1})
+
+    portal.override = override
+    async with ExploreClient(portal.url, concurrency=1, timing=timing) as client:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(9):
+                group.create_task(record(client))
+            await full.wait()
+            assert len(portal.requests) == 1
+            await clock.timing().sleep(30)
+            over.set()
+        assert client.stats.requests == 10
+        assert client.stats.throttled == 8
+    assert waits == [30.0] * 9
+
+
+async def test_a_far_reset_refuses_the_others_unsent(portal: FakePortal, clock: Clock) -> None:
+    """Until a minute has passed; then one may ask anew."""
+    body = {"errorcode": 10002, "reset_time": "2026-08-18T00:00:00Z"}
+    portal.override = lambda request: json_body(body, status=429)
+    date = "Mon, 17 Aug 2026 12:00:00 GMT"
+    portal.override = lambda request: _dated(json_body(body, status=429), date)
+    async with ExploreClient(portal.url, timing=clock.timing()) as client:
+        for _ in range(5):
+            with pytest.raises(QuotaExceeded) as caught:
+                await record(client)
+            assert caught.value.reset_at is not None
+            assert caught.value.reset_at.isoformat() == "2026-08-18T00:00:00+00:00"
+        assert len(portal.requests) == 1
+        assert client.quota.remaining == 0
+        other = client.with_options(auth="key")
+        with pytest.raises(QuotaExceeded):
+            await record(other)
+        assert len(portal.requests) == 2
+        await clock.timing().sleep(61)
+        with pytest.raises(QuotaExceeded):
+            await record(client)
+        assert len(portal.requests) == 3
+
+
+def _dated(answer: web.Response, date: str) -> web.Response:
+    answer.headers["Date"] = date
+    return answer
+
+
+async def test_a_storm_ends_with_the_budget(portal: FakePortal, clock: Clock) -> None:
+    """200 requests to a dead server become 210, not 800."""
+    portal.override = status(503)
+    async with ExploreClient(
+        portal.url, retry=Retry(budget=10), concurrency=32, timing=clock.timing()
+    ) as client:
+        failures = await asyncio.gather(
+            *(record(client) for _ in range(200)), return_exceptions=True
+        )
+    assert all(isinstance(failure, ServerError) for failure in failures)
+    assert len(portal.requests) == 210
+    notes = [getattr(failure, "__notes__", []) for failure in failures]
+    assert any("budget" in str(note) for note in notes)
+
+
+def test_success_fills_the_budget() -> None:
+    """A fifth for a smooth one, all of it for one that needed retries."""
+    budget = RetryBudget(2)
+    assert [budget.take(), budget.take(), budget.take()] == [True, True, False]
+    for _ in range(5):
+        budget.succeeded(retries=0)
+    assert budget.left == 1
+    budget.succeeded(retries=3)
+    assert budget.left == 2
+
+
+async def test_queueing_does_not_count_against_the_deadline(
+    portal: FakePortal, clock: Clock
+) -> None:
+    """Nine requests of a second each, one at a time, under a deadline of two."""
+
+    async def before(request: web.Request) -> None:
+        await clock.timing().sleep(1)
+
+    portal.before, portal.override = before, lambda request: json_body({"id": 1})
+    async with ExploreClient(
+        portal.url,
+        concurrency=1,
+        retry=Retry(deadline=2),
+        timeouts=Timeouts(attempt=2),
+        timing=clock.timing(),
+    ) as client:
+        assert len(await client.gather(*(record(client) for _ in range(9)))) == 9
+
+
+async def test_a_rate_spaces_requests_from_the_first(portal: FakePortal, clock: Clock) -> None:
+    """Two per second means half a second between any two, at the start as well."""
+    portal.override = lambda request: json_body({"id": 1})
+    async with ExploreClient(portal.url, rate=Rate(calls=2), timing=clock.timing()) as client:
+        for _ in range(4):
+            await record(client)
+    assert clock.waits == [0.5, 0.5, 0.5]
+
+
+def test_a_bucket_begins_empty_and_saves_when_idle() -> None:
+    """A burst is what was saved, never what was not."""
+    bucket = Bucket(Rate(calls=10, burst=3))
+    assert [round(bucket.reserve(0.0), 3) for _ in range(3)] == [0.0, 0.1, 0.2]
+    assert [round(bucket.reserve(100.0), 3) for _ in range(4)] == [0.0, 0.0, 0.0, 0.1]
+    bucket.pause_until(200.0)
+    assert [round(bucket.reserve(150.0), 3) for _ in range(2)] == [50.0, 50.1]
+
+
+def test_a_bucket_slows_down_and_recovers() -> None:
+    """Half of the pace per refusal, back in small steps."""
+    bucket = Bucket(Rate(calls=10))
+    for moment in range(9):
+        bucket.throttled(sent_at=moment, now=moment + 0.5)
+    assert bucket.interval == pytest.approx(1.6)
+    for _ in range(60):
+        bucket.succeeded()
+    assert bucket.interval == pytest.approx(0.1)
+
+
+async def test_refusals_of_requests_in_flight_together_slow_down_once(
+    portal: FakePortal, clock: Clock
+) -> None:
+    """Eight 429s of one moment are one refusal; one of a request sent later is another."""
+    held, ask = asyncio.Event(), [*range(8)]
+
+    async def before(request: web.Request) -> None:
+        if ask:
+            ask.pop()
+        if not ask:
+            held.set()
+        await held.wait()
+
+    answers = [429] * 8
+    portal.before = before
+    portal.override = lambda request: (
+        web.Response(status=answers.pop()) if answers else json_body({"id": 1})
+    )
+    rate = Rate(calls=1_000_000)
+    async with ExploreClient(portal.url, rate=rate, timing=clock.timing()) as client:
+        bucket = client._transport.shared.bucket
+        assert bucket is not None
+        await client.gather(*(record(client.with_options(retry=once())) for _ in range(8)))
+        assert bucket.interval * 1_000_000 == pytest.approx(2.0, rel=0.4)
+
+
+def once() -> Retry:
+    return Retry(attempts=2)
+
+
+def test_a_pause_is_never_shortened() -> None:
+    """Whoever was told the later moment is right."""
+    pause = Pause()
+    pause.until(10.0, now=0.0)
+    pause.until(5.0, now=0.0)
+    assert pause.left(4.0, longest=60) == 6.0
+    assert pause.left(11.0, longest=60) == 0.0
+
+
+async def test_options_share_all_but_the_policies(portal: FakePortal, clock: Clock) -> None:
+    """One session, one count; closing the derived client closes nothing."""
+    portal.override = status(503)
+    async with ExploreClient(portal.url, timing=clock.timing()) as client:
+        once = client.with_options(retry=Retry.never(), auth="key")
+        async with once:
+            with pytest.raises(APIError) as caught:
+                await record(once)
+        assert caught.value.attempts == 1
+        assert portal.headers[0]["Authorization"] == "Apikey key"
+        with pytest.raises(APIError):
+            await record(client)
+        assert "Authorization" not in portal.headers[1]
+        assert client.stats == once.stats
+        assert (client.stats.calls, client.stats.requests, client.stats.errors) == (2, 5, 2)
+        session = client._transport.shared.connection.session
+        assert session() is once._transport.shared.connection.session()
+
+
+async def test_a_repeated_request_of_aiohttp_is_counted() -> None:
+    """A connection that went idle and was dropped costs a second request on the wire."""
+    served = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal served
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                served += 1
+                if served == 2:
+                    break
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" + ROW)
+                await writer.drain()
+        except asyncio.IncompleteReadError:
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()[:2]
+    async with ExploreClient(f"http://{host}:{port}") as client:
+        await record(client)
+        await record(client)
+        assert (client.stats.calls, client.stats.requests, client.stats.retries) == (2, 3, 0)
+    server.close()
+    await settle()
+
+
+QUOTA: dict[str, Any] = {
+    "X-RateLimit-Limit": "99999999999999999999999",
+    "X-RateLimit-Remaining": "99999999999999999999998",
+    "X-RateLimit-Reset": "2026-08-18 00:00:00+00:00",
+    "X-RateLimit-dataset-Limit": "5000",
+    "X-RateLimit-dataset-Remaining": "4999",
+    "X-RateLimit-dataset-Reset": "1790812800",
+}
+
+
+async def test_the_quota_is_what_the_headers_say(portal: FakePortal) -> None:
+    """Large numbers, and moments in three notations."""
+
+    def override(request: web.Request) -> web.Response:
+        answer = json_body({"id": 1})
+        answer.headers.update(QUOTA)
+        return answer
+
+    portal.override = override
+    async with ExploreClient(portal.url) as client:
+        assert client.quota.remaining is None
+        await record(client)
+        quota = client.quota
+    assert (quota.limit, quota.remaining) == (10**23 - 1, 10**23 - 2)
+    assert quota.reset_at is not None
+    assert quota.reset_at.isoformat() == "2026-08-18T00:00:00+00:00"
+    trees = quota.datasets["trees"]
+    assert trees.reset_at is not None
+    assert (trees.limit, trees.remaining) == (5000, 4999)
+    assert trees.reset_at.isoformat() == "2026-10-01T00:00:00+00:00"
+
+
+async def test_quotas_of_datasets_are_found_by_identifier(portal: FakePortal) -> None:
+    """Not by the form it has in a URL; and what was seen can be sent to another process."""
+
+    def override(request: web.Request) -> web.Response:
+        answer = json_body({"id": 1})
+        answer.headers.update(QUOTA)
+        return answer
+
+    portal.override = override
+    async with ExploreClient(portal.url) as client:
+        await client.dataset("my set/2").record("1")
+        quota = client.quota
+    assert list(quota.datasets) == ["my set/2"]
+    assert pickle.loads(pickle.dumps(quota)) == copy.deepcopy(quota) == quota
+
+
+async def test_a_refusal_names_a_moment_where_the_server_named_seconds(
+    portal: FakePortal, clock: Clock
+) -> None:
+    """So that the caller need not know in which of three ways it was said."""
+    portal.override = status(429, Retry_After="61")
+    async with ExploreClient(portal.url, timing=clock.timing()) as client:
+        for _ in range(2):
+            with pytest.raises(QuotaExceeded) as caught:
+                await record(client)
+            assert caught.value.reset_at == clock.now + timedelta(seconds=61)
+    assert len(portal.requests) == 1
+
+
+def test_a_derived_client_cannot_have_a_budget_of_its_own() -> None:
+    """It shares the one of all requests, and says so instead of ignoring the number."""
+    client = ExploreClient("host", retry=Retry(budget=7))
+    with pytest.raises(ConfigurationError, match="budget is 5"):
+        client.with_options(retry=Retry(budget=5))
+    client.with_options(retry=Retry(budget=7))
+    client.with_options(retry=Retry.never())

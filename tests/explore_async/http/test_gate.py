@@ -1,0 +1,48 @@
+"""Gates: places go round fairly, and none is lost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from explore_async.http.gate import Gate
+from tests.explore_async.doubles import settle
+
+
+async def test_a_place_goes_to_the_portal_that_holds_the_fewest() -> None:
+    """However many requests another one has queued before."""
+    gate, order = Gate(2), list[str]()
+    ends = asyncio.Event()
+
+    async def one(portal: str) -> None:
+        await gate.take(portal)
+        order.append(portal)
+        await ends.wait()
+        await asyncio.sleep(0)
+        gate.give_back(portal)
+
+    async with asyncio.TaskGroup() as group:
+        for name in ["slow"] * 6 + ["quick"] * 2:
+            group.create_task(one(name))
+        stopped = group.create_task(one("quick"))
+        await settle()
+        stopped.cancel()
+        ends.set()
+    assert order[:2] == ["slow", "slow"]
+    assert order[2] == "quick"
+    assert len(order) == 8
+
+
+async def test_a_place_that_was_given_to_somebody_who_is_cancelled_is_free_again() -> None:
+    """Though the cancellation comes in the same moment as the place."""
+    gate = Gate(1)
+    await gate.take()
+    waiting = asyncio.ensure_future(gate.take())
+    await asyncio.sleep(0)
+    gate.give_back()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    async with asyncio.timeout(5):
+        await gate.take()

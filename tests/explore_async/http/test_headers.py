@@ -1,0 +1,44 @@
+"""Headers: a moment or a wait is read as servers write it, or not at all."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from explore_async.http.headers import parse_moment, parse_retry_after
+from tests.explore_async.doubles import NOW
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, None),
+        ("0", 0.0),
+        (" 120 ", 120.0),
+        ("Mon, 17 Aug 2026 12:01:00 GMT", 60.0),
+        ("Mon, 17 Aug 2026 11:59:00 GMT", 0.0),
+        ("-5", None),
+        ("1.5", None),
+        ("soon", None),
+        ("", None),
+        ("9" * 30, None),
+        ("٣", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(text: str | None, expected: float | None) -> None:
+    """Anything else is as if it were not there."""
+    assert parse_retry_after(text, now=NOW) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-08-18T00:00:00Z", "2026-08-18 00:00:00+00:00", "2026-08-18T00:00:00"]
+)
+def test_reset_times_are_read_as_bodies_and_headers_write_them(text: str) -> None:
+    """Always aware, in UTC where nothing is said."""
+    assert parse_moment(text) == datetime(2026, 8, 18, tzinfo=UTC)
+
+
+def test_a_reset_time_that_cannot_be_read_is_none() -> None:
+    """Garbage does not hide the 429 behind another error."""
+    assert parse_moment("tomorrow") is None

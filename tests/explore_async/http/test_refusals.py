@@ -1,0 +1,172 @@
+"""Refusals: recorded answers become the right class of error, with what the server said."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from explore_async import (
+    APIError,
+    BadRequest,
+    ForbiddenAccess,
+    IncompatibleTypesInComparisonFilter,
+    InvalidRESTParameterError,
+    NotFound,
+    NotFoundResource,
+    NotFoundURI,
+    ODSQLError,
+    ODSQLSyntaxError,
+    QuotaExceeded,
+    ServerError,
+    Unauthorized,
+)
+from explore_async.http.refusals import Reply, error_from_reply, is_error_object
+from tests.explore_async.doubles import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+def error(
+    body: bytes, status: int, *, headers: Mapping[str, str] | None = None, now: datetime = NOW
+) -> APIError:
+    reply = Reply(status=status, headers=headers or {}, body=body, url="https://host/path")
+    return error_from_reply(reply, now=now)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "kind"),
+    [
+        ("errors/400-alias-twice.json", 400, ODSQLError),
+        ("errors/400-geo-aggregation.json", 400, ODSQLError),
+        ("errors/400-group_by-limit-60000.json", 400, InvalidRESTParameterError),
+        ("errors/400-incompatible-types.json", 400, IncompatibleTypesInComparisonFilter),
+        ("errors/400-limit-1473.json", 400, InvalidRESTParameterError),
+        ("errors/400-offset-plus-limit-10001.json", 400, InvalidRESTParameterError),
+        ("errors/400-orderby-aggregation-limit.json", 400, ODSQLError),
+        ("errors/400-stat-aggregation-text.json", 400, ODSQLError),
+        ("errors/400-syntax-contains.json", 400, ODSQLSyntaxError),
+        ("errors/400-syntax-where-bogus.json", 400, ODSQLSyntaxError),
+        ("errors/404-record.json", 404, NotFoundResource),
+        ("errors/404-uri.json", 404, NotFoundURI),
+        ("errors/429-10002-domain.documented.json", 429, QuotaExceeded),
+        ("errors/429-10005-anonymous.documented.json", 429, QuotaExceeded),
+        ("vancouver/error-not-found.json", 404, NotFoundResource),
+        ("vancouver/error-odsql.json", 400, ODSQLError),
+        ("velib-fi/02-limit-too-big.json", 400, InvalidRESTParameterError),
+        ("enw/forbidden-records-example.json", 403, ForbiddenAccess),
+    ],
+)
+def test_recorded_errors_become_their_class(
+    recorded: Callable[[str], bytes], name: str, status: int, kind: type[APIError]
+) -> None:
+    """Exactly the class that the server's code names, with the server's words in the message."""
+    body = recorded(name)
+    caught = error(body, status)
+    assert type(caught) is kind
+    assert caught.status == status
+    assert is_error_object(json.loads(body))
+    assert caught.reason in str(caught)
+    assert kind.advice in str(caught)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, BadRequest),
+        (401, Unauthorized),
+        (403, ForbiddenAccess),
+        (404, NotFound),
+        (429, QuotaExceeded),
+        (410, APIError),
+        (500, ServerError),
+        (503, ServerError),
+    ],
+)
+@pytest.mark.parametrize("body", [b"", b"<html>Sorry</html>", b'{"message": "cut', b"[1]", b"null"])
+def test_the_status_decides_where_the_body_says_nothing(
+    status: int, kind: type[APIError], body: bytes
+) -> None:
+    """A proxy's page, half a body or none is still the 502 or 404 that it is."""
+    caught = error(body, status, headers={"content-type": "text/html"})
+    assert type(caught) is kind
+    assert f"HTTP {status}" in str(caught)
+    assert "text/html" in str(caught)
+
+
+def test_a_syntax_error_knows_its_place(recorded: Callable[[str], bytes]) -> None:
+    """Position and clause are read from the server's sentence."""
+    caught = error(recorded("errors/400-syntax-invalid_function.json"), 400)
+    assert isinstance(caught, ODSQLSyntaxError)
+    assert (caught.position, caught.clause) == (16, "select")
+
+
+def test_a_parameter_error_names_the_parameter(recorded: Callable[[str], bytes]) -> None:
+    """As the server calls it."""
+    caught = error(recorded("errors/400-offset-plus-limit-10100.json"), 400)
+    assert isinstance(caught, InvalidRESTParameterError)
+    assert caught.parameter == "sum of offset + limit"
+
+
+def test_the_quota_envelope_is_read(recorded: Callable[[str], bytes]) -> None:
+    """429 has keys of its own: errorcode, reset_time, call_limit, limit_time_unit."""
+    now = datetime(2021, 1, 25, 23, 0, tzinfo=UTC)
+    caught = error(recorded("errors/429-10002-domain.documented.json"), 429, now=now)
+    assert isinstance(caught, QuotaExceeded)
+    assert caught.code == "10002"
+    assert caught.reset_at == datetime(2021, 1, 26, tzinfo=UTC)
+    assert (caught.call_limit, caught.unit, caught.retry_after) == (10000, "day", 3600.0)
+    assert "2021-01-26T00:00:00+00:00" in str(caught)
+
+
+@pytest.mark.parametrize("limit", [100, 2**64 + 1, 99999999999999999999999])
+def test_a_call_limit_of_any_size_is_exact(limit: int) -> None:
+    """Some quotas stand for "as many as you like" and are beyond 64 bits."""
+    caught = error(f'{{"errorcode": 10002, "call_limit": {limit}}}'.encode(), 429)
+    assert isinstance(caught, QuotaExceeded)
+    assert caught.call_limit == limit
+    assert isinstance(caught.call_limit, int)
+
+
+@pytest.mark.parametrize("limit", ["1e23", "0.5", "null", '"many"'])
+def test_a_call_limit_that_is_no_integer_is_not_guessed(limit: str) -> None:
+    """Nor read from the sentence that mentions it."""
+    body = f'{{"errorcode": 10002, "error": "\\"call_limit\\": 5", "call_limit": {limit}}}'
+    caught = error(body.encode(), 429)
+    assert isinstance(caught, QuotaExceeded)
+    assert caught.reason == '"call_limit": 5'
+    assert caught.call_limit is None
+
+
+def test_the_reset_header_counts_only_when_nothing_remains() -> None:
+    """Else a short burst would be taken for the end of the day's quota."""
+    headers = {"x-ratelimit-reset": "2026-08-18 00:00:00+00:00"}
+    burst = error(b"", 429, headers={**headers, "x-ratelimit-remaining": "12"})
+    spent = error(b"", 429, headers={**headers, "x-ratelimit-remaining": "0"})
+    assert burst.retry_after is None
+    assert spent.retry_after == 12 * 3600.0
+
+
+def test_a_reset_in_the_past_is_no_wait() -> None:
+    """A server whose clock is behind does not make the wait negative."""
+    caught = error(b'{"errorcode": 10002, "reset_time": "2021-01-26T00:00:00Z"}', 429)
+    assert caught.retry_after == 0.0
+
+
+def test_a_long_url_is_shortened_in_the_message_only() -> None:
+    """A message stays readable with a where of 9 kB."""
+    url = f"https://host/?where={'x' * 9000}"
+    caught = error_from_reply(Reply(status=400, headers={}, body=b"", url=url), now=NOW)
+    assert len(str(caught)) < 800
+    assert caught.url == url
+
+
+@pytest.mark.parametrize(
+    "value", [{"error_code": "X", "message": "a field", "id": 1}, {"message": "x"}, [], None, {}]
+)
+def test_a_row_that_resembles_an_error_is_a_row(value: object) -> None:
+    """Datasets may have columns named message or error_code."""
+    assert not is_error_object(value)

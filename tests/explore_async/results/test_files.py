@@ -1,0 +1,162 @@
+"""Files: what they may be called, and what is never replaced by one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from explore_async import ConfigurationError, DecodeError, ExportStream
+from explore_async.results.exports import Reading
+from explore_async.results.files import Ends, LineTally, PartFile, file_name
+from tests.explore_async.doubles import files_in, jsonl, settle
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from explore_async import ExploreClient
+    from explore_async.http.transport import Body
+    from tests.explore_async.doubles import FakePortal
+
+
+async def test_a_pipe_is_not_replaced_by_a_file(
+    client: ExploreClient, portal: FakePortal, tmp_path: Path
+) -> None:
+    """Nor is a device: an administrator's /dev/null would be lost."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigurationError, match="no regular file"):
+        await client.dataset("trees").export_verified(tmp_path / "pipe")
+    assert portal.requests == []
+
+
+async def test_a_link_stays_a_link(client: ExploreClient, tmp_path: Path) -> None:
+    """The file that it points to is replaced."""
+    (tmp_path / "link").symlink_to("target")
+    await client.dataset("trees").export_verified(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert len((tmp_path / "target").read_bytes().splitlines()) == 10
+
+
+async def test_a_long_name_of_wide_characters(client: ExploreClient, tmp_path: Path) -> None:
+    """File systems count bytes."""
+    path = tmp_path / ("木" * 80)
+    await client.dataset("trees").export_verified(path)
+    assert files_in(tmp_path) == [path]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["cancelled once", "cancelled twice"])
+async def test_a_cancelled_save_does_not_stop_the_event_loop(
+    client: ExploreClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    """The file is removed when the disk is done with it, and no sooner; others go on meanwhile."""
+    loop, syncing = asyncio.get_running_loop(), asyncio.Event()
+    over, released = threading.Event(), []
+
+    def sync(descriptor: int) -> None:
+        loop.call_soon_threadsafe(syncing.set)
+        released.append(over.wait(5))
+
+    async def save() -> None:
+        async with client.dataset("trees").export("jsonl") as stream:
+            await stream.save(tmp_path / "trees.jsonl")
+
+    monkeypatch.setattr("explore_async.results.files.os.fsync", sync)
+    saving = asyncio.create_task(save())
+    async with asyncio.timeout(5):
+        await syncing.wait()
+    for _ in range(1 + again):
+        saving.cancel()
+        await settle()
+    assert not saving.done()
+    over.set()
+    with pytest.raises(asyncio.CancelledError):
+        await saving
+    assert files_in(tmp_path) == []
+    assert released == [True]
+
+
+def test_the_name_of_a_file_is_no_path() -> None:
+    """A portal chooses its identifiers, not where files go."""
+    assert file_name("trees-2024", "jsonl") == "trees-2024.jsonl"
+    assert file_name("../../etc/x", "csv") == ".._.._etc_x.csv"
+    assert file_name("C:\\x", "csv") == "C__x.csv"
+
+
+LINES = b'{"a":1}\r\n\n{"a":2}\n\r\n{"a":"x{}y"}\n{"a":1}\n{}\n' * 9 + b'{"a":3}'
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 20, 1000])
+def test_rows_are_counted_however_their_bytes_are_cut(size: int) -> None:
+    """Blank lines are none, any line end ends one, and equal rows are one of the different."""
+    tally = LineTally(line_cap=1000, distinct=True)
+    for start in range(0, len(LINES), size):
+        tally.feed(LINES[start : start + size])
+    tally.finish()
+    assert (tally.rows, tally.unique) == (5 * 9 + 1, 5)
+
+
+@pytest.mark.parametrize("line", [b"[1]", b"{1", b"1}", b" {}", b"{} ", b"<p>"], ids=repr)
+def test_a_line_among_rows_that_is_none_is_named(line: bytes) -> None:
+    """By its number, wherever it stands in what is written at once."""
+    with pytest.raises(DecodeError, match="Line 501 of the export is not a row"):
+        LineTally(line_cap=1000).feed(jsonl(500) + line + b"\n" + jsonl(500))
+
+
+@pytest.mark.parametrize("last", [b'{"a": NaN}', b'{"a": 1}\r', b" \t"], ids=repr)
+def test_the_last_line_needs_no_line_end(last: bytes) -> None:
+    """Also where it is not quite JSON, or blank."""
+    tally = LineTally(line_cap=1000)
+    tally.feed(jsonl(2) + last)
+    tally.finish()
+    assert tally.rows == (3 if last.strip() else 2)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000, 70_000])
+def test_the_ends_of_pieces_are_those_of_the_whole(size: int) -> None:
+    """And no more than that is held."""
+    whole, ends = bytes(range(256)) * 600, Ends()
+    for start in range(0, len(whole), size):
+        ends.feed(whole[start : start + size])
+    assert (ends.head, ends.tail) == (whole[:4096], whole[-(65_535 + 22) :])
+    assert sum(map(len, ends._last)) < 65_535 + 22 + size
+
+
+async def test_a_body_in_tiny_pieces_is_not_held_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A piece of two bytes takes twenty times as many of memory."""
+    held: list[int] = []
+    original = PartFile.write
+
+    async def write(self: PartFile, *pieces: bytes) -> None:
+        held.append(sum(map(sys.getsizeof, pieces)))
+        await original(self, *pieces)
+
+    monkeypatch.setattr(PartFile, "write", write)
+    async with ExportStream(
+        lambda: pieces_of(b"ab", 100_000), url="", reading=Reading(file_format="n3", line_cap=9)
+    ) as stream:
+        assert (await stream.save(tmp_path / "file")).bytes == 200_000
+    assert max(held) < 2 * 1024 * 1024
+
+
+@asynccontextmanager
+async def pieces_of(piece: bytes, count: int) -> AsyncIterator[Body]:
+    """A body that comes in that many equal pieces."""
+
+    class Pieces:
+        async def peek(self, enough: object) -> tuple[bytes, bool]:
+            return b"", False
+
+        async def chunks(self) -> AsyncIterator[bytes]:
+            for number in range(count):
+                # Objects of their own, as those from a socket are.
+                yield bytes((piece[0], number % 256))
+
+    yield Pieces()  # type: ignore[misc]

@@ -1,0 +1,129 @@
+"""The rows of a JSON array: found whole, wherever it is cut into chunks, in linear time."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from explore_async import DecodeError, TooLargeError, TruncatedError
+from explore_async.results import row_readers
+from explore_async.results.row_readers import ArrayReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from explore_async import Row
+
+MIB = 1024 * 1024
+ROWS: list[Row] = [
+    {"id": 1, "nested": [{"a": 1}, {"a": "},{"}, {}], "o": {"p": {}}},
+    {"id": 2},
+    {"id": 3, "text": '"},{"', "back": "\\", "end": '\\"},{\\\\'},
+    {},
+    {"id": 4, "a": [[{}, {}], [{"b": "}"}]], "},{": "{", "u": "\u2028é"},
+]
+
+
+def reader(*, nan_as_null: bool = False, cap: int = 16 * MIB) -> ArrayReader:
+    return ArrayReader(nan_as_null=nan_as_null, cap=cap)
+
+
+def read(body: bytes, size: int, *, nan_as_null: bool = False) -> list[Row]:
+    """The rows of a body that comes in chunks of this size."""
+    source = reader(nan_as_null=nan_as_null)
+    chunks = [body[at : at + size] for at in range(0, len(body), size)]
+    return [row for chunk in chunks for row in source.feed(chunk)] + source.finish()
+
+
+@pytest.mark.parametrize("between", [b",", b" ,\r\n ", b"\n,\t"])
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 10_000])
+def test_rows_are_found_whole_in_any_chunks(size: int, between: bytes) -> None:
+    """Nested objects and texts may hold what stands between two rows."""
+    body = b" [ " + between.join(map(orjson.dumps, ROWS * 3)) + b" ]\n"
+    assert read(body, size) == ROWS * 3
+
+
+def test_random_rows_are_found_whole() -> None:
+    """Texts of quotes, backslashes and braces, at any depth."""
+    chance = random.Random(5)
+
+    def value(depth: int) -> object:
+        if depth == 0 or chance.random() < 0.3:
+            return "".join(chance.choices('{}[],"\\x ', k=chance.randrange(8)))
+        if chance.random() < 0.5:
+            return [value(depth - 1) for _ in range(chance.randrange(4))]
+        return {str(value(0)): value(depth - 1) for _ in range(chance.randrange(4))}
+
+    for _ in range(300):
+        rows = [{"a": value(4), "b": value(3)} for _ in range(chance.randrange(6))]
+        assert read(orjson.dumps(rows), chance.randrange(1, 40)) == rows
+
+
+@pytest.mark.parametrize(
+    "of_count",
+    [
+        lambda count: {"blob": [{"a": at, "b": "x" * 20} for at in range(count)]},
+        lambda count: {"text": "},{" * count},
+        lambda count: {"text": "\\},{" * count},
+        lambda count: {"text": '\\"},{' * count, "blob": [{}] * count},
+        lambda count: {"text": "x" * (20 * count)},
+    ],
+    ids=["objects", "text", "backslashes", "quotes", "long"],
+)
+def test_each_byte_of_a_row_is_looked_at_a_few_times(
+    of_count: Callable[[int], dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many places in it look like its end."""
+    looked_at = 0
+
+    def counting(work: Callable[..., Any]) -> Callable[..., Any]:
+        def count(*arguments: Any, **options: Any) -> Any:
+            nonlocal looked_at
+            looked_at += next(len(one) for one in arguments if isinstance(one, bytes | bytearray))
+            return work(*arguments, **options)
+
+        return count
+
+    monkeypatch.setattr(row_readers.Nesting, "feed", counting(row_readers.Nesting.feed))
+    monkeypatch.setattr(row_readers, "_object_or_none", counting(row_readers._object_or_none))
+    monkeypatch.setattr(row_readers, "load_row", counting(row_readers.load_row))
+    body = orjson.dumps([of_count(5_000)] * 2)
+    assert len(read(body, 65_536)) == 2
+    assert looked_at < 4 * len(body)
+
+
+def test_nan_in_a_nested_row_is_looked_for_once() -> None:
+    """It is found at the end of the row, and read as null when asked."""
+    body = b'[{"a": NaN, "b": [{"c": 1},{"c": NaN}]},{"a": 2}]'
+    found = [{"a": None, "b": [{"c": 1}, {"c": None}]}, {"a": 2}]
+    assert read(body, 5, nan_as_null=True) == found
+    with pytest.raises(DecodeError, match="nan_as_null"):
+        read(body, 5)
+
+
+@pytest.mark.parametrize("body", [b'[{"id": 2},{"a": [{"b": 1},{"b": "},{"}]}]'])
+def test_a_cut_at_any_byte_is_a_cut(body: bytes) -> None:
+    """Also where the part happens to end like a whole one."""
+    for end in range(len(body)):
+        with pytest.raises(TruncatedError):
+            read(body[:end], 4)
+
+
+@pytest.mark.parametrize(
+    "body", [b"[1, 2]", b'[1,{"a": 1},{"a": 2}]', b"[[{},{}]]", b'[{"a": 1,},{"a": 2}]', b'["{"]']
+)
+def test_what_is_no_row_is_refused(body: bytes) -> None:
+    """Rows are objects."""
+    with pytest.raises(DecodeError, match="no array of rows"):
+        read(body, 3)
+
+
+def test_a_row_longer_than_the_cap_is_refused() -> None:
+    """A row is held in memory until it is whole."""
+    source = reader(cap=1000)
+    with pytest.raises(TooLargeError):
+        for _ in range(3):
+            source.feed(b'[{"a": [' + b'{"b": 1},' * 50)

@@ -1,0 +1,78 @@
+"""Short ways to write requests and schemas in tests, and in the pages of the rules.
+
+A request is lines of `parameter: text`; `dataset:` and `endpoint:` say where it goes, and that it
+is whole. `unfilled:` names parameters whose values are not known. A schema is lines of a name, a
+type and annotations.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from odsql import Schema, check
+from odsql.checks.diagnostics import Diagnostic, Parameter, Request
+
+
+def request(lines: str) -> Request:
+    """Read a request from lines."""
+    pairs = [line.split(": ", 1) for line in lines.strip().splitlines()]
+    about: dict[str, Any] = {}
+    parameters = []
+    for name, text in pairs:
+        if name == "dataset":
+            about |= {"dataset_id": text, "whole": True}
+        elif name == "endpoint":
+            about |= {"endpoint": text, "endpoint_known": True, "whole": True}
+        elif name == "unfilled":
+            about["unfilled"] = frozenset(text.split())
+        else:
+            parameters.append(Parameter(name, text))
+    return Request(tuple(parameters), **about)
+
+
+def schema(lines: str) -> Schema:
+    """Read a schema from lines."""
+    fields = []
+    for line in lines.strip().splitlines():
+        name, type_, *annotations = line.split()
+        fields.append(
+            {"name": name, "type": type_, "annotations": dict.fromkeys(annotations, True)}
+        )
+    return Schema.from_json({"dataset_id": "places", "fields": fields})
+
+
+PLACES = schema(
+    """
+    name text
+    population int
+    area double
+    opened date
+    updated datetime
+    place geo_point_2d
+    tags text multivalued facet
+    country text facet
+    active boolean
+    place_id text id
+    border geo_shape
+    """
+)
+
+
+def found(lines: str, known: Schema | None = None) -> list[Diagnostic]:
+    """Check a request that is written as lines."""
+    return check(request(lines), known)
+
+
+def codes(lines: str, known: Schema | None = None) -> list[str]:
+    """Codes of what is found."""
+    return [one.code for one in found(lines, known)]
+
+
+def fixed(lines: str) -> str:
+    """The text of the only parameter with all edits made."""
+    asked = request(lines)
+    text = asked.parameters[0].text
+    edits = [edit for one in check(asked) for edit in one.edits]
+    for edit in sorted(edits, key=lambda one: (one.start, one.end), reverse=True):
+        text = text[: edit.start] + edit.replacement + text[edit.end :]
+    return text

@@ -1,0 +1,69 @@
+"""Edits: what is put right parses, and means what was meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.odsql.checks.asking import fixed, found
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        ("where: a <> 1 AND b == 2", "a != 1 AND b = 2"),
+        ("where: a not in (1, 2)", "NOT a in (1, 2)"),
+        ('where: x = 1 and lower(a) not like "b" or y = 2',
+         'x = 1 and NOT lower(a) like "b" or y = 2'),
+        ('where: (a NOT IN (1) and b not like "c")', '(NOT a IN (1) and NOT b like "c")'),
+        ('where: "x" not in tags', 'NOT "x" in tags'),
+        ("where: a not in (1) and b <> 2", "NOT a in (1) and b != 2"),
+        ("where: distance(f, geom'POINT(1 1)', 1km)", "within_distance(f, geom'POINT(1 1)', 1km)"),
+        ("where: polygon(f, geom'POLYGON((0 0,1 0,1 1,0 0))')",
+         "within(f, geom'POLYGON((0 0,1 0,1 1,0 0))')"),
+        ("where: Geometry(f, geom'POINT(1 1)' , DISJOINT )", "disjoint(f, geom'POINT(1 1)'  )"),
+        ('where: a:"b" AND (c) : 5', 'a="b" AND (c) = 5'),
+        ("where: a:[1 TO 2]", "a in [1 TO 2]"),
+        ("where: a:[20220 TO 20221]", "a in [20220 TO 20221]"),
+        ("where: a :[date'2024'..date'2025']", "a in [date'2024'..date'2025']"),
+    ],
+)  # fmt: skip
+def test_a_safe_edit_gives_a_text_without_the_finding(lines: str, text: str) -> None:
+    """And without any error."""
+    assert fixed(lines) == text
+    assert [one for one in found(f"where: {text}") if one.severity == "error" or one.edits] == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "where: a <> 1 AND",
+        "where: a = b not in (1)",
+        "where: a && b",
+        "where: a: null",
+        "where: a: true",
+        "where: a: [20220101 TO 20220201]",
+        "where: a: [202201 TO 202202]",
+        "where: a: [2021 TO 2022]",
+        "where: a: ['2022-01-01' TO '2022-02-01']",
+        "where: geometry(f, geom'POINT(1 1)')",
+        "where: geometry(f, geom'POINT(1 1)', INTERSECT)",
+        "group_by: range(a, ]10, 20[)",
+        "where: a = 'it''s'",
+        "where: a > 2024-01-31",
+        "where: a != 1",
+    ],
+)
+def test_nothing_is_edited_where_nobody_can_know_what_was_meant(lines: str) -> None:
+    """Or where the text would still not parse."""
+    findings = found(lines)
+    assert findings
+    assert not any(one.edits for one in findings)
+
+
+def test_two_mistakes_are_two_findings_at_their_places() -> None:
+    """Parsing goes on behind a mistake that can be put right."""
+    findings = found("where: a <> 1 AND b <> 2")
+    assert [(one.code, one.start, one.end) for one in findings] == [
+        ("ODS102", 2, 4),
+        ("ODS102", 13, 15),
+    ]

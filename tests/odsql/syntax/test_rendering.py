@@ -1,0 +1,165 @@
+"""Laws of the renderer, and the spelling it chooses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odsql import F, format, nodes, parse_where, render
+from odsql.syntax.parsing import parse
+from tests.odsql import strategies
+
+
+@given(clause_and_tree=strategies.any_clause)
+def test_a_rendered_tree_parses_back_to_itself(clause_and_tree: tuple[Any, Any]) -> None:
+    """parse(render(tree)) == tree, and the text is final."""
+    clause, tree = clause_and_tree
+    text = render(tree)
+    assert parse(clause, text) == tree
+    assert render(parse(clause, text)) == text
+
+
+@given(clause_and_tree=strategies.any_clause, width=st.integers(1, 120))
+def test_a_formatted_tree_parses_back_to_itself(
+    clause_and_tree: tuple[Any, Any], width: int
+) -> None:
+    """parse(format(tree)) == tree, at any width."""
+    clause, tree = clause_and_tree
+    assert parse(clause, format(tree, width=width)) == tree
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("((a = 1))", "a = 1"),
+        ("(a=1 or b=2) and c=3", "(a = 1 OR b = 2) AND c = 3"),
+        ("(a=1 and b=2) or c=3", "a = 1 AND b = 2 OR c = 3"),
+        ("a=1 and (b=2 and c=3)", "a = 1 AND b = 2 AND c = 3"),
+        ("not (a=1)", "NOT a = 1"),
+        ("not (a=1 and b=2)", "NOT (a = 1 AND b = 2)"),
+        ("not(not a)", "NOT NOT a"),
+        ("a - (b - c) > 0", "a - (b - c) > 0"),
+        ("(a - b) - c > 0", "a - b - c > 0"),
+        ("a / (b * c) > 0", "a / (b * c) > 0"),
+        ("(a * b) + (c / d) > 0", "a * b + c / d > 0"),
+        ("-(a + b) > -1", "-(a + b) > -1"),
+        ("a - (-1) > 0", "a - -1 > 0"),
+        ("a * (-b) / (-c) > 0", "a * -b / -c > 0"),
+        ("-(-(-a)) > 0", "- - -a > 0"),
+        ("-(a * b) > -(c)", "-(a * b) > -c"),
+    ],
+)
+def test_parentheses_stand_where_the_meaning_needs_them(text: str, canonical: str) -> None:
+    """And nowhere else."""
+    assert render(parse_where(text)) == canonical
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("plain", '"plain"'),
+        ("it's", '"it\'s"'),
+        ('say "x"', "'say \"x\"'"),
+        ('it\'s "x"', "'it\\'s \"x\"'"),
+        ("back\\slash", "'back\\\\slash'"),
+    ],
+)
+def test_texts_take_the_quotes_that_need_no_escape(value: str, text: str) -> None:
+    r"""Where both kinds occur, single quotes with \', which live portals were seen to take."""
+    assert render(nodes.Text(value)) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("population", "population"),
+        ("year", "year"),
+        ("date", "date"),
+        ("default.modified", "default.modified"),
+        ("and", "`and`"),
+        ("Count", "`Count`"),
+        ("12", "`12`"),
+        ("1_uai", "`1_uai`"),
+        ("two words", "`two words`"),
+    ],
+)
+def test_names_are_quoted_when_they_must_be(name: str, text: str) -> None:
+    """Reserved words, digits in front, anything but letters, digits and underscores."""
+    assert render(nodes.Field(name)) == text
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        nodes.Field("a`b"),
+        nodes.Field(""),
+        nodes.Field("nul\0"),
+        nodes.Text("half \ud800"),
+        nodes.Number("1 OR 1=1"),
+        nodes.Number("-1"),
+        nodes.Quantity(nodes.Number("1"), "km) OR (1"),
+        nodes.Pattern("a*b"),
+        nodes.Call("x) OR (1=1", ()),
+        nodes.Comparison(nodes.Field("a"), "= 1 OR 1 =", nodes.Field("b")),  # type: ignore[arg-type]
+        nodes.Ordering(nodes.Field("a"), "desc, b"),  # type: ignore[arg-type]
+        nodes.InList(nodes.Field("a"), ()),
+        nodes.And(()),
+        nodes.Or((nodes.Field("a"),)),
+        nodes.Select(()),
+        nodes.OrderBy(()),
+        nodes.Arithmetic((nodes.Field("a"),), ()),
+        nodes.Arithmetic((nodes.Field("a"),) * 3, ("+", "*")),
+    ],
+)
+def test_what_odsql_cannot_say_is_refused(node: nodes.Node) -> None:
+    """A name with a back quote, a number that is none: an error, never another query."""
+    with pytest.raises(ValueError, match=r".+"):
+        render(node)
+
+
+def test_a_tree_that_is_too_deep_is_an_error_and_no_crash() -> None:
+    """Nobody parses such a tree, but a program can build one."""
+    tree: nodes.Expression = nodes.Field("a")
+    for _ in range(5000):
+        tree = nodes.Not(tree)
+    with pytest.raises(ValueError, match="too deep"):
+        render(tree)
+
+
+def test_only_trees_are_rendered() -> None:
+    """A built expression has its text in `str`."""
+    with pytest.raises(TypeError, match=r"str\(expression\)"):
+        render(F.a == 1)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="at least 1"):
+        format(nodes.Field("a"), width=0)
+
+
+@pytest.mark.parametrize(
+    ("clause", "text", "lines"),
+    [
+        ("where", "aaaa * bbbb + cccc - dddd > 10",
+         ["aaaa * bbbb", "+ cccc", "- dddd >", "  10"]),
+        ("where", 'lower(ifnull(aaaa, "bb")) like "cc"',
+         ["lower(", "  ifnull(", "    aaaa,", '    "bb"', "  )", ")", '  like "cc"']),
+        ("where", "ifnull(aaaa, bbbb) is not null",
+         ["ifnull(", "  aaaa,", "  bbbb", ") is not null"]),
+        ("where", "aaaaaaaa in [1000000..2000000]", ["aaaaaaaa in", "  [1000000..2000000]"]),
+        ("where", "aaaaaaaa: [1000000..2000000]", ["aaaaaaaa:", "  [1000000..2000000]"]),
+        ("order_by", "ifnull(aaaa, bbbb) desc, c",
+         ["ifnull(", "  aaaa,", "  bbbb", ") desc,", "c"]),
+    ],
+)  # fmt: skip
+def test_everything_that_is_too_wide_breaks(clause: str, text: str, lines: list[str]) -> None:
+    """Where it can be read best, and what follows it stays on its last line."""
+    assert format(parse(clause, text), width=16).split("\n") == lines
+
+
+def test_long_conditions_break_before_and_and_or() -> None:
+    """One operand a line, parentheses on lines of their own, lists indented."""
+    tree = parse_where("(a = 1 or b in ('first', 'second')) and not c like 'x'")
+    assert format(tree, width=24) == (
+        '(\n  a = 1\n  OR b in (\n    "first",\n    "second"\n  )\n)\nAND NOT c like "x"'
+    )

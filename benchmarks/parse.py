@@ -36,7 +36,7 @@ from odsql import ODSQLSyntaxError, nodes, parse_where, render
 from odsql.syntax import actions
 from odsql.syntax.functions import CATALOGUE
 from odsql.syntax.generating import GRAMMAR, reference_parser
-from odsql.syntax.scanning import forget_spans
+from odsql.syntax.spans import forget_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable

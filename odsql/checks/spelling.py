@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from odsql.checks.diagnostics import Edit
 from odsql.checks.state import token_edit
 from odsql.syntax import nodes
-from odsql.syntax.scanning import spans, tokenize
+from odsql.syntax.scanning import tokenize
+from odsql.syntax.spans import spans
 
 if TYPE_CHECKING:
     from odsql.checks.state import State

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from odsql.checks.diagnostics import Diagnostic, Edit
 from odsql.checks.rules import RULES
-from odsql.syntax.scanning import spans
+from odsql.syntax.spans import spans
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

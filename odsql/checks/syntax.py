@@ -17,11 +17,12 @@ from odsql.checks.state import finding
 from odsql.syntax.errors import ODSQLSyntaxError, shortened
 from odsql.syntax.functions import CATALOGUE
 from odsql.syntax.parsing import parse
-from odsql.syntax.scanning import spans, tokenize
+from odsql.syntax.scanning import tokenize
+from odsql.syntax.spans import spans
 
 if TYPE_CHECKING:
     from odsql.checks.diagnostics import Diagnostic
-    from odsql.syntax.scanning import Places
+    from odsql.syntax.spans import Places
 
 __all__ = ["syntax_findings"]
 

@@ -10,7 +10,8 @@ from odsql.commands.rewriting import Change
 from odsql.syntax.parsing import parse
 from odsql.syntax.rendering import format as broken_into_lines
 from odsql.syntax.rendering import render
-from odsql.syntax.scanning import spans, tokenize
+from odsql.syntax.scanning import tokenize
+from odsql.syntax.spans import spans
 
 if TYPE_CHECKING:
     from odsql.sources import Found

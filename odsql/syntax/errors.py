@@ -1,21 +1,28 @@
 """What is wrong with a text, said so that its author can put it right.
 
-`ODSQLSyntaxError` carries the facts and shows the clause with a caret. Where and what is known at
-once; what was expected and what was probably meant is worked out when somebody asks, in
-`explaining`, because most refused texts are only counted.
+`ODSQLSyntaxError` carries the facts and shows the clause with a caret. The place and the token are
+known at once. What was expected and what was probably meant is worked out when somebody asks, by
+the function that the parser hands in, because most refused texts are only counted.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING, TypeAlias
 
-from odsql.syntax.scanning import UNSENDABLE, is_closed, line_and_column, token_at
+from odsql.syntax.spans import line_and_column
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["BuildError", "ODSQLError", "ODSQLSyntaxError"]
 
 _PICTURE_WIDTH = 100
 _SHOWN = 40
+
+Explanation: TypeAlias = "tuple[tuple[str, ...], str | None]"
+"""What would have been accepted, in words, and what was probably meant."""
 
 
 class ODSQLError(ValueError):
@@ -46,19 +53,23 @@ class ODSQLSyntaxError(ODSQLError):
         text: str,
         position: int,
         found: str,
-        expected: tuple[str, ...] | None = None,
+        expected: tuple[str, ...] = (),
         hint: str | None = None,
+        *,
+        explain: Callable[[str, str], Explanation] | None = None,
     ) -> None:
-        """Keep the facts; all are positional so that the error survives pickling.
+        """Keep the facts; those are positional so that the error survives pickling.
 
-        Without `expected` both it and the hint are worked out when they are asked for.
+        `explain` works out `expected` and `hint` from the clause and its text when they are first
+        asked for.
         """
         super().__init__(clause, text, position, found, expected, hint)
         self.clause = clause
         self.text = text
         self.position = position
         self.found = found
-        self._explanation = None if expected is None else (expected, hint)
+        self._explanation: Explanation = (expected, hint)
+        self._explain = explain
 
     @property
     def expected(self) -> tuple[str, ...]:
@@ -70,11 +81,10 @@ class ODSQLSyntaxError(ODSQLError):
         """What was probably meant, or None."""
         return self._explained()[1]
 
-    def _explained(self) -> tuple[tuple[str, ...], str | None]:
-        if self._explanation is None:
-            from odsql.syntax.explaining import explain  # only needed when somebody asks
-
-            self._explanation = explain(self.clause, self.text)
+    def _explained(self) -> Explanation:
+        if self._explain is not None:
+            self._explanation = self._explain(self.clause, self.text)
+            self._explain = None
         return self._explanation
 
     @property
@@ -133,37 +143,3 @@ def shortened(token: str) -> str:
     start = token[: _SHOWN + 1]
     visible = start if start.isprintable() else ascii(start)[1:-1]
     return visible if len(visible) <= _SHOWN else visible[: _SHOWN - 3] + "..."
-
-
-def syntax_error(clause: str, text: str, index: int) -> ODSQLSyntaxError:
-    """Make the error for token number `index`."""
-    token, position = token_at(text, index)
-    if token[:1] in ("'", '"', "`") and not is_closed(token):
-        return _broken_literal(clause, text, position)
-    return ODSQLSyntaxError(clause, text, position, token)
-
-
-def _broken_literal(clause: str, text: str, position: int) -> ODSQLSyntaxError:
-    """Make the error for a quote that is not closed, or a character no request can carry."""
-    forbidden = UNSENDABLE.search(text, position)
-    if forbidden is not None:
-        hint = "NUL and halves of surrogate pairs cannot be sent in a request; remove them"
-        return ODSQLSyntaxError(clause, text, forbidden.start(), forbidden[0], (), hint)
-    quote = text[position]
-    if text[position : position + 2] == "``":
-        return ODSQLSyntaxError(clause, text, position, quote, (), "a name is not empty")
-    hint = f"the quote {quote} opened here is never closed"
-    return ODSQLSyntaxError(clause, text, position, quote, (f"a closing {quote}",), hint)
-
-
-def nesting_error(clause: str, text: str, index: int, limit: int) -> ODSQLSyntaxError:
-    """Make the error for a text whose parts, or parentheses, stand too deep inside each other."""
-    token, position = token_at(text, index)
-    hint = f"at most {limit} parts may stand inside each other; write fewer parentheses and calls"
-    return ODSQLSyntaxError(clause, text, position, token, (), hint)
-
-
-def refinement_error(clause: str, text: str) -> ODSQLSyntaxError:
-    """Make the error for a `refine` or `exclude` value that is not `facet:value`."""
-    hint = 'write facet:value, for example country:"France"'
-    return ODSQLSyntaxError(clause, text, 0, text[:1], ("facet:value",), hint)

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from odsql.syntax.errors import ODSQLSyntaxError, shortened
+from odsql.syntax.errors import shortened
 from odsql.syntax.functions import CATALOGUE, DISTANCE_UNITS
-from odsql.syntax.parsing import acceptable, parse
-from odsql.syntax.scanning import spans, tokenize
+from odsql.syntax.machine import acceptable, refused_token
+from odsql.syntax.scanning import tokenize
+from odsql.syntax.spans import spans, token_at
 
 if TYPE_CHECKING:
-    from odsql.syntax.scanning import Places
+    from odsql.syntax.errors import Explanation
+    from odsql.syntax.spans import Places
 
 __all__ = ["explain"]
 
@@ -178,7 +180,7 @@ class Refused:
         return self.tokens[number - 1].lower() if number else ""
 
 
-def explain(clause: str, text: str) -> tuple[tuple[str, ...], str | None]:
+def explain(clause: str, text: str) -> Explanation:
     """Say what would have been accepted where a text is refused, and what was probably meant."""
     index, terminals = acceptable(clause, text)
     if index is None:
@@ -448,11 +450,11 @@ def _is_unclosed(refused: Refused) -> bool:
     if not is_short and set(short).isdisjoint(refused.opened):
         return False
     place = refused.position
-    try:
-        parse(refused.clause, f"{refused.text[:place]}{closing} {refused.text[place:]}")
-    except ODSQLSyntaxError as error:
-        return is_short and error.position > place + len(f"{closing} ")
-    return True
+    closed = f"{refused.text[:place]}{closing} {refused.text[place:]}"
+    next_refused = refused_token(refused.clause, closed)
+    if next_refused is None:
+        return True
+    return is_short and token_at(closed, next_refused)[1] > place + len(f"{closing} ")
 
 
 _LOOKS = (

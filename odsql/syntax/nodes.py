@@ -13,10 +13,12 @@ three operands, so the depth of a tree is the depth of its parentheses and never
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import attrs
 from attrs import field, frozen
+
+from odsql.syntax.spans import Span, spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -64,13 +66,6 @@ __all__ = [
 ]
 
 
-class Span(NamedTuple):
-    """Where a node stands in its clause: `text[start:end]`, 0-based offsets in characters."""
-
-    start: int
-    end: int
-
-
 Place = tuple[str, int, int] | None
 """Where a node was read: the clause, the number of its first token and that of its last one."""
 
@@ -91,8 +86,6 @@ class Node:
         """Offsets of this node in the clause it was parsed from; None for a built node."""
         if self.at is None:
             return None
-        from odsql.syntax.scanning import spans  # scanning needs Span from here
-
         text, first, last = self.at
         if last < first:
             return Span(0, 0)

@@ -1,38 +1,23 @@
-"""Text -> tree.
+"""Text -> tree, or the error that says why not.
 
-One loop walks the automaton over tokens from one regular expression. What makes it fast, and none
-of it changes what is accepted (the tests compare with lark's own parser on the same grammar):
-
-* A terminal that can only become one node is shifted and built in one step (`generating`).
-* Rules that only give a symbol another name cost nothing (`automaton`).
-* Lists grow in place; nodes keep token numbers instead of offsets (`scanning`).
-* A word that is a keyword only in some places is looked up as the keyword first. Where the grammar
-  has no place for it, it is looked up again as a name.
-
-Why a text was refused is worked out after the loop has failed, and only if somebody asks
-(`explaining`).
+`machine` takes or refuses the tokens; here a refusal becomes an error, and trees that are nested
+too deep are refused. Why a text was refused is worked out only if somebody asks (`explaining`).
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from odsql.syntax import actions, nodes, tables
-from odsql.syntax.automaton import (
-    APPEND,
-    BUILD,
-    BUILD_OF_ALL,
-    BUILD_OF_ONE,
-    BUILD_OF_SOME,
-    BUILD_OF_THREE,
-    LIST,
-    UNWRAP,
-    State,
-    start,
-)
-from odsql.syntax.errors import nesting_error, refinement_error, syntax_error
-from odsql.syntax.scanning import UNSENDABLE, is_closed, tokenize
+from odsql.syntax import actions, nodes
+from odsql.syntax.automaton import start
+from odsql.syntax.errors import ODSQLSyntaxError
+from odsql.syntax.machine import read_tokens, run
+from odsql.syntax.scanning import UNSENDABLE, is_closed
+from odsql.syntax.spans import token_at
+
+if TYPE_CHECKING:
+    from odsql.syntax.errors import Explanation
 
 __all__ = [
     "MAX_NESTING",
@@ -53,38 +38,6 @@ nothing in the tree do not count, so a filter may be wrapped and extended again 
 _MOST_OPENED = 1000
 """How many parentheses, NOTs and minus signs may be open at a place in the text."""
 
-_OPEN = tables.TERMINALS.index("LPAR")
-_NAME = tables.TERMINALS.index("NAME")
-_NO_TERMINAL = 0
-_BROKEN = "\0"
-_FUNCTIONS = frozenset(tables.FUNCTIONS)
-_SOFT = frozenset(
-    number
-    for number, name in enumerate(tables.TERMINALS)
-    if name in ("ASC", "DESC", "_AS", "_DISTINCT", "_IN", "_IS", "_LIKE", "_TO")
-)
-
-
-_KIND_BY_TEXT = tables.KEYWORDS.get
-_KIND_BY_START = (
-    dict.fromkeys("0123456789", tables.TERMINALS.index("NUMBER"))
-    | dict.fromkeys("'\"", tables.TERMINALS.index("TEXT"))
-    # Not d and g: a date'...' begins with them, too.
-    | dict.fromkeys("_abcefhijklmnopqrstuvwxyzABCEFHIJKLMNOPQRSTUVWXYZ", _NAME)
-).get
-_KIND_OF_LITERAL = {
-    "d": tables.TERMINALS.index("DATE"),
-    "g": tables.TERMINALS.index("GEOMETRY"),
-}
-
-
-def _kind_by_look(token: str) -> int:
-    """Terminal number of a token that neither its text nor its first letter gives away."""
-    start = token[0]
-    if start.isalnum() and not start.isdecimal():
-        return _KIND_OF_LITERAL[start.lower()] if token[-1] in "'\"" else _NAME
-    return _NAME if start == "`" and len(token) > 1 else _NO_TERMINAL
-
 
 def parse(clause: str, text: str) -> Any:
     """Parse `text` as a `clause`: where, select, group_by, order_by or facet.
@@ -93,97 +46,15 @@ def parse(clause: str, text: str) -> Any:
         ODSQLSyntaxError: the text is not ODSQL; the error says where and what was expected.
     """
     _check_text(text)
-    tokens = _tokens(text)
+    tokens = read_tokens(text)
     opened = _most_opened(clause, text, tokens) if len(tokens) > MAX_NESTING // 2 else 0
     values: list[Any] = []
-    refused = _run(text, tokens, [start(clause)], values)
+    refused = run(text, tokens, [start(clause)], values)
     if refused is not None:
-        raise syntax_error(clause, text, refused)
+        raise _syntax_error(clause, text, refused)
     if opened > MAX_NESTING // 4:  # each may be worth several nodes: OR, AND, a sum, a product
         _refuse_deep_tree(clause, text, values[0])
     return values[0]
-
-
-def _tokens(text: str) -> list[str]:
-    """Split a clause into tokens; those that only look like a literal become `_BROKEN`."""
-    tokens = tokenize(text)
-    if len(tokens) > 1 and tokens[-2][0] in "'\"`" and not is_closed(tokens[-2]):
-        tokens[-2] = _BROKEN
-    if "-0" in text or "-1" in text:  # every bare day has one, and most texts have not
-        for index, token in enumerate(tokens):
-            if "-" in token and token[0].isdecimal():  # a day that is not in date'...'
-                tokens[index] = _BROKEN
-    return tokens
-
-
-def _run(  # noqa: C901 - one loop, and every call less in it is felt
-    text: str, tokens: list[str], states: list[State], values: list[Any]
-) -> int | None:
-    """Run the automaton over the tokens.
-
-    Returns None when all of them were taken, else the number of the first that was refused.
-    `states` and `values` are the two stacks; they hold what was read so far. An action gets the
-    children and the place: the text, the number of the first token and that of the last.
-    """
-    firsts: list[int] = []  # for each value, the number of its first token
-    index = 0
-    state = states[-1]
-    for token in tokens:
-        kind = _KIND_BY_TEXT(token.lower()) or _KIND_BY_START(token[0]) or _kind_by_look(token)
-        entry = state[kind]
-        if entry is None and kind in _SOFT and not tokens[index - 1][:1].isdecimal():
-            # Behind a number a name is a unit, and no unit is a keyword: `[1 to 2]`.
-            entry = state[_NAME]
-        if entry is None:
-            return index
-        while entry[0] is None:
-            _, todo, goto, length, picks, build = entry
-            if todo == BUILD_OF_THREE:
-                left, middle, right = values[-3:]
-                del states[-3:], values[-2:], firsts[-2:]
-                values[-1] = build(left, middle, right, (text, firsts[-1], index - 1))
-            elif todo == BUILD_OF_ONE:
-                values[-1] = build(values[-1], (text, firsts[-1], index - 1))
-                del states[-1]
-            elif todo == APPEND:
-                item = values[-1]
-                del states[-length:], values[1 - length :], firsts[1 - length :]
-                values[-1].append(item)
-            elif todo == BUILD_OF_SOME:
-                children = values[-length:]
-                del states[-length:], values[1 - length :], firsts[1 - length :]
-                kept = [children[one] for one in picks]
-                values[-1] = build(*kept, (text, firsts[-1], index - 1))
-            elif todo == LIST:
-                values[-1] = [values[-1]]
-                del states[-1]
-            elif todo == BUILD_OF_ALL:
-                children = values[-length:]
-                del states[-length:], values[1 - length :], firsts[1 - length :]
-                values[-1] = build(*children, (text, firsts[-1], index - 1))
-            elif todo == UNWRAP:
-                inner = values[picks[0] - length]
-                del states[-length:], values[1 - length :], firsts[1 - length :]
-                values[-1] = inner
-            elif todo == BUILD:
-                values[-1] = build((text, firsts[-1], index - 1))
-                del states[-1]
-            else:
-                values.append(build((text, index, index - 1)))
-                firsts.append(index)
-            state = states[-1][goto]
-            states.append(state)
-            entry = state[kind]
-            if entry is None:
-                return index
-        build, state, under = entry
-        if under is not None:
-            states[-1] = under
-        states.append(state)
-        values.append(build(token, (text, index, index)) if build else token)
-        firsts.append(index)
-        index += 1  # noqa: SIM113 - enumerate would cost more
-    return None
 
 
 def _most_opened(clause: str, text: str, tokens: list[str]) -> int:
@@ -204,7 +75,7 @@ def _most_opened(clause: str, text: str, tokens: list[str]) -> int:
         if depth + signs > most:
             most = depth + signs
             if most > _MOST_OPENED:
-                raise nesting_error(clause, text, index, _MOST_OPENED)
+                raise _nesting_error(clause, text, index, _MOST_OPENED)
     return most
 
 
@@ -215,36 +86,7 @@ def _refuse_deep_tree(clause: str, text: str, tree: nodes.Node) -> None:
         if not level:
             return
     assert level[0].at is not None  # noqa: S101 - every node of a parsed tree has a place
-    raise nesting_error(clause, text, level[0].at[1], MAX_NESTING)
-
-
-def acceptable(clause: str, text: str) -> tuple[int | None, list[str]]:
-    """Return the number of the token that is refused, and what could stand there.
-
-    The latter are names of terminals, found by trying each on a copy of the stack as it was before
-    the refused token; None and nothing if no token is refused.
-    """
-    tokens = _tokens(text)
-    refused = _run(text, tokens, [start(clause)], [])
-    if refused is None:
-        return None, []
-    states = [start(clause)]
-    _run(text, tokens[:refused], states, [])
-    stack = [state.number for state in states]
-    terminals = enumerate(tables.TERMINALS)
-    return refused, [name for kind, name in terminals if _would_shift(list(stack), kind)]
-
-
-def _would_shift(states: list[int], kind: int) -> bool:
-    """Whether a terminal could come next; a function name only counts if `(` could follow."""
-    while (code := tables.ACTIONS[states[-1]].get(kind)) is not None:
-        if code >= 0:
-            return kind not in _FUNCTIONS or _OPEN in tables.ACTIONS[code % tables.FUSED]
-        symbol, length, _, _ = tables.RULES[~code]
-        if length:
-            del states[-length:]
-        states.append(tables.GOTOS[states[-1]][symbol])
-    return False
+    raise _nesting_error(clause, text, level[0].at[1], MAX_NESTING)
 
 
 def parse_where(text: str) -> nodes.Where:
@@ -315,7 +157,7 @@ def parse_refinement(text: str, *, clause: str = "refine") -> nodes.Refinement:
     facet = _FACET_NAME.match(text)
     value = text[facet.end() :].strip() if facet else ""
     if facet is None or not value or UNSENDABLE.search(text):
-        raise refinement_error(clause, text)
+        raise _refinement_error(clause, text)
     if _QUOTED.fullmatch(value):
         value = actions.unquoted(value)
     return nodes.Refinement(facet["quoted"] or facet["plain"], value)
@@ -325,3 +167,46 @@ def _check_text(text: str) -> None:
     if not isinstance(text, str):
         msg = f"a clause is a text, not {type(text).__name__} {text!r}"
         raise TypeError(msg)
+
+
+# ---------------------------------------------------------------- errors
+
+
+def _syntax_error(clause: str, text: str, index: int) -> ODSQLSyntaxError:
+    """Make the error for token number `index`."""
+    token, position = token_at(text, index)
+    if token[:1] in ("'", '"', "`") and not is_closed(token):
+        return _broken_literal(clause, text, position)
+    return ODSQLSyntaxError(clause, text, position, token, explain=_explain)
+
+
+def _broken_literal(clause: str, text: str, position: int) -> ODSQLSyntaxError:
+    """Make the error for a quote that is not closed, or a character no request can carry."""
+    forbidden = UNSENDABLE.search(text, position)
+    if forbidden is not None:
+        hint = "NUL and halves of surrogate pairs cannot be sent in a request; remove them"
+        return ODSQLSyntaxError(clause, text, forbidden.start(), forbidden[0], (), hint)
+    quote = text[position]
+    if text[position : position + 2] == "``":
+        return ODSQLSyntaxError(clause, text, position, quote, (), "a name is not empty")
+    hint = f"the quote {quote} opened here is never closed"
+    return ODSQLSyntaxError(clause, text, position, quote, (f"a closing {quote}",), hint)
+
+
+def _nesting_error(clause: str, text: str, index: int, limit: int) -> ODSQLSyntaxError:
+    """Make the error for a text whose parts, or parentheses, stand too deep inside each other."""
+    token, position = token_at(text, index)
+    hint = f"at most {limit} parts may stand inside each other; write fewer parentheses and calls"
+    return ODSQLSyntaxError(clause, text, position, token, (), hint)
+
+
+def _refinement_error(clause: str, text: str) -> ODSQLSyntaxError:
+    """Make the error for a `refine` or `exclude` value that is not `facet:value`."""
+    hint = 'write facet:value, for example country:"France"'
+    return ODSQLSyntaxError(clause, text, 0, text[:1], ("facet:value",), hint)
+
+
+def _explain(clause: str, text: str) -> Explanation:
+    from odsql.syntax.explaining import explain  # only needed when somebody asks
+
+    return explain(clause, text)

@@ -1,28 +1,14 @@
-"""Text -> tokens, and back from token numbers to places in the text.
+"""Text -> tokens.
 
 The scanner is one regular expression for the terminals of the grammar, in the order that is
-fastest. Tokens are plain strings and a node remembers only the numbers of its first and last token;
-offsets are found by scanning once more, when a span is asked for, which nearly always is never.
+fastest. Tokens are plain strings; `spans` finds where they stand in the text.
 """
 
 from __future__ import annotations
 
 import re
-from array import array
-from bisect import bisect_right
-from functools import lru_cache
-from itertools import islice
-from typing import TYPE_CHECKING
 
-from odsql.syntax.nodes import Span
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = [
-    "TOKEN", "UNSENDABLE", "Places", "forget_spans", "is_closed", "line_and_column", "spans",
-    "token_at", "tokenize",
-]  # fmt: skip
+__all__ = ["TOKEN", "UNSENDABLE", "is_closed", "tokenize"]
 
 UNSENDABLE = re.compile("[\0\ud800-\udfff]")
 """NUL and halves of surrogate pairs: no request can carry them."""
@@ -73,59 +59,3 @@ def is_closed(token: str) -> bool:
         if "\\" not in token and token.isprintable():
             return True
     return _CLOSED.fullmatch(token) is not None
-
-
-class Places:
-    """The places of all tokens of a text, in 8 bytes each, since a long text has many."""
-
-    __slots__ = ("_ends", "_starts")
-
-    def __init__(self, text: str) -> None:
-        """Find them."""
-        self._starts = array("I")
-        self._ends = array("I")
-        for match in TOKEN.finditer(text.rstrip()):
-            start, end = match.span(1)
-            self._starts.append(start)
-            self._ends.append(end)
-
-    def __len__(self) -> int:
-        return len(self._starts)
-
-    def __getitem__(self, index: int) -> Span:
-        return Span(self._starts[index], self._ends[index])
-
-    def __iter__(self) -> Iterator[Span]:
-        return map(Span, self._starts, self._ends)
-
-
-def spans(text: str) -> Places:
-    """Return the place of every token of a clause, in order, the empty one at the end included."""
-    return _of_short(text) if len(text) <= _SHORT else _of_long(text)
-
-
-_SHORT = 10_000
-
-# Whoever asks one node for its place goes on to ask others of the same tree. A cache should not
-# hold on to megabytes, so of long texts it keeps the last one only.
-_of_short = lru_cache(maxsize=4)(Places)
-_of_long = lru_cache(maxsize=1)(Places)
-
-
-def forget_spans() -> None:
-    """Empty the caches, so that the work of finding places can be measured."""
-    _of_short.cache_clear()
-    _of_long.cache_clear()
-
-
-def token_at(text: str, index: int) -> tuple[str, int]:
-    """Return token number `index` and where it begins."""
-    match = next(islice(TOKEN.finditer(text.rstrip()), index, None))
-    return match[1], match.start(1)
-
-
-def line_and_column(text: str, position: int) -> tuple[int, int]:
-    """Return line and column of an offset, both counted from 0."""
-    starts = [0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", text))]
-    line = bisect_right(starts, position) - 1
-    return line, position - starts[line]

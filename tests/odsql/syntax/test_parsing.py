@@ -9,7 +9,7 @@ import pytest
 
 from odsql import ODSQLSyntaxError, format, parse_where, render
 from odsql.nodes import walk
-from odsql.syntax import scanning
+from odsql.syntax import spans
 from odsql.syntax.parsing import MAX_NESTING
 
 
@@ -18,9 +18,9 @@ def test_the_places_of_all_nodes_are_found_in_one_scan(predicates: int) -> None:
     """Or asking each node of a long text would cost the square of its length."""
     text = " AND ".join(f"field{number} = {number}" for number in range(predicates))
     tree = parse_where(text)
-    scanning.forget_spans()
+    spans.forget_spans()
     places = [node.span for node in walk(tree)]
-    caches = scanning._of_short.cache_info(), scanning._of_long.cache_info()
+    caches = spans._of_short.cache_info(), spans._of_long.cache_info()
     assert sum(cache.misses for cache in caches) == 1
     assert [text[slice(*place)] for place in places[-3:] if place] == [
         f"field{predicates - 1} = {predicates - 1}", f"field{predicates - 1}", str(predicates - 1)

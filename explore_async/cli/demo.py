@@ -16,6 +16,8 @@ import click
 from attrs import frozen
 
 from explore_async.cli.display import bars, printable, progress_bar, table
+from explore_async.cli.options import connect
+from explore_async.cli.running import run
 from explore_async.errors import ConfigurationError
 from explore_async.models import DatasetInfo
 from explore_async.results.files import file_name
@@ -43,7 +45,18 @@ class Show:
     facets: tuple[str, ...]
 
 
-async def demo(
+@click.command()
+@click.option("--url", envvar="EXPLORE_URL", help="A portal; without it a local one is started.")
+@click.option("--dataset", metavar="ID", help="A dataset of that portal.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File for the export."
+)
+def demo(url: str | None, dataset: str | None, output: Path | None) -> None:
+    """Show the main job end to end: query, concurrent pages and facets, a proved export."""
+    run(_demo(url=url, dataset_id=dataset, output=output, connect=connect))
+
+
+async def _demo(
     *,
     url: str | None,
     dataset_id: str | None,

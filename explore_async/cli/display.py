@@ -7,22 +7,27 @@ commands to a terminal.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import unicodedata
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import click
+import orjson
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from explore_async.models import Facet, Progress
+    from explore_async.models import Facet, Progress, Row
 
-__all__ = ["FACET_VALUES", "bars", "printable", "progress_bar", "table"]
+__all__ = ["FACET_VALUES", "bars", "print_rows", "printable", "progress_bar", "table"]
 
 FACET_VALUES = 100
 """How many values of a facet a portal lists unless it is asked for more."""
 _CELL_WIDTH = 32
 _BAR_WIDTH = 30
+_HIDDEN_CONTROLS = re.compile("[\x7f-\x9f]")
 
 
 def printable(text: str) -> str:
@@ -193,3 +198,18 @@ def _block() -> str:
     except UnicodeEncodeError:
         return "#"
     return "█"
+
+
+def print_rows(rows: Iterable[Row], layout: str) -> None:
+    """Print rows as a `table` or as `jsonl`."""
+    if layout == "table":
+        click.echo(table(list(rows)))
+        return
+    for row in rows:
+        # Bytes, because JSON Lines is UTF-8 whatever the terminal's encoding is.
+        click.echo(_HIDDEN_CONTROLS.sub(_escaped, orjson.dumps(row).decode()).encode())
+
+
+def _escaped(control: re.Match[str]) -> str:
+    """A control character that JSON allows in a text, so that a terminal does not obey it."""
+    return f"\\u{ord(control[0]):04x}"

@@ -45,7 +45,7 @@ main()
 
 SIGNAL_TO_ANOTHER_THREAD = """
 import asyncio, signal, threading, time
-from explore_async.cli.main import _run
+from explore_async.cli.running import run
 
 async def wait_for_ever():
     threading.Thread(target=interrupt, daemon=True).start()
@@ -56,7 +56,7 @@ def interrupt():
     signal.pthread_kill(threading.get_ident(), {number})
     time.sleep(60)
 
-_run(wait_for_ever())
+run(wait_for_ever())
 """
 
 

@@ -89,7 +89,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     def client(url: str) -> ExploreClient:
         return ExploreClient(url, timing=Clock().timing())
 
-    monkeypatch.setattr("explore_async.cli.main._client", client)
+    monkeypatch.setattr("explore_async.cli.datasets.connect", client)
 
 
 def test_records_are_printed_as_a_table(url: str) -> None:
@@ -186,7 +186,7 @@ def test_the_progress_of_an_export_moves_within_a_block(
     def bar(label: str) -> Iterator[Callable[[Progress], None]]:
         yield shown.append
 
-    monkeypatch.setattr("explore_async.cli.main.progress_bar", bar)
+    monkeypatch.setattr("explore_async.cli.export.progress_bar", bar)
     monkeypatch.setattr("explore_async.http.call._BETWEEN_BYTES_EVENTS", 0)
     body = b"id;name\r\n" + b"1;row\r\n" * 75_000
     with answering(lambda connection: connection.sendall(http(body))) as url:
@@ -299,7 +299,7 @@ def test_stopping_the_server_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> N
     async def interrupted(host: str, port: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("explore_async.cli.main._serve", interrupted)
+    monkeypatch.setattr("explore_async.cli.serve._serve", interrupted)
     result = run("serve")
     assert (result.exit_code, result.stderr) == (0, "Stopped.\n")
 

@@ -1,0 +1,94 @@
+"""Selections of fields, and facets (ODSQL: select, facet)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict, Unpack
+
+from odsql.builder.expressions import Expression, Item
+from odsql.builder.functions.arguments import AnyField, field_of
+from odsql.builder.literals import checked, plain_text, whole_number
+from odsql.syntax import nodes
+from odsql.syntax.errors import BuildError
+from odsql.syntax.functions import FACET_OPTIONS, FACET_SORTS
+
+__all__ = ["all_fields", "exclude", "facet", "include"]
+
+
+class FacetOptions(TypedDict, total=False):
+    """The options of `facet`."""
+
+    disjunctive: bool
+    hierarchical: bool
+    separator: str
+    sort: Literal["count", "-count", "alphanum", "-alphanum", "num", "-num"]
+    limit: int
+
+
+def all_fields() -> Item:
+    """`*`: every field, for select (ODSQL: select)."""
+    return Item(nodes.Star())
+
+
+def include(pattern: str) -> Item:
+    """Select the fields of this name; `*` may end it (ODSQL: Functions, include).
+
+    Raises:
+        BuildError: the name is no text, or has a `*` that does not end it.
+    """
+    return _selection("include", pattern)
+
+
+def exclude(pattern: str) -> Item:
+    """Leave out the fields of this name; `*` may end it (ODSQL: Functions, exclude).
+
+    Raises:
+        BuildError: the name is no text, or has a `*` that does not end it.
+    """
+    return _selection("exclude", pattern)
+
+
+def _selection(name: str, pattern: str) -> Item:
+    named = nodes.Pattern(plain_text(pattern, f"what {name} takes"))
+    return Item(checked(nodes.Call(name, (named,))))
+
+
+def facet(name: AnyField, **options: Unpack[FacetOptions]) -> Expression:
+    """A facet with options (ODSQL: facet).
+
+    `disjunctive` and `hierarchical` are booleans, `separator` is the text between the levels of a
+    hierarchy, `sort` count, alphanum or num with or without a minus sign in front, `limit` a whole
+    number.
+
+    Raises:
+        BuildError: the name is no field, an option is not one of these, or has another type.
+    """
+    given: dict[str, Any] = {"name": field_of(name).node.name, **options}
+    return Expression(
+        nodes.Call("facet", tuple(nodes.Named(one, _option(one, given[one])) for one in given))
+    )
+
+
+def _option(name: str, value: object) -> nodes.Expression:
+    kind = FACET_OPTIONS.get(name)
+    if kind is None:
+        msg = (
+            f"facet has no {name}; it has {', '.join(FACET_OPTIONS)}. For an option that is new on "
+            f"a portal write odsql.call('facet', name=..., {name}=...)"
+        )
+        raise BuildError(msg)
+    if kind == "integer":
+        return whole_number(value, f"{name} of facet", 0)
+    if kind == "boolean":
+        return _boolean(value, f"{name} of facet")
+    text = plain_text(value, f"{name} of facet")
+    if name == "sort" and text not in FACET_SORTS:
+        msg = f"sort of facet is one of {', '.join(FACET_SORTS)}, not {text!r}"
+        raise BuildError(msg)
+    return checked(nodes.Text(text))
+
+
+def _boolean(value: object, what: str) -> nodes.Boolean:
+    if not isinstance(value, bool):
+        msg = f"{what} is True or False, not {value!r}"
+        raise BuildError(msg)
+    return nodes.Boolean(value)

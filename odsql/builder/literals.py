@@ -143,7 +143,7 @@ def date(value: object) -> nodes.Date:
     Raises:
         BuildError: the text is no date of ISO 8601, nor YYYY/MM/DD.
     """
-    from odsql.checks.literals import date_problem  # most programs have dates, not their texts
+    from odsql.syntax.dates import date_problem  # most programs have dates, not their texts
 
     text = plain_text(value, "the argument of date")
     problem = date_problem(text)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from odsql.checks import spelling
-from odsql.checks.literals import looks_like_date, pattern_problem, whole_number
+from odsql.checks.literals import pattern_problem, whole_number
 from odsql.syntax import nodes
+from odsql.syntax.dates import looks_like_date
 from odsql.syntax.functions import (
     DISTANCE_UNITS,
     FACET_OPTIONS,

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from odsql.checks.literals import looks_like_date
 from odsql.schema import SchemaField
 from odsql.syntax import nodes
+from odsql.syntax.dates import looks_like_date
 
 if TYPE_CHECKING:
     from odsql.checks.state import State

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from odsql.checks import spelling
 from odsql.checks.comparing import check_comparison, check_items, check_range, family
-from odsql.checks.literals import date_problem, is_bare_day
 from odsql.checks.plans import PLANS
 from odsql.checks.shapes import read_shape
 from odsql.schema import SchemaField
 from odsql.syntax import nodes
+from odsql.syntax.dates import date_problem, is_bare_day
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,7 +1,12 @@
-"""A local Explore API v2.1 on DuckDB: the same queries, answers and errors, without a network.
+"""A local Explore API v2.1 on DuckDB, with the queries, answers and errors of a live portal.
 
-Needs the extra: `pip install 'explore-async[portal]'`. Importing works without it; opening a
-`Store` then raises `explore_async.MissingExtraError`.
+A `Store` holds datasets (`store`, `schema`, `catalog`). `app` serves them over HTTP: `requests`
+reads the parameters, `odsql` parses the clauses, `compiling` makes SQL of the trees with
+`conditions`, `values`, `grouping`, `facets` and the modules they use, `engine` runs it, and
+`answers` and `exporting` write the result as a live portal does. `errors` has the messages.
+
+Needs the extra: `pip install 'explore-async[portal]'`. Importing the package works without it;
+opening a `Store` then raises `explore_async.MissingExtraError`.
 """
 
 from __future__ import annotations

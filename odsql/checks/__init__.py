@@ -1,6 +1,9 @@
-"""The checks behind `odsql.checks.run`, by topic.
+"""What is wrong with a request, found without a portal.
 
-`state` collects findings; `walking` goes over a tree once and asks `arguments`, `comparing` and
-`literals` on the way; `clauses` looks at clauses together and `parameters` at the request around
-them; `syntax` says what is wrong with a text that does not parse.
+`run.check` takes a `Request` and, if there is one, a `Schema`, and returns `Diagnostic` values.
+`syntax` explains clauses that do not parse. `walking` goes over each tree once and asks
+`arguments`, `comparing`, `literals`, `shapes` and `spelling` on the way; `plans` tells it what each
+call may hold. `clauses` looks at clauses together, `parameters` at the request around them. `state`
+collects the findings. Each finding belongs to a rule of `rules`, and each rule has a page in
+`explanations/`.
 """

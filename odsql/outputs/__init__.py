@@ -1,7 +1,7 @@
-"""What is printed about checked clauses: one small renderer for each format.
+"""Output formats of `odsql check`, one module per format.
 
-A renderer takes what was found, clause by clause, and yields the pieces of its output. None of them
-prints a time or an absolute path, so that two runs over the same files print the same bytes.
+A renderer takes the `Result` of each clause from `results` and yields pieces of text. No renderer
+prints a time or an absolute path, so two runs over the same files print the same bytes.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""Where queries live in a repository: named queries, JSON Lines, URLs and calls in any text.
+"""Queries as they stand in files: TOML, YAML and JSON Lines, calls in Python, URLs in any text.
 
-Every reader yields `Found` requests whose parameters can be traced back to the file, character by
-character, however they were escaped there. `walk` lists the files of a repository, `read_text`
-reads one, `find` finds the requests in it.
+`walking` lists the files of a repository, `reading` reads one, and `finding` chooses the reader for
+it: `toml_files`, `yaml_files`, `json_lines`, `python_calls` or `urls`. Each reader yields `Found`
+requests. Their parameters are `views`, which know for every character where it stands in the file,
+however it was escaped there; so a finding can be shown at its place and an edit put back.
+`suppressing` reads the comments that silence findings.
 """
 
 from __future__ import annotations

@@ -1,0 +1,94 @@
+"""The public names: what each public module exports, and that the pages use nothing else.
+
+A name that is missing here breaks programs that import it; a new one is a promise to keep it.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+PUBLIC = {
+    "explore_async": """
+        APIError Anonymous ApiKey Attachment Auth BadRequest BytesEvent Caps
+        ConfigurationError ConnectError Converter Dataset DatasetField DatasetInfo
+        DecodeError DoneEvent Event ExploreClient ExploreError ExportFormat ExportStream
+        Facet FacetValue Facets FanOut ForbiddenAccess GeoPoint
+        IncompatibleTypesInComparisonFilter IntegrityError InvalidRESTParameterError
+        MissingExtraError NameResolutionError NotFound NotFoundResource NotFoundURI
+        OAuth2 OAuth2App ODSQLError ODSQLSyntaxError OpenTelemetryEvents Outcome Page
+        PageEvent Progress ProgressEvents ProxyError Quota QuotaExceeded Rate
+        Reconciliation Records RedirectError RepeatedPageError RequestEvent
+        RequestTimeout ResponseEvent Retry RetryEvent Row SavedFile ServerError
+        ShortPageError Stats StorageError StreamConsumedError Subscriber TLSError Tally
+        ThrottleEvent Timeouts Timing TokenError Tokens TooLargeError
+        TotalCountDriftError TransportError TruncatedError Unauthorized Unlisted
+        WindowExceeded log_events
+    """,
+    "explore_async.portal": """
+        GEONAMES_ID PortalError PortalField Store load_geonames make_app serve
+    """,
+    "odsql": """
+        BuildError Diagnostic F Fields ODSQLError ODSQLSyntaxError Query Schema
+        all_fields avg bbox call check condition count date date_format day disjoint
+        distance envelope exclude facet format full_text geo_cluster geom geometry hour
+        ifnull in_bbox include intersects json_format length literal lower max_ median
+        min_ minute month nodes now parse_facet parse_group_by parse_order_by
+        parse_refinement parse_select parse_where percentile polygon random range_
+        render search second startswith static_range suggest sum_ vector_similarity
+        vector_similarity_threshold within within_distance year
+    """,
+    "odsql.nodes": """
+        And Arithmetic Boolean Call Comparison Date Distinct Expression Field Geometry
+        GroupBy InList InRange Is Labelled Like Member Named Negate Node Not Null Number
+        Or OrderBy Ordering Pattern Quantity Refinement Select Span Star StaticRange
+        Text Where Word children rewrite walk
+    """,
+    "odsql.schema": """
+        Schema SchemaError SchemaField load_schemas
+    """,
+    "odsql.testing": """
+        assert_valid
+    """,
+}
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_a_public_module_exports_these_names_and_no_others(module: str) -> None:
+    """Every one of them can be imported."""
+    imported = importlib.import_module(module)
+    assert sorted(imported.__all__) == PUBLIC[module].split()
+    assert all(hasattr(imported, name) for name in imported.__all__)
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_every_public_class_and_function_has_a_docstring(module: str) -> None:
+    """An editor shows it."""
+    imported = importlib.import_module(module)
+    values = {name: getattr(imported, name) for name in imported.__all__}
+    described = {name: one for name, one in values.items() if inspect.isroutine(one)}
+    described |= {name: one for name, one in values.items() if inspect.isclass(one)}
+    assert [name for name, one in described.items() if not inspect.getdoc(one)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_pages_import_public_names_only(page: Path) -> None:
+    """What a page shows is what a reader will write."""
+    blocks = re.findall(
+        r"^```python\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+    for block in blocks:
+        for node in ast.walk(ast.parse(block)):
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            module = node.module or ""
+            if module.startswith(("odsql", "explore_async")):
+                assert {alias.name for alias in node.names} <= set(PUBLIC[module].split())

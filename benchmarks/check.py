@@ -1,20 +1,20 @@
-"""What does `odsql check` cost where it runs for every commit, start-up included?
+"""What does `odsql check` cost on every commit, start-up included?
 
     .venv/bin/pip install ".[benchmark]"
     .venv/bin/python benchmarks/check.py
-    .venv/bin/python benchmarks/check.py --smoke    # everything once, only to see that it runs
+    .venv/bin/python benchmarks/check.py --smoke    # run everything once, as a test
 
-Whole processes, timed in turn with what they are compared to; every figure is a quotient of two
-neighbours, and the median of those:
+The benchmark times whole processes, alternating with what they are compared to. Every figure is the
+median of the ratios of adjacent runs:
 
-* `odsql check` of distinct queries with a schema, next to a process in which sqlglot's compiled
-  parser only parses as many queries that say the same in SQL, and checks nothing;
-* `odsql check` of one query, next to a process that imports sqlglot and parses one;
-* `odsql check` of a repository of mixed files with some queries in them, next to `grep -r`, which
-  only has to read it. A second is allowed for on top.
+* `odsql check` of distinct queries with a schema, against a process in which sqlglot's compiled
+  parser only parses the same number of equivalent SQL queries, without checking them;
+* `odsql check` of one query, against a process that imports sqlglot and parses one query;
+* `odsql check` of a repository of mixed files with some queries, against `grep -r`, which only
+  reads the files. The goal allows one extra second.
 
-Before anything is timed, the findings are looked at: all queries valid, and in the repository
-exactly the broken ones found.
+Before timing, the benchmark verifies the findings: all queries are valid, and exactly the broken
+ones in the repository are found.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ FIELDS = {
 
 
 class Size(NamedTuple):
-    """How much to measure: queries in one file, files in the repository, rounds."""
+    """The size of a run: queries in one file, files in the repository, and rounds."""
 
     queries: int
     files: int
@@ -54,7 +54,7 @@ class Size(NamedTuple):
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--smoke", action="store_true", help="run everything once, quickly")
     smoke = parser.parse_args().smoke
@@ -65,7 +65,7 @@ def main() -> None:
     if peer:
         print(f"sqlglot {_version('sqlglot')}, compiled: {_version('sqlglotc') is not None}")
     else:
-        print('sqlglot is not installed; for this peer: .venv/bin/pip install ".[benchmark]"')
+        print('sqlglot is not installed; to include it: .venv/bin/pip install ".[benchmark]"')
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if peer:
@@ -88,9 +88,9 @@ def _version(package: str) -> str | None:
 
 
 def seconds(command: list[str], folder: Path, status: int = 0) -> float:
-    """Run a command; returns how long it took."""
+    """Run a command and return how long it took."""
     environment = {**os.environ}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # or everything is compiled in every run
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # otherwise every run compiles all modules
     started = perf_counter()
     done = subprocess.run(
         command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, check=False
@@ -101,24 +101,24 @@ def seconds(command: list[str], folder: Path, status: int = 0) -> float:
 
 
 def output(command: list[str], folder: Path) -> str:
-    """Run a command; returns what it printed."""
+    """Run a command and return its output."""
     return subprocess.run(
         command, cwd=folder, stdout=subprocess.PIPE, text=True, check=False
     ).stdout
 
 
 def odsql(*arguments: str) -> list[str]:
-    """The command that checks, of the package that is installed."""
+    """Return the `odsql check` command of the installed package."""
     return [sys.executable, "-P", "-m", "odsql", "check", *arguments]
 
 
 def python(code: str) -> list[str]:
-    """A process that runs code."""
+    """Return a command that runs Python code."""
     return [sys.executable, "-P", "-c", code]
 
 
 def ratio(ours: list[str], theirs: list[str], folder: Path, rounds: int) -> float:
-    """How many times as long our process takes."""
+    """Return how many times as long our process takes as theirs."""
     seconds(ours, folder)
     seconds(theirs, folder)
     return median(seconds(ours, folder) / seconds(theirs, folder) for _ in range(rounds))
@@ -128,7 +128,7 @@ def ratio(ours: list[str], theirs: list[str], folder: Path, rounds: int) -> floa
 
 
 def queries(count: int) -> list[tuple[str, str]]:
-    """Return distinct queries, each in ODSQL and in SQL; short and long ones."""
+    """Return distinct queries of different lengths, each in ODSQL and in SQL."""
     chance = random.Random(2024)
     return [_query(chance, number) for number in range(count)]
 
@@ -152,7 +152,7 @@ def _query(chance: random.Random, number: int) -> tuple[str, str]:
 
 
 def many(folder: Path, size: Size) -> list[float | None]:
-    """Check many queries with a schema."""
+    """Return the ratio and the goal for many queries with a schema."""
     pairs = queries(size.queries)
     assert len({one for one, _ in pairs}) == size.queries
     write_lines(folder / "odsql.jsonl", [one for one, _ in pairs])
@@ -180,7 +180,7 @@ def write_lines(file: Path, texts: list[str]) -> None:
 
 
 def one(folder: Path, size: Size) -> list[float | None]:
-    """Check one query."""
+    """Return the ratio and the goal for one query."""
     text = "population > 1000 AND country_code = 'FR'"
     theirs = python(f"import sqlglot; sqlglot.parse_one({text!r})")
     return [ratio(odsql("--where", text), theirs, folder, max(1, size.rounds * 3)), ONE]
@@ -190,7 +190,7 @@ def one(folder: Path, size: Size) -> list[float | None]:
 
 
 def repository(folder: Path, size: Size) -> None:
-    """Check a repository, next to `grep -r`."""
+    """Check a repository, time it against `grep -r`, and print the results."""
     broken = generate(folder, size.files)
     said = json.loads(output(odsql("--format", "json", "."), folder))
     found = sorted(one["source"] for one in said if not one["ok"])
@@ -212,7 +212,7 @@ URL = "https://data.example.org/api/explore/v2.1/catalog/datasets/cities/records
 
 
 def generate(folder: Path, count: int) -> list[str]:
-    """Write files as they are in repositories; returns the broken ones that have queries."""
+    """Write files like those in repositories, and return the paths of those with broken queries."""
     chance = random.Random(5)
     makers = {
         "py": _python, "md": _prose, "txt": _prose, "html": _prose, "js": _script, "json": _data,

@@ -1,13 +1,13 @@
-"""How much does the client add to a bare export, in time and in memory?
+"""How much time and memory does the client add to a bare export?
 
     .venv/bin/pip install ".[benchmark]"
     .venv/bin/python benchmarks/exports.py
-    .venv/bin/python benchmarks/exports.py --smoke    # once, only to see that it runs
+    .venv/bin/python benchmarks/exports.py --smoke    # run everything once, as a test
 
-Time: rows decoded one by one against chunks of aiohttp that are split and decoded with orjson, and
-nothing else. Memory: the peak of a fresh process above what it had when the client was made. To a
-file: CPU seconds, user and system, against those of curl, where curl is installed; the checksum is
-part of ours.
+Time: rows decoded one by one, against aiohttp chunks that are split and decoded with orjson and
+nothing else. Memory: the peak of a fresh process above its size when the client was created. To a
+file: CPU seconds, user and system, against those of curl, if curl is installed; ours include the
+checksum.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ ROWS = 100_000
 SIZES = (100_000, 3_000_000)
 GOALS = {
     "rows one by one": 1.15,
-    "peak MiB, the few rows": 8.0,
-    "MiB more for the many": 2.0,
+    "peak MiB, few rows": 8.0,
+    "extra MiB, many rows": 2.0,
     "file / curl": 1.5,
 }
 PATH = "/api/explore/v2.1/catalog/datasets/trees/exports/jsonl"
 
 
 def main() -> None:
-    """Run all of it."""
+    """Run the benchmark and print the results."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    options.add_argument("--smoke", action="store_true", help="everything once, few rows")
+    options.add_argument("--smoke", action="store_true", help="run everything once, with few rows")
     smoke = options.parse_args().smoke
     with serving() as url:
         found = asyncio.run(streaming(url, 5000 if smoke else ROWS, 1 if smoke else 15))
         print_goals("rows of a jsonl export: / bare splitter", found, GOALS)
         few, many = (1000, 10_000) if smoke else SIZES
         first, second = peak(url, few), peak(url, many)
-        figures = {"peak MiB, the few rows": first, "MiB more for the many": second - first}
+        figures = {"peak MiB, few rows": first, "extra MiB, many rows": second - first}
         print_goals(f"memory, {few:,} and {many:,} rows", figures, GOALS)
         if shutil.which("curl"):
             ratio = asyncio.run(to_file(url, few if smoke else ROWS, 1 if smoke else 15))
@@ -65,11 +65,11 @@ def main() -> None:
 
 
 async def streaming(url: str, count: int, rounds: int) -> dict[str, float]:
-    """Ratios of parsed rows with the client to parsed rows without."""
+    """Return the times of reading rows, as ratios to the bare loop."""
     async with aiohttp.ClientSession() as session, ExploreClient(url) as client:
         floor = partial(bare, session, url, count)
         others: dict[str, Callable[[], Awaitable[Any]]] = {
-            "the floor itself": floor,
+            "bare loop again": floor,
             "rows one by one": partial(ours, client, count),
         }
         assert await floor() == await ours(client, count) == count
@@ -78,7 +78,7 @@ async def streaming(url: str, count: int, rounds: int) -> dict[str, float]:
 
 
 async def bare(session: aiohttp.ClientSession, url: str, count: int) -> int:
-    """Split what comes at line ends, decode, count."""
+    """Split the response at line ends, decode the lines, and count them."""
     found, rest = 0, b""
     async with session.get(f"{url}{PATH}?limit={count}") as response:
         async for chunk in response.content.iter_any():
@@ -89,7 +89,7 @@ async def bare(session: aiohttp.ClientSession, url: str, count: int) -> int:
 
 
 async def ours(client: ExploreClient, count: int) -> int:
-    """Each row from the iterator, counted."""
+    """Count the rows of the client's iterator."""
     found = 0
     async with client.dataset("trees").export("jsonl", Query(limit=count)) as stream:
         async for row in stream.rows():
@@ -98,7 +98,7 @@ async def ours(client: ExploreClient, count: int) -> int:
 
 
 def peak(url: str, count: int) -> float:
-    """MiB above the start, at most, in a fresh process."""
+    """Return the peak memory of a fresh process above its start, in MiB."""
     start, most = json.loads(cold_output(_PEAK.format(url=url, count=count)))
     return float(most - start) / 1024
 
@@ -129,7 +129,7 @@ asyncio.run(main())
 
 
 async def to_file(url: str, count: int, rounds: int) -> float:
-    """CPU of saving a file, over that of curl, in turn; ours without the start of Python."""
+    """Return the CPU time of saving a file, as a ratio to curl, without starting Python."""
     ratios = []
     with tempfile.TemporaryDirectory() as folder:
         target = str(Path(folder, "trees.jsonl"))
@@ -141,7 +141,7 @@ async def to_file(url: str, count: int, rounds: int) -> float:
                 await saved(client, count, target)
                 ours = cpu(RUSAGE_SELF) - before
                 before = cpu(RUSAGE_CHILDREN)
-                run(curl, check=True)  # noqa: ASYNC221 - nothing else is going on
+                run(curl, check=True)  # noqa: ASYNC221 - no other task is running
                 ratios.append(ours / max(cpu(RUSAGE_CHILDREN) - before, 0.001))
     return median(ratios)
 
@@ -153,7 +153,7 @@ async def saved(client: ExploreClient, count: int, target: str) -> None:
 
 
 def cpu(whose: int) -> float:
-    """Seconds of CPU so far, user and system, of this process or of those it ran."""
+    """Return the CPU seconds so far, user and system, of this process or its children."""
     used = getrusage(whose)
     return used.ru_utime + used.ru_stime
 

@@ -1,12 +1,12 @@
-"""How much does the client add to the bare loop that asks 1,000 facets of 20 datasets?
+"""How much time does the client add to a bare loop that requests 1,000 facets of 20 datasets?
 
     .venv/bin/pip install ".[benchmark]"
     .venv/bin/python benchmarks/facets.py
-    .venv/bin/python benchmarks/facets.py --smoke    # once, only to see that it runs
+    .venv/bin/python benchmarks/facets.py --smoke    # run everything once, as a test
 
-The floor is aiohttp and orjson with a semaphore of 32, and leaves the decoded JSON as it is. The
-client makes `Facet` values of it; the answers have 10 values each, and then 100, the most that a
-portal gives unasked.
+The bare loop uses aiohttp and orjson with a semaphore of 32 and only decodes the JSON. The client
+also builds `Facet` values from it. The responses have 10 values each, and then 100, the default
+maximum of a portal.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ GOALS = {"gather(facets)": 1.2}
 
 
 def main() -> None:
-    """Run all of it."""
+    """Run the benchmark and print the results."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    options.add_argument("--smoke", action="store_true", help="everything once")
+    options.add_argument("--smoke", action="store_true", help="run everything once")
     smoke = options.parse_args().smoke
     with serving() as url:
         for dataset, values in (("few", 10), ("wide", 100)):
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 async def asking(url: str, dataset: str, rounds: int) -> dict[str, float]:
-    """Ratios of asking with the client to asking without."""
+    """Return the times of requesting the facets, as ratios to the bare loop."""
     connector = aiohttp.TCPConnector(limit=IN_FLIGHT)
     async with (
         aiohttp.ClientSession(connector=connector) as session,
@@ -56,7 +56,7 @@ async def asking(url: str, dataset: str, rounds: int) -> dict[str, float]:
     ):
         floor = partial(bare, session, url, dataset)
         others: dict[str, Callable[[], Awaitable[Any]]] = {
-            "the floor itself": floor,
+            "bare loop again": floor,
             "gather(facets)": partial(gathered, client, dataset),
         }
         plain, ours = await floor(), await gathered(client, dataset)
@@ -67,7 +67,7 @@ async def asking(url: str, dataset: str, rounds: int) -> dict[str, float]:
 
 
 async def bare(session: aiohttp.ClientSession, url: str, name: str) -> list[Any]:
-    """All requests at once behind a semaphore."""
+    """Send all requests at once, limited by a semaphore."""
     places = asyncio.Semaphore(IN_FLIGHT)
     base = f"{url}/api/explore/v2.1/catalog/datasets"
 
@@ -80,7 +80,7 @@ async def bare(session: aiohttp.ClientSession, url: str, name: str) -> list[Any]
 
 
 async def gathered(client: ExploreClient, name: str) -> list[Facet]:
-    """All facets of each dataset, all datasets at once."""
+    """Request all facets of each dataset, for all datasets at once."""
     names = [f"f{facet}" for facet in range(FACETS)]
     found = await client.gather(
         *(client.dataset(f"{name}{dataset}").facets(*names) for dataset in range(DATASETS))

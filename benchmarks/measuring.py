@@ -1,9 +1,10 @@
-"""How many times as long does one thing take as another, on a machine that drifts?
+"""Helpers for all benchmarks: timing two calls in turn, and printing the ratios.
 
-What all benchmarks share: two calls are timed in turn, over and over, and only the quotients are
-kept. A machine that slows down slows both sides of a quotient; the median drops the disturbed ones.
+Two calls are timed in turn, many times, and only the ratios are kept. If the machine slows down, it
+slows both sides of a ratio, and the median ignores disturbed rounds.
 
-Nothing to run here: `.venv/bin/pip install ".[benchmark]"`, then `python benchmarks/parse.py`.
+This file is not a script: run `.venv/bin/pip install ".[benchmark]"`, then
+`.venv/bin/python benchmarks/parse.py`.
 """
 
 from __future__ import annotations
@@ -36,16 +37,16 @@ __all__ = [
 
 @frozen
 class Effort:
-    """How long to measure: how many `rounds`, and for how many `seconds` a call is repeated."""
+    """How long to measure: the number of `rounds`, and the `seconds` for which a call repeats."""
 
     rounds: int
     seconds: float
 
 
 def settle() -> None:
-    """Put what start-up made out of the collector's sight, so that no contestant pays for it.
+    """Exclude start-up objects from garbage collection, so that no contestant pays for them.
 
-    The collector itself stays on, as it is for users: a tree with cycles has its price.
+    The collector stays on, as it does for users, so a tree with cycles costs more.
     """
     gc.collect()
     gc.freeze()
@@ -56,8 +57,8 @@ def compare(
 ) -> tuple[float, dict[str, float]]:
     """Time ours, A, ours, B, ... in every round.
 
-    Returns the seconds that ours takes, and for every other how many times as long it takes; both
-    are medians of the rounds.
+    Returns the seconds that ours takes, and the ratio of every other call to ours; both are medians
+    of the rounds.
     """
     our_times = _repetitions(ours, effort.seconds)
     their_times = {name: _repetitions(call, effort.seconds) for name, call in others.items()}
@@ -71,7 +72,7 @@ def compare(
 
 
 def _repetitions(call: Callable[[], Any], seconds: float) -> int:
-    """How often to repeat a call so that it takes about `seconds`; also warms it up."""
+    """Warm a call up, and return how many repetitions take about `seconds`."""
     call()
     times = 1
     while (one := _seconds(call, times)) * times < seconds / 2:
@@ -90,14 +91,14 @@ def _seconds(call: Callable[[], Any], times: int) -> float:
 
 
 class Cold(NamedTuple):
-    """One fresh process: `inside` is what its code printed, `whole` its life, both in seconds."""
+    """The time in a fresh process, `inside`, and of the `whole` process, in seconds."""
 
     inside: float
     whole: float
 
 
 def cold(first: str, second: str, runs: int) -> tuple[list[Cold], list[Cold]]:
-    """Run two pieces of code in fresh processes, in turn; each prints how long it took inside."""
+    """Run two pieces of code in fresh processes, in turn, and return the times of each."""
     _process(first)
     _process(second)
     pairs = [(_process(first), _process(second)) for _ in range(runs)]
@@ -105,7 +106,7 @@ def cold(first: str, second: str, runs: int) -> tuple[list[Cold], list[Cold]]:
 
 
 def cold_ratio(first: list[Cold], second: list[Cold]) -> Cold:
-    """How many times as long the first took as the second: medians."""
+    """Return the median ratios of the first times to the second."""
     pairs = list(zip(first, second, strict=True))
     return Cold(
         median(one.inside / other.inside for one, other in pairs),
@@ -114,8 +115,8 @@ def cold_ratio(first: list[Cold], second: list[Cold]) -> Cold:
 
 
 def cold_output(code: str) -> str:
-    """Run code in a fresh process; returns what it printed."""
-    # -P: what is measured is the package that is installed, wherever this is started.
+    """Run code in a fresh process and return its output."""
+    # -P: measure the installed package, whatever the working directory.
     environment = {**os.environ}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [sys.executable, "-P", "-c", code]
@@ -148,7 +149,7 @@ def print_table(
     rows: Mapping[str, Sequence[float | None]],
     goals: Sequence[float | None] = (),
 ) -> None:
-    """Print named rows of ratios; with `goals`, also the geometric means and the goals."""
+    """Print named rows of ratios and, with `goals`, the geometric means and the goals."""
     lines = dict(rows)
     if goals:
         lines["geometric mean"] = [_mean(column) for column in zip(*rows.values(), strict=True)]

@@ -1,9 +1,9 @@
-// The peer of records.py from the npm registry: @opendatasoft/api-client with a pool of requests.
+// The npm package that records.py compares with, @opendatasoft/api-client, reading concurrently.
 //
 //     npm install --no-save --prefix benchmarks @opendatasoft/api-client
 //
-// For every line on standard input it reads all pages once and prints how many rows came.
-// Nothing to run here by hand.
+// For every line on standard input, it reads all pages once and prints the number of rows.
+// records.py runs this file.
 
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';

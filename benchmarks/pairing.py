@@ -1,7 +1,7 @@
-"""Timing whole readings in turn: the floor, ours, the floor, ours, ... in one process and one loop.
+"""Timing downloads in turn: the baseline, ours, the baseline, ours, ... in one event loop.
 
-Each of ours is divided by the mean of the two floors beside it, which takes the machine's slow and
-fast phases out; the median of the quotients is the figure. Nothing to run here.
+Each time of ours is divided by the mean of the baselines before and after it, which cancels slow
+and fast phases of the machine. The figure is the median of these ratios. This file is not a script.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["paired", "print_goals"]
 
 
 async def paired(floor: Work, others: Mapping[str, Work], rounds: int) -> dict[str, float]:
-    """How many times as long as the floor each of the others takes."""
+    """Return how many times as long as the floor, the baseline, each of the others takes."""
     for work in (floor, *others.values()):
         await work()
     quotients: dict[str, list[float]] = {name: [] for name in others}
@@ -35,10 +35,10 @@ async def paired(floor: Work, others: Mapping[str, Work], rounds: int) -> dict[s
 
 
 async def _seconds(work: Work) -> float:
-    """How long until the result is there.
+    """Return the time until the result is available.
 
-    Throwing it away is not timed. `asyncio.gather` leaves its result to the event loop until the
-    next turn, where it would be freed at the expense of whoever comes next.
+    Freeing the result is not timed. `asyncio.gather` leaves its result to the event loop until the
+    next iteration, where freeing it would be charged to the next contestant.
     """
     started = perf_counter()
     result = await work()
@@ -51,7 +51,7 @@ async def _seconds(work: Work) -> float:
 def print_goals(
     title: str, found: Mapping[str, float], goals: Mapping[str, float], unit: str = ""
 ) -> None:
-    """Print each figure beside its goal, if it has one."""
+    """Print each figure, and its goal if it has one."""
     width = max(map(len, [title, *found])) + 2
     print(f"\n{title:{width}}{'measured':>12}{'at most':>10}")
     for name, figure in found.items():

@@ -1,18 +1,19 @@
-"""How fast is odsql, next to the parsers that one would otherwise use?
+"""How fast is odsql, compared to the alternatives?
 
     .venv/bin/pip install ".[benchmark]"
     .venv/bin/python benchmarks/parse.py
-    .venv/bin/python benchmarks/parse.py --smoke    # everything once, only to see that it runs
+    .venv/bin/python benchmarks/parse.py --smoke    # run everything once, as a test
 
-The contestants, on ten queries that say the same in ODSQL and in SQL:
+The contestants parse ten equivalent queries in ODSQL and in SQL:
 
 * sqlglot's compiled parser, the fastest SQL parser for Python that also builds a tree;
 * stock lark: its own parser, on our grammar, with our actions as its embedded transformer;
-* `pratt.py`, written by hand for speed: the floor.
+* `pratt.py`, written by hand for speed, as a lower bound.
 
-Then rendering and syntax errors against parsing, how cost grows with length, and cold processes.
-Every figure is a ratio of two things timed in turn in this run; below 1 we are the faster. Before
-anything is timed, the contestants' trees are compared; only a difference there is a failure.
+The benchmark then compares rendering and syntax errors with parsing, and measures how cost grows
+with length and what cold processes cost. Every figure is a ratio of two times measured in turn in
+this run; below 1, odsql is faster. Before timing, the contestants' trees are compared; only a
+difference there is a failure.
 """
 
 from __future__ import annotations
@@ -43,14 +44,14 @@ if TYPE_CHECKING:
 
 
 class Query(NamedTuple):
-    """One logical query, in both languages."""
+    """One query in both languages."""
 
     name: str
     odsql: str
     sql: str
 
 
-# SQL takes the shortest way to say it: plain strings for geometries, no casts.
+# The SQL is as short as possible: plain strings for geometries, no casts.
 QUERIES = [
     Query("comparison", "age > 10", "age > 10"),
     Query("two", "age > 10 AND city = 'Paris'", "age > 10 AND city = 'Paris'"),
@@ -139,7 +140,7 @@ MISTAKES = [
     ("a parenthesis left open", "(age > 10", "(age > 1)"),
     ("an unknown function", "lenght(name) > 3", "length(name) > 3"),
 ]
-"""What people write at the end of a query, and what they should have written."""
+"""Common mistakes at the end of a query, and their corrections."""
 
 GOALS = {
     "sqlglot": 0.6,
@@ -158,9 +159,9 @@ TINY = Effort(rounds=1, seconds=0.0)
 
 
 def main() -> None:
-    """Run all of it."""
+    """Run the benchmark and print the results."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    options.add_argument("--smoke", action="store_true", help="everything once, smallest sizes")
+    options.add_argument("--smoke", action="store_true", help="run everything once, quickly")
     smoke = options.parse_args().smoke
     peers = contestants()
     check(peers)
@@ -178,11 +179,11 @@ def main() -> None:
 
 Calls = dict[str, "Callable[[], Any]"]
 Contestants = dict[str, "Callable[[Query], Callable[[], Any]]"]
-"""By name: what makes, for a query, the call that parses it."""
+"""By name: a function that returns, for a query, the call that parses it."""
 
 
 class _Embedded:
-    """Our actions as lark calls them. No places are kept, so lark is spared that work."""
+    """Our actions as lark calls them, without positions, which saves lark that work."""
 
     def __getattr__(self, name: str) -> Callable[[list[Any]], Any]:
         action = getattr(actions, name)
@@ -190,7 +191,7 @@ class _Embedded:
 
 
 def contestants() -> Contestants:
-    """For each contestant, how to get the call that parses a query; sqlglot only if installed."""
+    """Return the contestants; sqlglot only if it is installed."""
     lark = reference_parser(transformer=_Embedded())
     found: Contestants = {}
     if _version("sqlglot") is not None:
@@ -203,7 +204,7 @@ def contestants() -> Contestants:
 
 
 def check(peers: Contestants) -> None:
-    """Everybody reads the same, nobody answers from a cache."""
+    """Assert that all contestants read the same query and that odsql does not use a cache."""
     for query in QUERIES:
         ours = parse_where(query.odsql)
         assert ours is not parse_where(query.odsql), "a cache would be measured"
@@ -216,7 +217,7 @@ def check(peers: Contestants) -> None:
 
 
 def assert_same_places(ours: nodes.Node, theirs: nodes.Node) -> None:
-    """Every node of both trees stands at the same tokens, and so at the same characters."""
+    """Assert that the nodes of both trees have the same tokens and the same characters."""
     for one, other in zip(nodes.walk(ours), nodes.walk(theirs), strict=True):
         assert one.at is not None
         assert other.at is not None
@@ -225,14 +226,14 @@ def assert_same_places(ours: nodes.Node, theirs: nodes.Node) -> None:
 
 
 def predicates(node: nodes.Node) -> int:
-    """How many conditions there are between AND, OR and NOT."""
+    """Return the number of conditions between AND, OR and NOT."""
     if isinstance(node, nodes.Where | nodes.And | nodes.Or | nodes.Not):
         return sum(map(predicates, nodes.children(node)))
     return 1
 
 
 def predicates_in_sql(node: Any) -> int:
-    """The same, in sqlglot's tree."""
+    """Return the number of conditions in sqlglot's tree."""
     if node.key in ("and", "or"):
         return predicates_in_sql(node.left) + predicates_in_sql(node.right)
     if node.key in ("not", "paren"):
@@ -248,10 +249,10 @@ def _version(package: str) -> str | None:
 
 
 def print_versions() -> None:
-    """Say what is compared, and whether sqlglot is the compiled one."""
+    """Print the versions, and whether sqlglot is compiled."""
     print(f"odsql {odsql.__version__}, Python {platform.python_version()}, lark {version('lark')}")
     if _version("sqlglot") is None:
-        print('sqlglot is not installed; for this peer: .venv/bin/pip install ".[benchmark]"')
+        print('sqlglot is not installed; to include it: .venv/bin/pip install ".[benchmark]"')
         return
     parts = [import_module(f"sqlglot.{name}") for name in ("tokenizer_core", "parser")]
     plain = [part.__name__ for part in parts if str(part.__file__).endswith(".py")]
@@ -264,29 +265,29 @@ def print_versions() -> None:
 
 
 def refused(text: str) -> ODSQLSyntaxError:
-    """Parse a text that is no ODSQL, up to the error."""
+    """Parse invalid ODSQL and return the error."""
     forget_spans()
     try:
         parse_where(text)
     except ODSQLSyntaxError as error:
         return error
-    message = f"this should be refused: {text}"
+    message = f"this query should be rejected: {text}"
     raise AssertionError(message)
 
 
 def explained(text: str) -> str:
-    """The same, up to the text of the error."""
+    """Parse invalid ODSQL and return the text of the error."""
     return str(refused(text))
 
 
 def placed(text: str) -> nodes.Span | None:
-    """Parse, and ask one node where it stands, which finds the places of all tokens."""
+    """Parse, and return the span of one node, which computes the positions of all tokens."""
     forget_spans()
     return parse_where(text).span
 
 
 def parsing(peers: Contestants, effort: Effort) -> None:
-    """Ours against the peers, and what else one does with a query against parsing it."""
+    """Compare our parser with the peers, and other operations with parsing."""
     against: dict[str, list[float | None]] = {}
     beside: dict[str, list[float | None]] = {}
     for query in QUERIES:
@@ -297,14 +298,14 @@ def parsing(peers: Contestants, effort: Effort) -> None:
         against[label] = [1 / ratios[name] if name in ratios else None for name in PEERS]
         beside[label] = [ratios[name] for name in BESIDE]
     print_table("Parsing: ours / theirs", PEERS, against, [GOALS[name] for name in PEERS])
-    print("the us are ours; ours and Pratt know the place of every node, sqlglot and lark do not")
-    print_table("Beside parsing: it / parsing", BESIDE, beside, [GOALS.get(one) for one in BESIDE])
-    print("error: the last character replaced by `?`, up to the exception; error text: its str()")
-    print("place: parsing and then asking one node for its span")
+    print("times in us are ours; ours and Pratt keep the position of every node, the others do not")
+    print_table("Other operations / parsing", BESIDE, beside, [GOALS.get(one) for one in BESIDE])
+    print("error: raising it, with the last character replaced by `?`; error text: also its str()")
+    print("place: parsing, then reading the span of one node")
 
 
 def beside_parsing(text: str) -> Calls:
-    """The calls of the columns `BESIDE`."""
+    """Return the calls of the columns `BESIDE`."""
     broken = text[:-1] + "?"
     return {
         "render": partial(render, parse_where(text)),
@@ -315,14 +316,14 @@ def beside_parsing(text: str) -> Calls:
 
 
 def mistakes(effort: Effort) -> None:
-    """What refusing a query costs, against taking it when it has been put right."""
+    """Compare rejecting a query with parsing its correction."""
     ten = QUERIES[-2].odsql
     rows: dict[str, list[float | None]] = {}
     for name, wrong, right in MISTAKES:
         good, bad = f"{ten} AND {right}", f"{ten} AND {wrong}"
         calls: Calls = {"error": partial(refused, bad), "error text": partial(explained, bad)}
         rows[name] = [*compare(partial(parse_where, good), calls, effort)[1].values()]
-    title = "Mistakes after ten predicates: refused / put right"
+    title = "Mistakes after ten predicates: rejected / corrected"
     print_table(title, ["error", "error text"], rows, [GOALS["error"], None])
 
 
@@ -340,13 +341,13 @@ def _three_times(size: int) -> str:
 
 
 def all_places(tree: nodes.Node) -> list[nodes.Span | None]:
-    """Ask every node where it stands."""
+    """Return the span of every node."""
     forget_spans()
     return [node.span for node in nodes.walk(tree)]
 
 
 def stages(text: str) -> Calls:
-    """The calls of the columns `STAGES`: what may grow faster than the text."""
+    """Return the calls of the columns `STAGES`, whose cost may grow faster than the text."""
     return {
         "parse": partial(parse_where, text),
         "render": partial(render, parse_where(text)),
@@ -356,7 +357,7 @@ def stages(text: str) -> Calls:
 
 
 def grown(small: str, large: str, effort: Effort) -> list[float]:
-    """How many times as long each stage takes for the large text."""
+    """Return how many times as long each stage takes for the large text."""
     larger = stages(large)
     return [
         compare(call, {name: larger[name]}, effort)[1][name] for name, call in stages(small).items()
@@ -364,7 +365,7 @@ def grown(small: str, large: str, effort: Effort) -> list[float]:
 
 
 def growth(size: int, effort: Effort) -> None:
-    """Ten times as many items, and ten times as many ANDs."""
+    """Measure ten times as many items, and ten times as many ANDs."""
     rows = {}
     for name, make in (("items in a list", _in_list), ("ANDs", _ands)):
         large = make(10 * size)
@@ -377,7 +378,7 @@ def growth(size: int, effort: Effort) -> None:
 
 
 def exponents(sizes: tuple[int, int, int], effort: Effort) -> None:
-    """The power of the length that time grows with."""
+    """Measure the exponent of the growth of time with length."""
     small, middle, large = (_three_times(size // 3) for size in sizes)
     first = [math.log10(ratio) for ratio in grown(small, middle, effort)]
     second = [math.log10(ratio) for ratio in grown(middle, large, effort)]
@@ -393,7 +394,7 @@ def exponents(sizes: tuple[int, int, int], effort: Effort) -> None:
 
 
 def cold_processes(runs: int) -> None:
-    """What the first query costs, start-up included."""
+    """Measure the first query, start-up included."""
     text = QUERIES[1].odsql
     ours = f"from odsql import parse_where; parse_where({text!r})"
     with tempfile.TemporaryDirectory() as folder:
@@ -402,22 +403,27 @@ def cold_processes(runs: int) -> None:
         stock = STOCK_LARK.format(grammar=str(grammar), text=text)
         pairs = [
             ("import odsql / import attrs, re", "import odsql", BARE, "import"),
-            ("import its parser / the same", "from odsql import parse_where", BARE, "import"),
-            ("import all of it / the same", "from odsql import *", BARE, ""),
-            ("one query / by lark, to our tree", ours, OUR_ACTIONS + stock, "process"),
-            ("one query / by lark, to its own tree", ours, OWN_TREE + stock, "process"),
+            (
+                "import parser / import attrs, re",
+                "from odsql import parse_where",
+                BARE,
+                "import",
+            ),
+            ("import all names / import attrs, re", "from odsql import *", BARE, ""),
+            ("one query / lark, to our tree", ours, OUR_ACTIONS + stock, "process"),
+            ("one query / lark, to its own tree", ours, OWN_TREE + stock, "process"),
         ]
         rows = {
             name: [*cold_ratio(*cold(first, second, runs)), GOALS.get(goal)]
             for name, first, second, goal in pairs
         }
-    print_table("Cold processes: ours / theirs", ["the code", "the process", "goal"], rows)
+    print_table("Cold processes: ours / theirs", ["code", "process", "goal"], rows)
     loads = cold_output(f"{ours}; import sys; print('lark' in sys.modules)").strip() == "True"
     print(f"importing odsql and parsing a query {'LOADS' if loads else 'does not load'} lark")
 
 
 def stock_grammar() -> str:
-    """Return the grammar as lark reads it: with the names of the functions."""
+    """Return the grammar in the form that lark reads, with the names of the functions."""
     return re.sub(
         "<([a-z]+)>",
         lambda kind: "|".join(one.name for one in CATALOGUE.values() if one.kind == kind[1]),
@@ -442,7 +448,7 @@ grammar = Path({grammar!r}).read_text(encoding="utf-8")
 lark = Lark(grammar, parser="lalr", start="where", transformer=transformer)
 lark.parse({text!r})
 """
-"""Without `strict`, which is a check for whoever changes the grammar and doubles the time."""
+"""Without `strict`, a check for changes to the grammar that doubles the time."""
 
 
 if __name__ == "__main__":

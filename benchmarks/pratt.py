@@ -1,12 +1,14 @@
-"""How fast could a parser written by hand be? The floor that `parse.py` measures against.
+"""A parser written by hand for speed, the lower bound that `parse.py` measures against.
 
-A Pratt parser: one regular expression cuts the text into tokens, every operator has a binding
-power, one loop builds the tree. It reads `where` clauses and builds the nodes of `odsql.nodes` with
-the same places in the text (`at`). It is a floor, not a second parser: it accepts more than ODSQL
-(`(a = 1) + 2`, dates in lists), knows keywords in three cases (`not`, `NOT`, `Not`), and neither
-explains what it refuses nor bounds the depth of a query. All that it leaves out makes it faster.
+This is a Pratt parser: one regular expression splits the text into tokens, every operator has a
+binding power, and one loop builds the tree. It parses `where` clauses into the nodes of
+`odsql.nodes` with the same positions in the text (`at`). It is a lower bound, not a second parser:
+it accepts more than ODSQL (`(a = 1) + 2`, dates in lists), knows keywords in three cases (`not`,
+`NOT`, `Not`), and neither explains errors nor limits the depth of a query. Everything that it
+omits makes it faster.
 
-Nothing to run here: `.venv/bin/pip install ".[benchmark]"`, then `python benchmarks/parse.py`.
+This file is not a script: run `.venv/bin/pip install ".[benchmark]"`, then
+`.venv/bin/python benchmarks/parse.py`.
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ def parse_where(text: str) -> nodes.Where:
 
 
 class _Parser:
-    """The tokens of one text, and which of them is next."""
+    """The tokens of one text, and the index of the next."""
 
     __slots__ = ("index", "text", "tokens")
 
@@ -67,11 +69,11 @@ class _Parser:
         self.index = 0
 
     def refusal(self) -> ValueError:
-        """Make the error for the next token."""
-        return ValueError(f"token {self.index}, {self.tokens[self.index]!r}, does not fit")
+        """Return the error for the next token."""
+        return ValueError(f"token {self.index}, {self.tokens[self.index]!r}, is unexpected")
 
     def expect(self, token: str) -> None:
-        """Step over `token`."""
+        """Consume `token`."""
         if self.tokens[self.index] != token:
             raise self.refusal()
         self.index += 1
@@ -100,7 +102,7 @@ class _Parser:
     # ------------------------------------------------------------ operands
 
     def word(self, token: str, first: int) -> Any:
-        """A field, a call, a date or a geometry."""
+        """Parse a field, a call, a date or a geometry."""
         at = (self.text, first, first)
         if self.tokens[self.index] == "(":
             return self.call(token.lower(), first)
@@ -126,7 +128,7 @@ class _Parser:
         return nodes.Boolean(False, (self.text, first, first))
 
     def group(self, _: int) -> Any:
-        """What stands in parentheses."""
+        """Parse an expression in parentheses."""
         inner = self.expression(0)
         self.expect(")")
         return inner
@@ -158,7 +160,7 @@ class _Parser:
         return nodes.Call(name, tuple(arguments), (self.text, first, self.index - 1))
 
     def argument(self) -> Any:
-        """A value, or a number with its unit."""
+        """Parse a value, or a number with its unit."""
         first = self.index
         value = self.expression(_COMPARISON)
         unit = self.tokens[self.index]
@@ -170,7 +172,7 @@ class _Parser:
         return nodes.Quantity(value, unit, (self.text, first, first + 1))
 
     def named(self) -> nodes.Named:
-        """`days=-7`."""
+        """Parse a named argument, such as `days=-7`."""
         first = self.index
         name = self.tokens[first]
         self.index += 1
@@ -189,7 +191,7 @@ class _Parser:
         return nodes.Or(operands, (self.text, first, self.index - 1))
 
     def operands(self, left: Any, power: int) -> list[Any]:
-        """All operands of a chain of AND, or of OR."""
+        """Parse all operands of a chain of AND, or of OR."""
         tokens = self.tokens
         operands = [left]
         while _INFIX[tokens[self.index]][0] == power:
@@ -204,7 +206,7 @@ class _Parser:
         return self.arithmetic(left, first, _PRODUCT)
 
     def arithmetic(self, left: Any, first: int, power: int) -> nodes.Arithmetic:
-        """A chain of `+ -`, or of `* /`."""
+        """Parse a chain of `+ -`, or of `* /`."""
         tokens = self.tokens
         operands, operators = [left], []
         while _INFIX[token := tokens[self.index]][0] == power:
@@ -227,7 +229,7 @@ class _Parser:
         return self.range(left, first, ":")
 
     def membership(self, left: Any, first: int) -> nodes.InList | nodes.InRange | nodes.Member:
-        """What follows IN: a list, a range or a field."""
+        """Parse the right side of IN: a list, a range or a field."""
         self.index += 1
         following = self.tokens[self.index]
         if following == "(":
@@ -269,7 +271,7 @@ class _Parser:
         return nodes.Like(left, words, (self.text, first, self.index - 1))
 
     def identity(self, left: Any, first: int) -> nodes.Is:
-        """What follows IS."""
+        """Parse the right side of IS."""
         self.index += 1
         negated = self.tokens[self.index].lower() == "not"
         self.index += negated
@@ -283,7 +285,7 @@ def _unquoted(literal: str) -> str:
 
 
 class _Infix(dict[str, tuple[int, Any]]):
-    """Binding power and method of each operator; what is no operator binds nothing."""
+    """The binding power and method of each operator; other tokens have power 0."""
 
     def __missing__(self, token: str) -> tuple[int, Any]:
         return self.get(token.lower(), (0, None))

@@ -1,19 +1,19 @@
-"""How much does the client add to the bare loop that reads 10,000 rows in 100 pages?
+"""How much time does the client add to a bare loop that reads 10,000 rows in 100 pages?
 
     .venv/bin/pip install ".[benchmark]"
     .venv/bin/python benchmarks/records.py
-    .venv/bin/python benchmarks/records.py --smoke    # once, only to see that it runs
+    .venv/bin/python benchmarks/records.py --smoke    # run everything once, as a test
 
-The floor is aiohttp and orjson with a semaphore of 32 and no check of anything. All know how many
-rows there are. Ours delivers them in order and has compared every page with its neighbours; `typed`
-also has made dates, datetimes and points of their values. The floor against itself says how quiet
-the machine is. Where they are installed, httpx and the npm package @opendatasoft/api-client take
-part, the latter after
+The bare loop uses aiohttp and orjson with a semaphore of 32 and checks nothing. All contestants
+know the number of rows. Ours delivers the rows in order and compares every page with its
+neighbours; `typed` also converts values to dates, datetimes and points. The bare loop against
+itself shows how quiet the machine is. httpx and the npm package @opendatasoft/api-client take part
+if they are installed; to install the latter:
 
     npm install --no-save --prefix benchmarks @opendatasoft/api-client
 
-Before anything is timed, all contestants' rows are compared. At the end: what importing costs
-beyond importing aiohttp.
+Before timing, the rows of all contestants are compared. The last figure is the cost of the import
+beyond that of aiohttp.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ GOALS = {
         "ours / npm": 0.6,
     },
     "20 ms of latency": {"to_list()": 1.1, "one by one": 1.1},
-    "import": {"milliseconds more": 40.0},
+    "import": {"extra milliseconds": 40.0},
 }
 
 
 def main() -> None:
-    """Run all of it."""
+    """Run the benchmark and print the results."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    options.add_argument("--smoke", action="store_true", help="everything once")
+    options.add_argument("--smoke", action="store_true", help="run everything once")
     smoke = options.parse_args().smoke
     for title, latency, rounds in (("without latency", 0.0, 41), ("20 ms of latency", LATENCY, 15)):
         with serving(latency) as url:
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 async def reading(url: str, rounds: int, *, peers: bool) -> dict[str, float]:
-    """Ratios of reading all rows with the client to reading them without."""
+    """Return the times of reading all rows, as ratios to the bare loop."""
     connector = aiohttp.TCPConnector(limit=IN_FLIGHT)
     async with (
         aiohttp.ClientSession(connector=connector) as session,
@@ -87,7 +87,7 @@ async def reading(url: str, rounds: int, *, peers: bool) -> dict[str, float]:
     ):
         floor = partial(bare, partial(fetch, session), url)
         others: dict[str, Callable[[], Awaitable[Any]]] = {
-            "the floor itself": floor,
+            "bare loop again": floor,
             "to_list()": partial(listed, client),
             "one by one": partial(one_by_one, client),
         }
@@ -107,13 +107,13 @@ async def reading(url: str, rounds: int, *, peers: bool) -> dict[str, float]:
 
 
 async def fetch(session: aiohttp.ClientSession, url: str) -> bytes:
-    """One body."""
+    """Return the body of one response."""
     async with session.get(url) as response:
         return await response.read()
 
 
 async def bare(get: Fetch, url: str) -> list[dict[str, Any]]:
-    """All pages at once behind a semaphore, joined."""
+    """Read all pages at once, limited by a semaphore, and join them."""
     places = asyncio.Semaphore(IN_FLIGHT)
 
     async def page(offset: int) -> list[dict[str, Any]]:
@@ -127,22 +127,22 @@ async def bare(get: Fetch, url: str) -> list[dict[str, Any]]:
 
 
 async def listed(client: ExploreClient) -> list[dict[str, Any]]:
-    """All rows, in one call."""
+    """Read all rows in one call."""
     return await client.dataset("trees").records(max_rows=TOTAL).to_list()
 
 
 async def one_by_one(client: ExploreClient) -> list[dict[str, Any]]:
-    """All rows, each from the iterator."""
+    """Read all rows, one by one, from the iterator."""
     return [row async for row in client.dataset("trees").records(max_rows=TOTAL)]
 
 
 async def typed(client: ExploreClient) -> list[dict[str, Any]]:
-    """All rows, with the values of their types."""
+    """Read all rows with typed values."""
     return await client.dataset("trees").records(max_rows=TOTAL, typed=CONVERTER).to_list()
 
 
 async def against_httpx(client: ExploreClient, url: str, rounds: int) -> float:
-    """Ours as a share of the bare loop of httpx."""
+    """Return our time as a fraction of that of a bare httpx loop."""
     httpx = import_module("httpx")
     limits = httpx.Limits(max_connections=IN_FLIGHT)
     async with httpx.AsyncClient(limits=limits, timeout=60) as peer:
@@ -159,7 +159,7 @@ NPM_CLIENT = Path(__file__).with_name("npm_client.mjs")
 
 
 async def npm_is_installed() -> bool:
-    """Whether node runs and finds the package."""
+    """Return whether node runs and finds the package."""
     if which("node") is None:
         return False
     trial = await create_subprocess_exec(
@@ -169,7 +169,7 @@ async def npm_is_installed() -> bool:
 
 
 async def against_npm(client: ExploreClient, url: str, rounds: int) -> float:
-    """Ours as a share of the npm package, which reads in a process of its own that stays."""
+    """Return our time as a fraction of that of the npm package, in one long-lived process."""
     arguments = (url, str(TOTAL), str(PAGE_ROWS), str(IN_FLIGHT))
     peer = await create_subprocess_exec("node", NPM_CLIENT, *arguments, stdin=PIPE, stdout=PIPE)
     assert peer.stdin is not None
@@ -187,12 +187,12 @@ async def against_npm(client: ExploreClient, url: str, rounds: int) -> float:
 
 
 def importing(runs: int) -> None:
-    """What `import explore_async` costs beyond `import aiohttp`."""
+    """Measure how much longer `import explore_async` takes than `import aiohttp`."""
     ours, theirs = cold("import explore_async", "import aiohttp", runs)
     more = median(
         (one.inside - other.inside) * 1000 for one, other in zip(ours, theirs, strict=True)
     )
-    print_goals("import, beyond aiohttp", {"milliseconds more": more}, GOALS["import"])
+    print_goals("import, beyond aiohttp", {"extra milliseconds": more}, GOALS["import"])
 
 
 if __name__ == "__main__":

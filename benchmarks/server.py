@@ -1,14 +1,14 @@
-"""A server that answers with ready-made bodies, in a process of its own, for the benchmarks.
+"""A server for the benchmarks that sends prepared bodies, in a separate process.
 
-It parses nothing of a request but its first line, so that what is measured is the client. Rows look
-like those of an open-data portal: ten fields, some text, a place, a date. Paths:
+It parses only the first line of a request, so that a benchmark measures the client. Rows look like
+those of an open-data portal: ten fields, among them text, a location and dates. It serves:
 
-* `/records?...` and `/facets?facet=...`: the page asked for, and a facet of 10 values, or
-  of 100 where the dataset's name begins with `wide`;
-* `/exports/jsonl?rows=N`: N rows of JSON Lines, chunked;
-* `delay` before each answer, in seconds, is given when it is started.
+* `/records?...`: the requested page;
+* `/facets?facet=...`: a facet of 10 values, or of 100 if the dataset's name begins with `wide`;
+* `/exports/jsonl?rows=N` or `?limit=N`: N rows of JSON Lines, in chunked encoding.
 
-Nothing to run here by hand; `serving` starts it and stops it.
+`delay`, given at start, is the time in seconds before each response. `serving` starts and stops the
+server; do not run this file by hand.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _BLOCK_ROWS = 1000
 
 
 def rows(begin: int, count: int) -> list[dict[str, Any]]:
-    """That many rows, all different."""
+    """Return `count` rows, all different."""
     return [
         {
             "id": number,
@@ -54,7 +54,7 @@ def rows(begin: int, count: int) -> list[dict[str, Any]]:
 
 @contextmanager
 def serving(delay: float = 0.0) -> Iterator[str]:
-    """Run the server; gives `http://127.0.0.1:<port>`."""
+    """Run the server and yield its base URL, `http://127.0.0.1:<port>`."""
     command = [sys.executable, __file__, str(delay)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -86,7 +86,7 @@ def _facet(facet: str, count: int) -> bytes:
 
 
 class _Server:
-    """All answers, made before the first request or, of facets, at the first."""
+    """The responses, prepared before the first request; those of facets are cached."""
 
     def __init__(self, delay: float) -> None:
         self._delay = delay
@@ -95,7 +95,7 @@ class _Server:
         self._block = b"%x\r\n%b\r\n" % (len(block), block)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer what comes over one connection, until it ends."""
+        """Answer the requests of one connection until it closes."""
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")

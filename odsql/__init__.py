@@ -1,7 +1,7 @@
 """ODSQL, the query language of the Explore API v2.1: parser, tree, renderer and builder.
 
-Everything here works without a network; `explore_async` is the client. Names are loaded when they
-are first used, so that a program that only parses does not pay for the builder.
+Nothing here needs a network; the client is `explore_async`. Names are imported on first use, so
+a program that only parses does not load the builder.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         parse_select,
         parse_where,
     )
-    from odsql.syntax.rendering import format, render  # noqa: A004 - the field's word for it
+    from odsql.syntax.rendering import format, render  # noqa: A004 - the usual name
 
 __version__ = "0.1.0"
 
@@ -53,10 +53,10 @@ _HOMES = {
     **dict.fromkeys(("BuildError", "ODSQLError", "ODSQLSyntaxError"), "syntax.errors"),
     **dict.fromkeys((name for name in __all__ if name.startswith("parse_")), "syntax.parsing"),
 }
-"""The module of each public name; `builder.functions` has those that are not listed."""
+"""The module of each public name; unlisted names are in `builder.functions`."""
 
 
-if not TYPE_CHECKING:  # a type checker would take any name for granted
+if not TYPE_CHECKING:  # with `__getattr__`, a type checker would accept any name
 
     def __getattr__(name: str) -> object:
         if name == "nodes":

@@ -1,4 +1,4 @@
-"""`python -m odsql` is the `odsql` command."""
+"""`python -m odsql` runs the `odsql` command."""
 
 from __future__ import annotations
 

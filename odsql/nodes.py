@@ -1,6 +1,6 @@
-"""The tree under its public name: what `parse_where` and its kin return, and `render` takes.
+"""The public names of the tree that `parse_where` and the other parsers return.
 
-The classes are defined in `odsql.syntax.nodes`, where the parser is.
+The classes are defined in `odsql.syntax.nodes`, next to the parser.
 """
 
 from odsql.syntax.nodes import *  # noqa: F403

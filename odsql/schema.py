@@ -1,8 +1,8 @@
-"""What a dataset's fields are: their names and types, as the API says them.
+"""The fields of a dataset: their names and types, as the API describes them.
 
-A `Schema` is read from the answer of getDataset, or from what `Schema.to_json` saved of it;
-`load_schemas` reads files of either. `Fields(schema)` (in `building`) is `F` with this knowledge: a
-name that does not exist and a literal of the wrong type are errors where they are written.
+A `Schema` is read from a getDataset answer or from saved `Schema.to_json` output; `load_schemas`
+reads files of either kind. `odsql.Fields(schema)` is `F` for the fields of one dataset: an unknown
+name or a literal of the wrong type raises an error where it is written.
 """
 
 from __future__ import annotations
@@ -22,23 +22,28 @@ if TYPE_CHECKING:
 __all__ = ["Schema", "SchemaError", "SchemaField", "load_schemas"]
 
 _ANNOTATIONS = {"facet": "facet", "id": "unique", "multivalued": "multivalued"}
-"""The annotations that change what a query means, and what they are called here."""
+"""The annotations that change the meaning of a query, and their attributes here."""
 
 Annotations = tuple[tuple[str, bool | str], ...]
-"""Names and values, by name. Portals send `true` and texts, the reference shows lists of them."""
+"""Names and values, sorted by name. Portals send `true` and strings, the reference shows lists."""
 
 
 class SchemaError(ODSQLError):
-    """What was given is no schema; the message says what is missing."""
+    """The input is not a schema; the message says what is missing."""
 
 
 @frozen
 class SchemaField:
-    """One field: its name, its type (`text`, `int`, `date`, ...) and what is annotated.
+    """A field of a dataset.
 
-    `multivalued`: it holds several values. `facet`: it is declared as a facet. `unique`: it is
-    annotated as an identifier. `annotated` is False where nothing is known about annotations.
-    `annotations` are all of them, as they are saved.
+    Attributes:
+        name: the name of the field.
+        type: `text`, `int`, `date`, ...
+        multivalued: True if it holds several values.
+        facet: True if it is declared as a facet.
+        unique: True if it is annotated as an identifier.
+        annotated: False if its annotations are unknown.
+        annotations: all annotations, as they are saved.
     """
 
     name: str
@@ -62,32 +67,32 @@ class Schema:
     fields: Mapping[str, SchemaField] = field(converter=_by_name, hash=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A read-only view cannot be pickled, the fields can.
+        # A read-only view cannot be pickled; the fields can.
         return Schema, (self.dataset_id, tuple(self.fields.values()))
 
     @classmethod
     def from_json(cls, dataset: Any) -> Schema:
-        """Read the answer of getDataset, one of the results of getDatasets, or a saved schema.
+        """Read a getDataset answer, one result of getDatasets, or a saved schema.
 
         Raises:
-            SchemaError: it has no `dataset_id`, or `fields` is no list of fields.
+            SchemaError: `dataset_id` is missing, or `fields` is not a list of fields.
         """
         try:
             fields = [_field(one) for one in dataset["fields"]]
             return cls(str(dataset["dataset_id"]), fields)
         except (KeyError, TypeError, AttributeError):
-            msg = "a schema is a dataset of the API: dataset_id, and fields with name and type"
+            msg = "not a schema: a dataset needs a dataset_id, and fields with name and type"
             raise SchemaError(msg) from None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the saved form: names, types and annotations."""
+        """Return the names, types and annotations in the form to save."""
         return {
             "dataset_id": self.dataset_id,
             "fields": [_described(one) for one in self.fields.values()],
         }
 
     def nearest(self, name: str) -> list[str]:
-        """Return the names of fields that look like `name`, the likeliest first."""
+        """Return the names of fields similar to `name`, most similar first."""
         from difflib import get_close_matches  # only a misspelt name needs it
 
         by_lower = {one.lower(): one for one in self.fields}
@@ -95,13 +100,13 @@ class Schema:
 
 
 def load_schemas(path: str | PathLike[str]) -> Mapping[str, Schema]:
-    """Read a file with a schema or a list of them, or all `*.json` of a directory.
+    """Read a file with one schema or a list of schemas, or all `*.json` files of a directory.
 
     Returns:
         The schemas by `dataset_id`.
 
     Raises:
-        SchemaError: the path cannot be read, holds something else, or a dataset twice.
+        SchemaError: the path cannot be read, holds something else, or holds a dataset twice.
     """
     from pathlib import Path  # a schema need not come from a file
 
@@ -111,14 +116,14 @@ def load_schemas(path: str | PathLike[str]) -> Mapping[str, Schema]:
     for file in files:
         for schema in _read(file):
             if schema.dataset_id in schemas:
-                msg = f"{file}: {schema.dataset_id} has a schema already"
+                msg = f"{file}: {schema.dataset_id} has more than one schema"
                 raise SchemaError(msg)
             schemas[schema.dataset_id] = schema
     return MappingProxyType(schemas)
 
 
 def _read(file: Path) -> list[Schema]:
-    import json  # as above
+    import json  # only files need it
 
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -155,7 +160,7 @@ def _field(described: Any) -> SchemaField:
 
 
 def _annotation(given: Any) -> bool | str | None:
-    """Read a value; None where it says that the annotation is not there."""
+    """Read the value of an annotation; None if the value says that it is not set."""
     if given is False:
         return None
     if isinstance(given, list):

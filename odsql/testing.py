@@ -1,4 +1,4 @@
-"""For tests of programs that ask portals: their queries are right, without asking one.
+"""A check for the tests of programs that query portals; it sends no requests.
 
 from odsql.testing import assert_valid
 
@@ -37,14 +37,14 @@ def assert_valid(
     """Check a query as `odsql check` does.
 
     Args:
-        query: a `Query`; the parameters of a request by name, each a text or a list of them; or a
-            text, which is a `where`.
-        schema: what is known of the dataset: a schema, or a file that one was saved in.
+        query: a `Query`; a mapping of request parameters, each a value or a list of values; or a
+            string, read as a `where` clause.
+        schema: the schema of the dataset, or a file that holds it; None to check without one.
         endpoint: the operation that the query is for.
-        strict: whether warnings fail, too.
+        strict: True to fail on warnings, too.
 
     Raises:
-        AssertionError: there is something wrong with it; the message shows what and where.
+        AssertionError: the query has errors; the message shows what is wrong and where.
         SchemaError: the file holds no schema, or more than one.
     """
     __tracebackhide__ = True
@@ -78,13 +78,13 @@ def _schema(schema: Schema | str | PathLike[str] | None) -> Schema | None:
         return schema
     loaded = list(load_schemas(schema).values())
     if len(loaded) != 1:
-        msg = f"{schema}: one schema is needed, there are {len(loaded)}"
+        msg = f"{schema}: expected one schema, found {len(loaded)}"
         raise SchemaError(msg)
     return loaded[0]
 
 
 def _shown(parameters: tuple[Parameter, ...], found: list[Diagnostic]) -> str:
-    """Show the findings as the command line does."""
+    """Format the findings as the command line does."""
     clauses = (
         Checked(
             Option(one.name, one.text),

@@ -1,1 +1,1 @@
-"""Tests, laid out as the packages are."""
+"""The tests, in the layout of the packages."""

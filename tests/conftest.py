@@ -1,4 +1,4 @@
-"""Fixtures for all tests: recorded answers of real portals, and canned answers without a socket."""
+"""Fixtures for all tests: recorded responses of live portals, and canned ones without a socket."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# No test is timed, so a slow machine fails none. What guards a change looks at the same examples
-# each time; whoever runs the tests by hand looks at new ones.
+# No deadline, so that no test fails on a slow machine. CI uses the same examples every time; local
+# runs generate new ones.
 settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("project")
 
@@ -27,11 +27,11 @@ RECORDED = Path(__file__).parent / "fidelity" / "recorded"
 
 
 class CannedResponse(ClientResponse):
-    """The response class that aioresponses 0.7.9 needs on aiohttp 3.14 and later.
+    """The response class that aioresponses 0.7.9 needs with aiohttp 3.14 and later.
 
-    There `ClientResponse` has a new required keyword, `stream_writer`, that aioresponses does not
-    pass. Nothing is uploaded, so an object that says "0 bytes written" is enough. On older versions
-    the keyword does not exist and nothing is added.
+    There, `ClientResponse` has a new required keyword, `stream_writer`, which aioresponses does not
+    pass. Nothing is uploaded, so an object with an `output_size` of 0 is enough. Older versions do
+    not have the keyword, and nothing is added.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -42,7 +42,7 @@ class CannedResponse(ClientResponse):
 
 @pytest.fixture
 def canned(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
-    """Answers every aiohttp request from a list, for tests in which one reply is enough."""
+    """Canned responses to all aiohttp requests, for tests in which one response is enough."""
     monkeypatch.setattr("aioresponses.core.ClientResponse", CannedResponse)
     with aioresponses() as answers:
         yield answers
@@ -50,7 +50,7 @@ def canned(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[str]:
-    """The base URL of the portal that the documentation tells to start, in a process of its own."""
+    """The base URL of a portal that `explore serve` runs in a separate process."""
     command = [sys.executable, "-m", "explore_async", "serve", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -60,5 +60,5 @@ def served() -> Iterator[str]:
 
 @pytest.fixture
 def recorded() -> Callable[[str], bytes]:
-    """The bytes of a recorded body, by its path below tests/fidelity/recorded."""
+    """A function that returns a recorded body by its path in tests/fidelity/recorded."""
     return lambda name: (RECORDED / name).read_bytes()

@@ -1,4 +1,4 @@
-"""docs/ci.md and the README's section about CI, with real git and real pre-commit hooks."""
+"""docs/ci.md and the README's section about CI, tested with real git and real pre-commit hooks."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from odsql.commands.configuration import read
+from tests.platforms import posix
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("docs/ci.md", "README.md")
@@ -28,12 +29,12 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def hooks() -> list[tuple[str, str]]:
-    """The configurations of pre-commit that the pages show."""
+    """Return the pre-commit configurations that the pages show."""
     return [(page, one) for page in PAGES for one in blocks(page, "yaml") if "repo: local" in one]
 
 
 class Repository:
-    """A scratch repository, in which nothing of the user's own settings counts."""
+    """A temporary repository that is isolated from the user's own settings."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -77,11 +78,12 @@ class Repository:
         return int(self.run("git", "rev-list", "--all", "--count"))
 
 
+@posix
 @pytest.mark.parametrize(("page", "configuration"), hooks(), ids=lambda one: str(one)[:10])
 def test_a_commit_with_a_broken_query_is_refused(
     tmp_path: Path, page: str, configuration: str
 ) -> None:
-    """Until it is fixed; one that is merely untidy is tidied up first. Data is left alone."""
+    """A fixed query can be committed, an untidy one is formatted first, and data is untouched."""
     repository = Repository(tmp_path / "repository")
     repository.write(".pre-commit-config.yaml", configuration)
     repository.write("notes.md", "Nothing about queries.\n")
@@ -107,9 +109,10 @@ def test_a_commit_with_a_broken_query_is_refused(
 STEPS = re.findall(r"run: (odsql .*)", "\n".join(blocks("docs/ci.md", "yaml")))
 
 
+@posix
 @pytest.mark.parametrize("command", STEPS)
 def test_a_step_of_a_build_needs_no_configuration(tmp_path: Path, command: str) -> None:
-    """It says what to check, so it fails for what is found there, and for nothing else."""
+    """The command names the paths to check, so it fails for findings there and nothing else."""
     repository = Repository(tmp_path / "repository")
     repository.write("queries/cities.toml", FIXED)
     repository.run("sh", "-c", command)
@@ -119,7 +122,7 @@ def test_a_step_of_a_build_needs_no_configuration(tmp_path: Path, command: str) 
 
 
 def test_the_hooks_that_are_offered_are_the_ones_that_are_described() -> None:
-    """The same commands, for the same files."""
+    """The manifest and the pages have the same commands for the same files."""
     offered = {
         one["id"]: one for one in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
     }
@@ -132,13 +135,13 @@ def test_the_hooks_that_are_offered_are_the_ones_that_are_described() -> None:
 
 
 def test_the_hooks_are_what_pre_commit_takes() -> None:
-    """By its own word."""
+    """pre-commit validates its own manifest format."""
     command = [sys.executable, "-m", "pre_commit", "validate-manifest", ".pre-commit-hooks.yaml"]
     subprocess.run(command, cwd=ROOT, check=True, timeout=50)
 
 
 def test_the_described_configuration_is_accepted() -> None:
-    """Every key of `[tool.odsql]` is on the page, and none that is not one."""
+    """The page has every key of `[tool.odsql]` and no others."""
     (described,) = [one for one in blocks("docs/ci.md", "toml") if "[tool.odsql]" in one]
     configuration = read("pyproject.toml", described.encode())
     assert configuration is not None
@@ -149,7 +152,7 @@ def test_the_described_configuration_is_accepted() -> None:
 
 @pytest.mark.parametrize("command", ["check", "fmt"])
 def test_every_option_is_described(command: str) -> None:
-    """Those of the help, but for the clauses."""
+    """These are the options in `--help`, except those for clauses."""
     done = subprocess.run(
         [sys.executable, "-m", "odsql", command, "--help"],
         capture_output=True, text=True, check=True, timeout=50,
@@ -163,7 +166,7 @@ def test_every_option_is_described(command: str) -> None:
 
 
 def test_the_pytest_helper_does_what_the_page_shows(capsys: pytest.CaptureFixture[str]) -> None:
-    """Its block prints the text that follows it."""
+    """The block prints the text that follows it on the page."""
     (source,), (output,) = blocks("docs/ci.md", "python"), blocks("docs/ci.md", "text")
     exec(compile(source, "docs/ci.md", "exec"), {"__name__": "docs"})
     assert capsys.readouterr().out == output

@@ -1,4 +1,4 @@
-"""The code blocks of the pages in docs/ do what the pages say."""
+"""The code blocks of the pages in docs/ do what the pages say they do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ERRORS = re.compile(r"^\| (`.*?) \|", re.MULTILINE)
 
 
 def blocks(page: str) -> list[tuple[str, str | None]]:
-    """The Python blocks of a page, each with the text block that follows it, if one does."""
+    """Return the Python blocks of a page, each with the text block after it, or None."""
     text = (DOCS / page).read_text(encoding="utf-8")
     found = re.findall(r"^```(python|text)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [
@@ -33,7 +33,7 @@ def blocks(page: str) -> list[tuple[str, str | None]]:
 
 
 async def run(source: str, namespace: dict[str, Any]) -> None:
-    """Run a block as `python -m asyncio` does, where `await` needs no function around it."""
+    """Run a block as `python -m asyncio` does, with `await` at the top level."""
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     result = eval(compile(source, "docs", "exec", flags=flags, dont_inherit=True), namespace)
     if inspect.isawaitable(result):
@@ -43,7 +43,7 @@ async def run(source: str, namespace: dict[str, Any]) -> None:
 def test_the_blocks_about_the_client_print_what_the_page_shows(
     served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One after the other, in one event loop."""
+    """The blocks run in order in one event loop."""
     monkeypatch.chdir(tmp_path)
     pairs = blocks("client.md")
     assert sum(output is not None for _, output in pairs) >= 10
@@ -65,7 +65,7 @@ def test_the_blocks_about_the_client_print_what_the_page_shows(
 def test_the_blocks_about_the_language_print_what_the_page_shows(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """One after the other, in one namespace."""
+    """The blocks run in order in one namespace."""
     namespace: dict[str, Any] = {"__name__": "docs"}
     pairs = blocks("odsql.md")
     assert len(pairs) >= 6
@@ -75,7 +75,7 @@ def test_the_blocks_about_the_language_print_what_the_page_shows(
 
 
 def test_the_page_names_every_error() -> None:
-    """Those that a reader may meet; the roots of the tree need no line of their own."""
+    """These are the errors that users see; base classes need no row of their own."""
     page = (DOCS / "client.md").read_text(encoding="utf-8")
     public = [getattr(explore_async, name) for name in explore_async.__all__]
     errors = {
@@ -87,7 +87,7 @@ def test_the_page_names_every_error() -> None:
 
 
 def test_the_blocks_about_the_portal_run(capsys: pytest.CaptureFixture[str]) -> None:
-    """The first asks for the three largest cities of France, the second adds a dataset."""
+    """The first queries the three largest cities of France, the second adds a dataset."""
     first, second = (source for source, _ in blocks("portal.md"))
     exec(compile(first, "docs", "exec"), {"__name__": "docs"})
     assert "'Paris'" in capsys.readouterr().out

@@ -1,6 +1,6 @@
-"""The public names: what each public module exports, and that the pages use nothing else.
+"""The names that each public module exports, the only ones that the pages may import.
 
-A name that is missing here breaks programs that import it; a new one is a promise to keep it.
+Removing a name breaks programs that import it; adding one is a promise to keep it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ PUBLIC = {
 
 @pytest.mark.parametrize("module", PUBLIC)
 def test_a_public_module_exports_these_names_and_no_others(module: str) -> None:
-    """Every one of them can be imported."""
+    """Each exported name also exists."""
     imported = importlib.import_module(module)
     assert sorted(imported.__all__) == PUBLIC[module].split()
     assert all(hasattr(imported, name) for name in imported.__all__)
@@ -71,7 +71,7 @@ def test_a_public_module_exports_these_names_and_no_others(module: str) -> None:
 
 @pytest.mark.parametrize("module", PUBLIC)
 def test_every_public_class_and_function_has_a_docstring(module: str) -> None:
-    """An editor shows it."""
+    """Editors show docstrings to users."""
     imported = importlib.import_module(module)
     values = {name: getattr(imported, name) for name in imported.__all__}
     described = {name: one for name, one in values.items() if inspect.isroutine(one)}
@@ -81,7 +81,7 @@ def test_every_public_class_and_function_has_a_docstring(module: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_pages_import_public_names_only(page: Path) -> None:
-    """What a page shows is what a reader will write."""
+    """Readers copy the imports that a page shows."""
     blocks = re.findall(
         r"^```python\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE
     )

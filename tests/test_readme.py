@@ -1,4 +1,4 @@
-"""The README's code blocks do what the README says."""
+"""The code blocks of the README do what the README says they do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def blocks(language: str) -> list[str]:
 def test_the_python_blocks_print_what_the_text_blocks_show(
     served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One after the other, in one namespace, as a reader would run them."""
+    """The blocks run in order in one namespace, as a reader would run them."""
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "tour"}
     sources, outputs = blocks("python"), blocks("text")
@@ -42,7 +42,7 @@ def test_the_python_blocks_print_what_the_text_blocks_show(
     ],
 )
 def test_the_shell_commands_of_the_tour_succeed(served: str, tmp_path: Path, line: str) -> None:
-    """They exit 0 and print something."""
+    """Each command exits with 0 and prints something."""
     program, *arguments = shlex.split(line.replace(SERVED, served))
     module = {"odsql": "odsql", "explore": "explore_async"}[Path(program).name]
     done = subprocess.run(
@@ -54,7 +54,7 @@ def test_the_shell_commands_of_the_tour_succeed(served: str, tmp_path: Path, lin
 
 
 def test_there_are_exactly_two_commands_to_start_with() -> None:
-    """One runs the demo, one runs the tests; each makes its own environment."""
+    """One runs the demo and one runs the tests; each creates its own environment."""
     commands = [block.strip() for block in blocks("sh") if block.startswith("python3")]
     assert len(commands) == 2
     assert commands[0].endswith("explore demo")

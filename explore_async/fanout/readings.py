@@ -1,15 +1,16 @@
-"""Many readings side by side, over datasets, clients and portals, within common bounds.
+"""Concurrent readings over datasets, clients and portals, within common limits.
 
-`gather_records` and `gather_facets` of a client lead here. The promises:
+A reading is one whole result, such as the records of one dataset. The client's `gather_records` and
+`gather_facets` run here. The guarantees:
 
-* bounded: at most `concurrency` requests in flight over all portals, beside what each client
-  allows; a place is held while a request is in flight, not while it waits to be sent again;
-* bounded in memory: while about `max_bytes` of answers wait to be taken, only the reading whose
-  turn is next goes on;
-* fair: a free place goes to the portal that has the fewest requests in flight, so a slow, long or
-  pausing one does not starve the others;
+* bounded: at most `concurrency` requests are in flight over all portals, in addition to each
+  client's own limit; a slot is held while a request is in flight, not while it waits for a retry;
+* bounded in memory: while about `max_bytes` of responses wait to be taken, only the reading to be
+  delivered next continues;
+* fair: a free slot goes to the portal with the fewest requests in flight, so a slow, long or
+  paused portal does not starve the others;
 * all or nothing, or collected: the first failure cancels the rest, or becomes part of the result;
-* no strays: every task is finished or cancelled when the run ends, however it ends.
+* no stray tasks: every task has finished or is cancelled when the run ends, however it ends.
 """
 
 from __future__ import annotations
@@ -39,12 +40,12 @@ Errors = Literal["raise", "collect"]
 
 
 class Room:
-    """How many bytes the readings of a run hold, and which of them may read more.
+    """The memory limit of a run: the bytes that its readings hold, and which may read more.
 
-    One reading may always go on, or a result larger than the room would never be finished.
+    One reading may always continue; otherwise a result larger than the limit would never finish.
 
     Args:
-        most: bytes of answers held, beyond which only one reading goes on.
+        most: the limit in bytes of responses held; once it is reached, only one reading continues.
     """
 
     def __init__(self, most: float) -> None:
@@ -55,28 +56,28 @@ class Room:
         self._waiting: list[asyncio.Future[None]] = []
 
     def closed_to(self, index: int | None) -> bool:
-        """Whether that reading, or one that has not begun, must wait."""
+        """Return whether a reading must wait; `index` is None for one that has not begun."""
         return self._total >= self._most and (index is None or index != self._first)
 
     async def enter(self, index: int) -> None:
-        """Wait until that reading may ask for more."""
+        """Wait until the reading may request more."""
         while self.closed_to(index):
             waiter = asyncio.get_running_loop().create_future()
             self._waiting.append(waiter)
             await waiter
 
     def add(self, index: int, size: int) -> None:
-        """An answer came."""
+        """Add the bytes of a response."""
         self._held[index] += size
         self._total += size
 
     def drop(self, index: int) -> None:
-        """What a reading holds was taken."""
+        """Drop the bytes of a reading whose result was taken."""
         self._total -= self._held.pop(index, 0)
         self._wake()
 
     def lead(self, index: int | None) -> None:
-        """Let that reading go on whatever is held."""
+        """Let one reading continue regardless of the limit."""
         if index != self._first:
             self._first = index
             self._wake()
@@ -90,7 +91,7 @@ class Room:
 
 @frozen(kw_only=True)
 class _Admission:
-    """Lets the requests of one reading through; the `Admission` that is handed down to them."""
+    """The `Admission` for the requests of one reading."""
 
     portal: str
     index: int
@@ -122,8 +123,8 @@ class Job(Generic[T]):
     """One reading of a run.
 
     Attributes:
-        portal: base URL of the portal it asks.
-        run: reads; all its requests have to pass through the admission it is given.
+        portal: the portal's base URL.
+        run: reads the result; it must pass the given admission to all its requests.
     """
 
     portal: str
@@ -132,12 +133,12 @@ class Job(Generic[T]):
 
 @frozen(kw_only=True)
 class Outcome(Generic[T]):
-    """What became of one reading.
+    """The outcome of one reading.
 
     Attributes:
-        index: its place among those given.
-        value: the result; None when it failed.
-        error: why it failed; None when it did not.
+        index: the position of the reading among those given.
+        value: the result; None if the reading failed.
+        error: the error of a failed reading, otherwise None.
     """
 
     index: int
@@ -145,7 +146,7 @@ class Outcome(Generic[T]):
     error: ExploreError | None = None
 
     def result(self) -> T:
-        """The value.
+        """Return the value.
 
         Raises:
             ExploreError: the reading failed.
@@ -156,18 +157,18 @@ class Outcome(Generic[T]):
 
 
 class FanOut(Generic[T, R]):
-    """Many readings, run when it is awaited or iterated; making it sends nothing.
+    """Concurrent readings that run when awaited or iterated; creating one sends nothing.
 
-    Await it for a list of results in the order given; iterate it for `Outcome`s, in order or, with
-    `ordered=False`, as they come. With `errors="collect"` a failed reading is an `ExploreError` in
-    the list, or an `Outcome` with an error. Close the iteration (`async with fan_out.open()`) when
-    leaving it early.
+    Await it for a list of results in the given order. Iterate over it for `Outcome`s, in order or,
+    with `ordered=False`, as they finish. With `errors="collect"` a failed reading is an
+    `ExploreError` in the list, or an `Outcome` with an error. To leave an iteration early, use
+    `async with fan_out.open()`, which closes it.
 
-    `max_bytes` bounds an iteration: decoded bytes of all answers that belong to results not yet
-    taken, of finished readings and of those under way. Once so many are there, no reading begins
-    and none asks for more, but the one that is to be delivered next (with `ordered=False` the
-    oldest), which goes on to its end. On top come the answers in flight at that moment. Awaiting
-    keeps all results anyway, and is not bounded.
+    `max_bytes` limits an iteration: the decoded bytes of all responses for results not yet taken,
+    of finished and running readings. Once the limit is reached, no reading begins and none requests
+    more, except the one to be delivered next (with `ordered=False` the oldest), which continues to
+    its end. Responses in flight at that time come on top. Awaiting keeps all results anyway and is
+    not limited.
 
     Raises while running:
         ExploreError: the first reading to fail, with `errors="raise"`; the others are cancelled.
@@ -184,7 +185,8 @@ class FanOut(Generic[T, R]):
     ) -> None:
         if concurrency < 1 or max_bytes < 1:
             raise ConfigurationError(
-                f"concurrency is {concurrency} and max_bytes {max_bytes}; both must be at least 1."
+                f"concurrency is {concurrency} and max_bytes is {max_bytes}; "
+                "both must be at least 1."
             )
         if errors not in {"raise", "collect"}:
             raise ConfigurationError(f"errors is {errors!r}; it must be 'raise' or 'collect'.")
@@ -201,7 +203,7 @@ class FanOut(Generic[T, R]):
         return self._outcomes(self._max_bytes)
 
     def open(self) -> aclosing[AsyncGenerator[Outcome[T], None]]:
-        """The outcomes, in an `async with` block that has ended every reading when it is left."""
+        """Return the outcomes for an `async with` block that ends every reading on exit."""
         return aclosing(self._outcomes(self._max_bytes))
 
     async def _collected(self) -> list[R]:
@@ -230,7 +232,7 @@ class FanOut(Generic[T, R]):
 
 
 class _Run(Generic[T]):
-    """One run of a fan-out: what waits, what runs, and what is finished and not yet taken."""
+    """One run of a fan-out: its waiting, running and finished readings."""
 
     def __init__(self, jobs: list[Job[T]], gate: Gate, room: Room, *, most: int) -> None:
         self.finished: dict[int, Outcome[T]] = {}
@@ -246,10 +248,10 @@ class _Run(Generic[T]):
             self._waiting.setdefault(job.portal, deque()).append(index)
 
     def start(self, *, head: int | None) -> None:
-        """Start readings while there is room; the one to be delivered next needs none.
+        """Start readings while there is room; the one to be delivered next always starts.
 
         Args:
-            head: the one to be delivered next; None where any may be.
+            head: the reading to be delivered next; None if it may be any.
         """
         while len(self._running) < self._most and (index := self._next(head)) is not None:
             job = self._jobs[index]
@@ -257,18 +259,18 @@ class _Run(Generic[T]):
             self._started.add(index)
             self._active[job.portal] += 1
             admission = _Admission(portal=job.portal, index=index, gate=self._gate, room=self._room)
-            # The coroutine is made inside: a task cancelled before its first step never makes it.
+            # `_called` delays job.run: a task cancelled before its first step never calls it.
             self._running[asyncio.create_task(_called(job, admission))] = index
-        # Where any will do and one is there to be taken, nobody needs to go on.
+        # If any reading may be next and one has finished, no reading needs to continue.
         oldest = None if self.finished else next(iter(self._running.values()), None)
         self._room.lead(oldest if head is None else head)
 
     def any_finished(self) -> int | None:
-        """One that may be taken, the oldest first."""
+        """Return a finished reading, the one that finished first; None if there is none."""
         return next(iter(self.finished), None)
 
     async def wait(self) -> None:
-        """Wait until something finishes."""
+        """Wait until a reading finishes."""
         done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             index = self._running.pop(task)
@@ -276,25 +278,25 @@ class _Run(Generic[T]):
             self._finish(index, task)
 
     def raise_first(self) -> None:
-        """Raise the error of a reading that failed, if one did."""
+        """Raise the error of the first failed reading, if any."""
         for one in self.finished.values():
             if one.error is not None:
                 raise one.error
 
     def take(self, index: int) -> Outcome[T]:
-        """Hand out what is finished."""
+        """Return the outcome of a finished reading and drop its bytes."""
         self._room.drop(index)
         return self.finished.pop(index)
 
     async def close(self) -> None:
-        """Cancel what still runs, and wait until it has let go of its connections."""
+        """Cancel the running readings, and wait until they have released their connections."""
         for task in self._running:
             task.cancel()
         if self._running:
             await asyncio.wait(self._running)
         for task in self._running:
             if not task.cancelled():
-                task.exception()  # seen; the run ends for another reason
+                task.exception()  # mark as retrieved; the run ends for another reason
 
     def _next(self, head: int | None) -> int | None:
         if head is not None and head not in self._started:

@@ -1,19 +1,20 @@
-"""When the requests of one client run.
+"""The scheduler for the requests of one client.
 
-Other modules decide *which* requests there are; a `Scheduler` decides *when*. Tasks are created
-here, in `readings` for runs over several clients, and for the one refresh of an OAuth2 token that
-many requests wait for; nowhere else. The promises of a `Scheduler`:
+Other modules decide *which* requests to make; a `Scheduler` decides *when* they run. Tasks are
+created only here, in `readings` for runs over several clients, and for the one OAuth2 token refresh
+that many requests wait for. A `Scheduler` guarantees:
 
-* bounded: no more than `concurrency` requests are in flight, over all users of one client;
-* ordered: results come in the order the jobs were given;
+* bounded: at most `concurrency` requests are in flight, over all users of one client;
+* ordered: results arrive in the order of the jobs;
 * pulled: `ordered` starts a new job only when a result is taken, so a slow reader stops new
-  requests, and never more than `ahead` results wait;
-* all or nothing: the first failure cancels the siblings and is the error that is raised;
-* no strays: every task is finished or cancelled when its owner ends, and `close` ends the rest.
+  requests, and at most `ahead` results wait;
+* all or nothing: the first failure cancels the sibling tasks and is the error raised;
+* no stray tasks: every task has finished or is cancelled when its owner ends; `close` ends the
+  rest.
 
-`ordered` does not yield from inside an `asyncio.TaskGroup`: a group cancels the task that entered
-it, which at a `yield` is the reader in the middle of unrelated work. It keeps the same promises by
-owning its tasks in a `try ... finally`.
+`ordered` does not yield inside an `asyncio.TaskGroup`: a group cancels the task that entered it,
+which at a `yield` is the reader in the middle of unrelated work. Instead it gives the same
+guarantees by owning its tasks in a `try ... finally`.
 """
 
 from __future__ import annotations
@@ -36,15 +37,14 @@ T = TypeVar("T")
 
 
 class Scheduler:
-    """Runs requests in bounded numbers, in order, with structured cancellation.
+    """Runs a bounded number of requests, in order, with structured cancellation.
 
     Args:
-        concurrency: the most requests in flight at a time.
+        concurrency: the maximum number of requests in flight.
 
     Attributes:
-        gate: the places for them. Only a single request holds a place, never something that waits
-            for other requests; so jobs may be nested to any depth without waiting for each other
-            for ever.
+        gate: the slots for requests. Only a single request holds a slot, never a job that waits for
+            other requests, so nested jobs of any depth cannot deadlock.
 
     Raises:
         ConfigurationError: `concurrency` is below 1.
@@ -59,20 +59,20 @@ class Scheduler:
 
     @property
     def tasks(self) -> int:
-        """How many background tasks exist now; 0 when nobody iterates."""
+        """The number of background tasks; 0 while nothing iterates."""
         return len(self._tasks)
 
     async def gather(self, requests: Iterable[Awaitable[T]]) -> list[T]:
-        """Await all requests at the same time.
+        """Await all requests concurrently.
 
         Args:
-            requests: coroutines or other awaitables; each takes its places as it goes.
+            requests: coroutines or other awaitables; each takes slots as it sends requests.
 
         Returns:
             The results in the order of `requests`.
 
         Raises:
-            ConfigurationError: one of them cannot be awaited; none was started.
+            ConfigurationError: a request cannot be awaited; none was started.
             ExploreError: the first request to fail; the others were cancelled.
         """
         waiting = list(requests)
@@ -80,12 +80,12 @@ class Scheduler:
         return await self.together([_coroutine(request) for request in waiting])
 
     async def together(self, requests: list[Coroutine[object, object, T]]) -> list[T]:
-        """`gather`, for coroutines of our own."""
+        """Await coroutines concurrently, like `gather` but without checking them."""
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(request) for request in requests]
         except BaseExceptionGroup as failures:
-            # The group lists failures as they happened; the first keeps its own cause.
+            # The group lists failures in order of occurrence; the first keeps its own cause.
             first = failures.exceptions[0]
             raise first from first.__cause__
         return [task.result() for task in tasks]
@@ -96,16 +96,16 @@ class Scheduler:
         *,
         ahead: int | None = None,
     ) -> AsyncGenerator[T, None]:
-        """Run jobs concurrently and give their results in order.
+        """Run jobs concurrently and yield their results in order.
 
         Args:
-            jobs: called one by one as room appears; may be a lazy iterator.
-            ahead: the most jobs running or finished but not yet taken; by default twice
-                `concurrency`, so that a place that gets free is filled at once, though the result
-                that is to be taken next is still to come.
+            jobs: called one by one as slots become free; may be a lazy iterator.
+            ahead: the maximum number of jobs running, or finished but not yet taken; by default
+                twice `concurrency`, so that a free slot is filled at once even while the next
+                result is pending.
 
         Raises:
-            ExploreError: the first job to fail, even when earlier results are still to come.
+            ExploreError: the first job to fail, even if earlier results are pending.
         """
         window: _Window[T] = _Window(self._tasks)
         upcoming = iter(jobs)
@@ -118,19 +118,19 @@ class Scheduler:
                 for job in islice(upcoming, 1):
                     window.start(job)
                 yield result
-                # Only now, as the reader may have learnt from the result that there is no more.
+                # Start more only now: the result may have told the reader that there are no more.
                 for job in islice(upcoming, most - len(window.tasks)):
                     window.start(job)
         finally:
             await window.close()
 
     async def close(self) -> None:
-        """Cancel every task that is left and wait until it has let go of its connection."""
+        """Cancel all remaining tasks and wait until they have released their connections."""
         await _cancelled(self._tasks)
 
 
 class _Window(Generic[T]):
-    """The jobs of one `ordered` run that are started and not yet taken."""
+    """The jobs of one `ordered` run that have started and are not yet taken."""
 
     def __init__(self, registry: set[asyncio.Task[object]]) -> None:
         self.tasks: deque[asyncio.Task[T]] = deque()
@@ -146,7 +146,7 @@ class _Window(Generic[T]):
     async def next(self) -> T:
         head = self.tasks[0]
         if not head.done():
-            # wait() neither raises the task's error nor cancels the task when we are cancelled.
+            # wait() does not raise the task's error, and cancelling it does not cancel the task.
             await asyncio.wait((head,))
         if self._failure is not None:
             raise self._failure
@@ -187,8 +187,8 @@ async def _awaited(request: Awaitable[T]) -> T:
 
 
 def _coroutine(request: Awaitable[T]) -> Coroutine[object, object, T]:
-    # A coroutine must be the task's own and not wrapped: a task that is cancelled before its first
-    # step would never begin it.
+    # A coroutine must be the task's own and not wrapped: a task cancelled before its first step
+    # would never start a wrapped one.
     return request if iscoroutine(request) else _awaited(request)
 
 
@@ -201,5 +201,5 @@ def _refuse_what_cannot_be_awaited(requests: list[Awaitable[T]]) -> None:
             request.close()
     raise ConfigurationError(
         f"gather() got {type(stranger).__name__}, which cannot be awaited. "
-        "Pass calls, such as dataset.records(query).to_list() or dataset.facets('name')."
+        "Pass calls such as dataset.records(query).to_list() or dataset.facets('name')."
     )

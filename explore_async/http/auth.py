@@ -1,8 +1,8 @@
-"""Who is asking: the API key, kept so that it cannot leak.
+"""Authentication: the API key, stored so that it cannot leak.
 
-The key exists in one place of this program and in one place of a request, the `Authorization`
-header. It is not part of any repr, cannot be pickled, and is never put into a URL: the API also
-takes `?apikey=`, but URLs end up in logs, in proxies and in error messages.
+The key is held by one object and sent in one part of a request, the `Authorization` header. It
+appears in no repr, cannot be pickled, and is never put into a URL: the API also accepts `?apikey=`,
+but URLs end up in logs, proxies and error messages.
 """
 
 from __future__ import annotations
@@ -21,73 +21,73 @@ if TYPE_CHECKING:
 __all__ = ["HIDDEN", "Anonymous", "ApiKey", "Auth", "Keep", "Renewable", "as_auth"]
 
 HIDDEN = "<hidden>"
-"""What stands in a text where a secret was."""
+"""The placeholder for a redacted secret."""
 
 
 class Keep(enum.Enum):
-    """The default of an option for which None means something."""
+    """The default of options for which None has a meaning of its own."""
 
     SAME = "same"
 
 
 class Auth(Protocol):
-    """What the transport needs to know about the caller."""
+    """The interface through which the transport gets credentials."""
 
     async def authorization(self) -> str | None:
-        """The value of the `Authorization` header for the next request, or None for no header."""
+        """Return the `Authorization` value for the next request, or None to send no header."""
 
     def redact(self, text: str) -> str:
-        """The same text without any secret, should a server ever echo one."""
+        """Return the text with every secret replaced, in case a server echoes one."""
 
 
 @runtime_checkable
 class Renewable(Protocol):
-    """What an `Auth` has beside that if it renews its secret by requests of its own."""
+    """The additional interface of an `Auth` that renews its secret with its own requests."""
 
     @property
     def renewals(self) -> int:
-        """How often the secret was renewed."""
+        """The number of times the secret was renewed."""
 
     def connect(self, options: Mapping[str, Any]) -> None:
-        """Send those requests as the client sends its own: `proxy`, `proxy_headers`, `ssl`."""
+        """Set the client's `proxy`, `proxy_headers` and `ssl` for those requests."""
 
     def refused(self, renewals: int) -> bool:
-        """A request was answered 401, which began after so many renewals.
+        """Handle a 401 for a request that was sent after `renewals` renewals.
 
         Returns:
-            Whether it may be sent once more, because the secret will be or was renewed since.
+            Whether to send the request again, because the secret has been or will be renewed.
         """
 
     async def settle(self) -> None:
-        """Wait for a renewal that is under way."""
+        """Wait for a renewal in progress."""
 
 
 @frozen
 class Anonymous:
-    """No credentials: the portal's public data under its anonymous quota."""
+    """No credentials: access to the portal's public data under its anonymous quota."""
 
     async def authorization(self) -> str | None:
-        """No header."""
+        """Return None: no header is sent."""
         return None
 
     def redact(self, text: str) -> str:
-        """The text itself; there is no secret to take out."""
+        """Return the text unchanged; there is no secret to replace."""
         return text
 
 
 class ApiKey:
     """An API key, sent as `Authorization: Apikey <key>`.
 
-    It is no attrs class, because `attrs.asdict` would copy the key into a plain dict.
+    This is not an attrs class, because `attrs.asdict` would copy the key into a plain dict.
 
     Args:
         key: the key.
-        allow_http: send it over plain HTTP to another machine too, where everybody between can
-            read it; refused by default.
+        allow_http: also send the key over plain HTTP to another machine, where anyone on the
+            network path can read it; refused by default.
 
     Raises:
-        ConfigurationError: the key is empty or holds a space, a line break or non-ASCII text,
-            which could not be sent in a header.
+        ConfigurationError: the key is empty or contains a space, a line break or a non-ASCII
+            character, and cannot be sent in a header.
     """
 
     __slots__ = ("_allow_http", "_key")
@@ -98,19 +98,21 @@ class ApiKey:
         del key  # Crash reporters print the locals of every frame.
         if not self._key or any(not "!" <= letter <= "~" for letter in self._key):
             raise ConfigurationError(
-                "The API key is empty or holds a space, a line break or a non-ASCII letter. "
+                "The API key is empty or contains a space, a line break or a non-ASCII character. "
                 "Copy it again from the portal's account page."
             )
 
     @classmethod
     def from_env(cls, name: str = "EXPLORE_API_KEY", *, allow_http: bool = False) -> Self:
-        """The key in an environment variable.
+        """Read the key from an environment variable.
 
         Raises:
-            ConfigurationError: the variable is not set, or does not hold a key.
+            ConfigurationError: the variable is not set or does not contain a valid key.
         """
         if not os.environ.get(name, "").strip():
-            raise ConfigurationError(f"The environment variable {name} holds no API key; set it.")
+            raise ConfigurationError(
+                f"The environment variable {name} is unset or empty. Set it to your API key."
+            )
         return cls(os.environ[name].strip(), allow_http=allow_http)
 
     @property
@@ -119,11 +121,11 @@ class ApiKey:
         return self._allow_http
 
     async def authorization(self) -> str | None:
-        """The header value that holds the key."""
+        """Return the header value with the key."""
         return f"Apikey {self._key}"
 
     def redact(self, text: str) -> str:
-        """The text with the key replaced."""
+        """Return the text with the key replaced."""
         return text.replace(self._key, HIDDEN)
 
     def __repr__(self) -> str:
@@ -138,14 +140,14 @@ class ApiKey:
         return hash((self._key, self._allow_http))
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("An API key is not pickled; read it anew in the process that needs it.")
+        raise TypeError("An ApiKey cannot be pickled. Read the key in the process that needs it.")
 
 
 def as_auth(auth: Auth | str | None) -> Auth:
-    """Accept a key as text, an `Auth`, or None for anonymous access.
+    """Convert a key given as a string, an `Auth`, or None (anonymous access) to an `Auth`.
 
     Raises:
-        ConfigurationError: it is none of these, or no key.
+        ConfigurationError: `auth` is none of these, or the string is not a valid key.
     """
     if auth is None:
         return Anonymous()
@@ -154,6 +156,6 @@ def as_auth(auth: Auth | str | None) -> Auth:
     if all(callable(getattr(auth, name, None)) for name in ("authorization", "redact")):
         return auth
     raise ConfigurationError(
-        f"auth= is a {type(auth).__name__}; pass an API key as text, or an object with the methods "
-        "of Auth, such as ApiKey(...) or OAuth2(...)."
+        f"auth= is a {type(auth).__name__}; pass an API key as a string, or an object with the "
+        "methods of Auth, such as ApiKey(...) or OAuth2(...)."
     )

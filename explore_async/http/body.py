@@ -1,6 +1,6 @@
-"""The body of an answer: decompressed as it comes, proved whole, capped, not dripped.
+"""The body of a response: decompressed as it arrives; size, speed and end are checked.
 
-Bodies are decompressed here and not by aiohttp, which takes half a gzip stream for a whole one.
+Bodies are decompressed here and not by aiohttp, which accepts a truncated gzip stream as complete.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ _RATIO_COUNTS_FROM = 64 * _MIB
 
 @frozen(kw_only=True)
 class Caps:
-    """The largest bodies, in decoded bytes; beyond them `TooLargeError` is raised.
+    """Size limits for bodies, in decoded bytes; a larger body raises `TooLargeError`.
 
-    A value out of its range is a `ConfigurationError`.
+    A value out of range raises `ConfigurationError`.
 
-    An export has no largest size, as it may be a file of any length. But what a few bytes on the
-    wire inflate to is bounded by `ratio`: text and numbers come to 5 to 50 times their compressed
-    size, and gzip reaches 1,032 at most. Raise it for an export whose rows are nearly all the same,
-    such as one column of a single value, and lower it for a portal that you do not trust.
+    An export has no size limit, because it may be a file of any length. Only its compression ratio
+    is limited, by `ratio`: text and numbers inflate to 5 to 50 times their compressed size, and
+    gzip reaches at most 1,032 times. Raise it for an export whose rows are nearly identical, such
+    as one column with a single value, and lower it for a portal that you do not trust.
 
     Attributes:
-        page: one JSON answer.
-        error: the body of an error answer; more of it is not read.
+        page: one JSON response.
+        error: the body of an error response; the rest is not read.
         line: one line of an export.
-        ratio: decoded bytes for one byte on the wire, looked at when a body is beyond 64 MiB.
+        ratio: decoded bytes per byte on the wire, checked once a body exceeds 64 MiB.
     """
 
     page: int = field(default=64 * _MIB, validator=positive)
@@ -53,13 +53,13 @@ class Caps:
 
 @frozen(kw_only=True)
 class Watchdog:
-    """Ends a body that only drips: each read is in time, but the whole would never end.
+    """Limits for a body that trickles in: each read is in time, but the whole takes too long.
 
-    Only the time spent waiting for the server counts, so a slow reader is never blamed.
+    Only the time spent waiting for the server counts, so a slow reader does not trigger it.
 
     Attributes:
-        least: bytes on the wire per second of waiting, below which the body counts as stuck.
-        window: seconds of waiting after which the rate is looked at.
+        least: the minimum rate, in bytes on the wire per second of waiting.
+        window: seconds of waiting after which the rate is checked.
         monotonic: the clock.
     """
 
@@ -69,12 +69,14 @@ class Watchdog:
 
 
 class Body:
-    """The body of one good answer, decompressed as it comes; let go of by who opened the answer.
+    """The body of one response, decompressed as it arrives.
+
+    The code that opened the response releases it.
 
     Attributes:
-        url: the URL that was asked.
-        received: decoded bytes so far.
-        streamed: called with them for each piece that `chunks` is about to give.
+        url: the URL of the request.
+        received: the number of decoded bytes so far.
+        streamed: called with `received` before `chunks` yields each piece.
     """
 
     def __init__(
@@ -103,17 +105,17 @@ class Body:
 
     @property
     def content_type(self) -> str:
-        """The media type that the server declared, in lower case, without parameters."""
+        """The media type declared by the server, in lower case and without parameters."""
         declared: str = self._response.headers.get("Content-Type", "")
         return declared.partition(";")[0].strip().lower()
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The decoded bytes, in pieces of any size.
+        """Yield the decoded bytes, in pieces of any size.
 
         Raises:
             TruncatedError: the body ended early, on the wire or inside its gzip stream.
-            RequestTimeout: no byte came for too long.
-            TooLargeError: it inflates to more than the cap allows for what came on the wire.
+            RequestTimeout: no bytes arrived for too long, or they arrived too slowly.
+            TooLargeError: the ratio of decoded bytes to bytes on the wire exceeds the cap.
         """
         while self._head:
             yield self._head.pop(0)
@@ -123,9 +125,9 @@ class Body:
             yield piece
 
     async def peek(self, enough: Callable[[bytes], bool]) -> tuple[bytes, bool]:
-        """Read ahead until `enough` says so; the bytes are given again by `chunks`.
+        """Read ahead until `enough` returns true; `chunks` yields the bytes again.
 
-        What an earlier peek has read is looked at again, and read no further if that is enough.
+        Bytes from an earlier peek come first. If they are enough, nothing more is read.
 
         Returns:
             The bytes read, and whether they are the whole body.
@@ -141,13 +143,13 @@ class Body:
         return seen, True
 
     async def read(self, cap: int) -> bytes:
-        """The whole body.
+        """Read the whole body.
 
         Raises:
-            TooLargeError: it is larger than `cap` bytes.
+            TooLargeError: the body is larger than `cap` bytes.
         """
         if self._plain and self._content.is_eof():
-            # All of it came with the head, as that of most pages: there is nothing to wait for.
+            # The whole body arrived with the head, as for most pages: there is nothing to wait for.
             whole = self._content.read_nowait()
             self.received = len(whole)
             if self.received > cap:
@@ -161,7 +163,7 @@ class Body:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def _next(self) -> bytes:
-        """The next decoded piece; empty at the end, which has then been proved to be the end."""
+        """Return the next decoded piece, or b"" at the verified end of the body."""
         try:
             piece = await (self._receive() if self._plain else self._inflated())
         except TimeoutError as error:
@@ -175,8 +177,8 @@ class Body:
             raise self._truncated("the connection broke") from error
         except ValueError as error:
             raise DecodeError(
-                f"The body is not the gzip stream that its header announces: {error}. "
-                "A proxy may have changed it; try again.",
+                f"The header declares a gzip body, but the body is not valid gzip: {error}. "
+                "A proxy may have changed it. Try again.",
                 content_type=self.content_type,
                 status=self._response.status,
                 url=self.url,
@@ -193,7 +195,7 @@ class Body:
         while not (piece := next(self._pieces, b"")):
             raw = await self._receive()
             if not raw and not inflater.complete:
-                raise self._truncated("the gzip stream stops before its end")
+                raise self._truncated("the gzip stream ended early")
             if not raw:
                 return b""
             self._pieces = inflater.feed(raw)
@@ -205,14 +207,14 @@ class Body:
         raise TooLargeError(
             f"{self._on_the_wire} bytes on the wire were inflated to {self.received}, more than "
             f"{self._most_inflated:g} times as many, so the rest was not read. If the rows are "
-            "nearly all the same, raise `caps.ratio`; otherwise report it to the portal.",
+            "nearly identical, raise `caps.ratio`; otherwise report this to the portal.",
             content_type=self.content_type,
             status=self._response.status,
             url=self.url,
         )
 
     async def _receive(self) -> bytes:
-        """What the wire brings next, watched; empty at its end."""
+        """Return the next bytes from the wire, or b"" at the end, and check their rate."""
         if self._content.at_eof():
             return b""
         if self._deadline is not None:
@@ -226,8 +228,8 @@ class Body:
         if raw and self._waited >= self._watchdog.window:
             if self._arrived < self._watchdog.least * self._waited:
                 raise RequestTimeout(
-                    f"The server drips: {self._arrived} bytes in {self._waited:.0f} seconds. Try "
-                    "again later, or lower `timeouts.min_rate` (0 switches this off).",
+                    f"The server sent only {self._arrived} bytes in {self._waited:.0f} seconds. "
+                    "Try again later, or lower `timeouts.min_rate` (0 disables this check).",
                     url=self.url,
                 )
             self._waited, self._arrived = 0.0, 0
@@ -241,8 +243,8 @@ class Body:
         if coding in {"gzip", "x-gzip"}:
             return Inflater()
         raise DecodeError(
-            f"The body is encoded as {coding!r}, though only gzip was offered. "
-            "A proxy may have changed it; ask the portal's operator.",
+            f"The body has Content-Encoding {coding!r}, but the request accepts only gzip. "
+            "A proxy may have changed it. Contact the portal's operator.",
             content_type=self.content_type,
             status=self._response.status,
             url=self.url,
@@ -250,8 +252,8 @@ class Body:
 
     def _too_large(self, cap: int) -> TooLargeError:
         return TooLargeError(
-            f"The body is larger than {cap} bytes, so it was not read to its end. "
-            "Ask for fewer rows or fields, or stream it with an export.",
+            f"The body is larger than {cap} bytes, so the rest was not read. "
+            "Request fewer rows or fields, or stream an export.",
             content_type=self.content_type,
             status=self._response.status,
             url=self.url,
@@ -259,8 +261,8 @@ class Body:
 
     def _truncated(self, how: str) -> TruncatedError:
         return TruncatedError(
-            f"The body was cut: {how} after {self.received} bytes. Nothing of it can be trusted "
-            "to be complete; ask again.",
+            f"The body was cut off: {how} after {self.received} bytes. Do not treat what arrived "
+            "as complete. Send the request again.",
             bytes_received=self.received,
             status=self._response.status,
             url=self.url,

@@ -1,10 +1,9 @@
-"""One logical call: the only retry loop, its queue, and the events it tells.
+"""One logical call: the only retry loop, its queue, and the events it emits.
 
-A request waits for three things before it is sent: until a pause of the whole client is over, for
-a place at the gate, and for its turn at the rate; in a fan-out also for a place there, which
-comes last, so that whoever waits for anything else does not hold one. All that is queueing and
-counts against neither the timeout nor the deadline. What counts are attempts and the waits between
-them.
+Before it is sent, a request waits for a pause of the whole client to end, for a slot at the gate,
+and for its turn under the rate limit. In a fan-out it then waits for a slot there, which comes last
+so that no request holds one while it waits for something else. This is queueing time and counts
+against neither the timeouts nor the deadline; only attempts and the waits between them do.
 """
 
 from __future__ import annotations
@@ -70,18 +69,26 @@ T = TypeVar("T")
 _BETWEEN_BYTES_EVENTS = 0.5
 
 
+_LATE = {
+    "connect": "The server did not accept a connection in time. Check the host, try again later",
+    "read": "The server sent nothing for too long. Try again later, request less data",
+    "attempt": "The server did not answer in time. Try again later, request less data",
+}
+"""By the limit of `Timeouts` that was exceeded."""
+
 ATTEMPTS: ContextVar[int] = ContextVar("explore_async_attempts", default=1)
-"""How many attempts the last answer took that came here; for errors found in it afterwards."""
+"""The number of attempts for the last response in this context, for errors found in it later."""
 
 
 @define
 class Identity:
-    """What a portal counts for one caller, and so is not shared with another API key.
+    """The state that a portal keeps per caller, not shared between API keys.
 
     Attributes:
-        pause: until when the portal wants no request.
-        quota: what it said about the calls left.
-        renewable: what renews the caller's secret when the portal refuses it, if anything does.
+        pause: the time until which no request may be sent.
+        quota: the quotas that the portal has reported.
+        renewable: renews the caller's secret when the portal refuses it; None if it cannot be
+            renewed.
     """
 
     pause: Pause = field(factory=Pause)
@@ -91,7 +98,7 @@ class Identity:
 
 @frozen(kw_only=True)
 class Shared:
-    """What a client and all that is derived from it have in common."""
+    """The objects that a client shares with the clients derived from it."""
 
     connection: Connection
     gate: Gate
@@ -113,10 +120,10 @@ def share(
     budget: int,
     timing: Timing,
 ) -> Shared:
-    """What one client and its derived ones will share, from the arguments of the client.
+    """Create the shared objects of a client from its arguments.
 
     Raises:
-        ConfigurationError: the proxy or the file of authorities cannot be used.
+        ConfigurationError: the proxy or the CA file cannot be used.
     """
     counters = Counters()
     return Shared(
@@ -132,7 +139,7 @@ def share(
 
 @frozen(kw_only=True)
 class Caller:
-    """Makes calls under one set of policies."""
+    """Creates calls under one set of policies."""
 
     shared: Shared
     identity: Identity
@@ -140,7 +147,7 @@ class Caller:
     retry: Retry
 
     def call(self, url: str, admission: Admission | None = None) -> Call:
-        """A new call; use it as a context, so that its end is told too."""
+        """Create a call. Use it as a context manager, so that it also emits its final event."""
         return Call(self, url, admission)
 
 
@@ -148,9 +155,9 @@ class Call:
     """One logical call, from its first request to its last byte.
 
     Attributes:
-        number: from 1, in the order the calls of a client began.
-        received: decoded bytes so far; set by whoever reads the body.
-        deadline: of the attempt that is under way.
+        number: the position among the client's calls, from 1, in the order they began.
+        received: decoded bytes so far; set by the reader of the body.
+        deadline: the deadline of the attempt in progress.
     """
 
     def __init__(self, caller: Caller, url: str, admission: Admission | None) -> None:
@@ -195,7 +202,7 @@ class Call:
             self._tell_done(outcome, error if isinstance(error, ExploreError) else None)
 
     async def run(self, send: Callable[[], Awaitable[T]]) -> T:
-        """Send, and send again where the policy says so.
+        """Send the request, and retry it as the policy allows.
 
         Raises:
             ExploreError: the last failure, with the number of attempts.
@@ -212,11 +219,11 @@ class Call:
                 self._succeeded()
                 ATTEMPTS.set(self._attempt)
                 return result
-            # The response is released and its place given back before the wait begins.
+            # The response and its slot are released before the wait begins.
             await self._sleep(wait)
 
     def responded(self, response: aiohttp.ClientResponse) -> None:
-        """The head of an answer came."""
+        """Record the head of a response."""
         self._status = response.status
         self._caller.identity.quota.note(response.headers, url=self.url)
         if self._shared.subscribers.listening:
@@ -233,7 +240,7 @@ class Call:
             )
 
     def page(self, value: object) -> None:
-        """A JSON value came; if it is a page of rows, count and tell it."""
+        """Count a JSON value that is a page of rows, and emit its event."""
         rows = value.get("results") if isinstance(value, dict) else None
         if not isinstance(value, dict) or not isinstance(rows, list):
             return
@@ -253,7 +260,7 @@ class Call:
             )
 
     def streamed(self, received: int) -> None:
-        """So many bytes of a body have come; tell it now and then."""
+        """Record the bytes received so far, and emit an event at most twice a second."""
         self.received = received
         if not self._shared.subscribers.listening:
             return
@@ -278,7 +285,7 @@ class Call:
                 if bucket is not None:
                     await self._wait_for_the_rate(bucket)
                 if self._pause_left():
-                    # It began meanwhile: give the place back and wait with the others.
+                    # A pause began meanwhile: release the slot and wait with the others.
                     continue
                 return await self._sent(send, queueing)
             finally:
@@ -316,11 +323,11 @@ class Call:
             self._renewals = self._caller.identity.renewable.renewals
         if self._shared.subscribers.listening:
             self._tell_request()
-        # The queue is over, so a long one is no failure of the server.
+        # The limits start after queueing, so a long queue does not count as a slow server.
         timeouts = self._caller.timeouts
         self.deadline = deadline = self._shared.deadlines.begin(
             whole=min(timeouts.attempt, self._caller.retry.deadline - self._elapsed()),
-            # An injected session has a queue of its own, and sees to its reads itself.
+            # An injected session has its own queue and its own read timeout.
             quiet=timeouts.read if self._shared.connection.counts_wire else math.inf,
         )
         try:
@@ -328,25 +335,22 @@ class Call:
         except asyncio.CancelledError:
             if not deadline.over():
                 raise
-            raise self._timeout(silent=deadline.ends < deadline.last) from None
+            raise self._timeout("read" if deadline.ends < deadline.last else "attempt") from None
+        except aiohttp.ConnectionTimeoutError as error:
+            raise self._timeout("connect") from error
         except TimeoutError as error:
-            raise self._timeout(silent=True) from error
+            raise self._timeout("read") from error
         except (aiohttp.ClientError, OSError) as error:
-            # aiohttp's error of an answer holds the request with its headers, and so the key.
+            # aiohttp's response errors hold the request headers, and so the key.
             cause = None if isinstance(error, aiohttp.ClientResponseError) else error
             raise connection_error(error, self.url) from cause
         finally:
             deadline.over()
             self.deadline = None
 
-    def _timeout(self, *, silent: bool) -> RequestTimeout:
-        what, limit = (
-            ("The server fell silent", "read")
-            if silent
-            else ("The server did not answer in time", "attempt")
-        )
+    def _timeout(self, limit: Literal["connect", "read", "attempt"]) -> RequestTimeout:
         return RequestTimeout(
-            f"{what}. Try again later, ask for less, or raise `timeouts.{limit}`.",
+            f"{_LATE[limit]}, or raise `timeouts.{limit}`.",
             status=self._status,
             url=self.url,
         )
@@ -364,8 +368,8 @@ class Call:
             if not nap.over():
                 raise
             raise ConfigurationError(
-                "The client was closed while a request waited to be sent. Await what it is asked "
-                "for inside `async with ExploreClient(...)`.",
+                "The client was closed while a request waited to be sent. Await requests inside "
+                "`async with ExploreClient(...)`.",
                 url=self.url,
                 attempts=self._attempt,
             ) from None
@@ -395,9 +399,8 @@ class Call:
         reset_at = self._caller.identity.pause.reset_at
         reset_at = reset_at or self._timing.now() + timedelta(seconds=wait)
         return QuotaExceeded(
-            "The portal refused an earlier request and wants none before "
-            f"{reset_at.isoformat()}, which is longer than `retry.max_wait`; this one was not "
-            f"sent. {QuotaExceeded.advice}",
+            "This request was not sent: the portal refused an earlier one and allows none before "
+            f"{reset_at.isoformat()}, a longer wait than `retry.max_wait`. {QuotaExceeded.advice}",
             url=self.url,
             attempts=self._attempt,
             retry_after=wait,
@@ -408,7 +411,7 @@ class Call:
         return self._timing.monotonic() - self._began - self._queued
 
     def _renewed(self, error: ExploreError) -> bool:
-        """Whether to send once more, with another secret than the one that was refused."""
+        """Return whether to send the request again with a renewed secret."""
         renewable = self._caller.identity.renewable
         if renewable is None or not isinstance(error, Unauthorized) or self._asked_to_renew:
             return False
@@ -435,7 +438,7 @@ class Call:
         if step.wait is None or self._shared.connection.closed:
             return None
         if not self._shared.budget.take():
-            error.add_note("Not sent again: the retry budget of this client is used up.")
+            error.add_note("Not sent again: this client's retry budget is exhausted.")
             return None
         self._shared.counters.retries += 1
         if self._shared.subscribers.listening:

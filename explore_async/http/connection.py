@@ -1,8 +1,8 @@
-"""The way to the portal: the session, the proxy, the certificates, and names for what fails there.
+"""The connection to the portal: session, proxy, certificates, and the errors for their failures.
 
-One `Connection` is shared by a client and by all that `with_options` derives from it. Settings go
-with each request and not into the session, so that an injected session, which may serve others
-too, is neither changed nor relied on.
+A client shares one `Connection` with the clients that `with_options` derives from it. Settings are
+passed with each request, not set on the session: an injected session may serve other code too, so
+it is neither changed nor relied on.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _PROXY_FAILURES = (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyEr
 
 
 class Hidden(str):
-    """A header value that holds a secret: sent as it is, and not shown where locals are printed.
+    """A header value with a secret: sent unchanged, but hidden in its repr.
 
-    Debuggers, crash reporters and test runners print the locals of every frame of a traceback, and
-    those of aiohttp hold the headers.
+    Debuggers, crash reporters and test runners print the local variables of every frame in a
+    traceback, and aiohttp's frames hold the headers.
     """
 
     __slots__ = ()
@@ -53,25 +53,25 @@ class Hidden(str):
         return HIDDEN
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("A header value with a secret is not pickled.")
+        raise TypeError("A header value with a secret cannot be pickled.")
 
 
 class Connection:
-    """A session that is opened when it is first needed, in one event loop.
+    """A session that is opened on first use and belongs to one event loop.
 
     Args:
-        session: a session to use and leave open; None to own one.
-        proxy: `http://[user:password@]host:port`, or None. The environment is not looked at.
-        ssl: an `ssl.SSLContext`, or the path of a PEM file with the authorities to trust.
+        session: a session to use and leave open; None to open and own one.
+        proxy: `http://[user:password@]host:port`, or None. Environment variables are ignored.
+        ssl: an `ssl.SSLContext`, or the path of a PEM file with the trusted CA certificates.
         on_wire: called for each request that an owned session puts on the wire.
 
     Attributes:
-        closed: whether it was closed; nothing is sent any more.
-        counts_wire: whether `on_wire` sees each request; an injected session is not changed.
-        options: what to send each request with.
+        closed: whether the connection was closed; it then sends nothing.
+        counts_wire: whether `on_wire` is called for each request; false for an injected session.
+        options: the aiohttp options to pass with each request.
 
     Raises:
-        ConfigurationError: the proxy or the file of authorities cannot be used.
+        ConfigurationError: the proxy or the CA file cannot be used.
     """
 
     def __init__(
@@ -97,27 +97,27 @@ class Connection:
 
     @property
     def authorizes(self) -> bool:
-        """Whether the injected session adds credentials of its own to each request."""
+        """Whether the injected session adds its own credentials to each request."""
         return getattr(self._given, "auth", None) is not None
 
     def session(self, host: str | None = None) -> aiohttp.ClientSession:
-        """The session to send with.
+        """Return the session to send with, and open it if needed.
 
         Args:
-            host: where the request goes, if it is known.
+            host: the host of the request, if known.
 
         Raises:
-            ConfigurationError: it is closed, belongs to another event loop, or would send that host
-                a password of the user's netrc file.
+            ConfigurationError: the connection or session is closed, the connection belongs to
+                another event loop, or the session would send a netrc password to `host`.
         """
         if self.closed:
-            raise ConfigurationError("The client is closed. Make a new one for further requests.")
+            raise ConfigurationError("The client is closed. Create a new client to send requests.")
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = loop
         if self._loop is not loop:
             raise ConfigurationError(
-                "The client was first used in another event loop. Make one client per event loop."
+                "The client was first used in another event loop. Create one client per loop."
             )
         if self._given is not None:
             if host is not None:
@@ -128,7 +128,7 @@ class Connection:
         return self._owned
 
     async def close(self) -> None:
-        """Close the session if it is ours. May be called more than once."""
+        """Close the session if this connection owns it. May be called more than once."""
         self.closed = True
         owned, self._owned = self._owned, None
         if owned is not None:
@@ -136,7 +136,6 @@ class Connection:
 
     def _open(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            # The gate bounds requests; a second bound here would count waiting as slowness.
             connector=_Connector(self._on_wire),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
@@ -144,14 +143,14 @@ class Connection:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Tells of each request, also of one that aiohttp repeats where a connection had gone idle.
+    """Reports each request, including those that aiohttp repeats after an idle connection closed.
 
     Args:
-        on_wire: called when a connection is wanted for a request.
+        on_wire: called when a request needs a connection.
     """
 
     def __init__(self, on_wire: Callable[[], object] | None) -> None:
-        # The gate bounds requests; a second bound here would count waiting as slowness.
+        # The gate limits requests; with a limit here too, waiting would count as slowness.
         super().__init__(limit=0, ttl_dns_cache=60, keepalive_timeout=12)
         self._on_wire = on_wire
 
@@ -159,7 +158,7 @@ class _Connector(aiohttp.TCPConnector):
         self,
         req: aiohttp.ClientRequest,
         traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the name that aiohttp calls it by
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the parameter name that aiohttp uses
     ) -> aiohttp.connector.Connection:
         if self._on_wire is not None:
             self._on_wire()
@@ -173,26 +172,26 @@ class _Connector(aiohttp.TCPConnector):
 def _still_open(session: aiohttp.ClientSession) -> aiohttp.ClientSession:
     if session.closed:
         raise ConfigurationError(
-            "The session that was passed as session= is closed. Keep it open for as long as the "
-            "client is used, or pass none and the client opens its own."
+            "The session passed as session= is closed. Keep it open for as long as the client is "
+            "used, or omit session= to let the client open its own."
         )
     return session
 
 
 def _refuse_netrc(session: aiohttp.ClientSession, host: str) -> None:
-    """Refuse a session that sends what the environment holds for that host.
+    """Refuse a session that would send a password from the netrc file to `host`.
 
-    Beside an API key aiohttp refuses it with a bare ValueError; without one the password goes to
-    the portal, which nobody asked for: a `default` entry is sent to every host.
+    With an API key, aiohttp raises a bare ValueError for it. Without one, aiohttp would send the
+    password to the portal unasked: a `default` entry goes to every host.
     """
     if not session.trust_env or session.auth is not None:
         return
     known = netrc_from_env()
     if known is not None and known.authenticators(host) is not None:
         raise ConfigurationError(
-            f"The session that was passed as session= has trust_env=True, and the netrc file holds "
-            f"a password that it would send to {host}. Pass a session without trust_env, or take "
-            "the entry (or `default`) out of the file."
+            f"The session passed as session= has trust_env=True and would send a password from the "
+            f"netrc file to {host}. Pass a session without trust_env, or remove the entry for that "
+            "host (or `default`) from the file."
         )
 
 
@@ -209,16 +208,16 @@ def _proxy_options(proxy: str | None) -> dict[str, Any]:
         return {}
     url = _usable_proxy(proxy)
     if url is None:
-        # The text is not repeated: it may hold a password.
+        # The value is not repeated: it may contain a password.
         raise ConfigurationError(
-            "The proxy cannot be used: it must be http://host:port or "
+            "proxy= is not a valid proxy URL. Pass http://host:port or "
             "http://user:password@host:port."
         )
     bare: dict[str, Any] = {"proxy": url.with_user(None)}
     if url.user is None:
         return bare
-    # Kept apart from the URL, which aiohttp puts into its errors. It sends what stands here under
-    # this name as Proxy-Authorization, to the proxy only.
+    # Kept apart from the URL, which aiohttp puts into its errors. aiohttp sends this header as
+    # Proxy-Authorization, to the proxy only.
     pair = f"{url.user}:{url.password or ''}".encode()
     basic = Hidden(f"Basic {base64.b64encode(pair).decode()}")
     return {**bare, "proxy_headers": {"Authorization": basic}}
@@ -231,18 +230,19 @@ def _tls_options(ssl: tls.SSLContext | str | os.PathLike[str] | None) -> dict[st
         return {"ssl": ssl}
     if isinstance(ssl, bool):
         raise ConfigurationError(
-            "ssl= takes an ssl.SSLContext or a PEM file; certificates are always checked."
+            "ssl= must be an ssl.SSLContext or the path of a PEM file. Certificate checks "
+            "cannot be disabled."
         )
     try:
         return {"ssl": tls.create_default_context(cafile=os.fspath(ssl))}
     except (OSError, TypeError) as error:
         raise ConfigurationError(
-            f"The authorities in {str(ssl)!r} cannot be read: {error}. Give a PEM file."
+            f"Cannot read CA certificates from {str(ssl)!r}: {error}. Pass a PEM file."
         ) from error
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address can only mean this machine."""
+    """Return whether a host name or address always refers to this machine."""
     name = host.rstrip(".").lower()
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -253,17 +253,17 @@ def is_loopback(host: str) -> bool:
 
 
 def connection_error(error: Exception, url: str) -> ExploreError:
-    """Name the failure of a request that got no answer."""
+    """Return the error for a request that got no response."""
     address = URL(url, encoded=True)
     host = address.authority
     if isinstance(error, _PROXY_FAILURES):
         return _proxy_error(error, url)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        # aiohttp raises the same for the name of a proxy; only the host that it holds tells.
+        # aiohttp raises the same error for a proxy's name; only its host tells them apart.
         if error.host != address.raw_host:
             return _unknown_proxy(url)
         return NameResolutionError(
-            f"The host name of {host} cannot be resolved. Check the base URL and the network.",
+            f"Cannot resolve the host name {host}. Check the base URL and the network.",
             url=url,
         )
     if isinstance(error, aiohttp.ClientSSLError):
@@ -273,11 +273,11 @@ def connection_error(error: Exception, url: str) -> ExploreError:
         )
     if isinstance(error, aiohttp.ClientConnectionError | OSError):
         return ConnectError(
-            f"No answer from {host}: {_cause(error)}. Check the base URL and the network.",
+            f"No response from {host}: {_cause(error)}. Check the base URL and the network.",
             url=url,
         )
     return TransportError(
-        f"The answer of {host} is not HTTP as it should be: {type(error).__name__}. "
+        f"The response from {host} is not valid HTTP: {type(error).__name__}. "
         "Check the base URL and any proxy in between.",
         url=url,
     )
@@ -287,20 +287,20 @@ def _proxy_error(error: Exception, url: str) -> ProxyError:
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return proxy_refusal(error.status, url)
     return ProxyError(
-        f"The proxy gave no answer: {_cause(error)}. Check proxy= and the network.", url=url
+        f"The proxy did not respond: {_cause(error)}. Check proxy= and the network.", url=url
     )
 
 
 def _unknown_proxy(url: str) -> ProxyError:
     return ProxyError(
-        "The host name of the proxy cannot be resolved. Check proxy= and the network.", url=url
+        "Cannot resolve the host name of the proxy. Check proxy= and the network.", url=url
     )
 
 
 def proxy_refusal(status: int, url: str) -> ProxyError:
-    """The error for a proxy that answers instead of passing the request on."""
+    """Return the error for a proxy that answers instead of forwarding the request."""
     return ProxyError(
-        f"The proxy answered {status}. Check proxy= and, for 407, its user name and password.",
+        f"The proxy answered {status}. Check proxy= and, for 407, the user name and password.",
         status=status,
         url=url,
     )
@@ -309,11 +309,11 @@ def proxy_refusal(status: int, url: str) -> ProxyError:
 def _tls_advice(address: URL) -> str:
     host = address.host or ""
     if is_loopback(host) or "." not in host:
-        return f"If the portal speaks plain HTTP, write http://{address.authority}."
-    return "Check the certificate; for a private authority, pass its PEM file as ssl=."
+        return f"If the portal uses plain HTTP, pass http://{address.authority}."
+    return "Check the certificate; for a private CA, pass its PEM file as ssl=."
 
 
 def _cause(error: Exception) -> str:
-    # The operating system's words ("Connection refused"); asyncio's own repeat the address.
+    # The operating system's message ("Connection refused"); asyncio's repeats the address.
     number = getattr(error, "errno", None)
     return os.strerror(number) if number else type(error).__name__

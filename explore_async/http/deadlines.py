@@ -1,12 +1,12 @@
-"""Until when an attempt may take, for any number of them, with one timer.
+"""Deadlines for any number of attempts, with one timer.
 
-Each attempt has two limits: one for the whole of it, and one for how long no byte may come. With
-`asyncio.timeout` and a timeout of the socket, that would be four timers for each page, which cost
-as much as all else that a page costs this client. Here an attempt only writes down when it must
-have ended, and a timer that is set for the first of those moments looks whether any has come.
+Each attempt has two limits: its total time, and the time without a byte received. With
+`asyncio.timeout` and a socket timeout this takes four timers per page, which cost as much as all
+the client's other work on a page. Here an attempt only records its deadline, and one timer, set for
+the earliest deadline, cancels the attempts whose deadline has passed.
 
-A reached limit cancels the task, as `asyncio.timeout` does, and `Deadline.over` tells that from a
-cancellation by somebody else.
+A deadline that passes cancels the task, as `asyncio.timeout` does; `Deadline.over` distinguishes
+that from any other cancellation.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from typing import Any
 __all__ = ["CURRENT", "Deadline", "Deadlines"]
 
 CURRENT: ContextVar[Deadline | None] = ContextVar("explore_async_deadline", default=None)
-"""The deadline of the request that is sent here; for who hears of its connection."""
+"""The deadline of the current request, for the connector to extend once it has connected."""
 
 
 class Deadlines:
     """The deadlines of one client, in one event loop.
 
     Attributes:
-        running: those of the attempts under way.
-        naps: those of the waits between them.
-        due: when it will look next whether any has been reached; infinity for never.
+        running: the deadlines of attempts and waits in progress.
+        naps: those of them that belong to waits.
+        due: the time of the next check; infinity if none is scheduled.
     """
 
     def __init__(self) -> None:
@@ -38,19 +38,19 @@ class Deadlines:
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, *, whole: float, quiet: float) -> Deadline:
-        """The deadline of an attempt that the current task begins now; end it with `over`.
+        """Start the deadline of an attempt by the current task; end it with `over`.
 
         Args:
-            whole: seconds for all of it.
-            quiet: seconds in which more must be heard, once something was.
+            whole: seconds for the whole attempt.
+            quiet: seconds allowed without a byte, from the first `heard` on.
 
         Raises:
-            RuntimeError: no task runs that could be cancelled.
+            RuntimeError: there is no current task to cancel.
         """
         loop = asyncio.get_running_loop()
         task = asyncio.current_task(loop)
         if task is None:
-            raise RuntimeError("A request must be awaited in a task of asyncio.")
+            raise RuntimeError("A request must be awaited in an asyncio task.")
         deadline = Deadline(self, loop, task, whole=whole, quiet=quiet)
         self.running.add(deadline)
         if deadline.ends < self.due:
@@ -58,19 +58,19 @@ class Deadlines:
         return deadline
 
     def nap(self) -> Deadline:
-        """A deadline that only `close` reaches, for a wait in which nothing is on its way."""
+        """Start a deadline that only `close` reaches, for a wait with no request in flight."""
         napping = self.begin(whole=math.inf, quiet=math.inf)
         self.naps.add(napping)
         return napping
 
     def look_at(self, moment: float, loop: asyncio.AbstractEventLoop) -> None:
-        """Look then whether any has been reached."""
+        """Schedule a check of all deadlines for `moment`."""
         self._unset()
         self.due = moment
         self._timer = loop.call_at(moment, self._look, loop)
 
     def close(self) -> None:
-        """End all naps, and leave no timer behind, unless something runs."""
+        """End all naps, and stop the timer unless an attempt is in progress."""
         for napping in tuple(self.naps):
             napping.reach()
         if not self.running:
@@ -92,11 +92,11 @@ class Deadlines:
 
 
 class Deadline:
-    """When one attempt must have ended.
+    """The deadline of one attempt.
 
     Attributes:
-        ends: the moment, on the clock of the event loop; it moves while bytes come.
-        last: the moment that it never passes.
+        ends: the deadline, on the event loop's clock; it moves as bytes arrive.
+        last: the latest value of `ends`.
     """
 
     __slots__ = ("_cancelling", "_loop", "_owner", "_quiet", "_reached", "_task", "ends", "last")
@@ -119,7 +119,7 @@ class Deadline:
         self.ends = self.last = loop.time() + whole
 
     def heard(self) -> None:
-        """Something came: the connection stands, or there were bytes."""
+        """Move the deadline, because a connection was made or bytes arrived."""
         if self._task is None:
             return
         self.ends = min(self.last, self._loop.time() + self._quiet)
@@ -134,10 +134,10 @@ class Deadline:
             self._task.cancel()
 
     def over(self) -> bool:
-        """End it; returns whether it, and nobody else, has cancelled the task."""
+        """End the deadline, and return whether it alone cancelled the task."""
         self._owner.running.discard(self)
         self._owner.naps.discard(self)
-        # A task has its context, which has this: let go of it, or both stay with its result.
+        # The task holds its context, which holds this deadline: break the reference cycle.
         task, self._task = self._task, None
         if task is None or not self._reached:
             return False

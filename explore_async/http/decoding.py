@@ -1,7 +1,7 @@
-"""From bytes to values: gzip with an end check, JSON with a reason when it is not JSON.
+"""Decoding: gzip with a check for its end, and errors for bodies that are not JSON.
 
-aiohttp accepts a gzip stream that stops half way as complete. `Inflater` knows whether it has seen
-the end of every member, and inflates in small pieces so that a tiny body cannot fill the memory.
+aiohttp accepts a truncated gzip stream as complete. `Inflater` knows whether it has seen the end of
+every member, and inflates in small pieces so that a tiny body cannot fill the memory.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Inflater:
         """
         while data:
             if self._member.eof:
-                data = data.lstrip(b"\0")  # padding after a member is allowed
+                data = data.lstrip(b"\0")  # zero padding after a member is allowed
                 if not data:
                     return
                 self._member = zlib.decompressobj(_GZIP_WINDOW)
@@ -62,7 +62,7 @@ class Inflater:
 
 
 def begins_like_html(start: bytes) -> bool | None:
-    """Whether a body is an HTML page, by its start; None when more of it is needed to tell."""
+    """Return whether a body starts like an HTML page; None if more bytes are needed to tell."""
     rest = _COMMENTS.sub(b"", start, count=1).lower()
     if rest.startswith(_HTML):
         return True
@@ -73,24 +73,30 @@ def begins_like_html(start: bytes) -> bool | None:
 def not_json(
     content: bytes, reason: str, *, content_type: str, url: str
 ) -> TruncatedError | DecodeError:
-    """The error for the body of a good answer that is not JSON, for a parser's reason.
+    """Return the error for a 200 response whose body is not JSON.
+
+    Args:
+        content: the body.
+        reason: the parser's message.
+        content_type: the declared media type.
+        url: the URL of the request.
 
     Returns:
-        TruncatedError where the body begins like JSON but does not end like it, DecodeError for all
-        else, for instance the HTML page of a proxy.
+        TruncatedError if the body begins like JSON but does not end like it, otherwise DecodeError,
+        for example for the HTML page of a proxy.
     """
     begins, ends = content.lstrip()[:1], content.rstrip()[-1:]
     cut = "unexpected end" in reason or ends != {b"{": b"}", b"[": b"]"}.get(begins)
     if begins in {b"{", b"["} and cut:
         return TruncatedError(
-            f"The JSON body was cut after {len(content)} bytes. Ask again.",
+            f"The JSON body was cut off after {len(content)} bytes. Send the request again.",
             bytes_received=len(content),
             status=200,
             url=url,
         )
     return DecodeError(
-        f"The server answered {content_type or 'no content type'} that is not JSON ({reason}): "
-        f"{snippet(content)!r}. Check the base URL and whether the portal asks to log in.",
+        f"The response ({content_type or 'no content type'}) is not JSON ({reason}): "
+        f"{snippet(content)!r}. Check the base URL and whether the portal requires a login.",
         content_type=content_type,
         snippet=snippet(content),
         status=200,
@@ -99,6 +105,6 @@ def not_json(
 
 
 def snippet(body: bytes) -> str:
-    """The first 200 characters of a body on one line, fit for a message."""
+    """Return the first 200 characters of a body on one line, for a message."""
     text = body[: 4 * _SNIPPET_CHARACTERS].decode("utf-8", errors="replace")
     return " ".join(text.split())[:_SNIPPET_CHARACTERS]

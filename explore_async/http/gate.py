@@ -1,8 +1,8 @@
-"""How many requests are in flight, and which waiting one is sent next.
+"""The limit on requests in flight, and the order in which waiting requests are sent.
 
-A `Gate` belongs to one client, or to one fan-out over several. A request takes a place before it is
-sent and gives it back when it is over. `Admission` is what a fan-out hands down to the requests of
-each of its readings.
+A `Gate` belongs to one client, or to one fan-out over several clients. A request takes a slot
+before it is sent and releases it when it has finished. A fan-out passes an `Admission` to the
+requests of each of its readings.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ __all__ = ["Admission", "Gate"]
 
 
 class Gate:
-    """Hands out places for requests, first to the portal that holds the fewest.
+    """Hands out slots for requests, first to the portal that holds the fewest.
 
     Args:
-        places: how many there are.
+        places: the number of slots.
     """
 
     def __init__(self, places: int) -> None:
@@ -27,7 +27,7 @@ class Gate:
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     async def take(self, portal: str = "") -> None:
-        """Wait for a place for one request to a portal; `give_back` must follow."""
+        """Wait for a slot for one request to `portal`; release it with `give_back`."""
         if self._free:
             self._free -= 1
             self._held[portal] += 1
@@ -42,7 +42,7 @@ class Gate:
             raise
 
     def give_back(self, portal: str = "") -> None:
-        """The request is over."""
+        """Release the slot of a finished request."""
         self._held[portal] -= 1
         for name in sorted(self._waiting, key=self._held.__getitem__):
             queue = self._waiting[name]
@@ -57,27 +57,27 @@ class Gate:
 
 
 class Admission(Protocol):
-    """Lets the requests of one reading through, among those of the other readings of a fan-out."""
+    """Admits the requests of one reading of a fan-out."""
 
     async def enter(self) -> None:
-        """Wait until this reading may ask for more."""
+        """Wait until this reading may request more."""
 
     @property
     def closed(self) -> bool:
-        """Whether it may not ask for more now."""
+        """Whether the reading may not request more now."""
 
     async def take(self) -> None:
-        """Wait for a place for one request that is about to be sent; `give_back` must follow."""
+        """Wait for a slot for one request about to be sent; release it with `give_back`."""
 
     def give_back(self) -> None:
-        """The request is over."""
+        """Release the slot of a finished request."""
 
     def received(self, size: int) -> None:
-        """The request brought so many bytes."""
+        """Record the bytes that a request received."""
 
     def shared(self) -> Admission:
-        """The admission of a request whose answer other readings wait for as well.
+        """Return the admission of a request whose response other readings also wait for.
 
-        It does not wait for room in memory: the reading that has to make room may be one of those
-        that wait.
+        It does not wait for room in memory, because the reading that has to free the room may be
+        one of those waiting for this response.
         """

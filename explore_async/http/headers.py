@@ -1,7 +1,7 @@
-"""What the values of HTTP headers mean: moments, waits and counts.
+"""Parsers for HTTP header values: timestamps, waits and counts.
 
-Each function takes the text of a header, or of a member of an error body written in the same way,
-and returns None where it cannot be read. Servers and the proxies in front of them write anything.
+Each function takes the value of a header, or of a member of an error body in the same format, and
+returns None if it cannot parse it. Servers and the proxies in front of them may send anything.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _MOST_DIGITS = 40
 
 
 def parse_moment(text: str) -> datetime | None:
-    """Read a reset time as the API writes it, or None when it is not one.
+    """Parse a reset time of the API; return None if it is not a timestamp.
 
-    The bodies say `2021-01-26T00:00:00Z`, the headers `2026-08-18 00:00:00+00:00`; the
-    documentation announces seconds since 1970, and gateways write milliseconds.
+    Bodies contain `2021-01-26T00:00:00Z`, headers `2026-08-18 00:00:00+00:00`; the documentation
+    specifies seconds since 1970, and gateways send milliseconds.
     """
     stripped = text.strip()
     if _EPOCH.fullmatch(stripped):
@@ -34,10 +34,10 @@ def parse_moment(text: str) -> datetime | None:
 
 
 def parse_retry_after(text: str | None, *, now: datetime) -> float | None:
-    """Read a Retry-After header (seconds, or an HTTP date) as seconds from now, never negative.
+    """Parse a Retry-After header (seconds, or an HTTP date) as seconds from now, never negative.
 
     Returns:
-        None when there is no header or it cannot be read.
+        The seconds, or None if the header is missing or cannot be parsed.
     """
     if text is None:
         return None
@@ -49,7 +49,7 @@ def parse_retry_after(text: str | None, *, now: datetime) -> float | None:
 
 
 def parse_http_date(text: str) -> datetime | None:
-    """Read the date of an HTTP header, or None when it is not one."""
+    """Parse the date of an HTTP header; return None if it is not a date."""
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):
@@ -58,7 +58,7 @@ def parse_http_date(text: str) -> datetime | None:
 
 
 def parse_count(text: str | None) -> int | None:
-    """Read a number of calls of any size; None when it is not one."""
+    """Parse a number of calls; return None if it is not a number of at most 40 digits."""
     stripped = (text or "").strip()
     plain = stripped.isascii() and stripped.isdecimal() and len(stripped) <= _MOST_DIGITS
     return int(stripped) if plain else None

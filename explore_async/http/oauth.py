@@ -1,12 +1,12 @@
-"""OAuth2 with an authorization code: a user lets an application read a portal in their name.
+"""OAuth2 authorization code flow: an application reads a portal on a user's behalf.
 
-The steps: send the user to `OAuth2App.authorization_url`, take the `code` from the address they
-come back to, `exchange` it for tokens, keep those, and give `OAuth2` to a client as `auth=`.
+The steps: send the user to `OAuth2App.authorization_url`, take the `code` from the redirect URL,
+`exchange` it for tokens, save them, and pass `OAuth2` to a client as `auth=`.
 
-A refresh token works once. So one refresh runs at a time, whoever needs it shares its result, a
-caller that is cancelled does not cancel it, and the new tokens are saved before they are used.
-Tokens and the client secret are in no repr, no error and no pickle. Only `Tokens` gives its texts
-away, by its attributes and by `attrs.asdict`, because somebody has to save them.
+A refresh token works only once. Therefore only one refresh runs at a time, all waiting requests
+share its result, cancelling one of them does not cancel it, and new tokens are saved before they
+are used. Tokens and the client secret appear in no repr, error or pickle. Only `Tokens` exposes
+them, through its attributes and `attrs.asdict`, because the caller has to save them.
 """
 
 from __future__ import annotations
@@ -58,14 +58,15 @@ Save: TypeAlias = "Callable[[Tokens], Awaitable[object] | object]"
 
 @frozen(kw_only=True)
 class Tokens:
-    """What a portal gave for a code or for a refresh token. Keep both texts as secrets.
+    """The tokens that a portal issues for a code or a refresh token. Keep both tokens secret.
 
-    It is made to be saved: its attributes, and `attrs.asdict(tokens)`, hold both texts in plain.
+    Instances are meant to be saved: their attributes and `attrs.asdict(tokens)` hold both tokens in
+    plain text.
 
     Attributes:
-        access: goes into the Authorization header, for about an hour.
-        refresh: buys the next tokens, once; None when there is none.
-        expires_at: until when `access` is good.
+        access: sent in the Authorization header; valid for about an hour.
+        refresh: exchanged once for the next tokens; None if the portal issued none.
+        expires_at: when `access` expires.
     """
 
     access: str = field(repr=False)
@@ -73,24 +74,24 @@ class Tokens:
     expires_at: datetime
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("Tokens are not pickled; save their attributes where secrets are kept.")
+        raise TypeError("Tokens cannot be pickled. Save their attributes in a secret store.")
 
 
 class OAuth2App:
-    """An application that is registered on a portal's account page.
+    """An application registered on a portal's account page.
 
-    It is no attrs class, because `attrs.asdict` would copy the secret into a plain dict.
+    This is not an attrs class, because `attrs.asdict` would copy the secret into a plain dict.
 
     Args:
-        portal: `https://host` of the portal.
-        client_id, client_secret: as the portal shows them.
-        redirect_uri: where users come back to; as registered.
-        proxy, ssl: how to reach the portal, as in `ExploreClient`; None to reach it as the client
-            does that the tokens are for.
-        now: the clock; that of the system by default.
+        portal: the portal's `https://host`.
+        client_id, client_secret: the values that the portal shows.
+        redirect_uri: the registered URI to which users return.
+        proxy, ssl: as in `ExploreClient`; None to use the settings of the client that the tokens
+            are for.
+        now: the clock; the system clock by default.
 
     Raises:
-        ConfigurationError: `portal` is not the address of a portal, or would get secrets over plain
+        ConfigurationError: `portal` is not a portal's URL, or would receive secrets over plain
             HTTP.
     """
 
@@ -118,22 +119,20 @@ class OAuth2App:
         del portal, client_secret, proxy
         if not _may_get_secrets(self.portal):
             raise ConfigurationError(
-                "portal= must be https://host of the portal: secrets are sent there."
+                "portal= must be the portal's https://host, because secrets are sent there."
             )
 
     def __repr__(self) -> str:
-        # Not `portal` itself: that of one which could not be made may hold a password.
+        # Not `portal`: an instance whose `portal` was refused may hold a password in it.
         return f"OAuth2App(client_id={self.client_id!r}, redirect_uri={self.redirect_uri!r})"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            "An application's secret is not pickled; make it anew in the process that needs it."
-        )
+        raise TypeError("An OAuth2App cannot be pickled. Create it in the process that needs it.")
 
     def authorization_url(self, state: str | None = None) -> tuple[str, str]:
-        """Where to send the user, and the `state` that must come back with the code.
+        """Return the URL to send the user to, and the `state` that must come back with the code.
 
-        Compare the state: another one means that somebody else's code is slipped to the user.
+        Compare the state: a different one means that an attacker injected another user's code.
         """
         state = state or secrets.token_urlsafe(24)
         query = {
@@ -146,12 +145,12 @@ class OAuth2App:
         return f"{self._address('authorize')}?{urlencode(query)}", state
 
     async def exchange(self, code: str) -> Tokens:
-        """Tokens for the code with which a user came back (POST /oauth2/token/).
+        """Exchange the code from the redirect for tokens (POST /oauth2/token/).
 
         Raises:
-            TokenError: the portal refuses.
-            ServerError, QuotaExceeded: it gives no tokens just now; try again later.
-            TransportError: no answer came.
+            TokenError: the portal refused.
+            ServerError, QuotaExceeded: the portal issues no tokens at present; try again later.
+            TransportError: there was no response.
         """
         code = Hidden(code)
         return await self._ask(
@@ -159,16 +158,17 @@ class OAuth2App:
         )
 
     async def refresh(self, tokens: Tokens, *, options: Mapping[str, Any] = _NONE) -> Tokens:
-        """New tokens for the refresh token, which is void afterwards (POST /oauth2/token/).
+        """Exchange the refresh token, which is then void, for new tokens (POST /oauth2/token/).
 
         Args:
-            tokens: the latest ones.
-            options: `proxy`, `proxy_headers` and `ssl` of aiohttp, where the application has none.
+            tokens: the latest tokens.
+            options: aiohttp's `proxy`, `proxy_headers` and `ssl`, used unless the application has
+                its own.
 
         Raises:
-            TokenError: there is no refresh token, or the portal refuses it.
-            ServerError, QuotaExceeded: it gives no tokens just now; try again later.
-            TransportError: no answer came; the token may be used up.
+            TokenError: there is no refresh token, or the portal refused it.
+            ServerError, QuotaExceeded: the portal issues no tokens at present; try again later.
+            TransportError: there was no response; the token may be used up.
         """
         if tokens.refresh is None:
             raise TokenError(
@@ -193,10 +193,10 @@ class OAuth2App:
         return tokens
 
     def _way(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """How to reach the portal: as the application says, or else as the client does."""
+        """Return the aiohttp options: the application's where set, otherwise the client's."""
         own = Connection(proxy=self.proxy, ssl=self.ssl).options
         if "proxy" in own:
-            # The password of the client's proxy is nothing for another proxy.
+            # Do not send the password of the client's proxy to another proxy.
             options = {name: value for name, value in options.items() if name != "proxy_headers"}
         return {**options, **own}
 
@@ -206,9 +206,9 @@ class OAuth2:
 
     Args:
         app: the application.
-        tokens: the latest tokens that were saved.
-        save: called with new tokens before they are used; a function or a coroutine function.
-            Without it a restarted program has lost them, and the user must grant access again.
+        tokens: the latest saved tokens.
+        save: a function or coroutine function, called with new tokens before they are used. If it
+            does not store them, they are lost on restart and the user must grant access again.
     """
 
     def __init__(self, app: OAuth2App, tokens: Tokens, *, save: Save) -> None:
@@ -227,10 +227,10 @@ class OAuth2:
         return f"OAuth2({self._app!r}, expires_at={self._tokens.expires_at.isoformat()!r})"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("Tokens are not pickled; read them anew in the process that needs them.")
+        raise TypeError("OAuth2 cannot be pickled. Read the tokens in the process that needs them.")
 
     async def authorization(self) -> str | None:
-        """The header value, after a refresh where one is due.
+        """Return the header value, after a refresh if one is due.
 
         Raises:
             TokenError: the tokens cannot be renewed or saved.
@@ -239,19 +239,19 @@ class OAuth2:
             if self._refreshing is None:
                 self._refreshing = asyncio.create_task(self._renew())
                 self._refreshing.add_done_callback(self._renewed)
-            # Shielded: a refresh token that was sent is used up, whether or not we still listen.
+            # Shielded: a refresh token that was sent is used up even if this caller is cancelled.
             await asyncio.shield(self._refreshing)
         return f"Bearer {self._tokens.access}"
 
     def connect(self, options: Mapping[str, Any]) -> None:
-        """Renew tokens by the way that the client reaches the portal."""
+        """Renew tokens with the client's connection options."""
         self._options = options
 
     def refused(self, renewals: int) -> bool:
-        """The portal answered 401, though the clock says that the token was good.
+        """Handle a 401 for a token that should still be valid by the clock.
 
-        It may have been revoked, or the clock be wrong. Tokens less than a minute old are not
-        renewed: then it is not the token that is refused.
+        The token may have been revoked, or the clock may be wrong. Tokens renewed less than a
+        minute ago are not renewed again, because the token is then not the cause.
         """
         if renewals != self.renewals:
             return True
@@ -263,20 +263,20 @@ class OAuth2:
         return True
 
     async def settle(self) -> None:
-        """Wait until a refresh that is under way is saved or has failed.
+        """Wait until a refresh in progress is saved or has failed.
 
-        Otherwise the end of the program would lose tokens that the portal has already given.
+        Otherwise the program could exit and lose tokens that the portal has already issued.
         """
         if self._refreshing is not None:
             await asyncio.wait((self._refreshing,))
 
     def redact(self, text: str) -> str:
-        """The text without tokens, those before the latest included, and the client secret."""
-        # A request that was sent before a renewal may be answered, and echoed, after it.
+        """Return the text with the client secret and the current and recent tokens replaced."""
+        # The response to a request sent before a renewal may echo the old token after it.
         every = (self._tokens, *self._spent)
         known = {self._app.client_secret, *(one.access for one in every)}
         known |= {one.refresh for one in every if one.refresh is not None}
-        # The longest first: where one secret begins with another, its end must not remain.
+        # Longest first: if one secret begins with another, its remainder must not stay visible.
         for secret in sorted(filter(None, known), key=len, reverse=True):
             text = text.replace(secret, HIDDEN)
         return text
@@ -293,22 +293,22 @@ class OAuth2:
             saved = self._save(self._tokens)
             if isawaitable(saved):
                 await saved
-        except Exception as error:  # noqa: BLE001 - it is the caller's own, and is told
+        except Exception as error:  # noqa: BLE001 - `save` may raise anything, and it is reported
             raise TokenError(
                 f"New tokens could not be saved: {type(error).__name__}. They are kept in memory "
-                "and saved with the next request; mend `save` before this program ends."
+                "and saved with the next request; fix `save` before this program exits."
             ) from None
         self._unsaved = False
 
     def _renewed(self, task: asyncio.Task[None]) -> None:
         self._refreshing = None
         if not task.cancelled():
-            task.exception()  # Everybody who waited may be gone; it is told at the next request.
+            task.exception()  # Mark it as retrieved: all waiters may be gone.
 
 
 @frozen(kw_only=True)
 class _Answer:
-    """What the token server answered; its repr shows no token, as it is a local of many frames."""
+    """The token server's response. Its repr hides the tokens, since many frames hold it."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -316,7 +316,7 @@ class _Answer:
 
     @property
     def fields(self) -> dict[str, object]:
-        """The JSON object of the body; empty where it is none."""
+        """The JSON object in the body; empty if the body is not a JSON object."""
         try:
             value = orjson.loads(self.body)
         except orjson.JSONDecodeError:
@@ -324,7 +324,7 @@ class _Answer:
         return value if isinstance(value, dict) else {}
 
     def tokens(self, *, now: datetime, refresh: str | None) -> Tokens | None:
-        """The tokens, with that refresh token where there is no new one; None if it gives none."""
+        """Return the tokens, with `refresh` unless there is a new one; None if there are none."""
         fields = self.fields
         access = fields.get("access_token")
         if self.status != 200 or not isinstance(access, str) or not access:
@@ -348,7 +348,7 @@ def _may_get_secrets(portal: str) -> bool:
 
 async def _post(url: str, form: Mapping[str, str], options: Mapping[str, Any]) -> _Answer:
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
-    # A session of its own: one that was injected may keep cookies or send headers to this address.
+    # A separate session: an injected one may keep cookies or add headers for this address.
     try:
         async with (
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=False) as session,
@@ -356,13 +356,13 @@ async def _post(url: str, form: Mapping[str, str], options: Mapping[str, Any]) -
                 url, data=form, timeout=timeout, allow_redirects=False, **options
             ) as response,
         ):
-            body = BytesIO()  # The locals of this frame may be printed, and its repr shows nothing.
-            # One read gives what has come so far, which may be less than all of it.
+            body = BytesIO()  # A crash report may print this frame; the repr of BytesIO hides it.
+            # One read returns the bytes that have arrived so far, possibly not all of them.
             while body.tell() < _LARGEST and body.write(await response.content.read(_LARGEST)):
                 pass
             return _Answer(status=response.status, headers=response.headers, body=body.getvalue())
     except TimeoutError:
-        raise RequestTimeout("The token server did not answer in time.", url=url) from None
+        raise RequestTimeout("The token server timed out. Try again later.", url=url) from None
     except (aiohttp.ClientError, OSError) as error:
         raise connection_error(error, url) from None
 
@@ -373,11 +373,11 @@ def _seconds(value: object) -> float:
 
 
 def _unavailable(answer: _Answer, url: str, *, now: datetime) -> APIError:
-    # Whether the token is used up cannot be known from this; the next attempt will tell.
+    # The token may or may not be used up; the next attempt will show.
     kind = QuotaExceeded if answer.status == 429 else ServerError
     return kind(
-        f"The token server gives no tokens just now: HTTP {answer.status}. The tokens are kept; "
-        "try again later.",
+        f"The token server did not issue tokens: HTTP {answer.status}. The current tokens are "
+        "kept. Try again later.",
         status=answer.status,
         url=url,
         attempts=1,
@@ -386,13 +386,13 @@ def _unavailable(answer: _Answer, url: str, *, now: datetime) -> APIError:
 
 
 def _refusal(answer: _Answer, url: str) -> TokenError:
-    # Only the standard's error code is shown: a description may repeat what was sent.
+    # Show only a standard error code: the description may repeat the secrets that were sent.
     code = answer.fields.get("error")
     known = code if isinstance(code, str) and code in _CODES else None
     said = f" ({known})" if known else ""
     return TokenError(
-        f"The portal gives no tokens: HTTP {answer.status}{said}. Check the client id and secret, "
-        "or have the user grant access again: a code and a refresh token work only once.",
+        f"The portal refused to issue tokens: HTTP {answer.status}{said}. Check the client ID and "
+        "secret, or have the user grant access again: a code or refresh token works only once.",
         status=answer.status,
         code=known,
         url=url,

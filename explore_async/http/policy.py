@@ -1,7 +1,7 @@
-"""How long to wait, how often to try again: the policies of the client, as plain data.
+"""The client's policies for timeouts and retries, as plain data.
 
-Nothing here sends, sleeps or reads a clock by itself. `Retry.delay` is a pure decision; the
-transport carries it out with the `Timing` it was given, so a test can run an hour in no time.
+Nothing here sends, sleeps or reads a clock. `Retry.delay` is a pure function; the retry loop
+applies its result with the given `Timing`, so a test can simulate an hour in no time.
 """
 
 from __future__ import annotations
@@ -35,55 +35,55 @@ __all__ = [
 
 def _refuse(policy: object, attribute: Attribute[Any], value: object, range_: str) -> NoReturn:
     raise ConfigurationError(
-        f"{type(policy).__name__}({attribute.name}={value!r}) cannot work; it must be {range_}."
+        f"{type(policy).__name__}({attribute.name}={value!r}) is invalid: it must be {range_}."
     )
 
 
 def positive(policy: object, attribute: Attribute[Any], value: Any) -> None:
-    """Refuse what is no number above 0; a validator, as the next two."""
+    """Validate that the value is a number above 0."""
     if not _holds(lambda: value > 0):
         _refuse(policy, attribute, value, "a number above 0")
 
 
 def not_negative(policy: object, attribute: Attribute[Any], value: Any) -> None:
-    """Refuse what is neither 0 nor a number above it."""
+    """Validate that the value is 0 or a number above it."""
     if not _holds(lambda: value >= 0):
         _refuse(policy, attribute, value, "0 or a number above it")
 
 
 def at_least_one(policy: object, attribute: Attribute[Any], value: Any) -> None:
-    """Refuse what is neither 1 nor a number above it."""
+    """Validate that the value is 1 or a number above it."""
     if not _holds(lambda: value >= 1):
         _refuse(policy, attribute, value, "1 or a number above it")
 
 
 def _callable_or_none(policy: object, attribute: Attribute[Any], value: object) -> None:
     if value is not None and not callable(value):
-        _refuse(policy, attribute, value, "a function of one error, or None")
+        _refuse(policy, attribute, value, "a function that takes one error, or None")
 
 
 def _holds(comparison: Callable[[], bool]) -> bool:
     try:
         return bool(comparison())
-    except TypeError:  # no number
+    except TypeError:  # not a number
         return False
 
 
 @frozen(kw_only=True)
 class Timeouts:
-    """How long to wait for the server. All values are seconds.
+    """How long to wait for the server, in seconds unless stated otherwise.
 
-    A value out of its range is a `ConfigurationError`.
+    A value out of range raises `ConfigurationError`.
 
-    There is no limit on the whole of an export: a large one may rightly take hours. It ends when
-    no byte comes for `read` seconds.
+    There is no limit on the total time of an export, because a large one may take hours. It fails
+    when no byte arrives for `read` seconds.
 
     Attributes:
-        connect: until the TCP connection stands.
-        read: between two reads of the socket.
-        attempt: for one whole try of a page; of an export, until its first bytes.
-        min_rate: bytes per second; a body that comes more slowly over `window` seconds of waiting
-            for the server is given up, though each single read is in time. 0 switches it off.
+        connect: time to establish the TCP connection.
+        read: time between two reads from the socket.
+        attempt: time for one attempt at a page; for an export, until its first bytes.
+        min_rate: bytes per second. A body that arrives more slowly over `window` seconds of
+            waiting for the server fails, even if each read is in time. 0 disables the check.
         window: seconds over which `min_rate` is measured.
     """
 
@@ -96,24 +96,25 @@ class Timeouts:
 
 @frozen(kw_only=True)
 class Retry:
-    """When a failed request is sent again: attempts and a deadline, whichever ends first.
+    """When to retry a failed request, up to a number of attempts and a deadline.
 
-    A value out of its range is a `ConfigurationError`.
+    A value out of range raises `ConfigurationError`.
 
-    Tried again are connection errors, timeouts, cut pages, 500, 502, 503, 504, a 429 whose wait is
-    short, and, once, an answer that is not JSON; `retrying` holds the table. All operations are
-    GET, so trying again changes nothing on the server.
+    Connection errors, timeouts, truncated pages, 500, 502, 503, 504, and a 429 with a short wait
+    are retried. A response that is not JSON is retried once. The full table is in
+    `explore_async.http.retry`. All operations are GET, so a retry changes nothing on the server.
 
     Attributes:
-        attempts: how often a request is sent at most; 1 switches retries off.
-        deadline: seconds over all attempts and waits.
-        base_delay: seconds; the first wait is a random share of it, each next one of twice that.
-        max_delay: seconds; no backoff is longer.
-        max_wait: seconds; a server that asks to wait longer gets no wait but its error raised.
-        budget: retries that all requests of a client may make in a row without success.
-        hook: asked before the table with each error: True to try again, False not to, seconds to
-            try again after so long, None to leave it to the table. `attempts` and `deadline` hold
-            for it too.
+        attempts: the maximum number of times to send a request; 1 disables retries.
+        deadline: seconds for all attempts and waits together.
+        base_delay: seconds. The first wait is a random share of it, between half and all; the
+            base doubles for each further wait.
+        max_delay: the longest backoff, in seconds.
+        max_wait: seconds. If the server asks for a longer wait, its error is raised at once.
+        budget: retries that all requests of a client may make in a row without a success.
+        hook: called with each error before the table is consulted. It returns True to retry,
+            False to raise, seconds to retry after that time, or None to use the table.
+            `attempts` and `deadline` still apply.
     """
 
     attempts: int = field(default=4, validator=at_least_one)
@@ -128,31 +129,31 @@ class Retry:
 
     @classmethod
     def never(cls) -> Retry:
-        """The policy that sends each request once."""
+        """Return the policy that sends each request once."""
         return cls(attempts=1)
 
     def delay(
         self, *, attempt: int, elapsed: float, asked: float | None, chance: float
     ) -> float | None:
-        """Seconds to wait before the next attempt, or None to give up.
+        """Return the seconds to wait before the next attempt, or None to give up.
 
         Args:
-            attempt: how many attempts were made, from 1.
-            elapsed: seconds since the first began, without the time spent queueing.
-            asked: seconds the server asks to wait, or None.
+            attempt: the number of attempts made, from 1.
+            elapsed: seconds since the first attempt began, without queueing time.
+            asked: the wait requested by the server in seconds, or None.
             chance: a random number in [0, 1) that spreads the waits of many clients.
         """
         if asked is not None and asked > self.max_wait:
             return None
         backoff = min(self.max_delay, self.base_delay * 2.0 ** min(attempt - 1, 64))
-        # A wait the server asked for is only ever made longer, so that clients do not all return
-        # in the same instant; without one, half of the backoff is fixed and half is chance.
+        # Jitter only lengthens a wait requested by the server, so that clients do not all return
+        # at the same instant. Otherwise half of the backoff is fixed and half is random.
         own = backoff * (0.5 + chance / 2)
         wait = own if asked is None else max(own, asked + backoff * chance)
         return self.within(wait, attempt=attempt, elapsed=elapsed)
 
     def within(self, wait: float, *, attempt: int, elapsed: float) -> float | None:
-        """The same wait, or None where attempts or deadline forbid it."""
+        """Return the wait, or None if the attempts or the deadline do not allow it."""
         if attempt >= self.attempts or elapsed + wait >= self.deadline:
             return None
         return max(0.0, wait)
@@ -164,13 +165,13 @@ def _utc_now() -> datetime:
 
 @frozen(kw_only=True)
 class Timing:
-    """The clock, the sleep and the dice that the client uses; replace them to test without waiting.
+    """The client's clock, sleep and random numbers; replace them to test without waiting.
 
     Attributes:
-        sleep: waits that many seconds.
-        monotonic: seconds on a clock that never goes back.
-        now: the present as an aware datetime, compared with the reset times of quotas.
-        random: a number in [0, 1).
+        sleep: waits for the given number of seconds.
+        monotonic: returns seconds on a monotonic clock.
+        now: returns the current time as an aware datetime, compared with quota reset times.
+        random: returns a number in [0, 1).
     """
 
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep

@@ -1,7 +1,7 @@
-"""What the portal still allows: the view of its `x-ratelimit-*` headers.
+"""The quotas that a portal reports in its `x-ratelimit-*` headers.
 
-A portal counts calls per identity and period, and some count per dataset too. The headers of the
-latest answer are kept as text and read only when somebody looks.
+A portal counts calls per identity and period, and some portals also per dataset. The headers of
+the latest response are kept as strings and parsed only when the quota is read.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _MOST_DATASETS = 1000
 
 @frozen(kw_only=True)
 class Quota:
-    """Calls allowed, as the latest answers said; None is what they did not say.
+    """The calls allowed according to the latest responses; None where they do not say.
 
     Attributes:
         limit: calls per period.
-        remaining: calls left in this one.
+        remaining: calls left in the current period.
         reset_at: when the next period begins, by the server's clock.
-        datasets: the quotas of single datasets, by identifier, where a portal has them.
+        datasets: quotas of single datasets, by identifier, on portals that have them.
     """
 
     limit: int | None = None
@@ -46,7 +46,7 @@ class Quota:
 
 
 class QuotaBook:
-    """Collects what answers say about quotas."""
+    """Collects the quotas that responses report."""
 
     def __init__(self) -> None:
         self._portal: tuple[str | None, str | None, str | None] | None = None
@@ -54,11 +54,11 @@ class QuotaBook:
         self._refusal: Quota | None = None
 
     def note(self, headers: Mapping[str, str], *, url: str) -> None:
-        """Keep the headers of an answer.
+        """Keep the quota headers of a response.
 
         Args:
-            headers: any mapping that ignores case.
-            url: the URL that was asked, to know which dataset its quota is about.
+            headers: a case-insensitive mapping.
+            url: the URL of the request, which identifies the dataset of a dataset quota.
         """
         if _PORTAL_REMAINING in headers:
             self._portal, self._refusal = _scope(headers, _PORTAL), None
@@ -70,12 +70,12 @@ class QuotaBook:
             self._datasets[name] = _scope(headers, _DATASET)
 
     def refused(self, error: QuotaExceeded) -> None:
-        """Keep what a 429 says, where its headers say nothing."""
+        """Keep the quota in the body of a 429, unless headers have reported one."""
         if self._portal is None:
             self._refusal = Quota(limit=error.call_limit, remaining=0, reset_at=error.reset_at)
 
     def view(self) -> Quota:
-        """What is known now."""
+        """Return the quotas known now."""
         portal = self._refusal or _read(self._portal or (None, None, None))
         datasets = {name: _read(said) for name, said in self._datasets.items()}
         return evolve(portal, datasets=datasets)

@@ -1,7 +1,7 @@
-"""How fast: a rate without bursts, a pause for everybody, and a budget against retry storms.
+"""Rate limits: a rate without bursts, a pause for all requests, and a budget for retries.
 
-Nothing here sleeps or reads a clock: each method takes the present as seconds on a monotonic clock
-and says how long to wait.
+Nothing here sleeps or reads a clock: methods take the current time as seconds on a monotonic clock
+and return how long to wait.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _LONGEST_REFUSAL = 60.0
 
 @frozen(kw_only=True)
 class Rate:
-    """The most requests per time, over all that a client does.
+    """The maximum request rate of a client: `calls` per `per` seconds.
 
-    A value out of its range is a `ConfigurationError`.
+    A value out of range raises `ConfigurationError`.
 
-    The requests are spaced evenly and the first ones too: no window begins with a burst. A client
-    that was idle may send `burst` requests at once.
+    Requests are evenly spaced from the first one on: no period begins with a burst. A client that
+    was idle may send `burst` requests at once.
 
     Attributes:
-        calls: how many requests.
-        per: in how many seconds.
-        burst: how many of them may go at once after idling.
+        calls: the number of requests.
+        per: the period in seconds.
+        burst: the number of requests that may be sent at once after an idle time.
     """
 
     calls: float = field(validator=positive)
@@ -44,10 +44,10 @@ class Rate:
 
 
 class Bucket:
-    """A token bucket that begins empty; it slows down when the server throttles.
+    """A token bucket that starts empty and slows down when the server throttles.
 
     Args:
-        rate: how fast tokens come, and how many are kept.
+        rate: the rate at which tokens arrive, and how many are kept.
     """
 
     def __init__(self, rate: Rate) -> None:
@@ -59,25 +59,25 @@ class Bucket:
 
     @property
     def interval(self) -> float:
-        """Seconds from one token to the next, at the present pace."""
+        """The seconds between two tokens at the current pace."""
         return self._interval / self._pace
 
     def reserve(self, now: float) -> float:
-        """Take the next token; returns the seconds until it may be used."""
+        """Take the next token, and return the seconds until it may be used."""
         saved = (self._burst - 1) * self.interval
         due = now + saved if self._due is None else max(now, self._due)
         self._due = due + self.interval
         return max(0.0, due - saved - now)
 
     def pause_until(self, moment: float) -> None:
-        """Give no token before that moment, and begin empty then."""
+        """Issue no token before `moment`, and start empty then."""
         self._due = max(self._due or moment, moment + (self._burst - 1) * self.interval)
 
     def throttled(self, *, sent_at: float, now: float) -> None:
         """Halve the pace, down to a sixteenth.
 
-        Of requests that were in flight together only the first refusal counts: the others were
-        sent at the old pace and say nothing about the new one.
+        Of several requests in flight together only the first refusal counts: the others were sent
+        at the old pace and say nothing about the new one.
         """
         if self._slowed_at is not None and sent_at <= self._slowed_at:
             return
@@ -85,17 +85,17 @@ class Bucket:
         self._pace = max(_SLOWEST, self._pace / 2)
 
     def succeeded(self) -> None:
-        """Come back to the full pace, slowly."""
+        """Raise the pace by 5 percent, up to the full pace."""
         if self._pace < 1.0:
             self._pace = min(1.0, self._pace * _RECOVERY)
 
 
 class Pause:
-    """Until when nobody sends, because the server said so to one of us.
+    """The time until which no request is sent, because the server refused one.
 
     Attributes:
-        reset_at: the moment the server named, or None when it named none.
-        ever: whether there was one; without, there is nothing to look at.
+        reset_at: the time given by the server, or None.
+        ever: whether there has been a pause; if not, there is nothing to check.
     """
 
     def __init__(self) -> None:
@@ -105,10 +105,10 @@ class Pause:
         self._believed = 0.0
 
     def until(self, moment: float, *, now: float, reset_at: datetime | None = None) -> None:
-        """Pause until a moment; never shortens a pause.
+        """Pause until `moment`, without shortening a pause that still holds.
 
-        A moment far away is believed for a minute only. Then a request may ask anew, so that one
-        wrong answer does not stop a client for a year.
+        A pause holds for at most a minute. A request may then try again, so that one wrong response
+        does not stop a client for a year.
         """
         if moment <= self._resumes and now < self._believed:
             return
@@ -117,10 +117,10 @@ class Pause:
         self._believed = min(moment, now + _LONGEST_REFUSAL)
 
     def left(self, now: float, *, longest: float) -> float:
-        """Seconds to wait, 0 when there is no pause.
+        """Return the seconds to wait, or 0 if there is no pause.
 
-        A wait longer than `longest` is what the caller will refuse to make, for as long as it is
-        believed.
+        The caller refuses to wait longer than `longest`. Such a wait is returned only while the
+        pause holds.
         """
         wait = self._resumes - now
         if wait <= 0 or (wait > longest and now >= self._believed):
@@ -129,14 +129,14 @@ class Pause:
 
 
 class RetryBudget:
-    """How many retries a client may make in a row without success, over all its requests.
+    """The retries that all requests of a client may make in a row without a success.
 
-    When a server is down, each of a thousand requests would be sent `attempts` times. Each retry
-    takes one from the budget; each success gives back a fifth, and one that needed a retry all of
-    it.
+    Without it, a thousand requests to a server that is down would each be sent `attempts` times.
+    Each retry takes one from the budget. A success returns its own retries to the budget, or a
+    fifth of one if it needed none.
 
     Attributes:
-        capacity: the most retries in a row.
+        capacity: the maximum number of retries in a row.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -145,17 +145,17 @@ class RetryBudget:
 
     @property
     def left(self) -> int:
-        """How many retries may be made now."""
+        """The number of retries left."""
         return int(self._left)
 
     def take(self) -> bool:
-        """Take one; False when there is none."""
+        """Take one retry; return False if none is left."""
         if self._left < 1.0:
             return False
         self._left -= 1.0
         return True
 
     def succeeded(self, *, retries: int) -> None:
-        """A request succeeded after so many retries."""
+        """Record a request that succeeded after `retries` retries."""
         if self._left < self.capacity:
             self._left = min(self.capacity, self._left + (retries or _REFUND))

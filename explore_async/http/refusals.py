@@ -1,13 +1,13 @@
-"""What a refusal means: which error an answer is, and which part of the query the server blames.
+"""Error responses: the exception for each, and the part of the query that the server rejects.
 
-`error_from_reply` looks at the status before the body, so a proxy's HTML page with status 502 is a
-502 and not broken JSON.
+`error_from_reply` reads the status before the body, so a proxy's HTML page with status 502 is
+reported as a 502 and not as broken JSON.
 
-`explain` leads from the message back to the query. The server names a clause and, for a syntax
-error, an offset in it; for an unknown field it names the field. The clause is at hand, so the error
-can show it with a caret below the place. Sometimes the server repeats a different text from the one
-that was sent, because the portal or something on the way has changed it. Then its offset says
-nothing about the clause, and no caret is drawn.
+`explain` finds the error in the query. For a syntax error the server names a clause and an offset
+in it; for an unknown field it names the clause and the field. The error then shows the clause with
+a caret below the position. Sometimes the server quotes a clause that differs from the one sent,
+because the portal or a proxy has changed it. Its offset then does not fit the clause, and no caret
+is drawn.
 """
 
 from __future__ import annotations
@@ -86,18 +86,18 @@ _ENVELOPES = (
 
 
 ENVELOPE_KEYS = frozenset[str]().union(*_ENVELOPES)
-"""All keys that an error envelope may begin with."""
+"""All keys that may come first in an error envelope."""
 
 
 @frozen(kw_only=True)
 class Reply:
-    """An answer that is (or may be) an error: what `error_from_reply` looks at, and nothing more.
+    """The parts of an error response that `error_from_reply` reads.
 
     Attributes:
         status: HTTP status.
-        headers: response headers; names in lower case.
+        headers: response headers, with names in lower case.
         body: the decoded body, or its beginning.
-        url: the URL that was asked, without secrets.
+        url: the URL of the request, without secrets.
     """
 
     status: int
@@ -107,21 +107,21 @@ class Reply:
 
 
 def is_error_object(value: object) -> bool:
-    """Whether a decoded JSON value is one of the API's two error envelopes and nothing else."""
+    """Return whether a decoded JSON value is exactly one of the API's two error envelopes."""
     if not isinstance(value, dict) or ("error_code" not in value and "errorcode" not in value):
         return False
     return any(value.keys() <= envelope for envelope in _ENVELOPES)
 
 
 def error_from_reply(reply: Reply, *, now: datetime) -> APIError:
-    """Turn an error answer into the exception to raise; pure.
+    """Return the exception for an error response; a pure function.
 
     Args:
-        reply: the answer. Its status is looked at before its body, so that a proxy's HTML page
-            is reported as the 502 it is and not as broken JSON.
-        now: the present, to turn a moment into seconds to wait where there is no Date header.
+        reply: the response. Its status is read before its body, so that a proxy's HTML page with
+            status 502 is reported as a 502 and not as broken JSON.
+        now: the current time, used without a Date header to convert a timestamp to a wait.
     """
-    # The server's own clock says how far its moments are away; ours may be wrong.
+    # Waits are relative to the server's clock; ours may be wrong.
     now = parse_http_date(reply.headers.get("date", "")) or now
     fields = _fields(reply.body)
     code = _text(fields.get("error_code", fields.get("errorcode")))
@@ -186,7 +186,7 @@ def _reset_moment(fields: Mapping[str, object], headers: Mapping[str, str]) -> d
     said = _text(fields.get("reset_time"))
     if said is not None:
         return parse_moment(said)
-    # The header always names the end of the period; it is a wait only once the period is used up.
+    # The header always names the end of the period; it is a wait only if no calls are left.
     for scope in ("x-ratelimit-", "x-ratelimit-dataset-"):
         if headers.get(f"{scope}remaining") == "0":
             return parse_moment(headers.get(f"{scope}reset", ""))
@@ -197,7 +197,7 @@ def _call_limit(fields: Mapping[str, object], body: bytes) -> int | None:
     limit = fields.get("call_limit")
     if not isinstance(limit, float):
         return limit if isinstance(limit, int) else None
-    # An integer beyond 64 bits was rounded to a float; a quota may have 23 digits.
+    # orjson rounds an integer beyond 64 bits to a float, and a quota may have 23 digits.
     written = _CALL_LIMIT.search(body)
     return parse_count(written.group(1).decode()) if written else None
 
@@ -206,7 +206,7 @@ def _about_length(reply: Reply) -> str:
     if reply.status not in _TOO_LONG_STATUSES or len(reply.url) < _LONG_URL:
         return ""
     return (
-        f" The URL has {len(reply.url)} bytes, and many servers stop at 8190: shorten the "
+        f" The URL has {len(reply.url)} bytes, and many servers accept at most 8190. Shorten the "
         "clauses, or split the query into several."
     )
 
@@ -215,13 +215,13 @@ def _short(url: str) -> str:
     return url if len(url) <= _URL_CHARACTERS else url[:_URL_CHARACTERS] + "..."
 
 
-# ---------------------------------------------------------------- the place in the query
+# ---------------------------------------------------------------- the position in the query
 
 
 def explain(error: ODSQLError, params: Sequence[tuple[str, str]]) -> None:
-    """Let an error show the place in the clause it speaks of.
+    """Add a note to an error that shows its position in the clause.
 
-    The picture is a note of the error (PEP 678): tracebacks print it, and it survives pickling.
+    Tracebacks print the note (PEP 678), and it survives pickling.
     """
     place = place_of(error, params)
     if place is not None:
@@ -229,14 +229,15 @@ def explain(error: ODSQLError, params: Sequence[tuple[str, str]]) -> None:
 
 
 def place_of(error: ODSQLError, params: Sequence[tuple[str, str]]) -> odsql.ODSQLSyntaxError | None:
-    """The place an answer speaks of, as the parser of this package would report it.
+    """Return the position of a server error as the syntax error that `odsql` would raise.
 
     Args:
-        error: what the server answered.
+        error: the server's error.
         params: the parameters of the request.
 
     Returns:
-        None when the answer names no clause, or nothing in it that can be found again.
+        The syntax error, or None if the server names no clause, or no position or name that can be
+        found in it.
     """
     texts = [value for name, value in params if name == error.clause]
     if len(texts) != 1 or error.clause is None:
@@ -262,7 +263,7 @@ def _found(error: ODSQLError, text: str) -> tuple[int, str] | None:
     named = _NAMED.search(error.reason)
     if named is None:
         return None
-    # Its patterns are compiled here, where a query was refused, and not for every program.
+    # Imported here, so that its patterns are compiled only once a query was refused.
     from odsql.syntax.scanning import TOKEN
 
     name = named.group(1)

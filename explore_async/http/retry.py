@@ -1,7 +1,7 @@
-"""What to do with a failed request: a table, read by one loop.
+"""The table of failures that are retried.
 
-The table says what kind of failure each is; `Retry` says how often and how long; the transport
-carries both out. A caller's hook is asked before the table.
+The table classifies each failure; `Retry` sets how often to retry and how long to wait; the loop in
+`call` applies both. A caller's hook takes precedence over the table.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ __all__ = ["BY_CLASS", "BY_STATUS", "Decision", "Step", "next_step"]
 
 
 class Decision(enum.Enum):
-    """What a failure calls for."""
+    """How to handle a failure."""
 
     RETRY = "retry"
-    """Send it again after a pause of its own."""
+    """Send the request again after a wait of its own."""
     THROTTLE = "throttle"
-    """Send it again after a pause of the whole client."""
+    """Send the request again after a pause of the whole client."""
     ONCE = "once"
-    """Send it once more: a proxy may have spoilt this answer, but hardly two."""
+    """Send the request once more: a proxy may have spoiled one response, but hardly two."""
     FAIL = "fail"
     """Raise the error: the same request would fail again."""
 
@@ -56,7 +56,7 @@ BY_STATUS: Mapping[int, Decision] = MappingProxyType(
         504: Decision.RETRY,
     }
 )
-"""By the status of an error answer; any other status fails."""
+"""The decision by the status of an error response; FAIL for any other status."""
 
 BY_CLASS: tuple[tuple[type[ExploreError], Decision], ...] = (
     (TLSError, Decision.FAIL),
@@ -66,12 +66,12 @@ BY_CLASS: tuple[tuple[type[ExploreError], Decision], ...] = (
     (TooLargeError, Decision.FAIL),
     (DecodeError, Decision.ONCE),
 )
-"""By the class of a failure without an error answer, the first that fits; any other fails."""
+"""The decision by class, for failures without an error response; the first match counts."""
 
 
 @frozen
 class Step:
-    """What comes next.
+    """The next step after a failure.
 
     Attributes:
         decision: the kind of failure.
@@ -88,13 +88,13 @@ _RAISE = Step(Decision.FAIL, None)
 def next_step(
     error: ExploreError, *, retry: Retry, attempt: int, elapsed: float, chance: float
 ) -> Step:
-    """Decide; pure but for the caller's hook.
+    """Return the next step; a pure function except for the caller's hook.
 
     Args:
-        error: how the attempt failed.
+        error: the failure of the attempt.
         retry: the policy.
-        attempt: how many attempts were made, from 1.
-        elapsed: seconds since the first began, without the time spent queueing.
+        attempt: the number of attempts made, from 1.
+        elapsed: seconds since the first attempt began, without queueing time.
         chance: a random number in [0, 1).
     """
     ruled = retry.hook(error) if retry.hook is not None else None
@@ -105,7 +105,7 @@ def next_step(
         return Step(decision, retry.within(ruled, attempt=attempt, elapsed=elapsed))
     asked = error.retry_after if isinstance(error, APIError) else None
     if asked is not None:
-        # A server that names a moment speaks of itself and not of this one request.
+        # A wait named by the server applies to the whole server, not to this one request.
         decision = Decision.THROTTLE
     wait = retry.delay(attempt=attempt, elapsed=elapsed, asked=asked, chance=chance)
     return Step(decision, wait)

@@ -1,9 +1,9 @@
-"""One GET: auth -> send -> follow within the origin -> decode, or raise.
+"""One GET: authenticate, send, follow redirects within the origin, decode or raise.
 
-It never knows which operation it carries: of a path and parameters it makes a URL, and for a URL it
-gives a JSON value (`get_json`) or a body (`stream`). When to send, and when again, is decided in
-`calling`. Redirects are followed here, within the origin only, so that the key never reaches
-another host.
+The transport does not know which operation a request belongs to: it builds a URL from a path and
+parameters, and returns a JSON value (`get_json`) or a body (`stream`) for a URL. `call` decides
+when to send and when to retry. Redirects are followed here, within the origin only, so that the key
+never reaches another host.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ class Transport:
     """Sends GET requests below one base URL.
 
     Args:
-        base_url: absolute, ends with the API's path, no trailing slash.
-        auth: adds the Authorization header.
-        shared: connection, gate and counters, common to all that is derived from one client.
+        base_url: the absolute URL of the API, without a trailing slash.
+        auth: provides the Authorization header.
+        shared: connection, gate and counters, shared by a client and those derived from it.
         timeouts, retry, caps: the policies.
-        user_agent: value of the User-Agent header.
-        identity: pause and quota to go on with; new ones by default.
+        user_agent: the value of the User-Agent header.
+        identity: the pause and quota to continue with; new ones by default.
 
     Raises:
         ConfigurationError: a secret would be sent over plain HTTP to another machine.
@@ -104,7 +104,7 @@ class Transport:
             "read_bufsize": _READ_BUFFER,
             **shared.connection.options,
         }
-        # A page has a deadline of its own, which sees to its reads too.
+        # A page has its own deadline, which also limits its reads.
         self._page_options = self._options
         if shared.connection.counts_wire:
             self._page_options = {**self._options, "timeout": limits()}
@@ -121,9 +121,9 @@ class Transport:
         retry: Retry | None = None,
         caps: Caps | None = None,
     ) -> Transport:
-        """The same transport under other policies; None keeps one.
+        """Return a copy with other policies; None keeps the current one.
 
-        With another `auth`, quota and pause are its own: a portal counts them per caller.
+        With another `auth` the copy has its own quota and pause, which a portal counts per caller.
         """
         return Transport(
             self._base_url,
@@ -137,11 +137,11 @@ class Transport:
         )
 
     def url(self, path: str, params: Sequence[tuple[str, str]]) -> str:
-        """The URL that a request for this path and these parameters goes to.
+        """Return the URL for a path and parameters.
 
         Args:
             path: begins with a slash; its segments are already percent-encoded.
-            params: plain text, in the order to send.
+            params: unencoded, in the order to send.
         """
         query = urlencode(params, quote_via=quote, safe="")
         return f"{self._prefix}{path}?{query}" if query else f"{self._prefix}{path}"
@@ -152,17 +152,17 @@ class Transport:
         decode: Callable[[bytes], object] = orjson.loads,
         admission: Admission | None = None,
     ) -> object:
-        """GET one JSON value, trying again where the policy says so.
+        """GET one JSON value, with retries as the policy allows.
 
         Args:
-            url: made by `url`.
-            decode: makes the value of a body; raises what `orjson.loads` raises.
-            admission: lets the request through, where it is one of a fan-out.
+            url: a URL returned by `url`.
+            decode: decodes a body; raises what `orjson.loads` raises.
+            admission: admits the request if it belongs to a fan-out.
 
         Raises:
             APIError: the server answered with an error.
-            TransportError: no whole answer came.
-            DecodeError: the answer is not JSON.
+            TransportError: there was no complete response.
+            DecodeError: the response is not JSON.
         """
         with self._caller.call(url, admission) as call:
             answer = await call.run(partial(self._fetch, call, decode))
@@ -189,15 +189,15 @@ class Transport:
 
     @asynccontextmanager
     async def stream(self, url: str, *, opaque: bool = False) -> AsyncIterator[Body]:
-        """GET a body to be read in pieces. Opening is tried again; reading is not.
+        """GET a body to read in pieces. Opening is retried; reading is not.
 
-        A 200 that holds an error object or an HTML page is raised on entering. The place at the
-        gate is held only while opening, so that a reader of the stream may send requests.
+        A 200 with an error object or an HTML page raises on entry. The slot at the gate is held
+        only while opening, so that a reader of the stream may send requests.
 
         Args:
-            url: made by `url`.
-            opaque: the body is a file of any kind, such as an attachment; an HTML page, or what
-                looks like an error object, is then what was asked for.
+            url: a URL returned by `url`.
+            opaque: the body is a file of any kind, such as an attachment. An HTML page or an
+                apparent error object is then valid data.
 
         Raises:
             APIError, TransportError, DecodeError: as for `get_json`.
@@ -224,12 +224,12 @@ class Transport:
                     call.received = body.received
 
     async def close(self) -> None:
-        """Close the session if it is ours. May be called more than once."""
+        """Close the session if the client owns it. May be called more than once."""
         self.shared.deadlines.close()
         await self.shared.connection.close()
 
     async def _answer(self, call: Call, options: Mapping[str, Any]) -> aiohttp.ClientResponse:
-        """Send, and follow redirects; the answer is to be entered at once, with `async with`."""
+        """Send, and follow redirects; enter the response at once with `async with`."""
         url = call.url
         headers = self._headers if self._anonymous else await self._with_authorization()
         target = URL(url, encoded=True)
@@ -246,13 +246,13 @@ class Transport:
             async with response:
                 target = self._redirected(response, target, asked=url)
         raise RedirectError(
-            f"The server redirects more than {_MOST_REDIRECTS} times. Check the base URL.",
+            f"The server redirected more than {_MOST_REDIRECTS} times. Check the base URL.",
             host=target.authority,
             url=url,
         )
 
     async def _with_authorization(self) -> dict[str, str]:
-        """The headers to send; no frame that stays has the secret in plain text."""
+        """Return the headers to send; no frame that stays holds the secret in plain text."""
         authorization = _hidden(await self._auth.authorization())
         if authorization is None:
             return self._headers
@@ -260,8 +260,8 @@ class Transport:
         self._refuse_two_credentials()
         if not authorization.isascii() or not authorization.isprintable():
             raise ConfigurationError(
-                "The Authorization header that auth= gave holds a line break, a control character "
-                "or a non-ASCII letter, and cannot be sent. Correct what it returns."
+                "The Authorization header from auth= contains a line break, a control character or "
+                "a non-ASCII character, and cannot be sent. Correct the value it returns."
             )
         return {**self._headers, "Authorization": authorization}
 
@@ -275,13 +275,13 @@ class Transport:
         named = target is not None and (target.user is not None or target.password is not None)
         if target is not None and origin == self._origin and not named:
             return target
-        # URL lowers the letters of a host, and a secret in it could not be found any more.
+        # URL lowercases the host, and a secret in it would no longer be recognized.
         readable = target is not None and self._auth.redact(location) == location
         raise RedirectError(
             f"The server redirects (HTTP {response.status}) to "
-            f"{origin if readable else 'an address that cannot be read'}, "
-            f"{'with a user name' if named else f'outside {self._origin}'}; it was not "
-            "followed. If that is where the portal lives, use it as the base URL.",
+            f"{origin if readable else 'an unreadable address'}, "
+            f"{'with a user name' if named else f'outside {self._origin}'}. The redirect was not "
+            "followed. If the portal has moved there, use that address as the base URL.",
             host=target.host_port_subcomponent if target is not None and readable else None,
             status=response.status,
             url=asked,
@@ -299,13 +299,13 @@ class Transport:
     async def _refusal(
         self, response: aiohttp.ClientResponse, body: Body, call: Call
     ) -> ExploreError:
-        """The error that an answer other than 200 means."""
+        """Return the error for a response with a status other than 200."""
         if response.status == 407 and self.shared.connection.proxied:
             return proxy_refusal(407, body.url)
         try:
             content, _ = await body.peek(lambda seen: len(seen) >= self.caps.error)
         except (TransportError, DecodeError):
-            # The status alone says what went wrong; a cut error body must not hide it,
+            # The status alone names the failure; a truncated error body must not hide it,
             content = b""
         except asyncio.CancelledError:
             # and neither must one that stalls.
@@ -324,9 +324,9 @@ class Transport:
         if body.content_type == "text/html" or start.lstrip()[:14].lower().startswith(_HTML_STARTS):
             raise self._without_secrets(
                 DecodeError(
-                    f"The server answered an HTML page ({body.content_type or 'no content type'}) "
+                    f"The server sent an HTML page ({body.content_type or 'no content type'}) "
                     f"instead of data: {snippet(start)!r}. Check the base URL and whether the "
-                    "portal asks to log in.",
+                    "portal requires a login.",
                     content_type=body.content_type,
                     snippet=snippet(start),
                     status=response.status,
@@ -353,12 +353,12 @@ class Transport:
         return error_from_reply(reply, now=self.shared.timing.now())
 
     def redact(self, text: str) -> str:
-        """The text without the secrets of this client, should a server have echoed one."""
+        """Return the text with the client's secrets replaced, in case a server echoed one."""
         return self._auth.redact(text)
 
     def _without_secrets(self, error: DecodeError | TruncatedError) -> ExploreError:
         if isinstance(error, TruncatedError):
-            return error  # it repeats nothing of the body
+            return error  # its message quotes nothing from the body
         redact = self._auth.redact
         return type(error)(
             redact(error.message),
@@ -371,16 +371,16 @@ class Transport:
     def _refuse_plain_http(self) -> None:
         if self._plain and not getattr(self._auth, "allow_http", False):
             raise ConfigurationError(
-                f"A secret would be sent readably to {self._origin}. Use https://; where the "
-                "network between is your own, ApiKey(..., allow_http=True) permits it."
+                f"Credentials would be sent unencrypted to {self._origin}. Use https://, or, in a "
+                "network that you trust, ApiKey(..., allow_http=True)."
             )
 
     def _refuse_two_credentials(self) -> None:
         if self.shared.connection.authorizes:
             raise ConfigurationError(
-                "The session that was passed as session= has auth= of its own, and a request can "
-                "carry one Authorization header only. Pass a session without auth=, or no auth= "
-                "to the client."
+                "The session passed as session= has its own auth=, and a request can carry only "
+                "one Authorization header. Pass a session without auth=, or omit auth= on the "
+                "client."
             )
 
 

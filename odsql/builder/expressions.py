@@ -3,19 +3,19 @@
     from odsql import F
     (F.population > 100_000) & F.country_code.isin(["FR", "BE"])
 
-`F.name` is a field. Operators mean what they mean in Python where Python has them; the rest are
-methods. What is built is the same tree that the parser builds, held by one of three wrappers:
+`F.name` is a field. Operators keep their Python meaning; everything without an operator is a
+method. The result is the tree that the parser would build, in one of three wrappers:
 
-* `Value`: something to compare, calculate with, select, group or order by.
-* `Condition`: something that is true or false; takes `& | ~`.
-* `FieldValue`: a field, which ODSQL takes as both.
+* `Value`: something to compare, calculate with, select, group by or order by.
+* `Condition`: something that is true or false; combines with `& | ~`.
+* `FieldValue`: a field, which ODSQL accepts as both.
 
-`Fields(schema)` is `F` for a dataset whose fields are known: literals then follow the type of the
-field, and a misspelt name or a wrong type is an error at once.
+`Fields(schema)` is `F` for a dataset with known fields: literals follow the type of the field, and
+a misspelt name or a wrong type raises an error at once.
 
 A wrapper has no truth value. `if`, `and`, `or`, `not` and `1 < F.a < 5` would silently drop a part
-of the filter, so they raise and say what to write. Sets and dicts compare their keys with `==`,
-which builds a comparison here, so a wrapper cannot be one.
+of the filter, so they raise an error that says what to write. Sets and dicts compare their keys
+with `==`, which builds a comparison here, so a wrapper is not hashable.
 """
 
 from __future__ import annotations
@@ -66,18 +66,18 @@ __all__ = [
 Bounds = Literal["[]", "[[", "]]", "]["]
 
 _OPERATOR_HINT = (
-    "an ODSQL expression has no truth value: write & for and, | for or, ~ for not, each side in "
-    "parentheses, and F.a.between(1, 5) for 1 <= F.a <= 5"
+    "an ODSQL expression has no truth value; write & for and, | for or, ~ for not, with each side "
+    "in parentheses, and F.a.between(1, 5) for 1 <= F.a <= 5"
 )
 _HASH_HINT = (
-    "an ODSQL expression can be neither in a set nor a key of a dict, which compare with ==, and "
-    "here == builds a comparison: take a list, or expression.node, which is a key like any other"
+    "an ODSQL expression cannot be in a set or a key of a dict, because == builds a comparison; "
+    "use a list, or expression.node, which is hashable"
 )
 
 
 @frozen(eq=False, repr=False)
 class Expression:
-    """Holds a tree. `str()` is its ODSQL text."""
+    """A wrapper around a tree. `str()` returns its ODSQL text."""
 
     node: nodes.Node
 
@@ -94,28 +94,28 @@ class Expression:
         raise TypeError(_HASH_HINT)
 
     def equals(self, other: Expression) -> bool:
-        """Whether both say the same; `==` builds a comparison instead.
+        """Return whether both have the same tree; `==` builds a comparison instead.
 
         Raises:
-            BuildError: the other is no expression.
+            BuildError: `other` is not an expression.
         """
         if not isinstance(other, Expression):
-            msg = f"equals compares two expressions; {other!r} is none"
+            msg = f"equals compares two expressions; {other!r} is not one"
             raise BuildError(msg)
         return self.node == other.node
 
 
 @frozen(eq=False, repr=False)
 class Item(Expression):
-    """A finished entry of select, group_by or order_by: labelled, or with a direction."""
+    """A finished entry of select, group_by or order_by, for example with a label or a direction."""
 
 
 @frozen(eq=False, repr=False)
 class Grouping(Expression):
-    """Something to group by and for nothing else: `range` and `geo_cluster`."""
+    """Something to group by and nothing else: `range` and `geo_cluster`."""
 
     def as_(self, label: str) -> Item:
-        """Give a label, for group_by."""
+        """Add a label, for group_by."""
         return Item(_labelled(cast("nodes.Expression", self.node), label))
 
 
@@ -126,8 +126,8 @@ class Condition(Expression):
     __hash__ = Expression.__hash__
 
     def __eq__(self, other: object) -> Any:
-        """Refuse: a condition cannot be compared in ODSQL, and `equals` compares two of them."""
-        msg = "a condition cannot be compared; to see whether two say the same, use a.equals(b)"
+        """Refuse: ODSQL cannot compare conditions; to compare two in Python use `equals`."""
+        msg = "a condition cannot be compared; to test whether two are the same, write a.equals(b)"
         raise BuildError(msg)
 
     def __and__(self, other: Condition) -> Condition:
@@ -137,7 +137,7 @@ class Condition(Expression):
         return Condition(nodes.Or((_condition(self), _condition(other))))
 
     def __invert__(self) -> Condition:
-        """NOT: the exact complement, records with null included; twice is none."""
+        """NOT: the exact complement, including records with null; a double NOT is dropped."""
         inner = _condition(self)
         return Condition(inner.operand if type(inner) is nodes.Not else nodes.Not(inner))
 
@@ -155,14 +155,14 @@ class Value(Expression):
     __hash__ = Expression.__hash__
 
     def __eq__(self, other: object) -> Condition:  # type: ignore[override]
-        """`=`; for None and booleans `is null`, `is true`, `is false`.
+        """Build `=`; for None and booleans `is null`, `is true`, `is false`.
 
-        `a = true`, which the grammar reads, too, is `F.a == literal(True)`.
+        `F.a == literal(True)` builds `a = true`, which the grammar accepts, too.
         """
         return self._compare("=", other)
 
     def __ne__(self, other: object) -> Condition:  # type: ignore[override]
-        """`!=`, which drops nulls; use `~(a == b)` to keep them."""
+        """Build `!=`, which drops nulls; use `~(a == b)` to keep them."""
         return self._compare("!=", other)
 
     def __lt__(self, other: object) -> Condition:
@@ -191,16 +191,16 @@ class Value(Expression):
         return Condition(nodes.Is(left, constant, negated=operator == "!="))
 
     def _literal(self, value: object, operator: str) -> nodes.Expression:  # noqa: ARG002
-        """Turn the other side of a comparison into a tree; a field looks at its type first."""
+        """Return the tree of the other side of a comparison; a field checks its type first."""
         return operand(value)
 
     def _take(self, constant: nodes.Boolean | nodes.Null) -> None:
-        """Refuse a boolean where this value is known to be none; anything can be null."""
+        """Refuse a boolean if this value is known to be of another type; anything can be null."""
         if type(constant) is nodes.Boolean:
             self._require("boolean")
 
     def _require(self, *types: str) -> None:
-        """Refuse this value where it is known not to be of one of these types."""
+        """Refuse this value if it is known to be of none of these types."""
 
     def __add__(self, other: object) -> Value:
         return _arithmetic(self, "+", other)
@@ -212,7 +212,7 @@ class Value(Expression):
         return _arithmetic(self, "*", other)
 
     def __truediv__(self, other: object) -> Value:
-        """Division; by zero it gives null."""
+        """Divide; a division by zero gives null."""
         return _arithmetic(self, "/", other)
 
     def __radd__(self, other: object) -> Value:
@@ -231,14 +231,14 @@ class Value(Expression):
         return Term(nodes.Negate(operand(self)))
 
     def like(self, words: str) -> Condition:
-        """Match words, ignoring case; `*` may end a word. `%` is no wildcard."""
+        """Match words, ignoring case; `*` may end a word. `%` is not a wildcard."""
         self._require("text")
         return Condition(nodes.Like(operand(self), text(words)))
 
     def between(self, low: object, high: object, *, bounds: Bounds = "[]") -> Condition:
-        """`in [low..high]` for numbers and dates; a bracket facing outwards excludes its bound.
+        """Build `in [low..high]` for numbers and dates; an outward bracket excludes its bound.
 
-        ODSQL has ranges for fields only; for other values this is two comparisons.
+        ODSQL has ranges for fields only; for other values this builds two comparisons.
         """
         _check_bounds(bounds)
         refuse_mixed_dates(low, high)
@@ -253,7 +253,7 @@ class Value(Expression):
         return nodes.InRange(operand(self), lower, upper, include_low, include_high, operator)
 
     def colon(self, value: object) -> Condition:
-        """`field: value`, the older spelling of `==`; also `field: true` and `field: null`."""
+        """Build `field: value`, the older spelling of `==`; also `field: true`, `field: null`."""
         constant = _constant(value)
         if constant is not None:
             self._take(constant)
@@ -261,58 +261,58 @@ class Value(Expression):
         return Condition(nodes.Comparison(operand(self), ":", right))
 
     def colon_range(self, low: object, high: object, *, bounds: Bounds = "[]") -> Condition:
-        """`field: [low..high]`, the older spelling of `between`; takes dates as text, too."""
+        """Build `field: [low..high]`, the older `between`; also accepts dates as strings."""
         _check_bounds(bounds)
         refuse_mixed_dates(low, high)
         return Condition(self._range(low, high, bounds, ":"))
 
     def is_null(self) -> Condition:
-        """`is null`."""
+        """Build `is null`."""
         return Condition(nodes.Is(operand(self), nodes.Null()))
 
     def is_not_null(self) -> Condition:
-        """`is not null`."""
+        """Build `is not null`."""
         return Condition(nodes.Is(operand(self), nodes.Null(), negated=True))
 
     def is_true(self) -> Condition:
-        """`is true`."""
+        """Build `is true`."""
         self._require("boolean")
         return Condition(nodes.Is(operand(self), nodes.Boolean(True)))
 
     def is_false(self) -> Condition:
-        """`is false`."""
+        """Build `is false`."""
         self._require("boolean")
         return Condition(nodes.Is(operand(self), nodes.Boolean(False)))
 
     def is_not_true(self) -> Condition:
-        """`is not true`."""
+        """Build `is not true`."""
         self._require("boolean")
         return Condition(nodes.Is(operand(self), nodes.Boolean(True), negated=True))
 
     def is_not_false(self) -> Condition:
-        """`is not false`."""
+        """Build `is not false`."""
         self._require("boolean")
         return Condition(nodes.Is(operand(self), nodes.Boolean(False), negated=True))
 
     def as_(self, label: str) -> Item:
-        """Give a label, `value as label`, for select and group_by."""
+        """Add a label, `value as label`, for select and group_by."""
         return Item(_labelled(operand(self), label))
 
     def asc(self) -> Item:
-        """Order by this, smallest first; nulls come last."""
+        """Order by this value, smallest first; nulls come last."""
         return Item(nodes.Ordering(operand(self), "asc"))
 
     def desc(self) -> Item:
-        """Order by this, largest first; nulls come last."""
+        """Order by this value, largest first; nulls come last."""
         return Item(nodes.Ordering(operand(self), "desc"))
 
 
 @frozen(eq=False, repr=False)
 class Term(Value):
-    """A value that is no field: a literal, a call, arithmetic.
+    """A value that is not a field: a literal, a call, arithmetic.
 
-    Beside `FieldValue` and not above it: Python asks a subclass first, and would turn
-    `literal(1) < F.a` into `a > 1`.
+    A sibling of `FieldValue`, not its parent: Python tries the operator of a subclass first, and
+    would turn `literal(1) < F.a` into `a > 1`.
     """
 
     __hash__ = Expression.__hash__
@@ -320,9 +320,9 @@ class Term(Value):
 
 @frozen(eq=False, repr=False)
 class FieldValue(Value, Condition):
-    """A field: a value, and if it is boolean a condition of its own.
+    """A field: a value and, if it is boolean, also a condition.
 
-    `known` is what the schema says of it; None for fields of `F`, about which nothing is known.
+    `known` is its entry in the schema; None for fields of `F`, which has no schema.
     """
 
     node: nodes.Field
@@ -343,13 +343,13 @@ class FieldValue(Value, Condition):
             raise BuildError(msg)
 
     def between(self, low: object, high: object, *, bounds: Bounds = "[]") -> Condition:
-        """`in [low..high]` for numbers and dates; a bracket facing outwards excludes its bound."""
+        """Build `in [low..high]` for numbers and dates; an outward bracket excludes its bound."""
         _check_bounds(bounds)
         refuse_mixed_dates(low, high)
         return Condition(self._range(low, high, bounds, "in"))
 
     def isin(self, values: Iterable[object]) -> Condition:
-        """`in (a, b)`, for texts, numbers and booleans; of no values nothing is true, `1 = 2`.
+        """Build `in (a, b)` for text, numbers and booleans; without values `1 = 2`, which is false.
 
         Raises:
             BuildError: an item is a date, a geometry or null, which ODSQL refuses in a list.
@@ -358,14 +358,14 @@ class FieldValue(Value, Condition):
             msg = f"isin takes a list of values; for one value write == {values!r}"
             raise BuildError(msg)
         if isinstance(values, AbstractSet):
-            values = sorted(values, key=repr)  # a set has no order, a query's text should have one
+            values = sorted(values, key=repr)  # a set has no order, but the text of a query should
         items = tuple(self._list_item(value) for value in values)
         if not items:
             return Condition(nodes.Comparison(nodes.Number("1"), "=", nodes.Number("2")))
         return Condition(nodes.InList(self.node, items))
 
     def has(self, value: str | float | Decimal | bool) -> Condition:
-        """`value in field`: whether a multivalued field holds the value."""
+        """Build `value in field`: the multivalued field contains the value."""
         if self.known is not None and not self.known.multivalued:
             msg = f"{self.known.name} holds one value, not several; write == instead of has"
             raise BuildError(msg)
@@ -378,31 +378,31 @@ class FieldValue(Value, Condition):
             else typed_literal(self.known, value, "=")
         )
         if isinstance(item, nodes.Date | nodes.Null | nodes.Geometry):
-            msg = f"a list takes texts, numbers and booleans, not {value!r}; join == with | instead"
+            msg = f"a list takes text, numbers and booleans, not {value!r}; join == with | instead"
             raise BuildError(msg)
         return item
 
     def search(self, text: str) -> Condition:
-        """Fuzzy full-text search in this field (ODSQL: search)."""
+        """Match records by a fuzzy full-text search in this field (ODSQL: search)."""
         return Condition(nodes.Call("search", (self.node, literals.text(text))))
 
     def suggest(self, text: str) -> Condition:
-        """Records with a term in this field that begins with `text` (ODSQL: suggest)."""
+        """Match records with a term in this field that begins with `text` (ODSQL: suggest)."""
         return Condition(nodes.Call("suggest", (self.node, literals.text(text))))
 
     def startswith(self, text: str) -> Condition:
-        """The whole value begins with `text`, minding case (ODSQL: startswith)."""
+        """Match records whose whole value begins with `text`; case matters (ODSQL: startswith)."""
         return Condition(nodes.Call("startswith", (self.node, literals.text(text))))
 
 
 class Fields:
-    """`F.name` and `F["any name"]`; with a schema, of this dataset only."""
+    """`F.name` and `F["any name"]`; with a schema, only the fields of its dataset."""
 
-    # Two underscores, so that no field is in the way: F._schema is a field.
+    # Two underscores, so that the name clashes with no field: F._schema is a field.
     __slots__ = ("__schema",)
 
     def __init__(self, schema: Schema | None = None) -> None:
-        """Make the fields of a dataset; without a schema every name is taken."""
+        """Create the fields of a dataset; without a schema every name is accepted."""
         self.__schema = schema
 
     def __getattr__(self, name: str) -> FieldValue:
@@ -412,7 +412,7 @@ class Fields:
 
     def __getitem__(self, name: str) -> FieldValue:
         if not isinstance(name, str):
-            msg = f"a field has a name, not {name!r}"
+            msg = f"the name of a field must be a string, not {name!r}"
             raise BuildError(msg)
         node = checked(nodes.Field(literals.plain(name)))
         return FieldValue(node, None if self.__schema is None else _known(self.__schema, name))
@@ -431,71 +431,73 @@ def _known(schema: Schema, name: str) -> SchemaField:
 
 
 def _comparable(type_: str) -> tuple[str, ...]:
-    """The types of the fields that a field of this type can be compared with."""
+    """Return the types of the fields that a field of this type can be compared with."""
     groups = (NUMBER_TYPES, literals.DATE_TYPES)
     return next((group for group in groups if type_ in group), (type_,))
 
 
 def _check_bounds(bounds: str) -> None:
     if bounds not in ("[]", "[[", "]]", "]["):
-        msg = f"bounds are [] or [[ or ]] or ][, not {bounds!r}"
+        msg = f"bounds must be [], [[, ]] or ][, not {bounds!r}"
         raise BuildError(msg)
 
 
 F = Fields()
-"""Fields by name: `F.population`, or `F["1_uai"]` for names that are no Python names."""
+"""Fields by name: `F.population`, or `F["1_uai"]` for names that are not Python identifiers."""
 
 
 def condition(text: str) -> Condition:
-    """Read a condition from its text, to go on building with it.
+    """Parse a condition, to combine it with built ones.
 
     Raises:
         ODSQLSyntaxError: the text is not a condition.
+        BuildError: the text is empty.
     """
     tree = parse_where(text).condition
     if tree is None:
-        msg = "an empty text is no condition"
+        msg = "an empty string is not a condition"
         raise BuildError(msg)
     return Condition(tree)
 
 
 def literal(value: object) -> Value:
-    """Make a value of a Python value (ODSQL: Lexical rules).
+    """Turn a Python value into an expression (ODSQL: Lexical rules).
 
-    Takes texts, numbers, booleans, dates, datetimes with a zone, None, and geometries but WKT, for
-    which there is `geom`: `literal(2023).as_("year")`; `F.a == literal(True)` is `a = true`, where
-    `F.a == True` is `a is true`.
+    Accepts strings, numbers, booleans, dates, datetimes with a time zone, None, and geometries
+    except WKT, which `geom` accepts: `literal(2023).as_("year")`. `F.a == literal(True)` is
+    `a = true`, whereas `F.a == True` is `a is true`.
 
     Raises:
-        BuildError: ODSQL has no literal for it.
+        BuildError: ODSQL has no literal for the value.
     """
     return Term(tree(value))
 
 
 def geom(shape: object) -> Value:
-    """Make a geometry a value of its own, `geom'...'` (ODSQL: Lexical rules).
+    """Turn a geometry into an expression, `geom'...'` (ODSQL: Lexical rules).
 
-    Takes WKT, WKB in hexadecimal, GeoJSON, (longitude, latitude), and what has
-    `__geo_interface__`; longitude comes first. The functions that take geometries do not need it.
+    Accepts WKT, WKB in hexadecimal, GeoJSON, (longitude, latitude), and objects with
+    `__geo_interface__`; longitude comes first. Functions that take geometries also accept all of
+    these directly.
 
     Raises:
-        BuildError: this is no geometry.
+        BuildError: `shape` is not a geometry.
     """
     return Term(literals.geometry(shape))
 
 
 def call(function: str, /, *arguments: object, **named: object) -> Any:
-    """Make a call with any arguments that the grammar reads (ODSQL: Functions).
+    """Call a function with any arguments that the grammar accepts (ODSQL: Functions).
 
-    For portals that take more than the reference says: the helpers refuse what it does not have.
-    Arguments are expressions, Python values, or `odsql.syntax.nodes` where there is neither:
+    For portals that accept more than the reference, to which the helpers keep. Arguments are
+    expressions, Python values, or nodes of `odsql.nodes` for anything else:
     `call("facet", name="city", colour="red")`, `call("lower", nodes.Null())`.
 
     Returns:
         A `Value`, `Condition`, `Grouping`, `Item` or `Expression`, as the function's helper does.
 
     Raises:
-        BuildError: there is no such function, which is a syntax error on portals.
+        BuildError: the function does not exist, which is a syntax error on portals.
     """
     known = CATALOGUE.get(plain_text(function, "the name of a function").lower())
     if known is None:
@@ -515,7 +517,7 @@ _WRAPPERS: dict[str, type[Expression]] = {
     "selection": Item,
     "facet": Expression,
 }
-"""What holds the call of a function, by its kind; the others are values."""
+"""The wrapper for the call of a function, by its kind; the others are values."""
 
 
 def _argument(value: object) -> Any:
@@ -526,7 +528,7 @@ def _argument(value: object) -> Any:
 
 
 def tree(value: object) -> nodes.Expression:
-    """Take the tree of a value, or make a literal of a Python value."""
+    """Return the tree of a value, or make a literal of a Python value."""
     if not isinstance(value, Expression):
         return literals.literal(value)
     if isinstance(value, Value):
@@ -536,17 +538,17 @@ def tree(value: object) -> nodes.Expression:
 
 
 def operand(value: object) -> nodes.Expression:
-    """Take what `tree` takes, but for null and booleans, which most places have no room for."""
+    """Return what `tree` returns, but refuse null and booleans, which most places do not allow."""
     constant = _constant(value)
     if constant is None:
         return tree(value)
     word = constant.value if isinstance(constant, nodes.Boolean) else None
-    msg = f"{word} cannot stand here; for a field write F.a == {word}"
+    msg = f"{word} is not allowed here; to test a field write F.a == {word}"
     raise BuildError(msg)
 
 
 def _constant(value: object) -> nodes.Boolean | nodes.Null | None:
-    """Return the tree of None, of a boolean, or of a literal of them; None for anything else."""
+    """Return the node of None, of a boolean, or of a literal of these; None for anything else."""
     if isinstance(value, Value):
         return value.node if isinstance(value.node, nodes.Boolean | nodes.Null) else None
     if value is None:

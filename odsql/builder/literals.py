@@ -1,9 +1,9 @@
 """Python values -> literals.
 
-What ODSQL has no literal for is refused here, where the value comes in: NaN, infinities, fractions
-without an exact decimal, datetimes without a zone, texts that are no geometry where one is wanted,
-characters that no request can carry. Values of subclasses (enumerations above all) count as what
-they hold, never as what they print.
+Values that ODSQL has no literal for are refused here, where they come in: NaN, infinities,
+fractions without an exact decimal, datetimes without a time zone, strings that are not geometries
+where one is needed, characters that no request can carry. Values of subclasses (above all
+enumerations) count as what they hold, not as what they print.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ __all__ = [
 N = TypeVar("N", bound=nodes.Node)
 
 _LONGEST_NUMBER = 400
-"""More digits than any portal's numbers; beyond it a value is a mistake or an attack."""
+"""More digits than numbers on any portal have; a longer value is a mistake or an attack."""
 
 _WKT = re.compile(
     r"(?:SRID\s*=\s*\d+\s*;\s*)?"
@@ -74,10 +74,10 @@ _FAMILIES: dict[type[nodes.Node], str] = {
 
 
 def checked(node: N) -> N:
-    """Make sure now, where the mistake is made, that a name or a text can be written.
+    """Return the node if it can be rendered, so that a mistake is reported where it is made.
 
     Raises:
-        BuildError: it cannot.
+        BuildError: a name or a text in it cannot be written in ODSQL.
     """
     try:
         render(node)
@@ -89,7 +89,7 @@ def checked(node: N) -> N:
 def literal(value: object) -> nodes.Expression:
     """Turn a str, number, bool, date, aware datetime, None or geometry into a literal.
 
-    A geometry is a GeoJSON mapping or has `__geo_interface__`; WKT is a text like any other here.
+    A geometry is a GeoJSON mapping or has `__geo_interface__`; WKT counts as text here.
 
     Raises:
         BuildError: ODSQL has no literal for the value.
@@ -106,7 +106,7 @@ def literal(value: object) -> nodes.Expression:
         return nodes.Null()
     if isinstance(value, Mapping) or hasattr(value, "__geo_interface__"):
         return geometry(value)
-    hint = "; for one of several values use isin" if isinstance(value, list | tuple | set) else ""
+    hint = "; for several values use isin" if isinstance(value, list | tuple | set) else ""
     msg = f"ODSQL has no literal for {type(value).__name__} {value!r}{hint}"
     raise BuildError(msg)
 
@@ -115,25 +115,25 @@ def text(value: object) -> nodes.Text:
     """Turn a str into a text literal.
 
     Raises:
-        BuildError: it is no str, or has a character that no request can carry.
+        BuildError: the value is not a str, or has a character that no request can carry.
     """
     return checked(nodes.Text(plain_text(value)))
 
 
 def plain_text(value: object, what: str | None = None) -> str:
-    """Return the text itself; `what` names it in the error.
+    """Return the string itself; `what` names it in the error.
 
     Raises:
-        BuildError: the value is no str.
+        BuildError: the value is not a str.
     """
     if not isinstance(value, str):
-        msg = f"{what} is a text, not {value!r}" if what else f"{value!r} is not a text"
+        msg = f"{what} must be a string, not {value!r}" if what else f"{value!r} is not a string"
         raise BuildError(msg)
     return plain(value)
 
 
 def plain(value: str) -> str:
-    """Return the text itself, where `str(value)` may be what a subclass prints."""
+    """Return the string itself, where `str(value)` may be what a subclass prints."""
     return str.__str__(value)
 
 
@@ -141,11 +141,11 @@ def date(value: object) -> nodes.Date:
     """Turn the text of a date into a date literal: a year, a month, a day, or a day and a time.
 
     Raises:
-        BuildError: the text is no date of ISO 8601, nor YYYY/MM/DD.
+        BuildError: the text is neither an ISO 8601 date nor YYYY/MM/DD.
     """
-    from odsql.syntax.dates import date_problem  # most programs have dates, not their texts
+    from odsql.syntax.dates import date_problem  # most programs pass date objects, not strings
 
-    text = plain_text(value, "the argument of date")
+    text = plain_text(value, "the argument of date()")
     problem = date_problem(text)
     if problem is not None:
         msg = f'{text!r} {problem}; write "2024", "2024-01-31" or "2024-01-31T10:00:00Z"'
@@ -154,18 +154,18 @@ def date(value: object) -> nodes.Date:
 
 
 def number(value: object) -> nodes.Expression:
-    """Turn a number into a literal, with a minus sign in front of it if it is negative.
+    """Turn a number into a literal, with a minus sign in front if it is negative.
 
     Raises:
-        BuildError: it is no number, not finite, absurdly long, or a fraction without an exact
+        BuildError: the value is not a number, not finite, too long, or a fraction without an exact
             decimal.
     """
     exact = _exact(value)
     if exact is None or not exact.is_finite():
-        msg = f"{value!r} is no number that ODSQL has a literal for"
+        msg = f"{value!r} is not a number, or not finite; ODSQL has no literal for it"
         raise BuildError(msg)
     if abs(exact.adjusted()) > _LONGEST_NUMBER or len(exact.as_tuple().digits) > _LONGEST_NUMBER:
-        msg = f"a number of more than {_LONGEST_NUMBER} digits is surely a mistake"
+        msg = f"a number must have at most {_LONGEST_NUMBER} digits"
         raise BuildError(msg)
     node = nodes.Number(f"{exact.copy_abs():f}")
     return nodes.Negate(node) if exact.is_signed() else node
@@ -177,22 +177,22 @@ def whole_number(
     """Turn a whole number from `low` to `high` into a literal; `what` names it in the error.
 
     Raises:
-        BuildError: it is no whole number, or out of bounds.
+        BuildError: the value is not a whole number, or out of range.
     """
     if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-        msg = f"{what} is a whole number, not {value!r}"
+        msg = f"{what} must be a whole number, not {value!r}"
         raise BuildError(msg)
     node = number(value)
     whole = int(value)
     if (low is not None and whole < low) or (high is not None and whole > high):
-        span = f"{low} or more" if high is None else f"from {low} to {high}"
-        msg = f"{what} is {span}, not {whole}"
+        span = f"at least {low}" if high is None else f"from {low} to {high}"
+        msg = f"{what} must be {span}, not {whole}"
         raise BuildError(msg)
     return node
 
 
 def _exact(value: object) -> Decimal | None:
-    """Return a number as a Decimal that prints like it; None if it is none."""
+    """Return a number as a Decimal that prints like it; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, Decimal):
@@ -207,10 +207,10 @@ def _exact(value: object) -> Decimal | None:
 
 
 def _quotient(value: numbers.Rational) -> Decimal:
-    """Divide a fraction, unless that would round it."""
+    """Divide a fraction; refuse it if the result would be rounded."""
     numerator, denominator = int(value.numerator), int(value.denominator)
     for part in (numerator, denominator):
-        number(part)  # refuses what is absurdly long
+        number(part)  # refuses a number that is too long
     exact = Context(prec=_LONGEST_NUMBER, traps=[Inexact])
     try:
         return exact.divide(Decimal(numerator), Decimal(denominator))
@@ -222,8 +222,8 @@ def _quotient(value: numbers.Rational) -> Decimal:
 def _iso(value: datetime.date) -> str:
     if not isinstance(value, datetime.datetime):
         return value.isoformat()
-    if value != value:  # pandas.NaT is a datetime, and like NaN it equals nothing
-        msg = f"{value!r} is no time that ODSQL has a literal for; for null write None"
+    if value != value:  # pandas.NaT is a datetime and, like NaN, equals nothing
+        msg = f"ODSQL has no literal for {value!r}; for null write None"
         raise BuildError(msg)
     offset = value.utcoffset()
     if offset is None:
@@ -235,22 +235,22 @@ def _iso(value: datetime.date) -> str:
 
 
 def refuse_mixed_dates(low: object, high: object) -> None:
-    """Refuse a day as one bound and a time as the other.
+    """Refuse a date as one bound and a datetime as the other.
 
     Raises:
         BuildError: they are mixed.
     """
     dates = [one for one in (low, high) if isinstance(one, datetime.date)]
     if len({isinstance(one, datetime.datetime) for one in dates}) > 1:
-        msg = "one bound is a day and the other a time; give two dates or two datetimes"
+        msg = "one bound is a date and the other a datetime; give two dates or two datetimes"
         raise BuildError(msg)
 
 
 def quantity(value: object) -> nodes.Quantity:
-    """Read a distance or an interval from text: `"10km"`, `"1 day"`.
+    """Parse a distance or an interval: `"10km"`, `"1 day"`.
 
     Raises:
-        BuildError: the text is not a number and a unit.
+        BuildError: the value is not a string of a number and a unit.
     """
     match = _QUANTITY.fullmatch(plain(value)) if isinstance(value, str) else None
     if match is None:
@@ -266,7 +266,7 @@ def geometry(value: object) -> nodes.Geometry:
     """Turn WKT, WKB, GeoJSON, a pair or anything with `__geo_interface__` into a geometry literal.
 
     Longitude comes first, as in WKT and GeoJSON; a pair is (longitude, latitude). WKB is written in
-    hexadecimal. Of a text only its beginning and its end are looked at.
+    hexadecimal. Of a string, only the beginning and the end are checked.
 
     Raises:
         BuildError: the value is none of these.
@@ -279,7 +279,7 @@ def geometry(value: object) -> nodes.Geometry:
     if isinstance(value, tuple | list) and len(value) == 2:
         longitude, latitude = (render(number(one)) for one in value)
         return nodes.Geometry(f"POINT({longitude} {latitude})")
-    msg = f'no geometry: {value!r}; give "POINT(2.35 48.85)", GeoJSON or (longitude, latitude)'
+    msg = f'not a geometry: {value!r}; give "POINT(2.35 48.85)", GeoJSON or (longitude, latitude)'
     raise BuildError(msg)
 
 
@@ -297,7 +297,7 @@ def _geojson(value: Mapping[Any, Any]) -> str:
     kind = value.get("type")
     positions = "geometries" if kind == "GeometryCollection" else "coordinates"
     if not isinstance(kind, str) or kind not in _GEOJSON_TYPES or positions not in value:
-        msg = "a GeoJSON geometry has a type, such as Point or Polygon, and coordinates"
+        msg = "a GeoJSON geometry needs a type, such as Point or Polygon, and coordinates"
         raise BuildError(msg)
     try:
         return json.dumps(dict(value), allow_nan=False, ensure_ascii=False)
@@ -310,10 +310,10 @@ def _geojson(value: Mapping[Any, Any]) -> str:
 
 
 def family(node: nodes.Node, known: SchemaField | None = None) -> str | None:
-    """Return what a value is: text, number, date, boolean, geo, interval; None if not known.
+    """Return the kind of a value: text, number, date, boolean, geo or interval; None if unknown.
 
-    Only fields whose type is known and literals are looked at: what a nested expression returns is
-    left to the server.
+    Looks only at literals and at fields of known type: the result of a nested expression is left to
+    the server.
     """
     if known is not None:
         return next((name for name, types in FIELD_TYPES.items() if known.type in types), None)
@@ -323,7 +323,7 @@ def family(node: nodes.Node, known: SchemaField | None = None) -> str | None:
 
 
 def typed_literal(known: SchemaField, value: object, operator: str) -> nodes.Expression:
-    """Turn a Python value into the literal that a field of this type is compared with.
+    """Turn a Python value into the literal to compare a field of this type with.
 
     The types are those of the server's own check (IncompatibleTypesInComparisonFilter): a date
     field takes dates, a text field no order, a number field no text.
@@ -341,7 +341,7 @@ def typed_literal(known: SchemaField, value: object, operator: str) -> nodes.Exp
         return geometry(value)
     if known.type == "text" and isinstance(value, str):
         if operator not in ("=", "!="):
-            msg = f"{known.name} is text, which portals compare for equality only, not with order"
+            msg = f"{known.name} is text; portals compare text for equality only, with == or !="
             raise BuildError(msg)
         return text(value)
     msg = f"{known.name} is of type {known.type}; {value!r} is not"
@@ -360,5 +360,5 @@ def _typed_date(known: SchemaField, value: object) -> nodes.Date:
     try:
         return date(value)
     except BuildError:
-        msg = f'{known.name} is a {known.type}; {value!r} is not (a year alone is a text: "2024")'
+        msg = f'{known.name} is a {known.type}, {value!r} is not; write a year as a string, "2024"'
         raise BuildError(msg) from None

@@ -1,14 +1,14 @@
 """`Query`: the clauses of one request, and the request parameters they become.
 
 A query never changes; every method returns a new one. A clause is given as builder expressions, as
-ODSQL text (parsed at once, so that an error shows where the text was written), as a parsed tree, or
-as an updater: a function that gets the current value and returns the new one. None changes nothing,
-also from an updater, so that optional parts read well:
+ODSQL text (parsed at once, so an error appears where the text was written), as a parsed tree, or as
+an updater: a function that takes the current value and returns the new one. None changes nothing,
+even from an updater, which keeps optional parts short:
 
     Query(where=F.population > 1000).where(F.country_code == code if code else None).limit(20)
 
-Nothing clears a clause by accident; an empty text or list does so on purpose: `query.where("")`
-adds nothing, `query.where(lambda current: "")` and `query.select([])` clear.
+No clause is cleared by accident; an empty string or list does so on purpose: `query.where("")` adds
+nothing, `query.where(lambda current: "")` and `query.select([])` clear the clause.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ __all__ = ["Clauses", "Query"]
 
 @frozen(kw_only=True)
 class Clauses:
-    """What a query says, as trees and plain values; None or empty where it says nothing.
+    """The clauses of a query, as trees and plain values; None or empty if not set.
 
-    Names are those of the request parameters. `where` is one condition: several were ANDed.
+    Names are those of the request parameters. `where` is one condition: several are joined by AND.
     """
 
     select: nodes.Select | None = None
@@ -80,11 +80,14 @@ _NAMES = tuple(attribute.name for attribute in Clauses.__attrs_attrs__)
 
 
 class Query:
-    """One request's clauses, immutable. See the module for what the methods take.
+    """The clauses of one request, immutable: every method returns a new query.
+
+    Clauses are builder expressions, ODSQL text, parsed trees, or updaters: functions that take the
+    current value and return the new one. None changes nothing.
 
     Raises:
         ODSQLSyntaxError: a text is not ODSQL.
-        BuildError: an expression has no place in its clause.
+        BuildError: an expression is not allowed in its clause.
     """
 
     __slots__ = ("clauses",)
@@ -109,9 +112,9 @@ class Query:
         include_app_metas: bool | None = None,
         **unknown: Never,
     ) -> None:
-        """Make a query; keywords are the names of the methods, each given once."""
+        """Create a query; each keyword is passed to the method of its name."""
         if unknown:
-            msg = f"there is no parameter {min(unknown)!r}; a query has {', '.join(_NAMES)}"
+            msg = f"there is no parameter {min(unknown)!r}; the parameters are {', '.join(_NAMES)}"
             raise BuildError(msg)
         query = (
             _from_clauses(Clauses())
@@ -154,7 +157,7 @@ class Query:
     # ------------------------------------------------------------ clauses
 
     def where(self, *conditions: Filter) -> Query:
-        """Add conditions; all of them, and those already there, are ANDed (ODSQL: where)."""
+        """Add conditions; all of them, old and new, are joined by AND (ODSQL: where)."""
         query = self
         for condition in conditions:
             query = query._where(condition)
@@ -174,15 +177,15 @@ class Query:
         return self._with(where=nodes.Where(both))
 
     def select(self, *items: Chosen | Sequence[Chosen]) -> Query:
-        """Set what is returned, in place of what was selected before (ODSQL: select)."""
+        """Set the fields and expressions to return, replacing earlier ones (ODSQL: select)."""
         return self._items("select", items, nodes.Select, parse_select)
 
     def group_by(self, *items: Chosen | Sequence[Chosen]) -> Query:
-        """Set what is grouped by, in place of what was before (ODSQL: group_by)."""
+        """Set the expressions to group by, replacing earlier ones (ODSQL: group_by)."""
         return self._items("group_by", items, nodes.GroupBy, parse_group_by)
 
     def order_by(self, *items: Chosen | Sequence[Chosen]) -> Query:
-        """Set the order, in place of the one before (ODSQL: order_by)."""
+        """Set the order of the rows, replacing an earlier one (ODSQL: order_by)."""
         return self._items("order_by", items, nodes.OrderBy, parse_order_by)
 
     def _items(
@@ -201,23 +204,23 @@ class Query:
         return self._with(**{name: kind(items) if items else None})
 
     def limit(self, limit: int | Updater | None) -> Query:
-        """Set how many rows are wanted; -1 means all where the endpoint allows it."""
+        """Set the number of rows to return; -1 means all where the endpoint allows it."""
         return self._value("limit", limit, _at_least(-1))
 
     def offset(self, offset: int | Updater | None) -> Query:
-        """Set how many rows are skipped."""
+        """Set the number of rows to skip."""
         return self._value("offset", offset, _at_least(0))
 
     def refine(self, *refinements: Refined | Sequence[Refined], **values: FacetValues) -> Query:
-        """Add facet filters: `"theme:Health"`, or `theme="Health"` for a value of any shape.
+        """Add facet filters: `"theme:Health"`, or `theme="Health"` with any value.
 
-        A mapping does what keywords do, for facets whose names are no Python names; a list of
-        values is a filter each. What an updater returns takes the place of those there.
+        A mapping works like keywords, for facets whose names are not Python identifiers; a list of
+        values adds one filter for each. The result of an updater replaces the existing filters.
         """
         return self._filters("refine", refinements, values)
 
     def exclude(self, *refinements: Refined | Sequence[Refined], **values: FacetValues) -> Query:
-        """Add facet values to leave out; takes what `refine` takes."""
+        """Add facet values to leave out; accepts the same arguments as `refine`."""
         return self._filters("exclude", refinements, values)
 
     def _filters(self, name: str, given: tuple[Any, ...], values: Mapping[str, Any]) -> Query:
@@ -226,12 +229,12 @@ class Query:
     def facet(self, *facets: Faceted | Sequence[Faceted]) -> Query:
         """Add facets to enumerate: names, `F.name` or `facet(...)`.
 
-        What an updater returns takes the place of those there.
+        The result of an updater replaces the existing facets.
         """
         return self._added("facet", facets, _facet)
 
     def _added(self, name: str, given: Iterable[Any], read: Callable[[Any], list[Any]]) -> Query:
-        """Add to a parameter that may be repeated, or change all of its values."""
+        """Add to a parameter that may be repeated, or replace all of its values."""
         values = list(getattr(self.clauses, name))
         for one in given:
             if not _is_updater(one):
@@ -243,19 +246,19 @@ class Query:
         return self._with(**{name: tuple(values)})
 
     def lang(self, lang: str | Updater | None) -> Query:
-        """Set the language of names and messages, "fr" for example."""
+        """Set the language of names and messages, for example "fr"."""
         return self._value("lang", lang, _word)
 
     def timezone(self, timezone: str | Updater | None) -> Query:
-        """Set the time zone of datetimes, "Europe/Paris" for example; UTC if not set."""
+        """Set the time zone of datetimes, for example "Europe/Paris"; the default is UTC."""
         return self._value("timezone", timezone, _word)
 
     def include_links(self, include: bool | Updater | None = True) -> Query:
-        """Ask for links in the answer."""
+        """Set whether the answer includes links."""
         return self._value("include_links", include, _boolean)
 
     def include_app_metas(self, include: bool | Updater | None = True) -> Query:
-        """Ask for application metadata in the answer."""
+        """Set whether the answer includes application metadata."""
         return self._value("include_app_metas", include, _boolean)
 
     def _value(self, name: str, value: Any, check: Callable[[str, Any], Any]) -> Query:
@@ -272,7 +275,7 @@ class Query:
     # ------------------------------------------------------------ requests
 
     def params(self) -> list[tuple[str, str]]:
-        """Return the request parameters, names and values, in a fixed order."""
+        """Return the request parameters as pairs of name and value, in a fixed order."""
         return [
             (name, str(one).lower() if isinstance(one, bool) else str(one))
             for name, value in self._texts().items()
@@ -287,15 +290,15 @@ class Query:
 
     @classmethod
     def from_url(cls, url: str) -> Query:
-        """Read a query from a request's URL, or from its query string alone.
+        """Read a query from the URL of a request, or from its query string alone.
 
-        Empty parameters count as absent. Those that are not about the query, such as the options of
-        an export format or an API key, are left out.
+        Empty parameters count as absent. Parameters outside the query, such as the options of an
+        export format or an API key, are left out.
 
         Raises:
             ODSQLSyntaxError: a clause is not ODSQL.
-            BuildError: a parameter is unknown, which portals ignore silently, is given twice where
-                that makes no sense, or has a value that it cannot have.
+            BuildError: a parameter is unknown, which portals ignore silently, is given twice
+                although it cannot be repeated, or has an invalid value.
         """
         text = url
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://|[^=]*\?", url):
@@ -303,7 +306,7 @@ class Query:
         try:
             pairs = parse_qsl(text, errors="strict")
         except ValueError:
-            msg = "the URL has percent escapes that are no UTF-8"
+            msg = "the URL has percent escapes that are not UTF-8"
             raise BuildError(msg) from None
         query = cls()
         seen: set[str] = set()
@@ -329,7 +332,7 @@ class Query:
         return method(value)
 
     def _texts(self) -> dict[str, Any]:
-        """Every parameter that is set, trees as text, in the order of the specification."""
+        """Return every parameter that is set, trees as text, in the order of the specification."""
         texts: dict[str, Any] = {}
         for name in _NAMES:
             value = getattr(self.clauses, name)
@@ -351,19 +354,19 @@ _OTHER_PARAMETERS = frozenset(
         "use_extension", "use_labels", "use_labels_in_exports", "with_bom",
     }
 )  # fmt: skip
-"""What operations take besides the query: keys and the options of export formats."""
+"""Parameters of operations besides the query: keys and the options of export formats."""
 
 
 def _prove(clause: str, tree: nodes.Node) -> None:
-    """Make sure that the text of a clause reads back as the tree it was built as."""
+    """Check that the text of a clause parses back to the tree it was built as."""
     text = _rendered(tree)
     try:
         proved = parse(clause, text) == tree
     except ODSQLSyntaxError as error:
-        msg = f"this has no place in {clause}:\n{error}"
+        msg = f"this is not allowed in {clause}:\n{error}"
         raise BuildError(msg) from None
     if not proved:
-        msg = f"{text} would be read as something else in {clause}"
+        msg = f"{text} would be parsed as something else in {clause}"
         raise BuildError(msg)
 
 
@@ -390,29 +393,29 @@ def _condition(value: Any) -> Any:
         return value.condition
     if isinstance(value, Condition):
         return value.node
-    msg = f"{value!r} is no condition for where; compare it with something"
+    msg = f"{value!r} is not a condition for where; compare it with something"
     raise BuildError(msg)
 
 
 def _proved(condition: Any) -> Any:
-    # Each condition once, when it is added, so that many of them do not cost their square.
+    # Only the added condition: proving all of them each time would take quadratic time.
     _prove("where", nodes.Where(condition))
     return condition
 
 
 def _several(value: Any) -> Sequence[Any]:
-    """What may be given alone or as a list."""
+    """Return one value or a list of them as a sequence."""
     return value if isinstance(value, list | tuple) else (value,)
 
 
 def _updated(given: Iterable[Any], current: list[Expression]) -> list[Any]:
-    """What was given, updaters by what they return, without None."""
+    """Return the given values, updaters replaced by their results, without None."""
     called = [one(current) if _is_updater(one) else one for one in given]
     return [one for one in called if one is not None]
 
 
 def _nodes_of(given: Any, kind: type[Any], parse: Callable[[str], Any]) -> Sequence[Any]:
-    """The items of select, group_by or order_by that one argument stands for."""
+    """Return the items of select, group_by or order_by that one argument stands for."""
     if isinstance(given, str):
         given = parse(given) if given.strip() else ()
     if isinstance(given, kind):
@@ -422,7 +425,7 @@ def _nodes_of(given: Any, kind: type[Any], parse: Callable[[str], Any]) -> Seque
         return (_item(given),)
     if isinstance(given, list | tuple):
         return [node for one in given if one is not None for node in _nodes_of(one, kind, parse)]
-    msg = f"{given!r} is neither an expression nor text"
+    msg = f"{given!r} is neither an expression nor ODSQL text"
     raise BuildError(msg)
 
 
@@ -444,7 +447,7 @@ def _refinements(clause: str, given: Any) -> list[nodes.Refinement]:
     elif isinstance(given, nodes.Refinement):
         made = [given]
     else:
-        msg = f"{given!r} is no facet filter; write facet:value"
+        msg = f"{given!r} is not a facet filter; write facet:value"
         raise BuildError(msg)
     for refinement in made:
         if parse_refinement(_rendered(refinement), clause=clause) != refinement:
@@ -454,14 +457,14 @@ def _refinements(clause: str, given: Any) -> list[nodes.Refinement]:
 
 
 def _facet_value(value: object) -> str:
-    """The value of a facet as text; a day as portals write it in date facets."""
+    """Return the value of a facet as text; a date as portals write it in date facets."""
     if isinstance(value, str):
         return plain(value)
     if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
         return f"{value:%Y/%m/%d}"
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return render(number(value))
-    msg = f"{value!r} is no value of a facet; write the text that the portal shows"
+    msg = f"{value!r} is not a facet value; write the text that the portal shows"
     raise BuildError(msg)
 
 
@@ -472,7 +475,7 @@ def _facet(given: Any) -> list[nodes.Field | nodes.Call]:
     if isinstance(node, str):
         return [parse_facet(node)]
     if not isinstance(node, nodes.Node):
-        msg = f"{given!r} is no facet; write a name, F.name or facet(...)"
+        msg = f"{given!r} is not a facet; write a name, F.name or facet(...)"
         raise BuildError(msg)
     _prove("facet", node)
     return [cast("nodes.Field | nodes.Call", node)]
@@ -488,7 +491,7 @@ def _rendered(node: nodes.Node) -> str:
 def _at_least(lowest: int) -> Callable[[str, Any], int]:
     def check(name: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-            msg = f"{name} is a whole number of at least {lowest}, not {value!r}"
+            msg = f"{name} must be a whole number of at least {lowest}, not {value!r}"
             raise BuildError(msg)
         return int(value)
 
@@ -497,27 +500,27 @@ def _at_least(lowest: int) -> Callable[[str, Any], int]:
 
 def _boolean(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        msg = f"{name} is True or False, not {value!r}"
+        msg = f"{name} must be True or False, not {value!r}"
         raise BuildError(msg)
     return value
 
 
 def _parsed_integer(name: str, value: str) -> int:
     if re.fullmatch("-?[0-9]{1,18}", value) is None:
-        msg = f"{name} is a whole number, not {value!r}"
+        msg = f"{name} must be a whole number, not {value!r}"
         raise BuildError(msg)
     return int(value)
 
 
 def _parsed_boolean(name: str, value: str) -> bool:
     if value.lower() not in ("true", "false"):
-        msg = f"{name} is true or false, not {value!r}"
+        msg = f"{name} must be true or false, not {value!r}"
         raise BuildError(msg)
     return value.lower() == "true"
 
 
 def _word(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value.isprintable() or not value:
-        msg = f"{name} is a word, not {value!r}"
+        msg = f"{name} must be a non-empty printable string, not {value!r}"
         raise BuildError(msg)
     return value

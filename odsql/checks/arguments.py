@@ -1,4 +1,4 @@
-"""What single functions ask of their arguments, beyond what the catalogue says.
+"""Checks of arguments for single functions, beyond those from the catalogue.
 
 (Source: reference, "Functions", "Predicates", "Aggregates", "Groupings".)
 """
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 __all__ = ["SPECIALS"]
 
 _FACET_KINDS: dict[str, tuple[type, str]] = {
-    "text": (nodes.Text, "a text in quotes"),
+    "text": (nodes.Text, "text in quotes"),
     "boolean": (nodes.Boolean, "true or false"),
     "integer": (nodes.Number, "a whole number"),
 }
 
 
 def _number(node: nodes.Node) -> float | None:
-    """Read a number with or without a sign; None for anything else."""
+    """Return a number, with or without a sign; None for anything else."""
     if type(node) is nodes.Negate:
         inner = _number(node.operand)
         return None if inner is None else -inner
@@ -59,17 +59,24 @@ def _now_problem(argument: nodes.Named) -> tuple[str | None, str | None]:
         from difflib import get_close_matches  # only a misspelt name needs it
 
         near = get_close_matches(name, NOW_PARTS, n=2, cutoff=0.6)
-        hint = f"did you mean {', '.join(near)}?" if near else "plural names shift: now(days=-7)"
+        hint = (
+            f"did you mean {', '.join(near)}?"
+            if near
+            else "plural names shift the time: now(days=-7)"
+        )
         return f"now() has no argument {name}", hint
     number = whole_number(argument.value)
     if number is None:
-        return f"now({name}=...) takes a whole number", None
+        return f"argument {name} of now() must be a whole number", None
     low, high = NOW_PARTS[name]
     if (low is None or number >= low) and (high is None or number <= high):
         return None, None
     expected = f"from {low} to {high}" if high is not None else f"{low} or more"
-    shift = f"it sets the {name}; {name}s={number} shifts by {name}s"
-    return f"now({name}=...) is {expected}, not {number}", None if name == "weekday" else shift
+    shift = f"it sets the {name}; to shift by {name}s, write {name}s={number}"
+    return (
+        f"argument {name} of now() must be {expected}, not {number}",
+        None if name == "weekday" else shift,
+    )
 
 
 def _date_format(node: nodes.Call, state: State) -> None:
@@ -78,35 +85,35 @@ def _date_format(node: nodes.Call, state: State) -> None:
     if type(pattern) is nodes.Text:
         problem = pattern_problem(pattern.value)
         if problem is not None:
-            hint = "yyyy MM dd HH mm ss and their like; other text in single quotes"
-            state.report("ODS209", pattern, f"a date pattern has {problem}", hint)
+            hint = "use symbols such as yyyy MM dd HH mm ss; put other text in single quotes"
+            state.report("ODS209", pattern, f"the date pattern has {problem}", hint)
 
 
 def _date_part(node: nodes.Call, state: State) -> None:
     date = node.arguments[0]
     if type(date) is nodes.Text and not looks_like_date(date.value):
-        hint = "a field name stands without quotes, a date is date'...'"
-        state.report("ODS203", date, f"{node.name}() takes a date for date", hint)
+        hint = "write a field name without quotes, a date as date'...'"
+        state.report("ODS203", date, f"argument date of {node.name}() must be a date", hint)
 
 
 # ---------------------------------------------------------------- places
 
 
 def _distance(node: nodes.Call, state: State) -> None:
-    """The value `distance(f, g)`, or the older filter `distance(f, g, 1km)`."""
+    """Check the value `distance(f, g)`, or the older filter `distance(f, g, 1km)`."""
     if len(node.arguments) == 3:
         _within_distance(node, state)
         spelling.check_distance(node, state)
     elif state.letter == "W":
         hint = "write within_distance(field, geometry, 1km)"
-        state.report("ODS201", node, "distance() as a value has no place in where", hint)
+        state.report("ODS201", node, "distance() as a value is not allowed in where", hint)
 
 
 def _within_distance(node: nodes.Call, state: State) -> None:
     radius = node.arguments[2]
     if type(radius) is nodes.Quantity and radius.unit.lower() not in DISTANCE_UNITS:
-        hint = f"distances are in {', '.join(DISTANCE_UNITS)}"
-        state.report("ODS204", radius, f"no unit of distance: {radius.unit}", hint)
+        hint = f"the units are {', '.join(DISTANCE_UNITS)}"
+        state.report("ODS204", radius, f"unknown unit of distance: {radius.unit}", hint)
 
 
 def _in_bbox(node: nodes.Call, state: State) -> None:
@@ -122,7 +129,9 @@ def _geo_cluster(node: nodes.Call, state: State) -> None:
     zoom = node.arguments[1]
     number = _number(zoom)
     if number is not None and not 0 <= number <= 25:
-        state.report("ODS206", zoom, f"the zoom of geo_cluster() is 0 to 25, not {number:g}")
+        state.report(
+            "ODS206", zoom, f"argument zoom of geo_cluster() must be from 0 to 25, not {number:g}"
+        )
 
 
 # ---------------------------------------------------------------- numbers
@@ -134,20 +143,26 @@ def _percentile(node: nodes.Call, state: State) -> None:
     if number is None:
         return
     if not 0 <= number <= 100:
-        state.report("ODS206", percent, f"a percentile is 0 to 100, not {number:g}")
+        state.report(
+            "ODS206",
+            percent,
+            f"argument percent of percentile() must be from 0 to 100, not {number:g}",
+        )
     elif 0 < number < 1:
         hint = f"write {number * 100:g} for the {number * 100:g}th percentile"
-        state.report("ODS404", percent, f"percentiles are 0 to 100; {number:g} is near 0", hint)
+        state.report(
+            "ODS404", percent, f"percentiles run from 0 to 100; {number:g} is close to 0", hint
+        )
 
 
 def _random(node: nodes.Call, state: State) -> None:
     seed = node.arguments[0]
     if type(seed) is nodes.Number and "." in seed.text:
-        state.report("ODS203", seed, "random() takes a whole number for seed")
+        state.report("ODS203", seed, "argument seed of random() must be a whole number")
 
 
 def _range(node: nodes.Call, state: State) -> None:
-    """`range(field, width)`, `range(field, 1 day)` or steps, of which `*` opens an end."""
+    """Check a width, an interval such as `1 day`, or steps; `*` leaves an end open."""
     steps = node.arguments[1:]
     first = steps[0]
     if type(first) is nodes.StaticRange:
@@ -159,35 +174,35 @@ def _range(node: nodes.Call, state: State) -> None:
         if type(step) is nodes.Quantity:
             _interval(step, len(steps), state)
         elif type(step) is nodes.Star and 0 < position < len(steps) - 1:
-            state.report("ODS203", step, "* opens an end of range(), so it stands first or last")
+            state.report("ODS203", step, "* leaves an end of range() open: write it first or last")
         elif type(step) in (nodes.Text, nodes.Geometry):
-            state.report("ODS203", step, "range() takes numbers, dates and intervals for steps")
+            state.report("ODS203", step, "the steps of range() must be numbers, dates or intervals")
 
 
 def _interval(step: nodes.Quantity, steps: int, state: State) -> None:
     if step.unit not in INTERVAL_UNITS:
         hint = "write second, minute, hour, day, week, month, quarter or year; m is minute, M month"
-        state.report("ODS204", step, f"no unit of time: {step.unit}", hint)
+        state.report("ODS204", step, f"unknown unit of time: {step.unit}", hint)
     elif "." in step.amount.text:
-        state.report("ODS205", step, "an interval is a whole number of its unit")
+        state.report("ODS205", step, "an interval must be a whole number of units")
     elif step.unit in SINGLE_INTERVAL_UNITS and step.amount.text.lstrip("0") != "1":
-        message = "weeks, months, quarters and years are supported one at a time"
+        message = "range() supports only one week, month, quarter or year at a time"
         state.report("ODS205", step, message, f"write 1 {step.unit}")
     elif steps > 1:
-        state.report("ODS205", step, "an interval stands alone in range()")
+        state.report("ODS205", step, "an interval must be the only step of range()")
 
 
 # ---------------------------------------------------------------- texts
 
 
 def _search(node: nodes.Call, state: State) -> None:
-    """`search(field, ..., "text")`, and its like: fields or `*`, then one text."""
+    """Check `search(field, ..., "text")` and the like: fields or `*`, then one text."""
     *fields, text = node.arguments
     if type(text) is not nodes.Text:
         hint: str | None = None
         if type(text) is nodes.Field:
-            hint = f'a text goes in quotes: {node.name}("{text.name}")'
-        state.report("ODS203", text, f"the last argument of {node.name}() is a text", hint)
+            hint = f'write text in quotes: {node.name}("{text.name}")'
+        state.report("ODS203", text, f"the last argument of {node.name}() must be text", hint)
     for one in fields:
         if type(one) not in (nodes.Field, nodes.Star):
             state.report("ODS203", one, f"{node.name}() takes fields or * before the text")
@@ -204,9 +219,9 @@ def _facet(node: nodes.Call, state: State) -> None:
         known = FACET_OPTIONS.get(option.name, "")
         kind, words = _FACET_KINDS.get(known, (nodes.Node, ""))
         if not isinstance(option.value, kind):
-            state.report("ODS203", option, f"facet() takes {words} for {option.name}")
+            state.report("ODS203", option, f"argument {option.name} of facet() must be {words}")
         elif option.name == "sort" and _sort(option) not in FACET_SORTS:
-            hint = "sort is count, -count, alphanum, -alphanum, num or -num"
+            hint = "write count, -count, alphanum, -alphanum, num or -num"
             state.report("ODS203", option, f"facet() has no sort {_sort(option)}", hint)
 
 
@@ -230,4 +245,4 @@ SPECIALS: dict[str, Callable[[nodes.Call, State], None]] = {
     "range": _range,
     "within_distance": _within_distance,
 }
-"""What only one function needs, by its name; called when the number of arguments is right."""
+"""The check for one function, by its name; called if the number of arguments is valid."""

@@ -1,4 +1,4 @@
-"""Clauses: each as a whole, and together.
+"""Checks of whole clauses, alone and together.
 
 (Source: reference, "Rules across clauses"; recorded refusals of labels, geographic groups and
 ordered exports.)
@@ -21,9 +21,9 @@ __all__ = ["Clauses", "check_facet", "check_group_by", "check_order_by", "check_
 
 
 class Clauses(NamedTuple):
-    """What the clauses of a request say about each other.
+    """The clauses of a request that matter to others.
 
-    `complete` is False where a clause does not parse, so that its labels are not known.
+    `complete` is False if one that declares labels or groups does not parse.
     """
 
     select: nodes.Select | None = None
@@ -32,7 +32,7 @@ class Clauses(NamedTuple):
 
     @property
     def grouped(self) -> bool:
-        """Whether there is something to group by."""
+        """True if the request is grouped."""
         return self.group_by is not None and bool(self.group_by.items)
 
 
@@ -72,11 +72,11 @@ def _check_pattern(call: nodes.Call, state: State) -> None:
         return
     near = state.schema.nearest(text.rstrip("*")) if state.schema is not None else []
     hint = f"did you mean {', '.join(near)}?" if near else None
-    state.report("ODS311", pattern, f"no field is called {text}", hint)
+    state.report("ODS311", pattern, f"no field matches {text}", hint)
 
 
 def _check_grouped(select: nodes.Select, clauses: Clauses, state: State) -> None:
-    """Plain fields must be grouped; what is grouped already gets its label in group_by."""
+    """Report plain fields that are not grouped, and labels for grouped expressions."""
     keys: list[nodes.Node] = []
     names: set[str] = set()
     for key in clauses.group_by.items if clauses.group_by is not None else ():
@@ -88,8 +88,10 @@ def _check_grouped(select: nodes.Select, clauses: Clauses, state: State) -> None
         label = item.label if type(item) is nodes.Labelled else None
         expression = item.expression if type(item) is nodes.Labelled else item
         if label is not None and label not in names and expression in keys:
-            hint = "give the label in group_by and select it by that name"
-            state.report("ODS411", item, "a label for what is grouped is answered null", hint)
+            hint = "declare the label in group_by and select it by that name"
+            state.report(
+                "ODS411", item, "a label for a grouped expression is returned as null", hint
+            )
         elif (
             type(expression) is nodes.Field
             and expression.name not in names
@@ -103,13 +105,13 @@ def _check_grouped(select: nodes.Select, clauses: Clauses, state: State) -> None
 def check_labels(
     clause: nodes.Select | nodes.GroupBy, declared: dict[str, str], state: State
 ) -> None:
-    """Report labels that were declared before; `declared` has the clause of each one so far."""
+    """Report labels declared before; `declared` maps each label so far to its clause."""
     name = "select" if type(clause) is nodes.Select else "group_by"
     for item in clause.items:
         if type(item) is nodes.Labelled:
             if item.label in declared:
-                message = f"the label {item.label} is declared in {declared[item.label]} already"
-                hint = "declare it once; what is grouped gets its label in group_by"
+                message = f"the label {item.label} is already declared in {declared[item.label]}"
+                hint = "declare it once; a grouped expression gets its label in group_by"
                 state.report("ODS212", item, message, hint)
             declared.setdefault(item.label, name)
 
@@ -175,7 +177,7 @@ def check_facet(facet: nodes.Field | nodes.Call | nodes.Refinement, state: State
 
 
 def _check_facet_name(name: str, node: nodes.Node, state: State) -> None:
-    """What portals do about an unknown facet is not recorded, so this only warns."""
+    """Report an unknown facet; no answer to one is recorded, so this is only a warning."""
     if state.schema is None or state.fields is None:
         return
     known = state.fields.get(name)

@@ -1,9 +1,9 @@
 """Types in comparisons, as the live server checks them.
 
-An error is what a recorded answer refuses: a date field against a year, a number or a text that is
-no date, a list of texts, a text field against a date or with an order, a number field against a
-text (IncompatibleTypesInComparisonFilter). A text field against a number is accepted, and so is a
-whole quoted day against a date field, outside of lists. What was never seen either way is at most a
+An error is a comparison that a recorded answer refuses: a date field with a year, a number, a text
+that is not a date, or a list of texts; a text field with a date or by order; a number field with
+a text (IncompatibleTypesInComparisonFilter). A text field may be compared with a number, and a date
+field with a whole quoted day, except in lists. A comparison without a recorded answer is at most a
 warning.
 """
 
@@ -31,16 +31,16 @@ FAMILIES = {
     "geo_point_2d": "geometry",
     "geo_shape": "geometry",
 }
-"""Types of fields by what they can be compared with; others, such as files, are left alone."""
+"""Field types by what they can be compared with; others, such as files, are not checked."""
 
 _ORDERING = frozenset(("<", ">", "<=", ">="))
 _LITERALS = frozenset((nodes.Text, nodes.Number, nodes.Date, nodes.Boolean, nodes.Negate))
-_ARTICLES = {"text": "a text", "number": "a number", "date": "a date", "boolean": "a boolean",
+_ARTICLES = {"text": "text", "number": "a number", "date": "a date", "boolean": "a boolean",
              "geometry": "a geometry"}  # fmt: skip
 
 
 def family(kind: SchemaField | str | None) -> str | None:
-    """Return the family of what is known of a value."""
+    """Return the type family of a field, a family unchanged, or None if nothing is known."""
     return FAMILIES.get(kind.type) if isinstance(kind, SchemaField) else kind
 
 
@@ -50,16 +50,16 @@ def check_comparison(
     right: SchemaField | str | None,
     state: State,
 ) -> None:
-    """Check `left operator right`, either of which may be the field."""
+    """Check `left operator right`; either side may be the field."""
     ordered = node.operator in _ORDERING
     if type(left) is SchemaField:
         if FAMILIES.get(left.type) == right and not (ordered and right == "text"):
-            return  # by far the most
+            return  # by far the most common case
         _check(left, right, node.right, ordered, node, state)
     elif type(right) is SchemaField:
         _check(right, left, node.left, ordered, node, state)
     elif isinstance(left, str) and isinstance(right, str) and left != right:
-        # Only what a function returns is looked at: `1 = "a"` harms nobody.
+        # Only results of functions are checked: `1 = "a"` does no harm.
         if type(node.left) is nodes.Call and type(node.right) in _LITERALS:
             _check_computed(left, right, node.right, node, state)
         elif type(node.right) is nodes.Call and type(node.left) in _LITERALS:
@@ -67,7 +67,7 @@ def check_comparison(
 
 
 def check_range(node: nodes.InRange, value: SchemaField | str | None, state: State) -> None:
-    """Check both bounds; after a colon quoted and all-digit dates are taken, too (reference)."""
+    """Check both bounds; after a colon, dates may be quoted or all digits (reference)."""
     if type(value) is not SchemaField:
         return
     known = family(value)
@@ -118,13 +118,13 @@ def _check(
     node: nodes.Node,
     state: State,
 ) -> None:
-    """Check one field against one other side, whose family or field is `other`."""
+    """Check one field against the other side, whose family or field is `other`."""
     mine, theirs = FAMILIES.get(known.type), family(other)
     if mine is None:
         return
     if mine == "text" and ordered and (theirs is not None or type(literal) in _LITERALS):
         message = f"{known.name} is text, which has no order to filter by"
-        hint = f"compare with =, write startswith({known.name}, ...), or in (...)"
+        hint = f"use =, startswith({known.name}, ...) or in (...)"
         state.report("ODS303", node, message, hint)
     elif type(other) is SchemaField or theirs is None or theirs == mine:
         return  # two fields: not recorded
@@ -153,14 +153,14 @@ def _check_date(
         year = literal.value.strip()
     elif type(literal) is nodes.Number:
         if len(literal.text) == 8:
-            return  # 20240131: taken in colon ranges, unknown elsewhere
+            return  # 20240131: accepted in colon ranges, unknown elsewhere
         year = literal.text
     else:
         _report_unlikely(known, theirs, node, state)
         return
     hint = "write date'...'"
-    if listed:  # which takes no date literals either
-        hint = f"write {known.name} = date'...' for each of them, with OR between"
+    if listed:  # a list takes no date literals either
+        hint = f"write {known.name} = date'...' for each of them, joined with OR"
     elif _is_year(year):
         hint = f"write date'{year}', or year({known.name}) = {year}"
     _report_types(known, theirs, node, hint, state)
@@ -177,13 +177,13 @@ def _is_number(literal: nodes.Expression) -> bool:
 def _report_types(
     known: SchemaField, theirs: str, node: nodes.Node, hint: str | None, state: State
 ) -> None:
-    message = f"{known.name} is {known.type}, which is not compared with {_ARTICLES[theirs]}"
+    message = f"{known.name} is {known.type}, which cannot be compared with {_ARTICLES[theirs]}"
     state.report("ODS302", node, message, hint)
 
 
 def _report_unlikely(known: SchemaField, theirs: str, node: nodes.Node, state: State) -> None:
-    message = f"{known.name} is {known.type} and compared with {_ARTICLES.get(theirs, theirs)}"
-    state.report("ODS304", node, message, "portals were never seen to take this")
+    message = f"{known.name} is {known.type} but is compared with {_ARTICLES.get(theirs, theirs)}"
+    state.report("ODS304", node, message, "no portal was seen to accept this")
 
 
 def _check_computed(

@@ -1,8 +1,8 @@
-"""What is checked, and what is said about it.
+"""The input and the output of a check.
 
-A `Request` is what one request to the API would carry; its parameters are checked together, because
-some rules look at several clauses. A `Diagnostic` is one finding, placed in the text of one of the
-parameters; where that text stands in a file is the business of `sources`.
+A `Request` holds the parameters of one API request. They are checked together, because some rules
+look at several clauses. A `Diagnostic` is one finding, with its position in the text of one of the
+parameters; `sources` knows where that text is in a file.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ __all__ = [
 Severity = Literal["error", "warning"]
 
 Endpoint = Literal["datasets", "records", "exports", "facets", "catalog_facets", "catalog_exports"]
-"""Which operation a request is for: its limits and the functions it takes differ."""
+"""The operation that a request is for; its limits and the allowed functions depend on it."""
 
 ENDPOINTS: tuple[str, ...] = get_args(Endpoint)
 
 CATALOG_ENDPOINTS = frozenset(("datasets", "catalog_facets", "catalog_exports"))
-"""Those whose names are metadata, and not the fields of a dataset."""
+"""The endpoints whose names are catalog metadata, not fields of a dataset."""
 
 CLAUSES = ("where", "select", "group_by", "order_by", "facet", "refine", "exclude")
 """The parameters whose text is ODSQL."""
@@ -37,8 +37,8 @@ PARAMETERS = frozenset(
         "use_extension", "include_exports", "use_labels_in_exports",
     }
 )  # fmt: skip
-"""What a request may carry besides its path. All of them count as known for every operation,
-because what one operation does with the parameters of another is not documented."""
+"""The parameters that a request may have besides its path. All of them count as known for every
+operation, because it is not documented what one operation does with the parameters of another."""
 
 
 @frozen
@@ -53,10 +53,10 @@ class Parameter:
 class Request:
     """The parameters of one request, in the order they were written; `where` and others may repeat.
 
-    `dataset_id` is None where it is not known, `endpoint` "records" where nothing else is said;
-    `endpoint_known` says that it was. `whole` says that nothing is added to these parameters before
-    they are sent, so that what is missing is missing. `unfilled` are the names of parameters that
-    are sent, too, with a value that is not known.
+    `dataset_id` is None if the dataset is unknown. `endpoint` is "records" unless the source says
+    otherwise; `endpoint_known` tells whether it does. `whole` means that nothing is added to these
+    parameters before they are sent, so a parameter missing here is missing from the request.
+    `unfilled` names parameters that are also sent, with unknown values.
     """
 
     parameters: tuple[Parameter, ...]
@@ -69,7 +69,7 @@ class Request:
 
 @frozen
 class Edit:
-    """A change of a parameter's text: `text[start:end]` becomes `replacement`."""
+    """A change to a parameter's text: `text[start:end]` becomes `replacement`."""
 
     start: int
     end: int
@@ -80,9 +80,9 @@ class Edit:
 class Diagnostic:
     """One finding.
 
-    `parameter` is the number of the parameter in its request, `start` and `end` are offsets in its
-    text. The message is a phrase that stands alone; the hint says what to do. `edits` put a finding
-    right without changing what the query means; they are empty where nobody can know that.
+    `parameter` is the index of the parameter in its request; `start` and `end` are offsets in its
+    text. The message can be read by itself; the hint says what to do. `edits` fix the finding
+    without changing the meaning of the query; they are empty if there is no safe fix.
     """
 
     code: str

@@ -1,4 +1,4 @@
-"""Literals: whether the patterns of date_format are patterns, and whether numbers are whole."""
+"""Checks of literals: the patterns of date_format() and whole numbers."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _SYMBOLS = frozenset(
 
 @lru_cache(maxsize=256)
 def pattern_problem(pattern: str) -> str | None:
-    """Say which symbol of a date_format() pattern the reference does not have, or None."""
+    """Return what a date_format() pattern has that the reference does not allow, or None."""
     for match in _PATTERN.finditer(pattern):
         symbol = match[0]
         if symbol == "'":
-            return "a quote that is never closed"
+            return "an unclosed quote"
         if symbol == "%" or (match[1] is not None and symbol not in _SYMBOLS):
-            return f"no symbol {symbol}"
+            return f"an undocumented symbol, {symbol}"
     return None
 
 
 def whole_number(node: nodes.Node) -> int | None:
-    """Read a whole number with or without a sign; None for anything else."""
+    """Return a whole number, with or without a sign; None for anything else."""
     sign = 1
     if type(node) is nodes.Negate:
         node, sign = node.operand, -1

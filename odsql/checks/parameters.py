@@ -1,4 +1,4 @@
-"""The request around the clauses: names of parameters, limits and windows, order while paging.
+"""Checks around the clauses: parameter names, limits and windows, the order of pages.
 
 (Source: the parameters of the Explore API v2.1; recorded InvalidRESTParameterError answers.)
 """
@@ -20,7 +20,7 @@ __all__ = ["Shape", "check_parameters", "check_unknown"]
 
 _OTHER_NAMES = {
     "q": 'where, with the words in quotes: where="..."',
-    "qv1": "where; qv1 is the language of v1",
+    "qv1": "where; qv1 takes the query language of v1",
     "rows": "limit",
     "start": "offset",
     "sort": "order_by",
@@ -47,9 +47,9 @@ ORDERED_LIMIT, WIDEST_ORDERED_LIMIT = 20_000, 50_000
 
 
 class Shape(NamedTuple):
-    """What a request asks for: whether it is grouped, and where aggregates are.
+    """The shape of a request: whether it is grouped, and where it has aggregates.
 
-    `whole` says that this is known to be a whole request, so that what is missing is missing.
+    `whole` means that nothing is added to the request, so a parameter missing here is missing.
     """
 
     whole: bool
@@ -63,10 +63,10 @@ class Shape(NamedTuple):
 
 
 class _Window(NamedTuple):
-    """limit and offset: their values, None where they are absent or no numbers, and their places.
+    """limit and offset: their values, None if absent or not numbers, and their indices.
 
-    `readable` is False where one of them is there but no number. `paging` says that there is an
-    offset which is, or may be, more than 0.
+    `readable` is False if one of them is present but its value is unknown. `paging` means that
+    there is an offset that is, or may be, more than 0.
     """
 
     limit: int | None
@@ -87,13 +87,13 @@ def check_unknown(request: Request, number: int, found: list[Diagnostic]) -> Non
         near = get_close_matches(name.lower(), PARAMETERS, n=1, cutoff=0.7)
         other = near[0] if near else None
     hint = f"write {other}" if other is not None else None
-    _report(request, number, "ODS408", f"{name} is no parameter; portals ignore it", hint, found)
+    _report(request, number, "ODS408", f"{name} is not a parameter; portals ignore it", hint, found)
 
 
 def check_parameters(
     request: Request, shape: Shape, schema: Schema | None, found: list[Diagnostic]
 ) -> None:
-    """Check what concerns the request as a whole."""
+    """Check the request as a whole."""
     if len(request.parameters) > 1:
         _check_repeated(request, found)
     window = _read_window(request, found)
@@ -119,11 +119,11 @@ def _report(
 def _check_repeated_row(
     request: Request, window: _Window, shape: Shape, found: list[Diagnostic]
 ) -> None:
-    """An aggregate without groups is answered once for every record (measured)."""
+    """Report an aggregate without groups: it is returned once for every record (measured)."""
     if not shape.aggregated or shape.grouped or not shape.whole or shape.select_number is None:
         return
     if window.readable and window.limit not in (0, 1):
-        message = "without group_by an aggregate is answered once for every record"
+        message = "without group_by, an aggregate is returned once for every record"
         _report(request, shape.select_number, "ODS403", message, "add limit=1", found)
 
 
@@ -133,7 +133,7 @@ def _check_repeated(request: Request, found: list[Diagnostic]) -> None:
         return
     for number, name in enumerate(names):
         if name in _ONCE and name in names[:number]:
-            message = f"{name} is given twice and counts once"
+            message = f"{name} is given more than once, but only one counts"
             _report(request, number, "ODS414", message, f"keep one {name}", found)
 
 
@@ -155,8 +155,8 @@ def _read_window(request: Request, found: list[Diagnostic]) -> _Window:
         if _INTEGER.fullmatch(text):
             values[name] = int(text)
             continue
-        if _TEMPLATE.search(text) is None:  # a place to be filled in is no mistake
-            _report(request, number, "ODS215", f"{name} is a whole number", None, found)
+        if _TEMPLATE.search(text) is None:  # a placeholder is not a mistake
+            _report(request, number, "ODS215", f"{name} must be a whole number", None, found)
             continue
         unfilled |= {name}
     if not numbers and not unfilled:
@@ -175,18 +175,18 @@ _NO_WINDOW = _Window(None, None, None, None, readable=True, paging=False)
 
 
 def _check_window(request: Request, window: _Window, shape: Shape, found: list[Diagnostic]) -> None:
-    """Records and datasets: 100 at a time and 10,000 in all, groups 20,000 (recorded)."""
+    """Check a page: at most 100 records or datasets, 10,000 in all; 20,000 groups (recorded)."""
     if not shape.complete and not shape.grouped:
         return
     limit, offset = window.limit, window.offset or 0
     top = GROUP_LIMIT if shape.grouped else PAGE_LIMIT
     if limit is not None and window.limit_number is not None and not -1 <= limit <= top:
-        hint = f"at most {top}; more with offset, or with exports"
-        message = f"limit is -1 to {top}, not {limit}"
+        hint = f"for more than {top}, use offset or an export"
+        message = f"limit must be from -1 to {top}, not {limit}"
         _report(request, window.limit_number, "ODS215", message, hint, found)
         return
     if offset < 0 and window.offset_number is not None:
-        _report(request, window.offset_number, "ODS215", "offset is 0 or more", None, found)
+        _report(request, window.offset_number, "ODS215", "offset must be 0 or more", None, found)
         return
     place = window.offset_number if window.offset_number is not None else window.limit_number
     if place is None or not window.readable:
@@ -196,27 +196,27 @@ def _check_window(request: Request, window: _Window, shape: Shape, found: list[D
     else:
         total = offset + max(10 if limit is None else limit, 0)
         if total > PAGE_WINDOW:
-            message = f"offset + limit is at most {PAGE_WINDOW}, not {total}"
-            hint = "use exports, or split the query by where"
+            message = f"offset + limit must be at most {PAGE_WINDOW}, not {total}"
+            hint = "use an export, or split the query with where"
             _report(request, place, "ODS216", message, hint, found)
 
 
 def _check_group_window(request: Request, total: int, place: int, found: list[Diagnostic]) -> None:
-    """20,000 by the reference; one portal was measured to allow 30,000."""
+    """Check groups: the reference allows 20,000; one portal was measured to allow 30,000."""
     if total > WIDEST_GROUP_WINDOW:
-        message = f"offset + limit of groups is at most {GROUP_WINDOW}, not {total}"
-        _report(request, place, "ODS216", message, "use exports", found)
+        message = f"offset + limit of groups must be at most {GROUP_WINDOW}, not {total}"
+        _report(request, place, "ODS216", message, "use an export", found)
     elif total > GROUP_WINDOW:
-        message = f"only some portals let offset + limit of groups reach {total}"
-        _report(request, place, "ODS413", message, f"stay within {GROUP_WINDOW}", found)
+        message = f"only some portals allow offset + limit of groups to reach {total}"
+        _report(request, place, "ODS413", message, f"stay at or below {GROUP_WINDOW}", found)
 
 
 def _check_export(request: Request, window: _Window, shape: Shape, found: list[Diagnostic]) -> None:
-    """Exports have no window, but sort groups by an aggregate only up to a limit (recorded)."""
+    """Check an export: no window, but groups are sorted only up to a limit (recorded)."""
     limit = window.limit
     if limit is not None and limit < -1 and window.limit_number is not None:
         hint = "-1 exports everything"
-        _report(request, window.limit_number, "ODS215", "limit is -1 or more", hint, found)
+        _report(request, window.limit_number, "ODS215", "limit must be -1 or more", hint, found)
         return
     if not (shape.grouped and shape.ordered_by_aggregate) or shape.order_number is None:
         return
@@ -249,8 +249,8 @@ def _check_order(
     schema: Schema | None,
     found: list[Diagnostic],
 ) -> None:
-    """Ties come in any order, so pages may overlap unless the order ends in something unique."""
-    hint = "end order_by with a field that is unique, such as an identifier"
+    """Report an order with ties: they come in any order, so pages may overlap."""
+    hint = "end order_by with a unique field, such as an identifier"
     if shape.order is None:
         if shape.whole:
             message = "pages without order_by may repeat and miss records"
@@ -262,7 +262,7 @@ def _check_order(
     for item in shape.order.items:
         expression = item.expression
         if type(expression) is not nodes.Field or _looks_unique(expression.name, schema):
-            return  # what an expression orders by is not known
+            return  # the values of an expression may be unique
     message = "pages may repeat and miss records where this order has ties"
     _report(request, shape.order_number, "ODS406", message, hint, found)
 

@@ -1,7 +1,7 @@
-"""What a call may hold: clauses, number, kind and types of arguments, from the catalogue.
+"""Plans for checking calls: clauses, and the number, kinds and types of arguments.
 
-A plan is made once for each entry of `odsql.syntax.functions.CATALOGUE`. Kinds are refused only for
-literals that the reference rules out; what a nested expression returns is left to the server.
+A plan is made once for each entry of `odsql.syntax.functions.CATALOGUE`. Only literals of a kind
+that the reference rules out are refused; the result of a nested expression is left to the server.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ _REFUSED: dict[str, frozenset[type]] = {
     "named": frozenset(),
     "pattern": frozenset(),
 }
-"""Which nodes an argument of each type cannot be (reference: the functions' arguments)."""
+"""The nodes that an argument of each type cannot be (reference: the functions' arguments)."""
 
 _WORDS = {
     "any": "a value",
-    "text": "a text",
+    "text": "text",
     "number": "a number",
     "integer": "a whole number",
     "date": "a date",
@@ -72,7 +72,7 @@ class Plan:
     """How to check calls of one function.
 
     `least` and `most` bound the number of arguments; `refused` has the nodes that each argument
-    cannot be, `special` what only this function needs.
+    cannot be; `special` is a check for this function alone.
     """
 
     function: Function
@@ -85,7 +85,7 @@ class Plan:
     special: Callable[[nodes.Call, State], None] | None
 
     def check(self, node: nodes.Call, kinds: list[Known], state: State) -> None:
-        """Check the arguments, whose number is right; `kinds` is what is known of them."""
+        """Check the arguments, whose number is valid; `kinds` is what is known about them."""
         position = 0
         for argument, refused in zip(node.arguments, self.refused, strict=False):
             if type(argument) in refused and not self._allowed(position, argument):
@@ -108,23 +108,25 @@ class Plan:
 
     def _report_kind(self, position: int, argument: nodes.Node, state: State) -> None:
         parameter = self.function.parameters[position]
-        message = f"{self.function.name}() takes {_WORDS[parameter.type]} for {parameter.name}"
+        message = (
+            f"argument {parameter.name} of {self.function.name}() must be {_WORDS[parameter.type]}"
+        )
         state.report("ODS203", argument, message, _hint(parameter.type, argument, state))
 
     def report_clause(self, node: nodes.Call, state: State) -> None:
-        """Say that the function has no place here."""
+        """Report that the clause does not allow the function."""
         allowed = ", ".join(_CLAUSES[one] for one in self.function.clauses)
-        message = f"{self.function.name}() has no place in {_CLAUSES[state.letter]}"
-        state.report("ODS201", node, message, f"it can stand in {allowed}")
+        message = f"{self.function.name}() is not allowed in {_CLAUSES[state.letter]}"
+        state.report("ODS201", node, message, f"it is allowed in {allowed}")
 
     def report_count(self, node: nodes.Call, state: State) -> None:
-        """Say how many arguments there should be."""
+        """Report a wrong number of arguments."""
         names = [f"[{one.name}]" if one.optional else one.name for one in self.function.parameters]
         message = f"{self.function.name}() does not take {_counted(len(node.arguments))}"
         state.report("ODS202", node, message, f"{self.function.name}({', '.join(names)})")
 
     def _check_types(self, node: nodes.Call, kinds: list[Known], state: State) -> None:
-        """Check fields against the types of the reference; statistics as portals do."""
+        """Check fields against the types in the reference, and statistics as portals do."""
         name = self.function.name
         for parameter, kind, argument in zip(
             self.function.parameters, kinds, node.arguments, strict=False
@@ -162,26 +164,26 @@ def _type_words(name: str, wanted: str) -> str:
 
 
 def _check_width(field: SchemaField, steps: tuple[nodes.Expression, ...], state: State) -> None:
-    """Numbers are cut into equal widths, dates into intervals; neither the other way round."""
+    """Check a single step: numbers need a width, dates an interval."""
     if len(steps) != 1:
         return
     known, step = FAMILIES.get(field.type), steps[0]
     if known == "number" and type(step) is nodes.Quantity:
-        message = f"{field.name} is {field.type}, which has no intervals of time"
+        message = f"{field.name} is {field.type}, which cannot be divided into time intervals"
         state.report("ODS308", step, message, f"write range({field.name}, 10)")
     elif known == "date" and type(step) is nodes.Number:
-        message = f"{field.name} is {field.type}, which is cut into intervals of time"
+        message = f"{field.name} is {field.type}, which is divided into time intervals"
         state.report("ODS308", step, message, f"write range({field.name}, 1 day)")
 
 
 def _geographic_fields(state: State) -> str | None:
     fields = state.fields or {}
     names = [one.name for one in fields.values() if FAMILIES.get(one.type) == "geometry"]
-    return f"there is {', '.join(names[:3])}" if names else None
+    return f"geographic fields: {', '.join(names[:3])}" if names else None
 
 
 def _report_statistic(name: str, kind: Known, argument: nodes.Node, state: State) -> None:
-    what = f"{kind.name} is {kind.type}" if type(kind) is SchemaField else f"this is {kind}"
+    what = f"{kind.name} is {kind.type}" if type(kind) is SchemaField else f"the value is {kind}"
     hint = "portals answer: StatAggregation only supports numeric or date expression"
     state.report("ODS305", argument, f"{what}; {name}() takes numbers and dates", hint)
 
@@ -201,7 +203,7 @@ def _hint(wanted: str, argument: nodes.Node, state: State) -> str | None:
     if wanted == "date" and type(argument) is nodes.Number:
         return f"write date'{source}'"
     if wanted in ("number", "integer") and type(argument) is nodes.Text:
-        return "write a field or a number, without quotes; a field may stand in back quotes"
+        return "write a field or a number, without quotes; a field may be in back quotes"
     return None
 
 
@@ -221,4 +223,4 @@ def _plan(function: Function) -> Plan:
 
 
 PLANS = {name: _plan(function) for name, function in CATALOGUE.items()}
-"""How to check the calls of each function, by its name."""
+"""The plan of each function, by its name."""

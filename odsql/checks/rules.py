@@ -1,11 +1,11 @@
-"""The rules: what `check` can say about a request, one entry each.
+"""The rules of `check`, one entry each.
 
-Codes are stable. Their first digit says what a rule needs and what it means: ODS1 the text is not
-ODSQL, ODS2 it breaks a rule of the language, ODS3 it does not fit the fields of the dataset, ODS4
-it is accepted, but does something that surprises, or is written in an older way.
+Codes are stable. Their first digit tells the kind of rule: ODS1 the text is not ODSQL, ODS2 it
+breaks a rule of the language, ODS3 it does not fit the fields of the dataset (needs a schema), ODS4
+portals accept it, but it does something surprising or uses an older spelling.
 
 A rule is an error only where the reference or a recorded answer says that portals refuse the query.
-Every rule has a page in `explanations`, with an example that fires it and one that does not.
+Every rule has a page in `explanations`, with an example that triggers it and one that does not.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["RULES", "Rule", "explanation"]
 
 @frozen
 class Rule:
-    """One rule: its code, a short name for people, how bad it is, and what it says, in a line."""
+    """One rule: its code, a short name for people, its severity, and a one-line summary."""
 
     code: str
     name: str
@@ -44,60 +44,66 @@ def _warning(code: str, name: str, summary: str) -> Rule:
 _ALL = (
     _error("ODS101", "not-odsql", "the text is not ODSQL"),
     _error("ODS102", "foreign-operator", "an operator that ODSQL does not have, such as <> or =="),
-    _error("ODS103", "misplaced-not", "NOT stands behind the field, as in SQL, and not in front"),
-    _error("ODS104", "doubled-quote", "a quote inside a text is doubled and not escaped"),
+    _error("ODS103", "misplaced-not", "NOT between a field and in or like, as in SQL"),
+    _error("ODS104", "doubled-quote", "a doubled quote inside text, which must be escaped"),
     _error("ODS105", "no-such-function", "a function that ODSQL does not have"),
-    _error("ODS106", "unquoted-date", "a date that is not written date'...'"),
-    _error("ODS201", "misplaced-function", "a function that has no place in this clause"),
+    _error("ODS106", "unquoted-date", "a date that is not written as date'...'"),
+    _error("ODS201", "misplaced-function", "a function that is not allowed in this clause"),
     _error("ODS202", "argument-count", "too few or too many arguments"),
-    _error("ODS203", "argument-kind", "an argument that is not what the function takes"),
-    _error("ODS204", "unknown-unit", "a unit that is no unit of distance or of time"),
-    _error("ODS205", "unsupported-interval", "an interval that range() does not take"),
-    _error("ODS206", "argument-out-of-range", "a number outside of what the function takes"),
-    _error("ODS207", "invalid-geometry", "a geometry that is neither WKT, WKB nor GeoJSON"),
-    _error("ODS208", "invalid-date", "a date literal that is no date"),
-    _warning("ODS209", "date-pattern", "a date_format() pattern with a symbol not documented"),
-    _error("ODS210", "now-argument", "an argument of now() that it does not have or take"),
+    _error("ODS203", "argument-kind", "an argument of the wrong kind"),
+    _error("ODS204", "unknown-unit", "an unknown unit of distance or time"),
+    _error("ODS205", "unsupported-interval", "an interval that range() does not accept"),
+    _error("ODS206", "argument-out-of-range", "a number outside the allowed range"),
+    _error("ODS207", "invalid-geometry", "a geometry that is not valid WKT, WKB or GeoJSON"),
+    _error("ODS208", "invalid-date", "a date literal that is not a date"),
+    _warning("ODS209", "date-pattern", "a date_format() pattern with an undocumented symbol"),
+    _error("ODS210", "now-argument", "an unknown or invalid argument of now()"),
     _error("ODS211", "aggregate-after-field", "an aggregate after a field in order_by"),
-    _error("ODS212", "label-declared-twice", "the same label twice in select and group_by"),
-    _error("ODS213", "field-not-grouped", "a field in select that group_by does not have"),
-    _error("ODS214", "catalog-only-function", "a function for catalog searches used on records"),
-    _error("ODS215", "invalid-limit", "a limit or an offset outside of what portals take"),
-    _error("ODS216", "window-exceeded", "offset and limit together reach too far"),
-    _error("ODS217", "unlimited-ordered-groups", "groups exported in the order of an aggregate"),
-    _error("ODS218", "catalog-name", "a catalog name with the prefix metas."),
-    _error("ODS301", "unknown-field", "a name that the dataset does not have"),
+    _error("ODS212", "label-declared-twice", "a label declared twice in select and group_by"),
+    _error("ODS213", "field-not-grouped", "a field in select that is not in group_by"),
+    _error("ODS214", "catalog-only-function", "a catalog search function used on records"),
+    _error("ODS215", "invalid-limit", "a limit or offset outside the range that portals accept"),
+    _error("ODS216", "window-exceeded", "the sum of offset and limit is too large"),
+    _error(
+        "ODS217",
+        "unlimited-ordered-groups",
+        "groups exported in the order of an aggregate, with no limit or too high a limit",
+    ),
+    _error("ODS218", "catalog-name", "a catalog field with the prefix metas"),
+    _error("ODS301", "unknown-field", "a field that the dataset does not have"),
     _error("ODS302", "incompatible-types", "a comparison of types that cannot be compared"),
     _error("ODS303", "text-order", "a text field compared with <, >, <=, >= or a range"),
-    _warning("ODS304", "unlikely-comparison", "a comparison of types that do not fit"),
-    _error("ODS305", "statistic-of-no-number", "a statistic over neither numbers nor dates"),
+    _warning("ODS304", "unlikely-comparison", "a comparison of types that do not match"),
+    _error("ODS305", "statistic-of-no-number", "a statistic of neither numbers nor dates"),
     _error("ODS306", "not-geographic", "a geographic function on a field that is not geographic"),
     _error(
         "ODS307", "membership-of-single-value", "value in field, where the field holds one value"
     ),
-    _warning("ODS308", "argument-type", "a field of another type than the reference asks for"),
+    _warning("ODS308", "argument-type", "a field of a type that the reference does not allow here"),
     _warning("ODS309", "undeclared-facet", "a facet that the dataset does not declare"),
     _error("ODS310", "grouped-by-geometry", "grouping by a geographic field"),
     _warning(
-        "ODS311", "pattern-without-match", "include or exclude of a field that does not exist"
+        "ODS311", "pattern-without-match", "an include or exclude pattern that matches no field"
     ),
-    _warning("ODS312", "field-case", "a field name in other letters, upper or lower, than its own"),
+    _warning("ODS312", "field-case", "a field name in the wrong case (upper or lower)"),
     _warning("ODS401", "unequal-drops-null", "!= drops the records that have no value"),
-    _warning("ODS402", "like-is-not-sql", "% in like, which is no wildcard in ODSQL"),
-    _warning("ODS403", "repeated-aggregate", "an aggregate that is answered once for every record"),
+    _warning("ODS402", "like-is-not-sql", "% in like, which is not a wildcard in ODSQL"),
+    _warning("ODS403", "repeated-aggregate", "an aggregate that is returned once for every record"),
     _warning("ODS404", "fraction-as-percentile", "a percentile between 0 and 1"),
-    _warning("ODS405", "after-whole-day", "> with a bare day, which leaves out all of that day"),
-    _warning("ODS406", "paging-without-order", "paging in an order that leaves ties open"),
+    _warning("ODS405", "after-whole-day", "> with a bare date, which excludes that whole day"),
+    _warning("ODS406", "paging-without-order", "paging in an order that does not break ties"),
     _warning("ODS407", "legacy-spelling", "an older spelling of a function"),
     _warning("ODS408", "unknown-parameter", "a request parameter that portals silently ignore"),
     _warning("ODS409", "swapped-coordinates", "latitude and longitude look swapped"),
-    _warning("ODS410", "legacy-colon", "the older spelling of = and in, a colon"),
+    _warning("ODS410", "legacy-colon", "a colon, the older spelling of = and in"),
     _warning(
-        "ODS411", "label-of-grouped", "a label in select for what is grouped is answered null"
+        "ODS411",
+        "label-of-grouped",
+        "a label in select for a grouped expression, which is returned as null",
     ),
     _warning("ODS412", "random-direction", "random() with a direction, which portals ignore"),
-    _warning("ODS413", "disputed-window", "a window of groups that only some portals allow"),
-    _warning("ODS414", "repeated-parameter", "a parameter given twice that counts once"),
+    _warning("ODS413", "disputed-window", "more groups than some portals allow"),
+    _warning("ODS414", "repeated-parameter", "a parameter given twice, of which only one counts"),
     _warning("ODS415", "compared-with-null", "a comparison with null, which is never true"),
 )
 
@@ -109,9 +115,9 @@ def explanation(code: str) -> str:
     """Return the page of a rule, as Markdown.
 
     Raises:
-        KeyError: there is no rule of that code.
+        KeyError: there is no rule with that code.
     """
-    from pathlib import Path  # few ask
+    from pathlib import Path  # rarely needed
 
     page = Path(__file__).parent / "explanations" / f"{RULES[code].code}.md"
     return page.read_text(encoding="utf-8")

@@ -2,8 +2,8 @@
 
     check(Request((Parameter("where", "population > 1000"),)), schema)
 
-Every parameter is parsed and walked over once; then the clauses are looked at together. With a
-schema names and types are checked, too. Nothing that is merely unknown is an error: see `rules`.
+Every parameter is parsed and walked once; then the clauses are checked together. With a schema,
+names and types are checked, too. Nothing that is merely unknown is an error: see `rules`.
 """
 
 from __future__ import annotations
@@ -34,28 +34,29 @@ _LETTERS = {
     "exclude": "F",
 }  # fmt: skip
 _LABELLED = frozenset(("select", "group_by", "order_by"))
-"""Where a label is a name, too. For group_by that is not documented, and was never seen refused."""
+"""The clauses where a label is a name. For group_by that is not documented, but no portal was seen
+to refuse it."""
 
 _IN_ORDER = attrgetter("parameter", "start", "end", "code")
 
 Trees = list[tuple[int, str, Any]]
-"""The parameters that parsed: number, name, tree."""
+"""The parameters that parsed: index, name, tree."""
 
 
 def check(request: Request, schema: Schema | None = None) -> list[Diagnostic]:
-    """Check a request, with a schema also its names and types.
+    """Check a request, including names and types if there is a schema.
 
-    Requests to the catalog have no schema: one that is given is left aside.
+    Requests to the catalog have no schema: a given one is ignored.
 
     Returns:
-        The findings, by parameter and place.
+        The findings, ordered by parameter and position.
     """
     found: list[Diagnostic] = []
     if request.endpoint in CATALOG_ENDPOINTS:
         schema = None
     trees, complete = _parse(request, found)
     if len(trees) == 1 and len(request.parameters) == 1 and trees[0][1] == "where":
-        # Most texts are one filter, about which there is nothing to say across clauses.
+        # Most requests are a single filter, which needs no checks across clauses.
         number, _, tree = trees[0]
         visit(tree, _state(request, number, "W", schema, found))
     else:
@@ -66,7 +67,7 @@ def check(request: Request, schema: Schema | None = None) -> list[Diagnostic]:
 
 
 def _parse(request: Request, found: list[Diagnostic]) -> tuple[Trees, bool]:
-    """Parse every clause; say whether all of those that declare labels and groups parsed."""
+    """Parse every clause; also return whether all clauses that declare labels and groups parsed."""
     trees: Trees = []
     complete = True
     for number, parameter in enumerate(request.parameters):
@@ -76,7 +77,7 @@ def _parse(request: Request, found: list[Diagnostic]) -> tuple[Trees, bool]:
                 check_unknown(request, number, found)
             continue
         if not text or text.isspace():
-            continue  # an empty clause is none
+            continue  # an empty clause counts as absent
         try:
             if name in ("refine", "exclude"):
                 trees.append((number, name, parse_refinement(text, clause=name)))
@@ -93,25 +94,25 @@ def _state(
 ) -> State:
     state = State(number, letter, request.parameters[number].text, found, schema)
     state.on_records = schema is not None or _on_records(request)
-    # What answers to a single dataset is not recorded.
+    # No answer for a single dataset is recorded.
     state.in_catalog = request.endpoint in CATALOG_ENDPOINTS and request.dataset_id is None
     return state
 
 
 def _on_records(request: Request) -> bool:
-    """Whether the request is known to be about records; a lone clause may be for a catalog."""
+    """Return whether the request is known to be about records, which a lone clause need not be."""
     if request.endpoint == "records":
         return request.endpoint_known or request.dataset_id is not None
     return request.endpoint in ("exports", "facets")
 
 
 class _Together:
-    """The clauses of one request, and what they turn out to hold while they are walked over."""
+    """The clauses of one request, and what the walks find in them."""
 
     __slots__ = ("aggregated", "clauses", "declared", "grouped", "ordered")
 
     def __init__(self, first: dict[str, Any], complete: bool) -> None:
-        """Look at the first of each clause."""
+        """Start with the first clause of each kind."""
         self.clauses = Clauses(first.get("select"), first.get("group_by"), complete)
         self.grouped = labels(self.clauses.group_by)
         self.declared = self.grouped | labels(self.clauses.select)
@@ -168,7 +169,7 @@ def _check_together(
         if name in _LABELLED:
             state.labels = together.declared
         if not complete and name in ("select", "order_by"):
-            state.fields = None  # a label may be declared in what does not parse
+            state.fields = None  # a clause that does not parse may declare a label
         places.setdefault(name, state)
         _CHECKS[name](tree, state, together)
     if together.declared:
@@ -187,7 +188,7 @@ def _check_together(
 
 
 def _check_labels(first: dict[str, Any], places: dict[str, State]) -> None:
-    """Labels are declared by group_by first, because that is where a group gets its name."""
+    """Report labels declared twice; group_by comes first, because it names the groups."""
     declared: dict[str, str] = {}
     for name in ("group_by", "select"):
         if name in first:

@@ -1,7 +1,7 @@
-"""Geometry literals: whether they are WKT, WKB in hexadecimal, or GeoJSON, and the right way round.
+"""Checks of geometry literals: WKT, WKB in hexadecimal or GeoJSON, with longitude first.
 
-A small validator instead of a geometry library: it knows the shapes of simple features, that rings
-are closed, and nothing about whether they cross themselves. (Source: reference, "Lexical rules".)
+A small validator instead of a geometry library: it knows the simple feature types and that rings
+are closed, but not whether they cross themselves. (Source: reference, "Lexical rules".)
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ _DEPTHS = {
     "POLYGON": 2,
     "MULTIPOLYGON": 3,
 }
-"""How many lists stand around a position, by type."""
+"""The number of lists nested around a position, by type."""
 
 Position = tuple[float, ...]
 
 
 @frozen
 class Shape:
-    """What a geometry literal is: its problem, if it has one, and whether it looks swapped."""
+    """The verdict on a geometry literal: its problem, if any, and whether it looks swapped."""
 
     problem: str | None = None
     swapped: bool = False
 
 
 class _BrokenError(Exception):
-    """Why a text is no geometry."""
+    """The reason why a text is not a geometry."""
 
 
 @lru_cache(maxsize=512)
@@ -54,7 +54,7 @@ def read_shape(text: str) -> Shape:
     if point is not None:
         return Shape(swapped=_looks_swapped([(float(point[1]), float(point[2]))]))
     polygon = _POLYGON.fullmatch(text)
-    if polygon is not None:  # one ring, as nearly all of them have
+    if polygon is not None:  # nearly all polygons have one ring
         return _read_ring([tuple(map(float, one.split())) for one in polygon[1].split(",")])
     if _HEX.fullmatch(text) and len(text.strip()) % 2 == 0:
         return Shape()
@@ -78,14 +78,14 @@ def _read_ring(ring: list[Position]) -> Shape:
 
 
 def _looks_swapped(positions: list[Position]) -> bool:
-    """Whether a latitude is beyond 90 degrees, and would not be if it came first."""
+    """Return whether a latitude exceeds 90 degrees, but would not if it came first."""
     return any(abs(one[1]) > 90 for one in positions) and all(
         abs(one[0]) <= 90 and abs(one[1]) <= 180 for one in positions
     )
 
 
 def _check_lengths(name: str, value: Any, depth: int) -> None:
-    """Lines have two positions, rings four and an end that is their beginning."""
+    """Check that lines have two positions, and that rings have four and are closed."""
     if name.startswith("MULTI"):
         for one in value if depth > 1 else ():
             _check_lengths(name.removeprefix("MULTI"), one, depth - 1)
@@ -98,13 +98,13 @@ def _check_lengths(name: str, value: Any, depth: int) -> None:
 
 def _check_line(line: list[Position]) -> None:
     if len(line) < 2:
-        msg = "a line has two positions or more"
+        msg = "a line needs at least two positions"
         raise _BrokenError(msg)
 
 
 def _check_ring(ring: list[Position]) -> None:
     if len(ring) < 4 or ring[0] != ring[-1]:
-        msg = "a ring has four positions or more and ends where it begins"
+        msg = "a ring needs at least four positions and must end where it begins"
         raise _BrokenError(msg)
 
 
@@ -112,10 +112,10 @@ def _check_ring(ring: list[Position]) -> None:
 
 
 class _Reader:
-    """Reads well-known text, token by token."""
+    """A reader of well-known text, token by token."""
 
     def __init__(self, text: str, positions: list[Position]) -> None:
-        """Begin at the first token; `positions` gets all of them."""
+        """Start at the first token; `positions` receives all positions."""
         self._text = text
         self._place = 0
         self._positions = positions
@@ -124,10 +124,10 @@ class _Reader:
             self._place = srid.end()
 
     def read(self) -> None:
-        """Read one geometry up to the end."""
+        """Read one geometry, to the end of the text."""
         self._geometry(0)
         if self._token():
-            msg = "something follows the geometry"
+            msg = "unexpected text after the geometry"
             raise _BrokenError(msg)
 
     def _token(self) -> str:
@@ -158,7 +158,7 @@ class _Reader:
         if self._peek().upper() in ("Z", "M", "ZM"):
             self._token()
         if name not in _DEPTHS and name != "GEOMETRYCOLLECTION":
-            msg = f"no type of geometry: {name.lower() or 'the text is empty'}"
+            msg = f"expected a geometry type such as POINT, not {name.lower() or 'the end'}"
             raise _BrokenError(msg)
         if self._peek().upper() == "EMPTY":
             self._token()
@@ -170,7 +170,7 @@ class _Reader:
 
     def _collection(self, nesting: int) -> None:
         if nesting > 20:
-            msg = "collections stand too deep inside each other"
+            msg = "collections are nested too deeply"
             raise _BrokenError(msg)
         self._expect("(")
         self._geometry(nesting + 1)
@@ -200,10 +200,10 @@ class _Reader:
             try:
                 numbers.append(float(token))
             except ValueError:
-                msg = f"{token} is no coordinate"
+                msg = f"{token} is not a coordinate"
                 raise _BrokenError(msg) from None
         if not 2 <= len(numbers) <= 4:
-            msg = "a position is longitude and latitude with a space between them"
+            msg = "a position is longitude and latitude, separated by a space"
             raise _BrokenError(msg)
         self._positions.append(tuple(numbers))
         return tuple(numbers)
@@ -226,14 +226,14 @@ def _read_json(text: str, positions: list[Position]) -> None:
 def _read_object(value: Any, positions: list[Position], nesting: int) -> None:
     kind = value.get("type") if isinstance(value, dict) else None
     if kind in ("Feature", "FeatureCollection"):
-        msg = f"a {kind}; write its geometry alone"
+        msg = f"a {kind} is not accepted; write only its geometry"
         raise _BrokenError(msg)
     if kind == "GeometryCollection" and nesting < 20:
         for one in _listed(value.get("geometries")):
             _read_object(one, positions, nesting + 1)
         return
     if not isinstance(kind, str) or kind.upper() not in _DEPTHS:
-        msg = "no type of geometry in GeoJSON"
+        msg = "the geometry type of the GeoJSON is missing or unknown"
         raise _BrokenError(msg)
     depth = _DEPTHS[kind.upper()]
     coordinates = value.get("coordinates")
@@ -255,6 +255,6 @@ def _read_coordinates(value: Any, depth: int, positions: list[Position]) -> None
 
 def _listed(value: Any) -> list[Any]:
     if not isinstance(value, list):
-        msg = "coordinates are lists"
+        msg = "coordinates and geometries must be lists"
         raise _BrokenError(msg)
     return value

@@ -1,8 +1,8 @@
-"""Older spellings that portals still accept, and what to write today.
+"""Older spellings that portals still accept, and their replacements.
 
 An edit is offered only where the new spelling provably means the same (reference, "Older spellings
 still accepted"): not for `geometry()` without a mode, nor for the bracketed steps of `range()`,
-whose ends are not documented to mean what `*` means today.
+whose ends are not documented to mean the same as `*`.
 """
 
 from __future__ import annotations
@@ -33,28 +33,28 @@ def _rename(node: nodes.Call, name: str, state: State) -> tuple[Edit, ...]:
 
 
 def check_distance(node: nodes.Call, state: State) -> None:
-    """`distance(f, g, 1km)` as a filter is `within_distance` today."""
+    """Report `distance(f, g, 1km)` as a filter, now `within_distance`."""
     message = "distance() as a filter is an older spelling"
     hint = "write within_distance(field, geometry, radius)"
     state.report("ODS407", node, message, hint, _rename(node, "within_distance", state))
 
 
 def check_polygon(node: nodes.Call, state: State) -> None:
-    """`polygon(f, g)` is `within` today."""
+    """Report `polygon(f, g)`, now `within`."""
     hint = "write within(field, geometry)"
     edits = _rename(node, "within", state)
     state.report("ODS407", node, "polygon() is an older spelling", hint, edits)
 
 
 def check_geometry(node: nodes.Call, state: State) -> None:
-    """`geometry(f, g, MODE)` is a function of the mode's name today."""
+    """Report `geometry(f, g, MODE)`, now a function with the name of the mode."""
     mode = node.arguments[2] if len(node.arguments) > 2 else None
     name = mode.text.lower() if type(mode) is nodes.Word else ""
     edits: tuple[Edit, ...] = ()
     if name == "intersect":
-        name = "intersects"  # the reference once wrote it so; what portals make of it is unknown
+        name = "intersects"  # once in the reference; unknown whether portals accept it
     elif mode is not None and name not in ("intersects", "disjoint", "within"):
-        hint = "the mode is INTERSECTS, DISJOINT or WITHIN"
+        hint = "write INTERSECTS, DISJOINT or WITHIN"
         state.report("ODS203", mode, f"geometry() has no mode {name}", hint)
         return
     elif mode is not None and mode.at is not None:
@@ -66,25 +66,25 @@ def check_geometry(node: nodes.Call, state: State) -> None:
 
 
 def check_static_range(node: nodes.StaticRange, state: State) -> None:
-    """`range(f, ]10, 50[)` has steps without brackets today."""
-    hint = "write the steps alone: range(field, *, 10, 50, *); * opens an end"
+    """Report the brackets of `range(f, ]10, 50[)`, now steps without brackets."""
+    hint = "write the steps without brackets: range(field, *, 10, 50, *); * leaves an end open"
     state.report("ODS407", node, "steps in brackets are an older spelling", hint)
 
 
 def check_colon(node: nodes.Comparison, state: State) -> None:
-    """`field: value` is `=` today; for true, false and null there is `is`."""
+    """Report `field: value`, now `=`; for true, false and null it is `is`."""
     if type(node.right) in (nodes.Boolean, nodes.Null):
         constant = state.source(node.right)
         hint = f"write {state.source(node.left)} is {constant}"
         if type(node.right) is nodes.Null:
-            return  # said by the rule for null
+            return  # ODS415 reports it
         state.report("ODS410", node, "a colon is the older spelling of is", hint)
         return
     state.report("ODS410", node, "a colon is the older spelling of =", "write =", _colon(node, "="))
 
 
 def check_colon_range(node: nodes.InRange, state: State) -> None:
-    """`field: [a TO b]` is `in` today, where the bounds are not dates without `date'...'`."""
+    """Report `field: [a TO b]`, now `in`; an edit is safe unless a bound may be a bare date."""
     edits: tuple[Edit, ...] = ()
     if not any(map(_needs_colon, (node.low, node.high))):
         edits = _colon(node, " in ")
@@ -92,7 +92,7 @@ def check_colon_range(node: nodes.InRange, state: State) -> None:
 
 
 def _needs_colon(bound: nodes.Expression) -> bool:
-    """Quoted and all-digit dates are documented behind a colon only; a field's type is unknown."""
+    """Return whether a bound may be a date without `date'...'`, documented only after a colon."""
     if type(bound) is nodes.Number:
         return len(bound.text) in (4, 6, 8)
     return type(bound) is not nodes.Date and type(bound) is not nodes.Negate

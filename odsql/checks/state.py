@@ -1,4 +1,4 @@
-"""What a walk over one parameter knows, and where its findings go."""
+"""The state of a walk over one parameter, and the making of findings."""
 
 from __future__ import annotations
 
@@ -32,31 +32,31 @@ def finding(
 
 
 def token_edit(text: str, token: int, replacement: str) -> Edit:
-    """Replace one token of a clause, by its number."""
+    """Return an edit that replaces one token of a clause, given its index."""
     start, end = spans(text)[token]
     return Edit(start, end, replacement)
 
 
 class State:
-    """One parameter while it is walked over.
+    """The state of a walk over one parameter.
 
     Attributes:
-        number: which parameter of the request it is.
+        number: the index of the parameter in its request.
         letter: its clause as in `functions`: S select, W where, G group_by, O order_by, F facet.
         text: its text.
         found: the findings of the whole request.
-        schema: the schema, or None where nothing is known about the names.
+        schema: the schema, or None if the names are unknown.
         fields: the fields of the schema by name, or None.
-        labels: names that are no fields but may be used here.
-        shadowing: names that are labels here even if a field is called the same.
+        labels: names that are not fields but may be used here.
+        shadowing: names that are labels here even if a field has the same name.
         on_records: whether the request is known to be about the records of a dataset.
-        in_catalog: whether the names are those of the catalog.
-        aggregates: how many aggregates were met so far.
-        spared: fields whose missing values the query already speaks of (`f is null`).
+        in_catalog: whether names are those of the catalog.
+        aggregates: the number of aggregates found so far.
+        spared: fields whose missing values the query handles itself (`f is null`).
     """
 
-    # Defaults of the class and no slots: most parameters need nothing else, and making a state is
-    # a good part of what checking a short clause costs.
+    # Class attributes as defaults, without slots: most parameters need no other values, and making
+    # a state is a large part of the cost of checking a short clause.
     labels: frozenset[str] = NONE
     shadowing: frozenset[str] = NONE
     spared: frozenset[str] = NONE
@@ -67,7 +67,7 @@ class State:
     def __init__(
         self, number: int, letter: str, text: str, found: list[Diagnostic], schema: Schema | None
     ) -> None:
-        """Begin; whoever knows labels sets them afterwards."""
+        """Start without labels; the caller sets them if there are any."""
         self.number = number
         self.letter = letter
         self.text = text
@@ -83,11 +83,11 @@ class State:
         hint: str | None = None,
         edits: tuple[Edit, ...] = (),
     ) -> None:
-        """Keep a finding about a node; only now is its place in the text worked out."""
+        """Add a finding about a node; only now is its position in the text computed."""
         span = node.span or (0, len(self.text))
         self.found.append(finding(code, self.number, span, message, hint, edits))
 
     def source(self, node: Node) -> str:
-        """Return the text of a node as it was written."""
+        """Return the text of a node as written."""
         span = node.span
         return self.text if span is None else self.text[span.start : span.end]

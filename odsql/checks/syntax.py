@@ -1,8 +1,8 @@
-"""What is wrong with a text that does not parse, and how to put the plain mistakes right.
+"""Findings for text that does not parse, with fixes for simple mistakes.
 
-Parsing stops at the first error. Where that is one of the mistakes with a safe remedy the remedy is
-tried and parsing goes on, so that a text with two `<>` has two findings; edits are given only if
-the text is ODSQL with all of them.
+Parsing stops at the first error. If that mistake has a safe fix, the fix is applied and parsing
+continues, so a text with two `<>` has two findings. Edits are returned only if the text is ODSQL
+with all of them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _BOUNDARIES = frozenset(("", "(", "and", "or", "not"))
 
 @frozen
 class _Refused:
-    """A syntax error with the tokens of its text and the number of the refused one."""
+    """A syntax error with the tokens of its text and the index of the refused one."""
 
     error: ODSQLSyntaxError
     tokens: list[str]
@@ -41,18 +41,18 @@ class _Refused:
     index: int
 
     def token(self, distance: int = 0) -> str:
-        """Return a token by its distance from the refused one, in lower case; empty outside."""
+        """Return a token by its distance from the refused one, in lower case; "" if outside."""
         number = self.index + distance
         return self.tokens[number].lower() if 0 <= number < len(self.tokens) else ""
 
     @property
     def touches(self) -> bool:
-        """Whether no white space stands before the refused token."""
+        """True if no white space precedes the refused token."""
         return self.index > 0 and self.places[self.index - 1].end == self.places[self.index].start
 
 
 def syntax_findings(error: ODSQLSyntaxError, parameter: int) -> list[Diagnostic]:
-    """Return the findings for a text that does not parse, at least one."""
+    """Return the findings, at least one, for a text that does not parse."""
     original = error.text
     found: list[Diagnostic] = []
     text, last = original, 0
@@ -112,14 +112,14 @@ def _finding(
         message = f"there is no function {name}"
         hint = hint.partition("; ")[2] or None if hint is not None else None
     elif code == "ODS201":
-        message, hint = f"{name.lower()}() has no place in {error.clause}", None
+        message, hint = f"{name.lower()}() is not allowed in {error.clause}", None
     if code in ("ODS105", "ODS201") or (code == "ODS102" and edits):
         start = refused.places[first - 1].start
     return finding(code, parameter, (start - shift, end - shift), message, hint, edits)
 
 
 def _classify(refused: _Refused) -> tuple[str, tuple[Edit, ...]]:
-    """Return the rule that a mistake breaks, and its remedy if there is a safe one."""
+    """Return the rule that a mistake breaks, and its fix if there is a safe one."""
     token, before, after = refused.token(), refused.token(-1), refused.token(1)
     if refused.touches and (before, token) in (("<", ">"), ("=", "=")):
         start, end = refused.places[refused.index - 1].start, refused.places[refused.index].end
@@ -137,7 +137,7 @@ def _classify(refused: _Refused) -> tuple[str, tuple[Edit, ...]]:
 
 
 def _not_in_front(refused: _Refused) -> tuple[Edit, ...]:
-    """Move NOT in front of what stands before it, if it is plain what that is."""
+    """Move NOT in front of the operand before it, if that is unambiguous."""
     first = _operand(refused)
     if first is None:
         return ()
@@ -149,7 +149,7 @@ def _not_in_front(refused: _Refused) -> tuple[Edit, ...]:
 
 
 def _operand(refused: _Refused) -> int | None:
-    """Return the first token of the operand before the refused one, or None if it is not plain."""
+    """Return the index where the operand before the refused token begins; None if ambiguous."""
     number = refused.index - 1
     if number >= 0 and refused.tokens[number] == ")":
         depth = 0

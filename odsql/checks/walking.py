@@ -1,7 +1,7 @@
-"""One walk over a tree: each kind of node has one function, which checks it and what is below it.
+"""One walk over a tree: a function for each kind of node checks it and everything below it.
 
-A function returns what is known of the value: the field of the schema, else the family of its type
-(text, number, date, boolean, geometry), else None. So types need no walk of their own.
+A function returns what is known about the value: a field of the schema, else the family of its type
+(text, number, date, boolean, geometry), else None. Types therefore need no walk of their own.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ __all__ = ["check_name", "visit"]
 
 
 def visit(node: nodes.Node, state: State) -> Known:
-    """Check a node and everything below it; return what is known of its value."""
+    """Check a node and everything below it; return what is known about its value."""
     return _VISITORS[type(node)](node, state)
 
 
 # ---------------------------------------------------------------- literals
 
 
-def _text(node: nodes.Text, state: State) -> Known:  # noqa: ARG001 - all visitors are called alike
+def _text(node: nodes.Text, state: State) -> Known:  # noqa: ARG001 - all visitors have one signature
     return "text"
 
 
@@ -53,7 +53,7 @@ def _nothing(node: nodes.Node, state: State) -> Known:  # noqa: ARG001
 def _date(node: nodes.Date, state: State) -> Known:
     problem = date_problem(node.text)
     if problem is not None:
-        hint = "write date'2024-01-31', or with a time, date'2024-01-31T10:00:00Z'"
+        hint = "write date'2024-01-31', or with a time date'2024-01-31T10:00:00Z'"
         state.report("ODS208", node, f"date'{node.text}' {problem}", hint)
     return "date"
 
@@ -64,7 +64,7 @@ def _geometry(node: nodes.Geometry, state: State) -> Known:
         hint = "write WKT, such as geom'POINT(2.35 48.85)', longitude first"
         state.report("ODS207", node, f"not a geometry: {shape.problem}", hint)
     elif shape.swapped:
-        hint = "WKT and GeoJSON have longitude first, then latitude"
+        hint = "WKT and GeoJSON put longitude first, then latitude"
         state.report("ODS409", node, "latitude and longitude look swapped", hint)
     return "geometry"
 
@@ -84,18 +84,18 @@ def _field(node: nodes.Field, state: State) -> Known:
 
 
 _TECHNICAL = frozenset(("recordid", "record_timestamp", "record_size"))
-"""Fields that are in no schema, but that portals know."""
+"""Fields that portals know although no schema has them."""
 
 
 def check_name(name: str, node: nodes.Node, state: State) -> None:
-    """Report a name that is no field of the schema."""
+    """Report a name that is not a field of the schema."""
     schema = state.schema
     if schema is None or name in _TECHNICAL:
         return
     near = schema.nearest(name)
     same = [one for one in near if one.lower() == name.lower()]
     if same:
-        message = f"{schema.dataset_id} has no field {name}, but {same[0]}"
+        message = f"{schema.dataset_id} has no field {name}, but has {same[0]}"
         state.report("ODS312", node, message, f"write {same[0]}")
         return
     hint = f"did you mean {', '.join(near)}?" if near else None
@@ -103,14 +103,14 @@ def check_name(name: str, node: nodes.Node, state: State) -> None:
 
 
 def _report_catalog_name(node: nodes.Field, state: State) -> None:
-    """Report `metas` and `metas.default.title`, to which portals say "Unknown field" (recorded)."""
+    """Report `metas` and the like, to which portals answer "Unknown field" (recorded)."""
     if node.name in state.labels:
         return
     short = node.name.rpartition(".")[2]
-    hint = "name what is wanted of it, such as default.title"
+    hint = "name a field in it, such as default.title"
     if short != node.name:
-        hint = f"write {node.name.removeprefix('metas.')}, or {short} alone"
-    state.report("ODS218", node, f"no catalog field {node.name}", hint)
+        hint = f"write {node.name.removeprefix('metas.')}, or only {short}"
+    state.report("ODS218", node, f"the catalog has no field {node.name}", hint)
 
 
 def _named(node: nodes.Named, state: State) -> Known:
@@ -129,7 +129,7 @@ def _static_range(node: nodes.StaticRange, state: State) -> Known:
 
 def _negate(node: nodes.Negate, state: State) -> Known:
     known = visit(node.operand, state)
-    if state.letter != "O":  # there a minus is sent for descending, and portals answer
+    if state.letter != "O":  # there portals accept a minus, which is used for descending
         _check_number(node.operand, known, state)
     return "number"
 
@@ -137,7 +137,7 @@ def _negate(node: nodes.Negate, state: State) -> Known:
 def _arithmetic(node: nodes.Arithmetic, state: State) -> Known:
     if state.letter == "G":
         hint = "group by a field, a function of a field, range(...) or geo_cluster(...)"
-        state.report("ODS201", node, "arithmetic has no place in group_by", hint)
+        state.report("ODS201", node, "arithmetic is not allowed in group_by", hint)
     for operand in node.operands:
         _check_number(operand, _VISITORS[type(operand)](operand, state), state)
     return "number"
@@ -169,11 +169,11 @@ def _call(node: nodes.Call, state: State) -> Known:
 
 
 def _condition(node: nodes.Node, state: State) -> None:
-    """Check something that stands for true or false: a field alone must be boolean."""
+    """Check an operand that must be true or false: a field by itself must be boolean."""
     known = visit(node, state)
     if type(known) is SchemaField and type(node) is nodes.Field and known.type != "boolean":
-        message = f"{known.name} is {known.type}; a condition of its own is a boolean field"
-        state.report("ODS308", node, message, f"compare it: {known.name} is not null, for example")
+        message = f"{known.name} is {known.type}; only a boolean field is a condition by itself"
+        state.report("ODS308", node, message, f"compare it, for example: {known.name} is not null")
 
 
 def _and(node: nodes.And, state: State) -> Known:
@@ -185,7 +185,7 @@ def _or(node: nodes.Or, state: State) -> Known:
 
 
 def _connected(operands: tuple[nodes.Expression, ...], negated: bool, state: State) -> Known:
-    """Check operands; `f != 1 OR f is null` and `f != 1 AND f is not null` speak of null."""
+    """Check operands; `f != 1 OR f is null` and `f != 1 AND f is not null` handle null."""
     before = state.spared
     for one in operands:
         if type(one) is nodes.Is and one.negated is negated and type(one.constant) is nodes.Null:
@@ -232,13 +232,13 @@ def _comparison(node: nodes.Comparison, state: State) -> Known:
 
 
 def _check_unequal(node: nodes.Comparison, state: State) -> None:
-    """`!=` drops null (measured); nothing is said where the query speaks of null itself."""
+    """Report `!=`, which drops null (measured), unless the query handles null itself."""
     if type(node.right) is nodes.Null:
         return
     for side in (node.left, node.right):
         if type(side) is nodes.Field and side.name not in state.spared:
             name = state.source(side)
-            hint = f"to keep them write NOT {name} = ..., or add OR {name} is null"
+            hint = f"to keep them, write NOT {name} = ..., or add OR {name} is null"
             state.report("ODS401", node, f"!= drops records where {name} is null", hint)
             return
 
@@ -248,7 +248,7 @@ def _check_whole_day(date: nodes.Date, known: Known, state: State) -> None:
         return
     if is_bare_day(date):
         message = f"> leaves out all of {date.text.strip()}"
-        hint = "write >= for that day and after, or give a time, such as T00:00:00"
+        hint = "write >= to include that day, or add a time, such as T00:00:00"
         state.report("ODS405", date, message, hint)
 
 
@@ -293,8 +293,8 @@ def _like(node: nodes.Like, state: State) -> Known:
     _VISITORS[type(node.value)](node.value, state)
     if "%" in node.text.value:
         words = node.text.value.replace("%", "").strip()
-        hint = f'like matches words wherever they stand: like "{words}"; * may end a word'
-        state.report("ODS402", node.text, "% is no wildcard in ODSQL", hint)
+        hint = f'like matches words anywhere in the value: like "{words}"; a word may end in *'
+        state.report("ODS402", node.text, "% is not a wildcard in ODSQL", hint)
     return "boolean"
 
 

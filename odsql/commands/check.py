@@ -1,11 +1,12 @@
-"""`odsql check`: says what is wrong with queries before a portal does.
+"""`odsql check`: find errors in queries before a portal does.
 
     odsql check --where "population > 1000" --order-by "population desc"
     odsql check queries/ src/ --schema schemas/ --format github
 
 Exit status: 0 nothing found, or warnings only; 1 errors, with --strict also warnings; 2 wrong
-usage, or an input that cannot be read. What can be read is checked all the same. Warnings are about
-what portals accept and what may be meant, so they fail only where a project says so.
+usage, or an input that cannot be read. The other inputs are still checked. Warnings are about
+queries that portals accept and that may be intended, so they fail only with --strict, or with
+`strict = true` in the configuration.
 """
 
 from __future__ import annotations
@@ -35,65 +36,80 @@ _NUMBERS = ("limit", "offset")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the options."""
+    """Define the options."""
     parser.add_argument(
         "files",
         nargs="*",
         metavar="FILE",
-        help="files and directories with queries; - is standard input. Without any, the `paths` "
-        "of [tool.odsql] in pyproject.toml",
+        help="files and directories with queries; - is standard input (default: the `paths` of "
+        "[tool.odsql] in pyproject.toml)",
     )
     add_sniff(parser)
-    clauses = parser.add_argument_group("the clauses of one request")
+    clauses = parser.add_argument_group("the clauses of one request, checked together")
     for clause in (*CLAUSES, *_NUMBERS):
         name = "--" + clause.replace("_", "-")
         clauses.add_argument(name, dest=clause, action="append", default=[], metavar="TEXT")
-    _add_knowledge(parser.add_argument_group("what is known"))
-    _add_choice(parser.add_argument_group("which findings"))
+    _add_knowledge(parser.add_argument_group("schemas and datasets"))
+    _add_choice(parser.add_argument_group("findings"))
     _add_output(parser.add_argument_group("output"))
 
 
 def _add_knowledge(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--schema", action="append", metavar="PATH", help="a saved schema, or a directory of them"
+        "--schema",
+        action="append",
+        metavar="PATH",
+        help="a saved schema, or a directory of schemas; may be repeated",
     )
     group.add_argument(
-        "--dataset", metavar="ID", help="the dataset of queries, calls and URLs that name none"
+        "--dataset",
+        metavar="ID",
+        help="the dataset of queries, calls and URLs that do not name one",
     )
     group.add_argument(
         "--endpoint",
         choices=ENDPOINTS,
-        help="the operation of queries and calls that name no dataset (default: records)",
+        help="the operation of queries and calls that do not name a dataset (default: records)",
     )
     group.add_argument(
-        "--stdin-filename", metavar="NAME", help="what standard input would be called as a file"
+        "--stdin-filename", metavar="NAME", help="the file name to assume for standard input"
     )
 
 
 def _add_choice(group: argparse._ArgumentGroup) -> None:
     # --select is the clause, as on the wire.
     group.add_argument(
-        "--select-codes", metavar="CODES", action="append", help="only codes that begin with these"
+        "--select-codes",
+        metavar="CODES",
+        action="append",
+        help="report only codes with these comma-separated prefixes",
     )
     group.add_argument(
-        "--ignore", metavar="CODES", action="append", help="no codes that begin with these"
+        "--ignore",
+        metavar="CODES",
+        action="append",
+        help="do not report codes with these comma-separated prefixes",
     )
-    group.add_argument("--strict", action="store_true", default=None, help="warnings fail, too")
-    group.add_argument("--exit-zero", action="store_true", help="findings do not fail")
     group.add_argument(
-        "--fix", action="store_true", help="put right in place what has only one right reading"
+        "--strict", action="store_true", default=None, help="exit with 1 on warnings, too"
     )
+    group.add_argument(
+        "--exit-zero", action="store_true", help="exit with 0 even if there are findings"
+    )
+    group.add_argument("--fix", action="store_true", help="apply safe fixes to the files, in place")
 
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--format", choices=FORMATS, default="text")
     group.add_argument("--color", choices=("auto", "always", "never"), default="auto")
-    group.add_argument("--statistics", action="store_true", help="count the findings by code")
-    group.add_argument("-q", "--quiet", action="store_true", help="print findings only")
+    group.add_argument(
+        "--statistics", action="store_true", help="print the number of findings per code"
+    )
+    group.add_argument("-q", "--quiet", action="store_true", help="print only the findings")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check what was asked for, print it, and return the exit status."""
+    """Run the checks, print the results, and return the exit status."""
     configuration = nearest(os.curdir)
     clauses = [(name, text) for name in (*CLAUSES, *_NUMBERS) for text in getattr(options, name)]
     names = options.files or ([] if clauses else _configured_paths(configuration))
@@ -104,7 +120,7 @@ def run(options: argparse.Namespace) -> int:
         )
         raise UsageError(msg)
     if options.fix and STDIN in options.files:
-        msg = "--fix writes files; standard input is none: name the file instead of -"
+        msg = "--fix writes files, so it cannot fix standard input; name the file instead of -"
         raise UsageError(msg)
     checker = Checker(
         schemas=_schemas(options.schema, configuration),
@@ -122,7 +138,7 @@ def _configured_paths(configuration: Configuration) -> list[str]:
 
 
 def _schemas(given: list[str] | None, configuration: Configuration) -> dict[str, Schema] | None:
-    """Return the schemas by dataset; None if nobody asked for any."""
+    """Return the schemas by dataset; None if neither option nor configuration names any."""
     folder = configuration.folder
     paths = given or [os.path.join(folder, one) for one in configuration.schemas]  # noqa: PTH118
     if not paths:
@@ -146,7 +162,7 @@ def _selection(options: argparse.Namespace, configuration: Configuration) -> Sel
         one for one in (*select, *ignore, *elsewhere) if one != "ALL" and not _begins_a_code(one)
     ]
     if unknown:
-        msg = f"no code begins with {', '.join(unknown)}; `odsql explain` lists them"
+        msg = f"no code begins with {', '.join(unknown)}; `odsql explain` lists the codes"
         raise UsageError(msg)
     return Selection(select, ignore)
 
@@ -187,7 +203,7 @@ def _report(options: argparse.Namespace, checker: Checker, results: Iterable[Res
     for piece in renderer(options.format)(counts.of(results), color=color):
         sys.stdout.write(piece)
     if options.statistics:
-        # The other formats are read by programs, which expect nothing else.
+        # Programs read the other formats and expect nothing else.
         stream = sys.stdout if options.format == "text" else sys.stderr
         stream.write(counts.statistics())
     if options.format == "text" and not options.quiet:
@@ -202,7 +218,7 @@ def _report(options: argparse.Namespace, checker: Checker, results: Iterable[Res
 
 
 def wants_color(choice: str) -> bool:
-    """Whether to print colours: on a terminal that has them, unless NO_COLOR is set."""
+    """Return whether to print colours; "auto" means a terminal with colours and no NO_COLOR."""
     if choice != "auto":
         return choice == "always"
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":

@@ -1,4 +1,4 @@
-"""From requests to results: what to check them against, what to leave out, what to put right."""
+"""From requests to results: schemas, selection of findings, and fixes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Assumptions", "Checker", "asked", "holding"]
 
 _ROUNDS = 5
-"""How often to fix what a fix has laid open."""
+"""The maximum number of passes; a fix may reveal another finding."""
 _SHOWN = 5
 
 _CONCLUDED_FROM = {
@@ -38,22 +38,22 @@ _CONCLUDED_FROM = {
     "ODS406": ("group_by", "order_by"),
     "ODS413": ("group_by",),
 }
-"""What has to be known of a request, parameter by parameter, for a finding to be one."""
+"""The parameters that must be known for a finding to hold, by code."""
 
 _LABELS_FROM = {"select": ("group_by",), "order_by": ("group_by", "select")}
-"""Where a name may be a label, and what declares it."""
+"""The clauses where a name may be a label, with the clauses that declare it."""
 _NAMES = ("ODS301", "ODS312")
 
 
 class _Looked(NamedTuple):
-    """A request that was found in a file, and what is said about it."""
+    """A request found in a file, with its findings."""
 
     found: Found
     diagnostics: tuple[Diagnostic, ...]
 
 
 class Checker:
-    """Checks requests with what is known about them."""
+    """Checks requests with the schemas and the settings of one run."""
 
     def __init__(
         self,
@@ -65,9 +65,9 @@ class Checker:
         endpoint: Endpoint | None = None,
         fix: bool = False,
     ) -> None:
-        """Keep what is known; `dataset_id` and `endpoint` are for requests that name no dataset.
+        """Keep the settings; `dataset_id` and `endpoint` are for requests that name no dataset.
 
-        `schemas` is None where nobody asked to check names and types.
+        `schemas` is None if names and types are not to be checked.
         """
         self.configuration = configuration
         self.fixed = 0
@@ -78,7 +78,7 @@ class Checker:
         self._fixes = fix
 
     def options(self, clauses: Sequence[tuple[str, str]]) -> Iterator[Checked]:
-        """Check the clauses that were given as options: one request."""
+        """Check the clauses given as options, as one request."""
         parameters = tuple(Parameter(name, text) for name, text in clauses)
         given = self._assumed.dataset_id or self._assumed.endpoint or self._assumed.only
         request = self._assumed.complete(Request(parameters, whole=given is not None))
@@ -90,7 +90,7 @@ class Checker:
                 yield Checked(source, one.name, one.text, range(len(one.text) + 1), said)
 
     def file(self, file: File) -> Iterator[Result]:
-        """Check the requests in a file; with `fix`, what is left after that."""
+        """Check the requests in a file; with `fix`, fix it first and yield what remains."""
         found, broken = found_in(file)
         looked = self._look(file.source, found)
         complaint = None
@@ -106,17 +106,17 @@ class Checker:
             yield complaint
 
     def note(self) -> str | None:
-        """Say whose names and types could not be checked, although there should be schemas."""
+        """Return a note about datasets without a schema, or None if there is nothing to note."""
         if self._schemas is None:
             return None
         if not self._schemas:
-            return "there is no schema where they should be; names and types are not checked"
+            return "no schemas found; names and types are not checked"
         if not self._without_schema:
             return None
         names = sorted(self._without_schema)
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         listed = ", ".join(map(visible, names[:_SHOWN])) + more
-        return f"no schema of {listed}: names and types are not checked there"
+        return f"no schema for {listed}; names and types are not checked there"
 
     # ------------------------------------------------------------ checking
 
@@ -162,14 +162,14 @@ class Checker:
         return looked, None
 
 
-# ---------------------------------------------------------------- what a file does not say
+# ---------------------------------------------------------------- assumptions about requests
 
 
 class Assumptions(NamedTuple):
-    """What to take for granted about requests that do not name their dataset.
+    """Assumptions about requests that do not name their dataset.
 
-    `dataset_id` and `endpoint` are what the command line says. `only` is the one dataset that there
-    is a schema of: whoever gives one schema means it for what does not say which.
+    `dataset_id` and `endpoint` come from the command line. `only` is the dataset of a single
+    schema: a user who gives one schema means it for requests that do not name a dataset.
     """
 
     dataset_id: str | None = None
@@ -177,7 +177,7 @@ class Assumptions(NamedTuple):
     only: str | None = None
 
     def complete(self, request: Request) -> Request:
-        """Return a request with what it leaves out."""
+        """Return a request with its missing dataset and endpoint filled in."""
         if request.dataset_id is not None:
             return request
         if self.endpoint is not None and not request.endpoint_known:
@@ -193,10 +193,10 @@ def _only(schemas: Mapping[str, Schema]) -> str | None:
 
 
 def asked(found: Found, assumed: Assumptions) -> Request:
-    """Return the request that a found one is, as far as it can be known.
+    """Return a found request, completed with the assumptions.
 
-    A URL or a call without a dataset has it in a variable: it is the one that the command line
-    names, but it need not be the only one that there is a schema of.
+    A URL or a call without a dataset has it in a variable. It gets the dataset from the command
+    line, but not that of a single schema, because the variable may hold any dataset.
     """
     request, skipped = found.request, found.skipped
     url = any(in_url(found, number) for number in range(len(found.offsets)))
@@ -214,13 +214,13 @@ def asked(found: Found, assumed: Assumptions) -> Request:
 
 
 def _is_written_alone(found: Found) -> bool:
-    """Whether a file holds queries and no program."""
+    """Return whether a file holds only queries, not a program."""
     path = found.file.path
     return path == STDIN or path.lower().endswith((".toml", ".yaml", ".yml", ".jsonl", ".ndjson"))
 
 
 def holding(found: Found, diagnostics: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
-    """Yield the findings that hold whatever stands for placeholders, and that the file wants."""
+    """Yield the findings that hold for all values of placeholders and that no comment ignores."""
     for one in diagnostics:
         if found.ignores(one.code, one.parameter):
             continue
@@ -230,7 +230,7 @@ def holding(found: Found, diagnostics: Iterable[Diagnostic]) -> Iterator[Diagnos
 
 
 def _weighed(diagnostic: Diagnostic, found: Found) -> Diagnostic | None:
-    """Leave out a finding that depends on what is not known, or make it a warning."""
+    """Drop a finding that depends on unknown parameters, or make it a warning."""
     name = found.request.parameters[diagnostic.parameter].name
     needed = _CONCLUDED_FROM.get(diagnostic.code, ())
     if diagnostic.code in _NAMES:
@@ -242,14 +242,14 @@ def _weighed(diagnostic: Diagnostic, found: Found) -> Diagnostic | None:
     if "*" not in found.skipped:
         return diagnostic
     if diagnostic.code == "ODS211" or (diagnostic.code == "ODS301" and name == "select"):
-        # What is added may declare this name as a label, but that is rare.
-        hint = diagnostic.hint or "right only if group_by gives this label"
+        # An added parameter may declare this name as a label, but that is rare.
+        hint = diagnostic.hint or "correct only if group_by declares this label"
         return evolve(diagnostic, severity="warning", hint=hint)
     return None
 
 
 def _changes(looked: Sequence[_Looked]) -> list[Change]:
-    """Return the edits of the findings; of two that overlap, the first."""
+    """Return the edits of the findings; of overlapping ones, only the first."""
     from odsql.commands.rewriting import Change
 
     changes: list[Change] = []
@@ -266,7 +266,7 @@ def _changes(looked: Sequence[_Looked]) -> list[Change]:
 
 
 def _clauses(looked: _Looked) -> Iterator[Checked]:
-    """Yield the clauses of a request, and what else in it something is said about."""
+    """Yield the clauses of a request, and its other parameters that have findings."""
     found = looked.found
     for number, parameter in enumerate(found.request.parameters):
         said = tuple(one for one in looked.diagnostics if one.parameter == number)

@@ -1,4 +1,4 @@
-"""What a project has settled about its checks: `[tool.odsql]` of the nearest pyproject.toml.
+"""The configuration of a project: `[tool.odsql]` of the nearest pyproject.toml.
 
     [tool.odsql]
     paths = ["queries", "src"]
@@ -9,8 +9,8 @@
     [tool.odsql.per-file-ignores]
     "legacy/*.toml" = ["ODS4"]
 
-Paths are relative to the file. A key that is not known is an error: a misspelt one would be ignored
-for years.
+Paths are relative to the file. An unknown key is an error, because nobody would notice a misspelt
+one that is ignored.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ __all__ = ["Configuration", "ConfigurationError", "Selection", "nearest", "read"
 
 
 class ConfigurationError(Exception):
-    """A configuration that says nothing sensible; the message names the file and the key."""
+    """An invalid configuration; the message names the file and the key."""
 
 
 class Selection(NamedTuple):
-    """Which codes are wanted. A prefix stands for all that begin with it; the longest one decides.
+    """The codes to report, by prefix; the longest prefix of a code decides.
 
-    Between equally long ones `ignore` wins. `ALL` is the empty prefix.
+    Between equally long prefixes `ignore` wins. `ALL` is the empty prefix.
     """
 
     select: tuple[str, ...] = ("ALL",)
     ignore: tuple[str, ...] = ()
 
     def wants(self, code: str) -> bool:
-        """Whether findings of this code are shown."""
+        """Return whether to report findings with this code."""
         return _longest(code, self.select) > _longest(code, self.ignore)
 
 
@@ -64,10 +64,10 @@ class Configuration(NamedTuple):
     strict: bool = False
 
     def ignored_in(self, path: str) -> tuple[str, ...]:
-        """Return the prefixes of the codes that are ignored in a file, relative to the folder."""
+        """Return the prefixes of codes to ignore in a file; patterns are relative to the folder."""
         if not self.per_file_ignores:
             return ()
-        from fnmatch import fnmatchcase  # few have such a table
+        from fnmatch import fnmatchcase  # few projects have such a table
 
         shown = os.path.relpath(path, self.folder).replace(os.sep, "/")
         name = shown.rpartition("/")[2]
@@ -83,9 +83,9 @@ def nearest(folder: str) -> Configuration:
     """Read the first pyproject.toml with a `[tool.odsql]`, in a folder or one above it.
 
     Raises:
-        ConfigurationError: it cannot be read, or says what odsql does not know.
+        ConfigurationError: it is not TOML, has an unknown key, or a wrong value.
     """
-    parent = os.path.abspath(folder)  # noqa: PTH100 - pathlib takes longer to load than this to run
+    parent = os.path.abspath(folder)  # noqa: PTH100 - loading pathlib takes longer than this runs
     while True:
         file = os.path.join(parent, "pyproject.toml")  # noqa: PTH118
         try:
@@ -93,7 +93,7 @@ def nearest(folder: str) -> Configuration:
                 content = opened.read()
         except OSError:
             content = b""
-        # Reading TOML is most of what a short run would take: look before.
+        # Parsing TOML would take most of the time of a short run, so search for the name first.
         if b"odsql" in content and (found := read(file, content)) is not None:
             return found
         above = os.path.dirname(parent)  # noqa: PTH120
@@ -106,7 +106,7 @@ def read(file: str, content: bytes) -> Configuration | None:
     """Read the configuration in a pyproject.toml, None if it has none.
 
     Raises:
-        ConfigurationError: it is no TOML, or says what odsql does not know.
+        ConfigurationError: it is not TOML, has an unknown key, or a wrong value.
     """
     from tomllib import loads
 
@@ -114,14 +114,14 @@ def read(file: str, content: bytes) -> Configuration | None:
     try:
         document = loads(content.decode())
     except (ValueError, RecursionError) as error:
-        msg = f"{label} is no TOML: {error}"
+        msg = f"{label} is not TOML: {error}"
         raise ConfigurationError(msg) from None
     table = document.get("tool", {})
     settings = table.get("odsql") if isinstance(table, dict) else None
     if settings is None:
         return None
     if not isinstance(settings, dict):
-        msg = f"{label}: [tool.odsql] is a table"
+        msg = f"{label}: [tool.odsql] must be a table"
         raise ConfigurationError(msg)
     return _configuration(os.path.dirname(file), label, settings)  # noqa: PTH120
 
@@ -130,7 +130,7 @@ def _configuration(folder: str, label: str, settings: dict[str, Any]) -> Configu
     unknown = [key for key in settings if key not in _READERS]
     if unknown:
         msg = (
-            f"{label}: [tool.odsql] has no {', '.join(map(repr, unknown))}; "
+            f"{label}: [tool.odsql] has no key {', '.join(map(repr, unknown))}; "
             f"its keys are {', '.join(_READERS)}"
         )
         raise ConfigurationError(msg)
@@ -139,7 +139,7 @@ def _configuration(folder: str, label: str, settings: dict[str, Any]) -> Configu
         try:
             read_[key.replace("-", "_")] = _READERS[key](value)
         except TypeError as error:
-            msg = f"{label}: {key} of [tool.odsql] is {error}"
+            msg = f"{label}: {key} of [tool.odsql] must be {error}"
             raise ConfigurationError(msg) from None
     return Configuration(folder, **read_)
 
@@ -157,7 +157,7 @@ def _text_or_texts(value: Any) -> tuple[str, ...]:
 
 def _by_pattern(value: Any) -> dict[str, tuple[str, ...]]:
     if not isinstance(value, dict):
-        msg = "a table of lists, by file patterns"
+        msg = "a table of lists of codes by file pattern"
         raise TypeError(msg)
     return {pattern: _texts(codes) for pattern, codes in value.items()}
 

@@ -1,4 +1,4 @@
-"""Counting what was found, for the summary, the statistics and the exit status."""
+"""Counts of results, for the summary, the statistics and the exit status."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = ["Counts"]
 
 
 class Counts:
-    """How many of what; grows while results pass through `of`."""
+    """Counts of clauses, findings and unreadable inputs, updated while `of` yields results."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Start at zero."""
         self.clauses = self.broken = self.errors = self.warnings = self.unreadable = 0
         self.codes: dict[str, int] = {}
 
     def of(self, results: Iterable[Result]) -> Iterator[Result]:
-        """Yield the results as they are, counted; says at once what could not be read."""
+        """Count and yield the results; report unreadable inputs at once on standard error."""
         for result in results:
             if isinstance(result, Unreadable):
                 self.unreadable += 1
@@ -46,7 +46,7 @@ class Counts:
                 self.warnings += 1
 
     def summary(self, fixed: int = 0) -> str:
-        """Say it in one line."""
+        """Return a summary in one line."""
         said = [f"{counted(self.clauses, 'clause')} checked, {self.broken or 'none'} broken"]
         if self.warnings:
             said.append(counted(self.warnings, "warning"))
@@ -57,7 +57,7 @@ class Counts:
         return ", ".join(said)
 
     def statistics(self) -> str:
-        """Say how often each code was found, the most frequent first."""
+        """Return a line for each code with its number of findings, the most frequent first."""
         from odsql.checks.rules import RULES
 
         width = len(str(max(self.codes.values(), default=0)))

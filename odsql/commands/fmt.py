@@ -1,14 +1,14 @@
-"""`odsql fmt`: writes the queries in TOML, YAML and JSON Lines files in one way, in place.
+"""`odsql fmt`: format the queries in TOML, YAML and JSON Lines files, in place.
 
     odsql fmt queries/
     odsql fmt --check --diff queries/
 
-Nothing but the text of the clauses changes. A clause that stands on several lines in its file is
-broken into lines of at most 88 characters, any other stays on its line. Texts are quoted so that
-the file needs no escapes. What does not parse is left alone, and so is what the file cannot hold.
+Only the text of the clauses changes. A clause on several lines is broken into lines of at most 88
+characters; any other stays on one line. Text literals are quoted so that the file needs no escapes.
+A clause that does not parse, or whose formatted text the file cannot hold, is left unchanged.
 
-Exit status: 0 all is formatted; 1 something does not parse, or with --check would be changed;
-2 wrong usage, or an input that cannot be read or written.
+Exit status: 0 everything is formatted; 1 a clause does not parse, or with --check a file would
+change; 2 wrong usage, or an input that cannot be read or written.
 """
 
 from __future__ import annotations
@@ -33,25 +33,27 @@ SUFFIXES = (".toml", ".yaml", ".yml", ".jsonl", ".ndjson")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the options."""
+    """Define the options."""
     parser.add_argument(
         "files",
         nargs="*",
         metavar="FILE",
-        help="TOML, YAML and JSON Lines files, and directories of them; - is standard input, which "
-        "is written to standard output. Without any, the `paths` of [tool.odsql]",
+        help="TOML, YAML and JSON Lines files, and directories of them; - formats standard input "
+        "to standard output (default: the `paths` of [tool.odsql] in pyproject.toml)",
     )
     add_sniff(parser)
-    parser.add_argument("--check", action="store_true", help="write nothing, fail if it would")
-    parser.add_argument("--diff", action="store_true", help="write nothing, show what would change")
     parser.add_argument(
-        "--stdin-filename", metavar="NAME", help="what standard input would be called as a file"
+        "--check", action="store_true", help="write nothing; exit with 1 if a file would change"
     )
-    parser.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
+    parser.add_argument("--diff", action="store_true", help="write nothing; show what would change")
+    parser.add_argument(
+        "--stdin-filename", metavar="NAME", help="the file name to assume for standard input"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="print only problems")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Format what was asked for, and return the exit status."""
+    """Format the inputs, and return the exit status."""
     names = options.files or _configured_paths()
     if not names:
         msg = "nothing to format: give a file, or set paths in [tool.odsql] of pyproject.toml"
@@ -75,26 +77,26 @@ def _configured_paths() -> list[str]:
 
 
 class _Formatting:
-    """One run: what it was asked to do, and what came of it."""
+    """One run: its options and its results."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.dry = options.check or options.diff
         self.diff = options.diff
         self.status = self.changed = self.unchanged = 0
-        # What was formatted from standard input is all that may stand in the output.
+        # With standard input, standard output holds only the formatted file.
         self.stream = sys.stderr if STDIN in options.files else sys.stdout
         self.check = options.check
         self.quiet = options.quiet
 
     def complain(self, text: str, status: int) -> None:
-        """Say what went wrong; a worse status stays."""
+        """Report a problem; the worst exit status wins."""
         sys.stderr.write(f"odsql: {text}\n")
         self.status = max(self.status, status)
 
     def format(self, file: File) -> None:
         """Format one file."""
         if not file.source.path.lower().endswith((*SUFFIXES, STDIN)):
-            self.complain(f"{file.source.path} is left alone: it is not {_listed()}", 2)
+            self.complain(f"{file.source.path} is left unchanged: it is not {_listed()}", 2)
             return
         from odsql.commands.rewriting import apply
 
@@ -119,7 +121,7 @@ class _Formatting:
                         one.offsets[parameter][error.position]
                     )
                     place = f"{visible(file.source.path)}:{line}:{column}"
-                    self.complain(f"{place} is left alone: it is not ODSQL", 1)
+                    self.complain(f"{place} is left unchanged: it is not ODSQL", 1)
                 else:
                     if change is not None:
                         yield change
@@ -128,14 +130,14 @@ class _Formatting:
         line, column = found.file.line_and_column(found.offsets[parameter][0])
         place = f"{visible(found.file.path)}:{line}:{column}"
         reason = "its quotes cannot hold the formatted text"
-        self.complain(f"{place} is left alone: {reason}", 0)
+        self.complain(f"{place} is left unchanged: {reason}", 0)
 
     def _finish(self, before: File, after: File) -> None:
         from odsql.commands.rewriting import NotRewrittenError, write
 
         path, old, new = before.source.path, before.source.text, after.source.text
         if before.path is None and not self.dry:
-            sys.stdout.buffer.write(new.encode())  # the file as it is, not for a terminal
+            sys.stdout.buffer.write(new.encode())  # the file unchanged, not for a terminal
         if old == new:
             self.unchanged += 1
             return
@@ -154,11 +156,12 @@ class _Formatting:
             self.stream.write(f"would format {visible(path)}\n")
 
     def summary(self) -> str:
-        """Say it in one line."""
+        """Return a summary in one line."""
         would = "would be " if self.dry else ""
         return (
             f"{counted(self.changed, 'file')} {would}formatted, "
-            f"{self.unchanged or 'none'} {'is' if self.unchanged == 1 else 'are'} so already"
+            f"{self.unchanged or 'none'} {'was' if self.unchanged == 1 else 'were'} "
+            "already formatted"
         )
 
 

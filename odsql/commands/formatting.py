@@ -1,4 +1,4 @@
-"""How a clause is written where it stands: on one line or several, and in which quotes."""
+"""The formatted text of a clause in its file: its lines and its quotes."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 __all__ = ["changed", "formatted"]
 
 _FORMATTED = frozenset(("where", "select", "group_by", "order_by", "facet"))
-"""`refine` and `exclude` are `facet:value`: nothing in them can be written in two ways."""
+"""Not `refine` and `exclude`: `facet:value` has only one spelling."""
 
 _BLOCKS = ('"""', "'''")
 
 
 def changed(found: Found, number: int, parameter: int) -> Change | None:
-    """Return what formatting changes in a parameter; None if it is formatted.
+    """Return the change that formats a parameter; None if it is formatted.
 
     Raises:
-        ODSQLSyntaxError: it is not ODSQL.
+        ODSQLSyntaxError: the text is not ODSQL.
     """
     name, text = (
         found.request.parameters[parameter].name,
@@ -45,7 +45,7 @@ def changed(found: Found, number: int, parameter: int) -> Change | None:
     lines = "\n" in file[offsets[0] : offsets[-1]] or file[offsets[0] - 3 : offsets[0]] in _BLOCKS
     opening = file[offsets[0] - 1 : offsets[0]]
     new = formatted(name, text, lines=lines, quote="'" if opening == '"' and not lines else '"')
-    # Lines are indented as the first one is, which need not be part of the text.
+    # All lines get the indentation of the first one, which need not be part of the text.
     same = _stripped(written) == _stripped(new) if "\n" in written else core == new
     return None if same else Change(number, parameter, (Edit(start, end, new),))
 
@@ -55,10 +55,10 @@ def _stripped(text: str) -> list[str]:
 
 
 def formatted(clause: str, text: str, *, lines: bool, quote: str) -> str:
-    """Return a clause as it is written: on several `lines` if it is long, texts in these quotes.
+    """Return a formatted clause, with `lines` broken if long, and text literals in `quote`.
 
     Raises:
-        ODSQLSyntaxError: it is not ODSQL.
+        ODSQLSyntaxError: the text is not ODSQL.
     """
     tree = parse(clause, text)
     new = broken_into_lines(tree) if lines else render(tree)
@@ -66,7 +66,7 @@ def formatted(clause: str, text: str, *, lines: bool, quote: str) -> str:
 
 
 def _in_single_quotes(text: str) -> str:
-    """Quote the texts of a clause so that a string in double quotes can hold them as they are."""
+    """Requote text literals so that a string in double quotes can hold them without escapes."""
     if '"' not in text:
         return text
     pieces: list[str] = []

@@ -1,4 +1,4 @@
-"""What a command was asked to look at: files, directories, standard input."""
+"""The inputs of a command: files, directories, standard input."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _BEFORE_KEYS = frozenset(("", " ", "\t", "\n", "{", ","))
 
 
 class UsageError(Exception):
-    """The command cannot do what it was asked; the message says what to ask instead."""
+    """Wrong usage of a command; the message says what to do instead."""
 
 
 class File(NamedTuple):
-    """A file that could be read; `named` says that somebody asked for it, and not for its folder.
+    """A file that was read; `named` tells whether the user named it, rather than its directory.
 
-    `path` is where it is, None for standard input. What its text is found under may be another.
+    `path` is its location, None for standard input. `source.path`, the reported path, may differ.
     """
 
     source: SourceFile
@@ -39,7 +39,7 @@ class File(NamedTuple):
 
 
 def shown(path: Path | str) -> str:
-    """Return a path as it is printed: relative to here, so that every machine prints the same."""
+    """Return a path as printed: relative, so that the output is the same on every machine."""
     try:
         return os.path.relpath(path).replace(os.sep, "/")
     except ValueError:  # on another drive
@@ -47,11 +47,11 @@ def shown(path: Path | str) -> str:
 
 
 def add_sniff(parser: argparse._ActionsContainer) -> None:
-    """Describe the option that hooks need: they name every file of a commit."""
+    """Define the option for hooks, which name every file of a commit."""
     parser.add_argument(
         "--sniff",
         action="store_true",
-        help="look at the files that are named as at those of a directory: data is passed by",
+        help="treat named files like those in a directory: skip data files (for hooks)",
     )
 
 
@@ -62,9 +62,9 @@ def files(
     suffixes: Iterable[str] = (),
     sniff: bool = False,
 ) -> Iterator[File | Unreadable]:
-    """Read what the arguments name; of what is in directories, files with one of the suffixes.
+    """Read the named files, and those in named directories that have one of the suffixes, if any.
 
-    With `sniff` a file that is named counts as one that is in a directory.
+    With `sniff`, a named file is treated like one in a directory.
     """
     from pathlib import Path
 
@@ -78,7 +78,7 @@ def files(
         if reason.startswith("cannot"):
             complaints.append(one)
         elif not suffixes or path.suffix.lower() in suffixes:
-            # A file of data is no reason to fail; but somebody may have thought it is checked.
+            # Data is no reason to fail, but the user may expect it to be checked.
             sys.stderr.write(f"odsql: {one}\n")
 
     seen: set[Path] = set()
@@ -92,7 +92,7 @@ def files(
                 continue
             seen.add(path)
             if sniff and (size := _size(path)) > SIZE_LIMIT:
-                report(path, f"is not looked into: it has {size:,} bytes")
+                report(path, f"is skipped: it has {size:,} bytes")
                 continue
             one = _read(path, path.as_posix(), named=named)
             if not (isinstance(one, Unreadable) and one.passable and not named):
@@ -104,7 +104,7 @@ def files(
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
-    except OSError:  # reading it says so
+    except OSError:  # reading it reports the error
         return 0
 
 
@@ -123,7 +123,7 @@ def _read(
 
 
 def found_in(file: File) -> tuple[list[Found], Unreadable | None]:
-    """Return the requests in a file in their order, and what could not be read of it."""
+    """Return the requests in a file, in order, and the reason if it could not be read entirely."""
     from odsql.sources import UnreadableError, find
 
     found: list[Found] = []
@@ -132,24 +132,24 @@ def found_in(file: File) -> tuple[list[Found], Unreadable | None]:
         found.extend(find(file.source, expected=file.named))
     except UnreadableError as error:
         broken = _unreadable(file.source.path, error)
-    except RecursionError:  # the last resort; readers have their own limits
-        broken = Unreadable(file.source.path, "cannot be read: it is nested too deep")
+    except RecursionError:  # a last resort: readers have their own limits
+        broken = Unreadable(file.source.path, "cannot be read: it is nested too deeply")
     found.sort(key=lambda one: one.offsets[0][0] if one.offsets else 0)
     return found, broken
 
 
 def _unreadable(path: str, error: UnreadableError) -> Unreadable:
-    """Return what is said of a file, or of one of its lines: `path:line`."""
+    """Return an unreadable file, or one of its lines if the error names `path:line`."""
     head, _, line = error.path.rpartition(":")
     number = int(line) if head == path and line.isdecimal() else None
     return Unreadable(path, error.reason, line=number)
 
 
 def in_url(found: Found, parameter: int) -> bool:
-    """Whether a parameter stands in a URL: there it is written `name=value`, without a gap."""
+    """Return whether a parameter is in a URL, written `name=value` without spaces."""
     text, begin = found.file.text, found.offsets[parameter][0]
     if text[begin - 1 : begin] != "=":
         return False
     key = _KEY.search(text, max(0, begin - 80), begin - 1)
-    # `limit=5` of a TOML file is no URL: there the key begins a line or stands behind a blank.
+    # `limit=5` in a TOML file is not in a URL: its key begins a line or follows a blank.
     return key is not None and text[max(0, key.start() - 1) : key.start()] not in _BEFORE_KEYS

@@ -4,8 +4,8 @@
     odsql check queries/ --schema schemas/
     odsql fmt queries/
 
-Exit status: 0 nothing to complain about, 1 findings, 2 wrong usage or unreadable input. Only the
-command that is asked for is loaded: a hook runs for every commit.
+Exit status: 0 success, 1 findings, 2 wrong usage or unreadable input. Only the requested command is
+loaded, because hooks run on every commit.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _COMMANDS = {
-    "check": ("check", "check queries, offline"),
+    "check": ("check", "check queries offline"),
     "fmt": ("fmt", "format the queries in TOML, YAML and JSON Lines files"),
-    "ast": ("tree", "show how a clause is read"),
-    "explain": ("explain", "say what the code of a finding means"),
+    "ast": ("tree", "show the syntax tree of a clause"),
+    "explain": ("explain", "explain what a code such as ODS401 means"),
 }
-"""The module of each command, and what it is for."""
+"""The module of each command, and its purpose."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     if arguments is not None:
         sys.exit(_run(_parser(arguments).parse_args(arguments)))
-    # What is loaded stays to the end: to collect among it, or to take it apart at the end, would be
-    # a tenth of the time that a hook takes for a commit.
+    # The loaded modules stay until the end. Collecting among them, or tearing them down at exit,
+    # would take a tenth of the run time of a hook.
     gc.disable()
     parser = _parser(sys.argv[1:])
     gc.freeze()
@@ -50,10 +50,10 @@ def _run(options: argparse.Namespace) -> int:
     from odsql.commands.configuration import ConfigurationError
     from odsql.commands.inputs import UsageError
 
-    if sys.stdout is None:  # closed by whoever started us; the status says all
+    if sys.stdout is None:  # the caller closed it and wants only the exit status
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
-        # A character that the terminal lacks is no reason to stop half-way.
+        # A character that the terminal cannot show must not end the run.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -63,7 +63,7 @@ def _run(options: argparse.Namespace) -> int:
         sys.stderr.write(f"odsql: {error}\n")
         return 2
     except BrokenPipeError:
-        # Whoever read has seen enough; keep Python from complaining when it closes the pipe.
+        # The reader closed the pipe early; keep Python from reporting that at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except OSError as error:
@@ -77,7 +77,9 @@ def _run(options: argparse.Namespace) -> int:
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="odsql", description="Work with ODSQL offline.", formatter_class=_formatter
+        prog="odsql",
+        description="Check, format and explain ODSQL queries offline.",
+        formatter_class=_formatter,
     )
     parser.add_argument("--version", action="version", version=f"odsql {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -98,7 +100,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
-    """Make what argparse would make, without loading shutil just to ask how wide a terminal is."""
+    """Return a help formatter without loading shutil, as argparse would for the terminal width."""
     try:
         width = int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size().columns
     except (ValueError, OSError):

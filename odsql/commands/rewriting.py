@@ -1,10 +1,10 @@
-"""Changing a query in place, in whatever file it stands, without touching anything else.
+"""Changes of a query in its file that leave the rest of the file untouched.
 
-A change is made where the file spells that part of the query. How the new text is to be spelt there
-depends on the host: JSON escapes quotes, a URL encodes spaces, a block in YAML is indented. Nothing
-here knows those rules for certain. The spelling that looks right is tried, and the changed file is
-read again: a change stands only if every request in it is what it should be, in its place. A change
-that no spelling can express is left out and said so.
+A change is made where the file spells that part of the query. The spelling of the new text depends
+on the host format: JSON escapes quotes, a URL encodes spaces, a YAML block is indented. This module
+does not know those rules for certain. It tries the likeliest spelling and reads the changed file
+again: a change stands only if every request in the file is as expected, in its place. A change that
+no spelling can express is refused and reported.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ __all__ = ["Change", "Done", "NotRewrittenError", "apply", "write"]
 
 
 class NotRewrittenError(Exception):
-    """A file was not written; the message is a phrase that begins behind its path."""
+    """A file was not written; the message is a phrase that continues its path."""
 
 
 class Change(NamedTuple):
-    """Edits of a text: number of the request in its file, number of the parameter, what changes."""
+    """Edits of a text, with the index of the request in its file and of the parameter in it."""
 
     found: int
     parameter: int
@@ -45,7 +45,7 @@ class Change(NamedTuple):
 
 
 class Done(NamedTuple):
-    """The changed file, which changes are in it, and which could not be written there."""
+    """The changed file, the changes made in it, and those that it cannot hold."""
 
     file: File
     applied: tuple[Change, ...]
@@ -53,22 +53,22 @@ class Done(NamedTuple):
 
 
 Spelling = Callable[[str, str], str]
-"""Writes a new text as its host wants it; the second argument is what begins each further line."""
+"""A function that spells a new text for its host; the second argument starts each further line."""
 
 Place = tuple[int, int]
-"""Where a text begins and ends in its file. Aliases in YAML make one text that of many queries."""
+"""The start and end of a text in its file. With YAML aliases, many queries share one text."""
 
 
 def apply(file: File, found: Sequence[Found], changes: Sequence[Change]) -> Done:
     """Make as many of the changes as the file can hold.
 
-    `found` are the requests of the file, in its order. A text that several of them share is changed
+    `found` are the requests of the file, in order. A text that several of them share is changed
     once.
     """
     broken = found_in(file)[1] is not None
     applied: list[Change] = []
     refused: list[Change] = []
-    # Halves of what does not work are tried alone, so that one bad change costs little.
+    # A group that fails is split in half, so that one bad change costs little.
     waiting = [_once(found, changes)] if changes else []
     known = found
     while waiting:
@@ -86,7 +86,7 @@ def apply(file: File, found: Sequence[Found], changes: Sequence[Change]) -> Done
 
 
 def _once(found: Sequence[Found], changes: Sequence[Change]) -> tuple[Change, ...]:
-    """Return the changes without those of a text that an earlier request has, too."""
+    """Return the changes without those of texts shared with an earlier request."""
     first: dict[Place, tuple[int, int]] = {}
     kept: list[Change] = []
     for change in changes:
@@ -104,9 +104,9 @@ def _place(found: Sequence[Found], number: int, parameter: int) -> Place:
 def _try(
     file: File, found: Sequence[Found], changes: Sequence[Change], *, broken: bool
 ) -> tuple[File, Sequence[Found]] | None:
-    """Make all of the changes; None if there is no way."""
+    """Make all of the changes; return None if that is not possible."""
     expected = _expected(found, changes)
-    # Alone, a change is tried in every spelling.
+    # A single change is tried in every spelling.
     for attempt in range(len(_SPELLINGS) if len(changes) == 1 else 1):
         text = _changed(file.source.text, found, changes, attempt)
         tried = file._replace(source=SourceFile(file.source.path, text))
@@ -137,7 +137,7 @@ def _edited(text: str, edits: Sequence[Edit]) -> str:
 def _matches(
     again: Sequence[Found], before: Sequence[Found], expected: dict[tuple[int, int], str]
 ) -> bool:
-    """Whether a file that was read again has the same requests, but for what was to be changed."""
+    """Return whether a file read again has the same requests, apart from the intended changes."""
     return len(again) == len(before) and all(
         _agree(number, now, then, expected)
         for number, (now, then) in enumerate(zip(again, before, strict=True))
@@ -155,7 +155,7 @@ def _agree(number: int, now: Found, then: Found, expected: dict[tuple[int, int],
 
 
 def _around(found: Found) -> tuple[object, ...]:
-    """All of a request but the texts of its parameters."""
+    """Return everything in a request except the texts of its parameters."""
     request = found.request
     names = [one.name for one in request.parameters]
     return (
@@ -164,7 +164,7 @@ def _around(found: Found) -> tuple[object, ...]:
 
 
 def _same(text: str, wanted: str) -> bool:
-    """Whether two texts are the same but for white space between their tokens."""
+    """Return whether two texts are the same apart from white space between their tokens."""
     return text == wanted or tokenize(text) == tokenize(wanted)
 
 
@@ -172,7 +172,7 @@ def _same(text: str, wanted: str) -> bool:
 
 
 def _changed(text: str, found: Sequence[Found], changes: Sequence[Change], attempt: int) -> str:
-    """Return a file's text with all edits in it, each in the spelling of this attempt."""
+    """Return the text of a file with all edits, each in the spelling of this attempt."""
     pieces: list[tuple[int, int, str]] = []
     for change in changes:
         offsets = found[change.found].offsets[change.parameter]
@@ -191,7 +191,7 @@ def _changed(text: str, found: Sequence[Found], changes: Sequence[Change], attem
 
 
 def _margin(text: str, start: int) -> str:
-    """What begins a line below the one at `start`: its end, and the same indentation."""
+    """Return the start of a line below the one at `start`: a line end and its indentation."""
     first = text.rfind("\n", 0, start) + 1
     before = text[first:start]
     newline = first - 1 if first else text.find("\n", start)
@@ -204,12 +204,12 @@ def _raw(text: str, margin: str) -> str:
 
 
 def _flush(text: str, margin: str) -> str:
-    """As it is, its further lines at the left."""
+    """Keep the text as it is, with further lines not indented."""
     return text.replace("\n", "\r\n" if margin.startswith("\r") else "\n")
 
 
 def _escaped(text: str, margin: str) -> str:
-    from json import dumps  # TOML's and YAML's strings in double quotes take JSON's escapes
+    from json import dumps  # double-quoted TOML and YAML strings accept JSON escapes
 
     return margin.join(dumps(line, ensure_ascii=False)[1:-1] for line in text.split("\n"))
 
@@ -221,11 +221,11 @@ def _in_ascii(text: str, margin: str) -> str:
 
 
 def _doubled(text: str, margin: str) -> str:
-    """As YAML writes a quote between single quotes."""
+    """Double single quotes, as in single-quoted YAML strings."""
     return text.replace("'", "''").replace("\n", margin)
 
 
-def _encoded(text: str, margin: str) -> str:  # noqa: ARG001 - a URL has no lines
+def _encoded(text: str, margin: str) -> str:  # noqa: ARG001 - a URL has one line
     return quote(text, safe="")
 
 
@@ -234,13 +234,13 @@ _ESCAPED = re.compile(r"\\u[0-9A-Fa-f]{4}")
 
 
 def _spelling(text: str, offsets: Sequence[int], value: str, attempt: int) -> Spelling:
-    """Return a way to write a text, `value`, that now stands at `offsets`, the likeliest first."""
+    """Return a spelling for a text, now `value` at `offsets`; attempt 0 is the likeliest."""
     start, end = offsets[0], offsets[-1]
     opening = text[start - 1 : start]
     likely = _raw
     if opening == "=" and _is_encoded(text, offsets, value):
         likely = _encoded
-    elif text[start - 3 : start] == '"""':  # it may hold quotes as they are
+    elif text[start - 3 : start] == '"""':  # it can hold quotes without escapes
         likely = _raw
     elif opening == '"' and text[start:end].isascii() and _ESCAPED.search(text, start, end):
         likely = _in_ascii
@@ -252,7 +252,7 @@ def _spelling(text: str, offsets: Sequence[int], value: str, attempt: int) -> Sp
 
 
 def _is_encoded(text: str, offsets: Sequence[int], value: str) -> bool:
-    """Whether characters of a text are written as in a URL; there may be code between them."""
+    """Return whether characters of a text are percent-encoded; code may interrupt the text."""
     return any(
         text[place] in "%+" and text[place] != one
         for one, place in zip(value, offsets, strict=False)
@@ -263,18 +263,18 @@ def _is_encoded(text: str, offsets: Sequence[int], value: str) -> bool:
 
 
 def write(path: Path, before: str, after: str) -> None:
-    """Replace the content of a file at once: who reads it sees the old or the new, never a part.
+    """Replace the content of a file atomically.
 
     Raises:
-        NotRewrittenError: it is not UTF-8, it has changed meanwhile, or it cannot be written.
+        NotRewrittenError: it is not UTF-8, has changed since it was read, or cannot be written.
     """
     target = os.path.realpath(path)
     try:
-        with open(target, "rb") as file:  # noqa: PTH123 - as fast as it gets
+        with open(target, "rb") as file:  # noqa: PTH123 - faster than pathlib
             content = file.read()
         mark = b"\xef\xbb\xbf" if content.startswith(b"\xef\xbb\xbf") else b""
         if content != mark + before.encode():
-            msg = "is not rewritten: it is not UTF-8, or has just been changed"
+            msg = "is not rewritten: it is not UTF-8, or has changed since it was read"
             raise NotRewrittenError(msg)
         _replace(target, mark + after.encode())
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`odsql ast`: shows how a clause is read.
+"""`odsql ast`: show the syntax tree of a clause.
 
 odsql ast "population > 1000" --clause where
 """
@@ -20,14 +20,16 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the options."""
-    parser.add_argument("text", metavar="TEXT", help="a clause; - is standard input")
-    parser.add_argument("--clause", choices=CLAUSES, default="where", help="default: where")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    """Define the options."""
+    parser.add_argument("text", metavar="TEXT", help="the text of the clause; - is standard input")
+    parser.add_argument(
+        "--clause", choices=CLAUSES, default="where", help="the clause (default: where)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the tree; 1 if there is none."""
+    """Print the tree and return the exit status, 1 if the text does not parse."""
     text = sys.stdin.read() if options.text == "-" else options.text
     try:
         tree = _parse(options.clause, text)
@@ -63,7 +65,7 @@ def _members(node: Node) -> Iterator[tuple[str, Any]]:
 
 
 def _lines(node: Node, indent: str = "", label: str = "") -> Iterator[str]:
-    """Yield a line for each node: its kind, its plain members, its place; below it its children."""
+    """Yield a line for each node with its kind, plain members and position; then its children."""
     plain: list[str] = []
     below: list[tuple[str, Node]] = []
     for name, value in _members(node):

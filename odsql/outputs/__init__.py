@@ -22,14 +22,14 @@ FORMATS: tuple[Format, ...] = ("text", "json", "jsonl", "github", "sarif", "juni
 
 
 class Renderer(Protocol):
-    """Makes the output from results; with `color`, with the colours of a terminal if it has any."""
+    """A function that writes results in one format, with `color` in terminal colours if any."""
 
     def __call__(self, results: Iterable[Result], *, color: bool = False) -> Iterator[str]:
-        """Yield the output in pieces, while the results are still coming in."""
+        """Yield the output in pieces while the results arrive."""
         ...
 
 
 def renderer(format_: Format) -> Renderer:
-    """Load the renderer of a format; what the others need is not paid for."""
+    """Return the renderer of a format, without loading the others."""
     module = {"json": "json_array", "jsonl": "json_lines"}.get(format_, format_)
     return cast("Renderer", import_module(f"odsql.outputs.{module}").render)

@@ -1,4 +1,4 @@
-"""For GitHub Actions: workflow commands, which it shows as annotations beside the changed lines."""
+"""Workflow commands for GitHub Actions, shown as annotations beside the changed lines."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _annotation(checked: Checked, diagnostic: Diagnostic) -> str:
     properties: dict[str, str] = {"title": f"odsql ({diagnostic.code})"}
     if is_file(checked.file.path):
         properties |= {**_file(checked.file.path), "line": str(found.line)}
-        # GitHub takes columns only for an annotation of a single line.
+        # GitHub accepts columns only for an annotation of a single line.
         if found.line == found.end_line:
             properties["col"] = str(found.column)
             properties["endLine"] = str(found.end_line)
@@ -57,7 +57,7 @@ def _command(kind: str, properties: dict[str, str], message: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Escape as the runner unescapes: a line end would end the command and start another."""
+    """Escape a text as the runner unescapes it: a line end would start another command."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

@@ -1,4 +1,4 @@
-"""For programs, all at once: one JSON array with an object for each clause, each on its line."""
+"""JSON for programs: one array with an object for each clause, each on a line of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For programs, one line for each clause, in the order of the input: JSON Lines."""
+"""JSON Lines for programs: one line for each clause, in the order of the input."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def render(results: Iterable[Result], *, color: bool = False) -> Iterator[str]: 
 
 
 def objects(results: Iterable[Result]) -> Iterator[str]:
-    """Yield the JSON of each clause, in ASCII: it holds whatever the output's encoding is."""
+    """Yield the JSON of each clause, in ASCII so that it survives any output encoding."""
     for result in results:
         if not isinstance(result, Unreadable):
-            # Escaped, the older workflow commands of GitHub, which it takes anywhere in a line.
+            # GitHub accepts its older workflow commands, `##[name]`, anywhere in a line.
             yield json.dumps(_clause(result)).replace("##[", "##\\u005b")
 
 
@@ -45,7 +45,7 @@ def _clause(checked: Checked) -> dict[str, Any]:
 
 
 def _diagnostic(checked: Checked, diagnostic: Diagnostic) -> dict[str, Any]:
-    """`start` and `end` are offsets in the clause's text, lines and columns those of the file."""
+    """Return an object: offsets are in the text of the clause, lines and columns in the file."""
     return {
         "code": diagnostic.code,
         "severity": diagnostic.severity,

@@ -1,11 +1,11 @@
-"""For the test pages of build servers: JUnit XML, a test case for each clause.
+"""JUnit XML for the test reports of build servers, with a test case for each clause.
 
-An error is a failure. JUnit has no warnings: they are the output of a case that passes.
+An error is a failure. JUnit has no warnings: they become the output of a passing case.
 """
 
 from __future__ import annotations
 
-from html import escape  # the one in xml.sax would load what talks to the network
+from html import escape  # xml.sax.saxutils would load network modules
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ __all__ = ["render"]
 
 
 def render(results: Iterable[Result], *, color: bool = False) -> Iterator[str]:  # noqa: ARG001
-    """Yield the document; its head holds the totals, so everything must have been checked."""
+    """Yield the document after all results have arrived, because it starts with the totals."""
     found = list(results)
     yield '<?xml version="1.0" encoding="utf-8"?>\n'
     yield f'<testsuites name="odsql" {_totals(found)}>\n'
@@ -89,5 +89,5 @@ def _attribute(text: str) -> str:
 
 
 def _ascii(text: str) -> str:
-    """Write it so that it holds whatever the output's encoding is."""
+    """Return the text in ASCII, so that it survives any output encoding."""
     return text.encode("ascii", "xmlcharrefreplace").decode()

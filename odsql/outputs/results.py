@@ -1,7 +1,7 @@
-"""What the renderers are given and what they share: places in files, text that is safe to show.
+"""The input of the renderers and their shared helpers: positions in files, text safe to print.
 
-The records here and in `commands` are named tuples: they are made faster than attrs classes, and a
-hook that checks one query feels it.
+The records here and in `commands` are named tuples, which are made faster than attrs classes: the
+difference is noticeable in a hook that checks one query.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class Text(Protocol):
-    """A file, or an option of the command line: what it is called, and its text."""
+    """A file, or an option of the command line: its name and its text."""
 
     @property
     def path(self) -> str:
@@ -37,7 +37,7 @@ class Text(Protocol):
 
     @property
     def text(self) -> str:
-        """All of it."""
+        """The whole text."""
         ...
 
     def line_and_column(self, offset: int) -> tuple[int, int]:
@@ -58,10 +58,10 @@ class Option(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """One clause, where it stands, and what is said about it.
+    """One clause, its place in a file, and its findings.
 
-    `offsets` are those of `odsql.sources.Found`: where in the file each character of the text
-    begins, and where the last one ends. `name` is what the query is called in the file.
+    `offsets` are those of `odsql.sources.Found`: the start of each character of the text in the
+    file, and the end of the last one. `name` is the name of the query in the file.
     """
 
     file: Text
@@ -73,16 +73,16 @@ class Checked(NamedTuple):
 
     @property
     def severity(self) -> Literal["error", "warning"] | None:
-        """That of the worst finding; None if there is none."""
+        """The severity of the worst finding; None without findings."""
         found = {one.severity for one in self.diagnostics}
         return "error" if "error" in found else "warning" if found else None
 
 
 class Unreadable(NamedTuple):
-    """An input that could not be read, or not as what it should be.
+    """An input that could not be read, or not in the expected format.
 
-    `reason` is a phrase that begins behind the path; `passable` as in `sources.UnreadableError`.
-    `line` is where in the file it is, None if it is all of it.
+    `reason` is a phrase that continues the path; `passable` is as in `sources.UnreadableError`.
+    `line` is the line of the problem, None if it concerns the whole file.
     """
 
     path: str
@@ -99,7 +99,7 @@ Result = Checked | Unreadable
 
 
 class Place(NamedTuple):
-    """A stretch of a file: lines and columns count from 1, the end is the first one behind it."""
+    """A range in a file: lines and columns count from 1; the end is exclusive."""
 
     line: int
     column: int
@@ -108,26 +108,26 @@ class Place(NamedTuple):
 
 
 def place(checked: Checked, diagnostic: Diagnostic | None = None) -> Place:
-    """Where a finding stands in its file; without one, where the clause does."""
+    """Return the place of a finding in its file; without a finding, that of the clause."""
     last = len(checked.text)
     start, end = (diagnostic.start, diagnostic.end) if diagnostic else (0, last)
     start = max(0, min(start, last))
     end = max(start, min(end, last))
     begins = checked.offsets[start]
-    # Between two characters there may be an escape or an indentation: an empty place has no width.
+    # An escape or indentation may separate two characters, but an empty place has no width.
     ends = checked.offsets[end] if end > start else begins
     return Place(*checked.file.line_and_column(begins), *checked.file.line_and_column(ends))
 
 
 def is_file(path: str) -> bool:
-    """Whether it is the path of a file, and neither an option's name nor standard input."""
+    """Return whether a path is that of a file, not the name of an option or standard input."""
     return not path.startswith("-")
 
 
 def visible(text: str) -> str:
-    """Write out what is not printable, so that no text can steer a terminal or end a line.
+    """Escape unprintable characters, so that no text can control a terminal or end a line.
 
-    Nor can it be one of the older workflow commands, which GitHub takes anywhere in a line.
+    Escape the older workflow commands, too, which GitHub accepts anywhere in a line.
     """
     if not text.isprintable():
         text = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
@@ -135,5 +135,5 @@ def visible(text: str) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Say how many: `1 clause`, `2 clauses`."""
+    """Return a number with its noun: `1 clause`, `2 clauses`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

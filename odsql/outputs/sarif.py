@@ -1,6 +1,6 @@
-"""For code scanning: SARIF 2.1.0, the OASIS format for what analysers found.
+"""SARIF 2.1.0 for code scanning, the OASIS format for the results of static analysis.
 
-Paths are relative, as they must be for a platform that looks for them in a repository.
+Paths are relative, so that a platform can find the files in its checkout.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SCHEMA = (
 
 
 def render(results: Iterable[Result], *, color: bool = False) -> Iterator[str]:  # noqa: ARG001
-    """Yield the whole log; what is in it is known only at its end."""
+    """Yield the whole log after all results have arrived."""
     found: list[tuple[Checked, Diagnostic]] = []
     unreadable: list[Unreadable] = []
     for result in results:
@@ -70,7 +70,7 @@ def _rule(code: str) -> dict[str, Any]:
 
 
 def _invocation(unreadable: list[Unreadable]) -> dict[str, Any]:
-    """Say whether everything was read; what was not is no finding."""
+    """Return whether all inputs were read; an unreadable one is a notification, not a result."""
     notifications = [
         {
             "level": "error",
@@ -105,7 +105,7 @@ def _result(checked: Checked, diagnostic: Diagnostic, codes: list[str]) -> dict[
 
 
 def _locations(path: str, region: dict[str, Any]) -> dict[str, Any]:
-    """Where it is; nowhere for what came from the command line."""
+    """Return the location of a file; none for the command line and standard input."""
     if not is_file(path):
         return {}
     uri = quote(path.encode(errors="surrogateescape"), safe="/")

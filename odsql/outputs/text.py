@@ -1,12 +1,12 @@
-"""For people: each finding with its place, its source line and a caret.
+"""Text for people: each finding with its place, its source line and a caret.
 
     queries/cities.toml:3:21: error ODS102: an operator that ODSQL does not have
       | where = "population == 3"
       |                     ^^
       hint: ODSQL compares with a single =
 
-Where the file spells the clause differently (percent signs, escapes), the clause itself follows.
-The bar is no ornament: a line of a file that begins with :: would be a command to GitHub's runner.
+If the file spells the clause differently (percent signs, escapes), the clause itself follows. The
+bar is needed: without it, a source line that begins with :: would be a command to GitHub's runner.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ _LINE_ENDS = "\n\r"
 
 
 class Style:
-    """The colours of a terminal, or none."""
+    """The colours of a terminal, if any."""
 
     def __init__(self, *, color: bool) -> None:
-        """Without `color` every method returns its text as it is."""
+        """Without `color`, every method returns its text unchanged."""
         self._color = color
 
     def _sgr(self, codes: str, text: str) -> str:
         return f"\033[{codes}m{text}\033[0m" if self._color else text
 
     def bold(self, text: str) -> str:
-        """Where something is."""
+        """Make a place bold."""
         return self._sgr("1", text)
 
     def severity(self, severity: str, text: str) -> str:
-        """Red for an error, yellow for a warning."""
+        """Make an error red, a warning yellow."""
         return self._sgr("1;31" if severity == "error" else "1;33", text)
 
     def hint(self, text: str) -> str:
-        """What helps."""
+        """Make a hint cyan."""
         return self._sgr("36", text)
 
 
 def render(results: Iterable[Result], *, color: bool = False) -> Iterator[str]:
-    """Yield one block for each finding. Unreadable inputs are the command's to report."""
+    """Yield one block for each finding. The command reports unreadable inputs."""
     style = Style(color=color)
     for result in results:
         if isinstance(result, Unreadable):
@@ -72,7 +72,7 @@ def _block(checked: Checked, diagnostic: Diagnostic, style: Style) -> str:
 
 
 def _pictures(checked: Checked, diagnostic: Diagnostic, style: Style) -> Iterator[str]:
-    """The line of the file; and that of the clause if the file spells it in another way."""
+    """Yield the line of the file, and that of the clause if the file spells it differently."""
     text, offsets = checked.file.text, checked.offsets
     start = min(diagnostic.start, len(checked.text))
     end = max(start, min(diagnostic.end, len(checked.text)))
@@ -89,23 +89,23 @@ def _pictures(checked: Checked, diagnostic: Diagnostic, style: Style) -> Iterato
 
 
 def _spelt_alike(checked: Checked, start: int) -> bool:
-    """Whether the file has the clause's line as it is, without escapes."""
+    """Return whether the file has the line of the clause unchanged, without escapes."""
     first, last = _line(checked.text, start)
     begins, ends = checked.offsets[first], checked.offsets[last]
     return checked.file.text[begins:ends] == checked.text[first:last]
 
 
 def _line(text: str, place: int) -> tuple[int, int]:
-    """Return where the line begins and ends that a place is in."""
+    """Return the start and end of the line that holds a place."""
     first = max(text.rfind(one, 0, place) for one in _LINE_ENDS) + 1
     found = (text.find(one, place) for one in _LINE_ENDS)
     return first, min((one for one in found if one >= 0), default=len(text))
 
 
 def picture(text: str, start: int, end: int) -> tuple[str, str]:
-    """Return the line of `text` that has `start`, and carets for a line below it.
+    """Return the line of `text` that holds `start`, and carets for a line below it.
 
-    A long line is cut around the place; what is not printable is replaced by one character each.
+    A long line is cut around the place; each unprintable character is replaced by another one.
     """
     first, last = _line(text, start)
     cut = max(first, start - _WIDTH // 2) if last - first > _WIDTH else first
@@ -122,7 +122,7 @@ def _printable(text: str) -> str:
 
 
 def _columns(text: str) -> int:
-    """How many columns of a terminal a text takes."""
+    """Return the number of terminal columns that a text takes."""
     if text.isascii():
         return len(text)
     from unicodedata import combining, east_asian_width

@@ -1,10 +1,10 @@
-"""Queries as they stand in files: TOML, YAML and JSON Lines, calls in Python, URLs in any text.
+"""Finding queries in files: TOML, YAML and JSON Lines, Python calls, and URLs in any text.
 
 `walking` lists the files of a repository, `reading` reads one, and `finding` chooses the reader for
 it: `toml_files`, `yaml_files`, `json_lines`, `python_calls` or `urls`. Each reader yields `Found`
-requests. Their parameters are `views`, which know for every character where it stands in the file,
-however it was escaped there; so a finding can be shown at its place and an edit put back.
-`suppressing` reads the comments that silence findings.
+requests. Their parameters are `views`, which know the position in the file of every character,
+however it was escaped there. A finding can therefore be shown at its position, and an edit written
+back. `suppressing` reads the comments that suppress findings.
 """
 
 from __future__ import annotations

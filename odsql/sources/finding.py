@@ -1,8 +1,9 @@
-"""Choosing how a file is read.
+"""Choosing the readers for a file by its name.
 
-By name: `.toml`, `.yaml` and `.yml` files with a top-level `queries`, `.jsonl` and `.ndjson` files
-whose lines are clauses or queries, Python, notebooks and other JSON. Whatever they are, the Explore
-URLs in them are found too. Every other text is searched for Explore URLs only.
+`.toml`, `.yaml` and `.yml` files may have a top-level `queries`. The lines of `.jsonl` and
+`.ndjson` files and of standard input (`-`) may be clauses or queries. Python files and notebooks
+may contain calls. Every file, of these and all other kinds, is searched for Explore URLs; in JSON
+the search looks into the strings.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ _JSON = frozenset({"json", "geojson", "har", "webmanifest", "jsonl", "ndjson", "
 def find(file: SourceFile, *, expected: bool = False) -> Iterator[Found]:
     """Yield the requests in a file.
 
-    `expected` says that somebody named this file as one of queries: JSON Lines that hold none,
-    which are data otherwise, and Python that does not parse are then an error.
+    `expected` means that the user named this file as a file of queries. JSON Lines without queries,
+    which are otherwise taken for data, and Python that does not parse are then errors.
 
     Raises:
-        UnreadableError: it is a file of queries, but broken; what can be read is yielded before.
+        UnreadableError: it is a file of queries, but broken; the readable requests are yielded
+            first.
     """
     suffix = file.path.rpartition("/")[2].lower().rpartition(".")[2]
     has_urls = _WORD in file.text and any(one in file.text for one in _MARKS)
@@ -53,7 +55,7 @@ def find(file: SourceFile, *, expected: bool = False) -> Iterator[Found]:
 
 
 def _may_have_queries(suffix: str, text: str) -> bool:
-    """Whether a file may have more than URLs, said as fast as it can be: most have not."""
+    """Return whether a file may hold more than URLs; a fast check, because most do not."""
     if suffix in ("py", "pyi", "ipynb"):
         return any(one in text for one in _PYTHON_NAMES)
     if suffix in ("toml", "yaml", "yml"):
@@ -75,7 +77,7 @@ def _urls(file: SourceFile, suffix: str, suppressions: Suppressions) -> Iterator
 def _queries(
     file: SourceFile, suffix: str, suppressions: Suppressions, *, expected: bool
 ) -> Iterator[Found]:
-    # The readers are loaded when a file needs them: most repositories need one or two.
+    # Readers are imported on demand: most repositories need only one or two.
     if suffix in _LINES:
         yield from json_lines.find_lines(file, suppressions, expected=expected)
     elif suffix == "toml":

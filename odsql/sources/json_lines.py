@@ -1,8 +1,8 @@
 """JSON Lines of clauses, `{"clause": ..., "text": ...}`, or of queries, `{"where": ..., ...}`.
 
-Data sets are written as JSON Lines too. A file that nobody named as one of queries is one if its
-first line is: it has no keys that say nothing about a request, or it names a dataset, has a clause,
-and most of its keys are known.
+Data is written as JSON Lines too. A file that the user did not name is a file of queries only if
+its first line is a clause or a query. A query has a clause (or `limit` or `offset`, if it names a
+dataset) and no unknown keys; if it has both a dataset and a clause, most of its keys must be known.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MEMBER = re.compile(r'[ \t\r\n]*+("(?:[^"\\]++|\\.)*+")[ \t\r\n]*+:[ \t\r\n]*+'
 _NEXT = re.compile(r'[\[\]{}]|"(?:[^"\\]++|\\.)*+"|[^"\[\]{},]++|,')
 _TEXT = re.compile(r'"text": ?"([^"\\]*)"')
 _LONGEST_LINE = 1_000_000
-_SHAPE = 'is not {"clause": ..., "text": ...}'
+_SHAPE = 'is neither {"clause": ..., "text": ...} nor a query like {"where": ...}'
 _TELLING = frozenset({*CLAUSES, "clause"})
 _KNOWN = DESCRIPTIONS | PARAMETERS | {"format"}
 _DATASET = frozenset(("dataset", "dataset_id"))
@@ -39,16 +39,16 @@ _PAGING = frozenset(("limit", "offset"))
 
 
 class _BadLineError(ValueError):
-    """A line that is no query; the message says why."""
+    """A line that is not a query. The message gives the reason."""
 
 
 def find_lines(
     file: SourceFile, suppressions: Suppressions, *, expected: bool = False
 ) -> Iterator[Found]:
-    """Yield the requests of a file of JSON Lines.
+    """Yield the requests of a JSON Lines file.
 
     Raises:
-        UnreadableError: some lines are no queries; it is raised after the others were yielded.
+        UnreadableError: some lines are not queries; raised after the others have been yielded.
     """
     problems: list[tuple[int, str]] = []
     sure = expected
@@ -113,7 +113,7 @@ def _found(
     if not {"clause", "text"} <= row.keys():
         raise _BadLineError(_SHAPE)
     if row["clause"] not in CLAUSES or not isinstance(row["text"], str):
-        msg = f"is no clause: clause is one of {', '.join(CLAUSES)}, and text is a string"
+        msg = f"is not a clause: clause must be one of {', '.join(CLAUSES)}, and text a string"
         raise _BadLineError(msg)
     view = _text(file.text, start, end, row["text"])
     # A clause by itself says nothing about the rest of its request.
@@ -132,7 +132,7 @@ def _query(
 ) -> Found | None:
     endpoint = row.get("endpoint", "records")
     if endpoint not in ENDPOINTS:
-        msg = f"is no query: endpoint is one of {', '.join(ENDPOINTS)}"
+        msg = f"is not a query: endpoint must be one of {', '.join(ENDPOINTS)}"
         raise _BadLineError(msg)
     members = _members(file.text, start)
     parameters = []
@@ -143,7 +143,7 @@ def _query(
         views = members[key]
         plain = all(isinstance(one, str | int | float) for one in listed)
         if not plain or len(views) != len(listed):
-            msg = f"is no query: {key} is text or a list of texts"
+            msg = f"is not a query: {key} must be a string, a number or a list of these"
             raise _BadLineError(msg)
         parameters += [(key, view) for view in views]
     dataset = row.get("dataset", row.get("dataset_id"))
@@ -156,7 +156,7 @@ def _query(
 
 
 def _members(text: str, start: int) -> dict[str, list[View]]:
-    """Return the strings and numbers of a valid JSON object, by name, the last of a name."""
+    """Return the strings and numbers of a valid JSON object by key; the last of equal keys wins."""
     members: dict[str, list[View]] = {}
     place = text.index("{", start) + 1
     while (key := _MEMBER.match(text, place)) is not None:
@@ -167,7 +167,7 @@ def _members(text: str, start: int) -> dict[str, list[View]]:
 
 
 def _values(text: str, place: int) -> tuple[list[View], int]:
-    """Read a value: its own strings and numbers, or those of the list that it is."""
+    """Return the strings and numbers of a value, or of the items of a list, and where it ends."""
     views: list[View] = []
     depth = 0
     while (match := _NEXT.match(text, place)) is not None:

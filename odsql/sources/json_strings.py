@@ -1,4 +1,4 @@
-"""Strings in JSON texts, decoded, with their places; the texts need not be valid JSON."""
+"""Strings in JSON, decoded, with their positions. The JSON need not be valid."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BETWEEN = re.compile(r"[\s,\[]{0,10000}")
 
 
 def decoded(text: str, start: int, end: int) -> View:
-    """Return what stands between the quotes of a JSON string, at `start` and `end`, as a view."""
+    """Return the content of a JSON string, between its quotes at `start` and `end`, as a view."""
     return decode(text, start, end, _ESCAPE, _unescaped)
 
 
@@ -38,7 +38,7 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def around(text: str, word: str) -> Iterator[View]:
-    """Yield the JSON strings that have a word in them, each once."""
+    """Yield the JSON strings that contain a word, each once."""
     done = 0
     place = text.find(word)
     while place >= 0:
@@ -51,7 +51,7 @@ def around(text: str, word: str) -> Iterator[View]:
 
 
 def _opening(text: str, place: int, lowest: int) -> int:
-    """Return the nearest quote before `place` that is not escaped, -1 if there is none."""
+    """Return the nearest unescaped quote before `place`, or -1."""
     quote = text.rfind('"', lowest, place)
     while quote >= 0:
         first = quote
@@ -64,7 +64,7 @@ def _opening(text: str, place: int, lowest: int) -> int:
 
 
 def cells(text: str) -> Iterator[View]:
-    """Yield the sources of a notebook's cells, each as one text."""
+    """Yield the source of each cell of a notebook as one view."""
     place = 0
     while (source := _SOURCE.search(text, place)) is not None:
         place = source.end()

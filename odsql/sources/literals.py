@@ -1,9 +1,9 @@
-"""Reading a URL off the code or prose around it.
+"""Extracting a URL from the code or prose around it.
 
-A URL in a repository is rarely written as it is sent. It stands between quotes or bare, its
-characters may be escaped for the host language, parts of it may be put in when the program runs,
-and it may be glued together of several literals. `read_url` returns it as a view in which escapes
-are undone and every part that is not known is one `UNKNOWN` character.
+A URL in a repository is rarely written as it is sent. It may be quoted or bare, its characters may
+be escaped for the host language, parts of it may be interpolated at run time, and it may be
+concatenated from several literals. `read_url` returns it as a view with escapes decoded and one
+`UNKNOWN` character for every unknown part.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 __all__ = ["UNKNOWN", "WHOLE", "Written", "read_url"]
 
 UNKNOWN = "\N{OBJECT REPLACEMENT CHARACTER}"
-"""Stands for a part of a URL that is only known when the program runs."""
+"""Stands for a part of a URL that is known only at run time."""
 
 WHOLE = "whole"
-"""The delimiter of a URL that is all of its text."""
+"""The delimiter of a URL that is the whole text."""
 
 _LONGEST = 20_000
-"""No URL is longer; a limit keeps hostile files from being read again and again."""
+"""The maximum length of a URL; a limit keeps hostile files from being read repeatedly."""
 
 _TOKEN = re.compile(
     r"""
@@ -49,7 +49,7 @@ _TOKEN = re.compile(
 )
 _BRACES = re.compile(r"[{}()\n]")
 _QUOTED = {
-    # With spaces in it only if it is closed where a value can end; prose has quotes, too.
+    # With spaces only if the closing quote is where a value can end; prose has quotes, too.
     one: re.compile(rf"[^\s{one}]{{0,1000}}{one}|[^\r\n&{one}]{{0,200}}{one}(?=[&\s)\],;|<]|\Z)")
     for one in "\"'"
 }
@@ -58,8 +58,8 @@ _BEFORE_QUOTE = re.compile(r"(?:[=(,<>:+!&]|%[0-9a-fA-F]{2}|date|geom)\Z")
 _STUCK = re.compile(r"""[\w$]|["'`\\]{1,10}[\w$%&=({]""")
 _ANOTHER = r"""(?!["'](?:-|[^"'\n]{0,200}/explore))"""
 _GLUED = re.compile(
-    # What joins texts in other languages, with something to join behind it. Where two texts are
-    # joined by standing side by side, the second is no URL of its own.
+    # Operators that concatenate strings in other languages, and the start of an operand. Where
+    # adjacent strings are concatenated, the second must not be a URL itself.
     rf"""
       \s{{0,300}} (?: \.\.\s{{0,9}}[\w"'(\[] | \.\w{{1,40}}\( | \.\s{{0,300}}[$"']
                  | &(?!&|\w{{1,8}};)\s{{0,9}}["'\w($] | <<
@@ -79,11 +79,11 @@ _PARTIAL = re.compile(
 _ASSIGNED = re.compile(r"([A-Za-z_]\w{0,60})\s{0,9}[:?]?=\s{0,9}[(rRfFbBuU@$]{0,3}\Z")
 _ADDED = re.compile(
     r"\s{0,9}(?:[+.&~]=|\|\|=|\.\.=|<<|=\s{0,9}\$?(\w{1,60})\s{0,9}(?:[+.&~]|<>|\|\|)"
-    # Or it is put before more parameters: `name + "&limit=1"`, `${name}&limit=1`.
+    # Or more parameters follow the name: `name + "&limit=1"`, `${name}&limit=1`.
     r"""|(?:(?:[+&~*]|\.\.?|<>|\|\|)\s{0,9}[$@fF]?["'`])&)|\}{0,2}&(?:amp;)?[a-z_]{2,40}="""
 )
 _ADDED_SOON, _MOST_USES = 2000, 20
-"""How far behind a literal, and how often, its name is looked for."""
+"""How far after a literal, and how many times, its name is searched for."""
 _OPEN_ENDED = re.compile(r"""[\w=+%&'"]|[ ][\w'"]+[^ <]*(?:&|>)""")
 _PREFIX = r"(?:[rRfFuUbB]{1,2}(?=[\"']))?"
 _PLUS = re.compile(r"\s{0,300}\+\s{0,300}" + _PREFIX)
@@ -108,7 +108,7 @@ _NAME_BEFORE = re.compile(r"[?&](?:amp;)?(\w{1,30})=")
 _FULL_STOPS = frozenset(
     "\u3001\u3002\u300c\u300d\u300e\u300f\u3010\u3011\uff01\uff08\uff09\uff0c\uff1b\uff1f"
 )
-"""Punctuation of scripts that write no spaces around a URL."""
+"""Punctuation of scripts that put no spaces around a URL."""
 _EMPHASIS = "*_~"
 _SETTING = re.compile(r"[=:][ \t]{0,4}\Z")
 _COMPARING = frozenset(("where", "select", "group_by", "order_by"))
@@ -116,11 +116,11 @@ _COMPARING = frozenset(("where", "select", "group_by", "order_by"))
 
 @frozen
 class Written:
-    """A URL as it was read.
+    """A URL that was read.
 
-    `end` is where it ends in the text it was read from. It is `cut` if its last parameter may go on
-    in a way that is not known, and `open` if more parameters may follow. One that is `quoted`, or
-    the value of a setting, may be a first part that code far away completes.
+    `end` is where it ends in the text. It is `cut` if its last parameter may continue in an unknown
+    way, and `open` if more parameters may follow. It is `quoted` if it is between quotes or the
+    value of a setting: distant code may then append to it.
     """
 
     view: View
@@ -132,9 +132,9 @@ class Written:
 
 @define
 class _Reader:
-    """Reads one URL; `delimiter` is the quote it stands between, empty for a bare one.
+    """Reads one URL; `delimiter` is the quote around it, empty for a bare one.
 
-    `level` is how many backslashes stand before that quote: a literal inside a literal.
+    `level` is the number of backslashes before that quote, for a literal inside a literal.
     """
 
     text: str
@@ -149,7 +149,7 @@ class _Reader:
     quote: str = ""
 
     def read(self) -> Written | None:
-        """Return the URL; None if its quote is not closed before the line ends."""
+        """Return the URL, or None if its quote is not closed before the line ends."""
         ending: Written | None = None
         while ending is None:
             match = _TOKEN.match(self.text, self.place)
@@ -197,7 +197,7 @@ class _Reader:
             self._put("", match.end())
         elif escaped in ("n", "r", "t", ""):
             return self._finish()
-        elif escaped == "(" and self.delimiter:  # Swift puts values in with \\(...)
+        elif escaped == "(" and self.delimiter:  # Swift interpolates with \\(...)
             self._put(UNKNOWN, _after_template(self.text, match))
         elif escaped == self.delimiter and slashes <= self.level:
             return self._closed(match.end())
@@ -218,7 +218,7 @@ class _Reader:
             if one in "<>":
                 return self._at_angle(one)
             if self._ends_bare(one):
-                # Typographic quotes may have been meant as those of the query.
+                # The author may have meant typographic quotes as quotes of the query.
                 unsure = one in "\u201d\u2019" and "".join(self.written[-1:]).endswith("=")
                 return self._finish(cut=unsure, open_=unsure)
         if one == "#":
@@ -227,7 +227,7 @@ class _Reader:
         return None
 
     def _at_angle(self, one: str) -> Written | None:
-        """Tell a comparison from the markup behind a URL without quotes."""
+        """Distinguish a comparison from markup after a URL without quotes."""
         if self.quote:
             self._add(one)
             return None
@@ -243,13 +243,13 @@ class _Reader:
         return self._finish(cut=unsure, open_=unsure)
 
     def _clause(self) -> str:
-        """Return the name of the parameter that is being read; empty if it is not seen."""
+        """Return the name of the current parameter, or an empty string if it is unknown."""
         start = max(self.text.rfind(one, self.begin, self.place) for one in "?&")
         name = _NAME_BEFORE.match(self.text, start) if start >= 0 else None
         return name[1] if name else ""
 
     def _ends_bare(self, one: str) -> bool:
-        """Whether a URL without quotes ends here, in the way people write them in prose."""
+        """Return whether a URL without quotes ends here, as URLs do in prose."""
         if one in _FULL_STOPS:
             return not self.quote
         if one in "([{":
@@ -263,7 +263,7 @@ class _Reader:
         return one in "`|»\u201d\u2019"
 
     def _in_value(self, after: int, quote: str) -> bool:
-        """Whether a quote belongs to the URL: it begins a value, and it is closed."""
+        """Return whether a quote opens a value of the URL that is closed later, or closes it."""
         before = "".join(self.written[-3:])[-8:]
         if _BEFORE_QUOTE.search(before) and _QUOTED[quote].match(self.text, after):
             self.quote = quote
@@ -274,7 +274,7 @@ class _Reader:
         return False
 
     def _fragment(self) -> Written | None:
-        """Pass over what comes after "#": it is never sent."""
+        """Skip everything after "#", which is never sent."""
         if "?" not in "".join(self.written):
             return self._finish()
         end = self.place
@@ -297,7 +297,7 @@ class _Reader:
         return Written(view, end or self.place, cut, open_, quoted)
 
     def _without_markup(self, view: View) -> View:
-        """Take what ends a sentence, and what emphasises, off a URL without quotes."""
+        """Remove sentence punctuation and emphasis marks from the end of a URL without quotes."""
         text = view.text.rstrip(".,;:!")
         before = self.text[max(0, self.begin - 3) : self.begin]
         opening = before[len(before.rstrip(_EMPHASIS)) :]
@@ -307,13 +307,13 @@ class _Reader:
         return view.cut(0, len(text))
 
     def _at_space(self) -> Written:
-        """End a URL without quotes, unless its author did not encode the spaces in it."""
+        """End a URL without quotes; it is cut if its author may have left spaces unencoded."""
         last = "".join(self.written).rpartition("=")[2]
         goes_on = not _ENCODED.search(last) and _CONTINUES.match(self.text, self.place)
         return self._finish(cut=bool(goes_on), open_=bool(goes_on))
 
     def _closed(self, end: int) -> Written | None:
-        """Go on in the next literal if one is glued to this one; otherwise end."""
+        """Continue in the next literal if one is concatenated to this one; otherwise end."""
         glue = self._glue()
         self.builder.skip_to(self.place)
         self.place = end
@@ -336,7 +336,7 @@ class _Reader:
         return self._finish(cut=True, open_=True)
 
     def _goes_on(self, end: int) -> bool:
-        """Whether code around a literal makes it a part of something longer."""
+        """Return whether the code around a literal makes it part of a longer string."""
         if self.delimiter == ">":
             return _OPEN_ENDED.match(self.text, end) is not None
         if _STUCK.match(self.text, end) or _GLUED.match(self.text, end):
@@ -345,7 +345,7 @@ class _Reader:
         return before.rstrip(_PREFIXES).endswith("(") and _PARTIAL.search(before) is not None
 
     def _is_added_to(self, end: int) -> bool:
-        """Whether the literal is assigned to a name that more is added to soon."""
+        """Return whether the literal is assigned to a name that the next lines append to."""
         before = self._before()
         if not before.rstrip("(" + _PREFIXES).endswith("="):
             return False
@@ -364,7 +364,7 @@ class _Reader:
         return False
 
     def _before(self) -> str:
-        """Return what stands before the opening quote."""
+        """Return the text before the opening quote."""
         return self.text[max(0, self.begin - 130) : self.begin].rstrip("\\\"'`")
 
     def _glue(self) -> re.Pattern[str] | None:
@@ -386,13 +386,13 @@ class _Reader:
 
 
 def _after_quotes(url: str) -> str:
-    """Return what is behind the last quote of the last parameter."""
+    """Return the text after the last quote of the last parameter."""
     last = url.rpartition("=")[2]
     return last[max(last.rfind('"'), last.rfind("'")) + 1 :]
 
 
 def _runs_into_prose(text: str) -> bool:
-    """Whether there is Japanese, Chinese or Korean in a text, which is written without spaces."""
+    """Return whether a text has Japanese, Chinese or Korean, which may follow without a space."""
     if text.isascii():
         return False
     # A regular expression with these ranges would take milliseconds to compile.
@@ -405,7 +405,7 @@ def _character(digits: str) -> str:
 
 
 def _after_template(text: str, opening: re.Match[str]) -> int:
-    """Return where what is put in by an opening bracket ends, brackets inside it counted."""
+    """Return the end of the interpolation that a bracket opens, counting nested brackets."""
     depth = 1
     for match in _BRACES.finditer(text, opening.end(), opening.end() + 1000):
         if match[0] == "\n":
@@ -417,15 +417,15 @@ def _after_template(text: str, opening: re.Match[str]) -> int:
 
 
 def read_url(text: str, begin: int, delimiter: str, level: int, language: str) -> Written | None:
-    """Read the URL that begins at a place in a text.
+    """Read the URL that begins at a position in a text.
 
     Args:
         text: code or prose.
-        begin: where the URL begins, or what is put in before its path.
+        begin: where the URL begins, or an interpolated part before its path.
         delimiter: the quote before it, ">" for one in angle brackets, `WHOLE`, or empty for a
             bare one.
-        level: how many backslashes stand before that quote.
-        language: what decides how literals are glued together: "python", "php" or anything else.
+        level: the number of backslashes before that quote.
+        language: how literals are concatenated: as in "python", in "php", or anything else.
 
     Returns:
         The URL, or None if its quote is not closed before the line ends.

@@ -1,4 +1,4 @@
-"""What is read and what is found: files, requests, and inputs that nothing can be made of."""
+"""The data model: files, the requests found in them, and inputs that cannot be read."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ __all__ = ["Found", "SourceFile", "UnreadableError"]
 
 
 class UnreadableError(ODSQLError):
-    """An input that cannot be read as text or as queries; the message is one clear sentence.
+    """An input that cannot be read as text or as queries. The message is one sentence.
 
     Attributes:
         path: the input, as it is shown.
         reason: the message without the path.
-        passable: nothing that is looked for can be in there (a picture, a pipe), so that a walk
-            over a directory may pass it by; a file that was named should be reported all the same.
+        passable: whether the input certainly has no queries (an image, a pipe). A walk over a
+            directory may skip it; a file that the user named should still be reported.
     """
 
     def __init__(self, path: str, reason: str, *, passable: bool = False) -> None:
-        """Keep the facts; the message is made of them."""
+        """Store the facts from which the message is built."""
         super().__init__(path, reason)
         self.path = path
         self.reason = reason
@@ -53,23 +53,24 @@ class SourceFile:
         return [0, *(place + number for number, place in enumerate(accumulate(lengths), 1))]
 
     def line_and_column(self, offset: int) -> tuple[int, int]:
-        """Line and column of an offset in the text, both counted from 1."""
+        """Return the line and column of an offset in the text, both counted from 1."""
         line = bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
 
 @frozen
 class Found:
-    """A request that was found in a file.
+    """A request found in a file.
 
-    `offsets` has one entry for each parameter: where in the file's text each character of the
-    parameter's text begins, and where the last one ends, so one more than it has characters.
-    `name` is what the query is called there. `ignored_in` has the codes of findings that the file
-    asks to leave out, parameter by parameter, and `ignored` all of them; "*" stands for any code.
+    `offsets` has one entry for each parameter: the offsets in the file's text at which the
+    characters of the parameter begin, and the offset at which the last one ends, so one more than
+    it has characters. `name` is the name of the query in the file. `ignored_in` has the codes of
+    the findings that the file suppresses, for each parameter, and `ignored` has all of them; "*"
+    stands for any code.
 
-    `skipped` are the names of parameters that the request has, or may have, but whose text is not
-    known: a placeholder stands there. "*" stands for any: the request may be completed elsewhere.
-    Nothing may be concluded from the absence of these from the request.
+    `skipped` has the names of parameters that the request has, or may have, but whose value is
+    unknown, because the file has a placeholder there. "*" stands for any parameter: the request may
+    be completed elsewhere. Nothing may be concluded from the absence of these parameters.
     """
 
     file: SourceFile
@@ -81,6 +82,6 @@ class Found:
     ignored_in: tuple[frozenset[str], ...] = ()
 
     def ignores(self, code: str, parameter: int) -> bool:
-        """Whether the file asks to leave out findings with a code in one of the parameters."""
+        """Return whether the file suppresses findings with a code in one of the parameters."""
         codes = self.ignored_in[parameter] if self.ignored_in else self.ignored
         return code in codes or "*" in codes

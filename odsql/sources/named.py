@@ -1,7 +1,7 @@
-"""Named queries as TOML and YAML files have them, once their places are known.
+"""Named queries, as TOML and YAML files define them, with known positions.
 
-A file of queries has a top-level `queries`: a table of tables, or a list of them. One with entries
-that say nothing about a request is somebody else's file.
+A file of queries has a top-level `queries`: a table of tables, or a list of tables. If none of them
+has a clause or a dataset, the file belongs to another program.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ _TELLING = frozenset({*CLAUSES, "dataset", "dataset_id"})
 
 @frozen
 class Entry:
-    """One named query: where it begins, and its texts by key; None is a value of another kind."""
+    """One named query: where it begins, its name, and its values by key.
+
+    None stands for a value that is neither a string nor a number.
+    """
 
     start: int
     name: str | None = None
@@ -35,19 +38,19 @@ class Entry:
 
 
 def are_queries(keys: Iterable[Iterable[str]]) -> bool:
-    """Whether tables with these keys are queries, and not something else of that name."""
+    """Return whether tables with these keys are queries, and not something else of that name."""
     return any(not _TELLING.isdisjoint(one) for one in keys)
 
 
 def read_entries(
     file: SourceFile, entries: Iterable[Entry], suppressions: Suppressions, problems: list[str]
 ) -> Iterator[Found]:
-    """Yield the requests of entries; what is wrong with the others is added to `problems`."""
+    """Yield the requests of entries, and add descriptions of errors to `problems`."""
     for entry in entries:
         name = entry.name or _text(entry, "name")
         endpoint = _text(entry, "endpoint") or "records"
         if endpoint not in ENDPOINTS:
-            said = f"has no known endpoint; they are {', '.join(ENDPOINTS)}"
+            said = f"has an unknown endpoint; the endpoints are {', '.join(ENDPOINTS)}"
             problems.append(f"{_shown(file, entry, name)} {said}")
             continue
         parameters: list[tuple[str, View]] = []
@@ -56,7 +59,7 @@ def read_entries(
                 continue
             known = [(key, one) for one in values if one is not None]
             if len(known) < len(values):
-                said = f"has something in {key} that is neither text nor a number"
+                said = f"has a value in {key} that is neither a string nor a number"
                 problems.append(f"{_shown(file, entry, name)} {said}")
             parameters += known
         request = found(
@@ -69,7 +72,7 @@ def read_entries(
 
 def _shown(file: SourceFile, entry: Entry, name: str | None) -> str:
     called = f" {name!r}" if name else ""
-    return f"the query{called} in line {file.line_and_column(entry.start)[0]}"
+    return f"the query{called} on line {file.line_and_column(entry.start)[0]}"
 
 
 def _text(entry: Entry, key: str) -> str | None:

@@ -1,18 +1,18 @@
-"""Queries in Python: `Query(...)`, what is chained to it, `condition`, and the `parse_` functions.
+"""Queries in Python: `Query(...)`, methods chained to it, `condition`, and the `parse_` functions.
 
-What counts is decided by names, without running or inferring anything:
+Names decide what counts as a query; no code is run and no types are inferred:
 
-* names imported from `odsql` or `explore_async`, under whatever name; `odsql.Query` after
+* names imported from `odsql` or `explore_async`, under any alias; `odsql.Query` after
   `import odsql`; the names themselves after `from odsql import *`;
-* a query is a call of `Query`, a method of a query, a name or an attribute that is assigned a query
-  somewhere in the file or annotated as one, and a call of a function there that returns one;
-* only plain string constants are read (adjacent literals, raw strings and triple quotes included),
-  alone, in a list or tuple, as alternatives (`a if x else b`, `x or b`), or combined with a
-  condition in an updater of `where`; formatted strings and anything computed are not.
+* a query is a call of `Query`, a method call on a query, a name or an attribute that is assigned a
+  query anywhere in the file or annotated as one, and a call of a function there that returns one;
+* only integers and plain string constants are read (adjacent literals, raw strings and triple
+  quotes included), alone, in a list or tuple, as alternatives (`a if x else b`, `x or b`), or
+  combined with a condition in an updater of `where`; f-strings and computed values are not.
 
-The dataset is known where a query is given to a method of `client.dataset("...")`. Every chain is
-one request; what a later `.select` replaces is a request of its own. Since a query may be completed
-anywhere, `Found.skipped` says that there may be more.
+The dataset is known where a query is passed to a method of `client.dataset("...")`. Every chain is
+one request; a value that a later `.select` replaces is a request of its own. Since a query may be
+completed anywhere, `Found.skipped` says that there may be more.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _TELLING = re.compile(
     r"|\.(?:where|select|group_by|order_by|facet|refine|exclude|limit|offset)\b"
 )
 _CALLED = ("Query", "parse_", "condition")
-"""Without one of these a text has no call that is looked for."""
+"""A text without any of these has no relevant call."""
 _LEAVES = frozenset(
     (ast.Name, ast.Constant, ast.Load, ast.Store, ast.Del, ast.alias, ast.Pass, ast.Break,
      ast.Continue, ast.Global, ast.Nonlocal, ast.Add, ast.Sub, ast.Mult, ast.Eq, ast.NotEq, ast.And,
@@ -81,10 +81,10 @@ def find_calls(
 ) -> Iterator[Found]:
     """Yield the requests in Python texts that share their names: a file, or a notebook's cells.
 
-    A text that is not Python is passed over, unless it is `expected` to be.
+    A text that is not valid Python is skipped, unless it is `expected` to be.
 
     Raises:
-        UnreadableError: it is no Python, and somebody named this file as one to look at.
+        UnreadableError: it is not valid Python, although it is expected to be.
     """
     views = list(texts)
     if not any(one in view.text for one in _CALLED for view in views):
@@ -104,7 +104,7 @@ def find_calls(
 
 
 def _imports(text: str) -> bool:
-    """Whether a text seems to import what is looked for, said without looking at every line."""
+    """Return whether a text seems to import one of the modules, without scanning every line."""
     return any(
         _IMPORT.search(text[max(0, one.start() - 250) : one.start()])
         for one in _MODULE.finditer(text)
@@ -113,8 +113,8 @@ def _imports(text: str) -> bool:
 
 def _parse(file: SourceFile, view: View, expected: bool) -> ast.Module | None:
     if not expected:
-        # To parse is what takes the time. A block that the rest was cut out of by mistake, because
-        # brackets or texts reach over its borders, does not parse.
+        # Parsing takes most of the time. If a block is removed by mistake, because brackets or
+        # strings cross its borders, the rest does not parse, and the whole text is parsed instead.
         text = _BLOCK.sub(_without_other_blocks, view.text)
         if text != view.text:
             with suppress(UnreadableError):
@@ -132,7 +132,7 @@ def _without_other_blocks(block: re.Match[str]) -> str:
 
 
 def _tree(file: SourceFile, text: str) -> ast.Module:
-    # Blanks keep the places: what a notebook runs besides Python is not what is looked for.
+    # Notebook magics become comments of the same length, so that positions stay the same.
     text = _MAGIC.sub(
         lambda match: match[1] + "#" + " " * (len(match[0]) - len(match[1]) - 1), text
     )
@@ -145,15 +145,15 @@ def _tree(file: SourceFile, text: str) -> ast.Module:
             line = f":{error.lineno}" if error.lineno else ""
             path, said = file.path + line, error.msg
         else:
-            path, said = file.path, str(error) or "it is nested too deep"
+            path, said = file.path, str(error) or "it is nested too deeply"
         raise UnreadableError(path, f"is not valid Python: {said}") from None
 
 
 def _nodes(tree: ast.AST) -> list[ast.AST]:
-    """Return the nodes of a tree that say something, outer ones first."""
+    """Return the relevant nodes of a tree, outer ones first."""
     kept: list[ast.AST] = []
     waiting = [tree]
-    for node in waiting:  # grows while it is gone through
+    for node in waiting:  # grows during the iteration
         if type(node) in _KEPT:
             kept.append(node)
         for name in node._fields:
@@ -169,7 +169,7 @@ def _nodes(tree: ast.AST) -> list[ast.AST]:
 
 @define
 class _Names:
-    """What names stand for: modules, `Query`, parsers, and what holds or returns a query."""
+    """Names by meaning: modules, `Query`, parsers, and names that hold or return a query."""
 
     modules: set[str] = field(factory=set)
     queries: set[str] = field(factory=set)
@@ -183,7 +183,7 @@ class _Names:
         return not (self.modules or self.queries or self.parsers)
 
     def imports(self, nodes: Iterable[ast.AST]) -> None:
-        """Read the imports of a text."""
+        """Collect the imported names of a text."""
         for node in nodes:
             if isinstance(node, ast.Import):
                 for one in node.names:
@@ -208,7 +208,7 @@ class _Names:
             self.modules.add(called)
 
     def assignments(self, nodes: Iterable[ast.AST]) -> None:
-        """Read what holds a query; what is assigned a known one is found later."""
+        """Collect the names that hold or return a query, later ones by means of earlier ones."""
         for node in nodes:
             if isinstance(node, ast.Assign):
                 for target in node.targets:
@@ -226,7 +226,7 @@ class _Names:
     def _annotated(self, node: ast.AnnAssign) -> None:
         if self.is_class(node.annotation):
             self._holds(node.target)
-            # In the body of a class it is an attribute.
+            # In the body of a class, the name is an attribute.
             self.attributes.update(_named(node.target))
         elif node.value is not None:
             self._assigned(node.target, node.value)
@@ -252,7 +252,7 @@ class _Names:
         return isinstance(last, ast.Return) and last.value is not None and self.is_query(last.value)
 
     def is_class(self, node: ast.expr) -> bool:
-        """Whether an expression is `Query` itself; also in an annotation, as text or optional."""
+        """Return whether an expression is `Query`; annotations may be strings or optional."""
         if isinstance(node, ast.Constant):
             return isinstance(node.value, str) and node.value.strip() in self.queries
         if isinstance(node, ast.BinOp):
@@ -269,7 +269,7 @@ class _Names:
         return isinstance(node, ast.Name) and node.id in self.modules
 
     def is_query(self, node: ast.expr) -> bool:
-        """Whether an expression is a query."""
+        """Return whether an expression is a query."""
         while isinstance(node, ast.Call):
             if self.is_class(node.func) or self._is_function(node.func):
                 return True
@@ -291,7 +291,7 @@ class _Names:
         return isinstance(node, ast.Name) and node.id in self.functions
 
     def clause(self, node: ast.expr) -> str | None:
-        """Return the clause that a function parses, None if it is none of these."""
+        """Return the clause that a function parses, or None if it is not a parser."""
         if isinstance(node, ast.Name):
             return self.parsers.get(node.id)
         if isinstance(node, ast.Attribute) and self._is_module(node.value):
@@ -321,7 +321,7 @@ class _Reader:
         """Yield the requests, in the order of the file."""
         results = []
         inner: set[int] = set()
-        for node in nodes:  # outer calls come before what they are chained to, or given
+        for node in nodes:  # outer calls come before the calls they are chained to or are passed
             if not isinstance(node, ast.Call) or id(node) in inner:
                 continue
             if (dataset_id := _dataset_of(node)) is not None:
@@ -337,7 +337,7 @@ class _Reader:
         yield from sorted(results, key=lambda one: min(each[0] for each in one.offsets))
 
     def _chain(self, node: ast.Call, inner: set[int]) -> list[Found]:
-        """Read a chain from its end to its beginning."""
+        """Read a chain from its last call to its first."""
         kept: _Parameters = []
         apart: list[_Parameters] = []
         seen: set[str] = set()
@@ -389,7 +389,7 @@ class _Reader:
         return []
 
     def _place(self, line: int, column: int) -> int:
-        """Return the offset of a place that `ast` gives: its columns count UTF-8 bytes."""
+        """Return the offset of a position from `ast`, whose columns count UTF-8 bytes."""
         start = self.lines[line - 1]
         before = self.view.text[start : start + column]
         if before.isascii():
@@ -398,7 +398,7 @@ class _Reader:
 
 
 def _dataset_of(call: ast.Call) -> str | None:
-    """Return the dataset that a call is about: `client.dataset("cities").records(...)`."""
+    """Return the dataset of a call such as `client.dataset("cities").records(...)`."""
     if not isinstance(call.func, ast.Attribute):
         return None
     of = call.func.value
@@ -411,14 +411,14 @@ def _dataset_of(call: ast.Call) -> str | None:
 
 
 def _given(call: ast.Call) -> list[tuple[str, ast.expr]]:
-    """Return what a call gives to parameters, by their names."""
+    """Return the arguments of a call with the names of their parameters."""
     if isinstance(call.func, ast.Attribute) and call.func.attr in _METHODS:
         return [(call.func.attr, one) for one in call.args]
     return [(one.arg, one.value) for one in call.keywords if one.arg in _METHODS]
 
 
 def _listed(given: _Parameters) -> _Parameters:
-    """Return parameters with the items of a list as one clause, as `Query` takes them."""
+    """Return parameters with the items of a list joined into one clause, as `Query` does."""
     done: _Parameters = []
     for name in dict.fromkeys(name for name, _ in given):
         views = [view for one, view in given if one == name]
@@ -430,7 +430,7 @@ def _listed(given: _Parameters) -> _Parameters:
 
 
 def _alternatives(nodes: Iterable[ast.expr]) -> list[ast.expr]:
-    """Return what expressions may turn out to be; only one of an expression is ever sent."""
+    """Return the possible values of expressions; only one for each expression is ever sent."""
     found: list[ast.expr] = []
     waiting = [*nodes][::-1]
     while waiting:
@@ -445,7 +445,7 @@ def _alternatives(nodes: Iterable[ast.expr]) -> list[ast.expr]:
 
 
 def _combined(node: ast.expr) -> list[ast.expr]:
-    """Return what an updater combines with the condition that is there."""
+    """Return the expressions that an updater combines with the existing condition."""
     found: list[ast.expr] = []
     waiting = [node]
     while waiting:

@@ -1,4 +1,4 @@
-"""String literals of Python, decoded, with their places."""
+"""Python string literals, decoded, with the positions of their characters."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _CHARACTERS = {
 def literal(text: str, start: int, end: int, value: str) -> View:
     """Return the string that Python reads from `text[start:end]`, as a view of the text.
 
-    Adjacent literals are one string. If they are not understood as Python understands them (`value`
-    is what it read), every character is said to stand at the start.
+    Adjacent literals are one string. If the result differs from `value`, the string that Python
+    read, every character gets the position `start`.
     """
     parts = []
     place = _past(text, start)
@@ -71,4 +71,4 @@ def _unescaped(match: re.Match[str]) -> str:
             )
     except (KeyError, ValueError, OverflowError):
         return ""
-    return match[0]  # an escape that Python does not know stands for itself
+    return match[0]  # Python keeps an unknown escape as it is written

@@ -1,4 +1,4 @@
-"""Reading one file as text, whatever it is."""
+"""Reading one file as text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["read_text"]
 _SNIFFED = 8192
 _CHUNK = 1 << 20
 _BOMS = (
-    # The longer ones first: UTF-32 begins as UTF-16 does.
+    # UTF-32 first: its little-endian mark begins with that of UTF-16.
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -35,10 +35,11 @@ _NAMES = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "utf-32": 
 def read_text(path: Path | str) -> SourceFile:
     """Return a file with its text, without a byte order mark; "-" is standard input.
 
-    The text is UTF-8, or what its byte order mark says; line ends stay as they are.
+    The encoding is UTF-8, unless a byte order mark names another. Line endings are kept.
 
     Raises:
-        UnreadableError: it is no regular file, cannot be opened, is binary, or is not text.
+        UnreadableError: it is not a regular file, cannot be opened, is binary, or is not valid
+            text.
     """
     shown = path if isinstance(path, str) else path.as_posix()
     content = sys.stdin.buffer.read() if shown == "-" else _content(os.fspath(path), shown)
@@ -54,7 +55,7 @@ def read_text(path: Path | str) -> SourceFile:
 
 
 def _has_url(content: bytes) -> bool:
-    """Whether bytes that are no text hold an Explore URL, perhaps in UTF-16 without its mark."""
+    """Return whether binary content holds an Explore URL, perhaps in UTF-16 or UTF-32."""
     if not any(one in content for one in _HINTS):
         return False
     return any(_URL.search(one) for one in (content, content.replace(b"\0", b"")))
@@ -62,7 +63,7 @@ def _has_url(content: bytes) -> bool:
 
 def _content(path: str, shown: str) -> bytes:
     try:
-        # Without O_NONBLOCK a pipe would be waited for before anybody could see that it is one.
+        # Without O_NONBLOCK, opening a pipe would block before fstat can identify it.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
                              | getattr(os, "O_BINARY", 0))  # fmt: skip
     except (OSError, ValueError) as error:
@@ -72,7 +73,7 @@ def _content(path: str, shown: str) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             kind = "a directory" if stat.S_ISDIR(status.st_mode) else "a pipe, a device or a socket"
             raise UnreadableError(shown, f"is {kind}, not a file", passable=True)
-        # A file object would be made, asked for its position and closed for every file.
+        # Faster than a file object, which is created, asked for its position and closed each time.
         content = os.read(descriptor, status.st_size + 1)
         if len(content) == status.st_size:
             return content

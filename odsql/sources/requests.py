@@ -1,4 +1,4 @@
-"""Makes `Found` of what the readers collect, for all kinds of files alike."""
+"""Building `Found` requests from the parameters that the readers collect."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DESCRIPTIONS = frozenset(
     {"dataset", "dataset_id", "endpoint", "name", "title", "description", "comment", "portal",
      "url", "tags", "id"}
 )  # fmt: skip
-"""What a named query may say besides its parameters."""
+"""The keys of a named query that are not parameters."""
 
 
 def found(
@@ -35,10 +35,10 @@ def found(
     name: str | None = None,
     skipped: Iterable[str] = (),
 ) -> Found | None:
-    """Return the request that these parameters are; None if there are none.
+    """Return the request with these parameters, or None if there are none.
 
-    `start` is where the request begins in the file, if that is not its first parameter. What is
-    left out in that line is left out of all parameters, unless it is the line of one of them.
+    `start` is where the request begins in the file, if that is not its first parameter. Codes that
+    are suppressed on that line are suppressed for all parameters, unless one of them begins on it.
     """
     listed = list(parameters)
     if not listed:

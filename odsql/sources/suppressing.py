@@ -1,13 +1,14 @@
-"""Comments that ask to leave findings out.
+"""Comments that suppress findings.
 
-    odsql: ignore                   every finding of this line, or of the next one
-    odsql: ignore[ODS401,ODS301]    only these
-    odsql: ignore-file              the whole file, or with codes only these of the whole file
+    odsql: ignore                   every finding on this line, or on the next one
+    odsql: ignore[ODS401,ODS301]    only findings with these codes
+    odsql: ignore-file              the whole file; with codes, only these codes in the whole file
 
-The syntax of the comment does not matter. A comment is for the line it stands in; if nothing but
-punctuation stands before it in that line, also for the next line. A text of several lines begins in
-the line that opens it, `where: |` for example. `ignore-file` needs a line of its own, and in prose
-(Markdown, HTML and the like) an HTML comment, so that a text about it is no use of it.
+The comment syntax of the language does not matter. A comment applies to the line it is on; if only
+punctuation precedes it on that line, it also applies to the next line. A value of several lines
+begins on the line that opens it, `where: |` for example. `ignore-file` needs a line of its own, and
+in prose (Markdown, HTML and the like) an HTML or reStructuredText comment, so that a page can
+mention it without using it.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ _FILE = re.compile(
     r"[^\w`\n]{0,40}$"
 )
 _OWN_LINE = re.compile(r"""(?:(?!\"{3}|'{3})[^\w)\]])*""")
-"""What begins a comment; brackets and three quotes are the end of something in that line."""
+"""What may precede a comment on its own line; a closing bracket or triple quote ends a value."""
 _OPENS = re.compile(
-    # The line before a text that begins with a line of its own: a key, a block, three quotes.
+    # The line that opens a value which begins on the next line: a key, a block, triple quotes.
     r"""(?:[|>][-+0-9]{0,3}|:|\"{3}\\?|'{3}\\?)[ \t]{0,300}(?:\#[^\n]{0,1000})?\r?\n\s{0,1000}\Z"""
 )
 _CLOSES = re.compile(r"""\s{0,1000}(?:\"{3}|'{3})""")
@@ -40,7 +41,7 @@ _PROSE = (".md", ".markdown", ".mdx", ".rst", ".html", ".htm", ".txt", ".adoc")
 
 
 class Suppressions:
-    """What a file asks to leave out, line by line; cheap for a file that asks nothing."""
+    """The findings that a file suppresses, by line; cheap for a file without such comments."""
 
     def __init__(self, file: SourceFile) -> None:
         """Read the comments of a file."""
@@ -52,14 +53,14 @@ class Suppressions:
 
     @property
     def all(self) -> bool:
-        """Whether the whole file is left out."""
+        """Whether the whole file is ignored."""
         return ALL in self.everywhere
 
     def of(self, start: int | None, spans: Sequence[tuple[int, int]]) -> tuple[frozenset[str], ...]:
-        """Return the codes that are left out, text by text of a request, whose places are `spans`.
+        """Return the suppressed codes for each parameter of a request, located by `spans`.
 
-        `start` is where the request begins: a comment there is for all of it, if no text begins in
-        that line, too.
+        `start` is where the request begins. A comment on that line applies to all parameters,
+        unless one of them begins on the same line.
         """
         if not self._lines:
             return (self.everywhere,) * len(spans)
@@ -83,7 +84,7 @@ class Suppressions:
         return frozenset().union(*codes)
 
     def _opening(self, start: int) -> int:
-        """Return where a text is opened that begins at `start`."""
+        """Return where the value that begins at `start` is opened."""
         lowest = max(0, start - 2000)
         opening = _OPENS.search(self._file.text, lowest, start)
         return start if opening is None else opening.start()

@@ -1,8 +1,8 @@
 """TOML files of named queries: `[queries.name]` tables, or a list of them under `[[queries]]`.
 
-`tomllib` says whether a file is TOML and what its values are, but not where they stand. A scanner
-of the few things that tell strings from keys finds the places; where the two disagree, a text is
-said to stand where its table begins.
+`tomllib` validates a file and returns its values, but not their positions. A small scanner that can
+tell strings from keys finds the positions. Where the two disagree, a value gets the position of its
+table.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def find_queries(file: SourceFile, suppressions: Suppressions) -> Iterator[Found
     """Yield the named queries of a TOML file; none if it has no `queries`.
 
     Raises:
-        UnreadableError: it has, but is not valid TOML, or entries are wrong.
+        UnreadableError: it has `queries`, but is too large, nested too deeply, not valid TOML, or
+            has invalid entries.
     """
     if _TOP_LEVEL.search(file.text) is None:
         return
@@ -68,7 +69,7 @@ def _entries(queries: Any, places: Scan, problems: list[str]) -> list[Entry]:
     entries = []
     for key, table in named:
         if not isinstance(table, dict):
-            problems.append(f"its entry {key!r} is no table")
+            problems.append(f"its entry {key!r} is not a table")
             continue
         path = ("queries", key)
         start = places.tables.get(path, 0)

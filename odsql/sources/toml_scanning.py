@@ -1,7 +1,7 @@
-"""Where the strings and numbers under `queries` stand in a TOML text.
+"""The positions of the strings and numbers under `queries` in TOML.
 
-The scanner takes any text and stops where it does not understand it; what it found until then it
-keeps. It goes once through the text and is no validator: `tomllib` is.
+The scanner accepts any text, stops where it does not understand it, and keeps what it has found by
+then. It makes one pass and does not validate; `tomllib` does.
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ _DEEPEST = 50
 
 
 class TooDeepError(Exception):
-    """Keys of so many parts, or lists in so many lists, that reading them would take for ever."""
+    """Keys with so many parts, or lists nested so deeply, that reading them would take forever."""
 
 
 @frozen
 class Scan:
-    """What was found: where tables begin, and the strings and numbers, all by path."""
+    """The result: where tables begin, and the strings and numbers, all by path."""
 
     tables: dict[Path, int] = field(factory=dict)
     values: dict[Path, View] = field(factory=dict)
 
 
 def scan(text: str) -> Scan:
-    """Return where the values under `queries` stand.
+    """Return the positions of the values under `queries`.
 
     Raises:
-        TooDeepError: it is nested more deeply than any file of queries.
+        TooDeepError: the text is nested more deeply than any file of queries.
     """
     scanner = _Scanner(text)
     scanner.document()
@@ -69,7 +69,7 @@ class _Scanner:
     lengths: dict[Path, int] = field(factory=dict)
 
     def document(self) -> None:
-        """Read tables and values until something is not understood."""
+        """Read tables and values up to the first text that is not understood."""
         prefix: Path = ()
         while True:
             self._pass(_BLANK)
@@ -191,7 +191,7 @@ def _decoded(text: str, match: re.Match[str]) -> View:
         return View(match["other"], range(match.start(), match.end() + 1))
     raw = match["rawlong"] is not None
     start, _ = match.span("rawlong" if raw else "long")
-    # A newline right after the opening quotes is no part of the text.
+    # A newline right after the opening quotes is not part of the string.
     start += 2 if text.startswith("\r\n", start) else 1 if text.startswith("\n", start) else 0
     return decode(text, start, match.end() - 3, _NEWLINE if raw else _ESCAPE, _unescaped)
 

@@ -1,11 +1,11 @@
 """Explore URLs in any text: code, prose, configuration.
 
 A URL is recognised by its path, `api/explore/v2.x/catalog/...`; the portal before it may be
-anything. Its parameters are decoded as a server decodes them. A parameter with a part that is not
-known (`${x}`, `{x}`, `%s`, `<name>`, `:name`, a variable between two literals) is left out, and
-named in `Found.skipped`; the others are found. One whose name no operation knows is found all the
-same, as it is written: that its value is not known does not matter. The last clause of a URL
-between quotes may be the first part of a longer one: if it ends too early it counts as not known.
+anything. Its parameters are decoded as a server decodes them. A parameter with an unknown part
+(`${x}`, `{x}`, `%s`, `<name>`, `:name`, a variable between two literals) is left out and named in
+`Found.skipped`; the others are kept. A parameter that no operation has is kept too, as it is
+written, because its value does not matter. The last clause of a quoted URL may be the first part of
+a longer one: if it ends too early, it counts as unknown.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["MARK", "find_urls"]
 
 MARK = "explore/v2"
-"""A text without this, or its form with escaped slashes, has no Explore URL."""
+"""A text without this string, or its form with escaped slashes, has no Explore URL."""
 
 _START = re.compile(
     r"api(?<![\w-]api)\\{0,4}/explore\\{0,4}/v2\.\w{1,4}\\{0,4}/(?:catalog|monitoring|opendatasoft)\b"
@@ -50,7 +50,7 @@ _PERCENT = re.compile(
     r"|%[0-9a-fA-F]{2}|\+"
 )
 _PLACEHOLDER = re.compile(
-    # What printf fills in (two hexadecimal digits are an escape), and dots that stand for more.
+    # printf directives (two hexadecimal digits are an escape), and dots that stand for more.
     rf"{UNKNOWN}|%(?![0-9a-fA-F]{{2}})(?:\d\$)?[-0 #]*\d*(?:\.\d+)?[sdifgxv@](?![A-Za-z0-9])"
     r"|%0[1-9]d|%%|%\(|\.\.\."
 )
@@ -58,10 +58,10 @@ _SHOUTED = re.compile(r"[A-Z][A-Z0-9_]*")
 _NAMED = re.compile(
     r""""[^"]*"|'[^']*'|(?<![\w"'`:@.\]])([:@][A-Za-z_]\w*(?!["'`\w])|YOUR_[A-Z_]+)"""
 )
-"""What databases and readers fill in, outside quotes; ODSQL has colons only behind names."""
+"""Values to be filled in by a database or a reader; ODSQL has unquoted colons only after names."""
 _BRACKETED = re.compile(r"\[[\w -]+\]")
 _ENDS = ("", "'", '"', "`")
-"""What a syntax error finds at the end of a text, or as a quote that is never closed."""
+"""The text at which a syntax error is found if a clause ends early or a quote is never closed."""
 _UNFINISHED = re.compile(r"(?:[=<>!,(+*/-]|\b(?:and|or|not|in|like|is|as|by))\s*\Z", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_][\w.-]*")
 
@@ -69,10 +69,10 @@ _NAME = re.compile(r"[A-Za-z_][\w.-]*")
 def find_urls(
     file: SourceFile, view: View, suppressions: Suppressions, language: str = ""
 ) -> Iterator[Found]:
-    """Yield the requests of the Explore URLs in a view of a file, in its order.
+    """Yield the requests of the Explore URLs in a view of a file, in order.
 
-    `language` is "python", "php", "string" for a text that may be a URL and nothing else, or
-    anything that needs no special treatment.
+    `language` is "python", "php", "string" for a string that may consist of one URL, or anything
+    else for no special treatment.
     """
     text = view.text
     place = 0
@@ -89,7 +89,7 @@ def find_urls(
 
 
 def _begin(text: str, start: int, lowest: int) -> int:
-    """Return where the URL begins whose path starts at `start`."""
+    """Return where the URL with the path at `start` begins."""
     begin = start
     lowest = max(lowest, start - _HOST_LENGTH)
     while True:
@@ -113,7 +113,7 @@ def _read(text: str, begin: int, language: str, unclosed: dict[str, int]) -> Wri
         level, quote = len(opening[1]), opening[2]
     else:
         level, quote = 0, ">" if before.endswith("<") else ""
-    # A quote that is not closed is looked for only once in each line.
+    # An unclosed quote is searched for only once per line.
     if quote and begin >= unclosed.get(quote, 0):
         written = read_url(text, begin, quote, level, language)
         if written is not None:
@@ -158,7 +158,7 @@ def _request(
 def _parameter(
     file: SourceFile, url: View, place: int, end: int, skipped: set[str]
 ) -> tuple[str, View] | None:
-    """Return a parameter; None if it has none, or it is not known and `skipped`."""
+    """Return a parameter; None if there is none, or its value is unknown and it is `skipped`."""
     piece = url.text[place:end]
     name, equals, value = piece.partition("=")
     name = _PERCENT.sub(_unescaped, name)
@@ -166,7 +166,7 @@ def _parameter(
         if UNKNOWN in piece:
             skipped.add("*")
         return None
-    if name == "apikey":  # a secret: nothing to check, and nothing to show
+    if name == "apikey":  # a secret: never checked, never shown
         return None
     start = end - len(value)
     if not value or _PLACEHOLDER.search(value):
@@ -180,7 +180,7 @@ def _parameter(
 
 
 def _stands_for_another(name: str, value: str) -> bool:
-    """Whether a value is one that documentation tells its readers to replace."""
+    """Return whether a value is a placeholder that readers of documentation should replace."""
     if any(one[1] for one in _NAMED.finditer(value)) or _BRACKETED.fullmatch(value):
         return True
     return name in ("limit", "offset") and _SHOUTED.fullmatch(value) is not None
@@ -192,14 +192,14 @@ def _as_written(file: SourceFile, url: View, start: int, end: int) -> View:
 
 
 def _may_go_on(name: str, value: View, *, cut: bool) -> bool:
-    """Whether the last parameter is perhaps not whole."""
+    """Return whether the last parameter may be incomplete."""
     if name not in CLAUSES:
         return cut and name in PARAMETERS
     return cut or _ends_too_early(name, value.text)
 
 
 def _ends_too_early(name: str, text: str) -> bool:
-    """Whether a clause is not refused for what is in it, but because more should follow."""
+    """Return whether a clause is refused only because more should follow."""
     try:
         if name in ("refine", "exclude"):
             parse_refinement(text, clause=name)
@@ -222,7 +222,7 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def _target(path: str) -> tuple[str | None, str]:
-    """Return which dataset a path is about, if it is known, and which operation it is for."""
+    """Return the dataset in a path, if it is known, and the operation."""
     match = _PATH.search(path)
     if match is None:
         return None, "records"

@@ -1,9 +1,9 @@
-"""Texts that know where they come from.
+"""Strings that know where they come from.
 
-A `View` is a decoded text with, for each of its characters, the offset in the file where that
-character is written. Views are decoded again and again (JSON, then a string literal, then percent
-escapes), and stay true because their offsets compose. Offsets are kept as runs of characters that
-stand next to each other, so that a long text with few escapes costs little.
+A `View` is a decoded string with, for each of its characters, the offset in the file at which that
+character is written. A view can be decoded several times (JSON, then a string literal, then percent
+escapes) and stays correct, because its offsets compose. Offsets are stored as runs of adjacent
+characters, so a long string with few escapes costs little.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Builder", "View", "closed", "compose", "decode", "joined", "whole"]
 
 
 class _Offsets(Sequence[int]):
-    """What offsets have in common: an index gives one, a slice gives a list."""
+    """The base class of offsets: an index gives one, a slice gives a list."""
 
     __slots__ = ()
 
@@ -43,7 +43,7 @@ class _Offsets(Sequence[int]):
 
 
 class _Runs(_Offsets):
-    """Offsets in runs: from `starts[k]` on, characters stand side by side from `places[k]`."""
+    """Offsets in runs: from index `starts[k]`, the characters are adjacent, from `places[k]` on."""
 
     __slots__ = ("_length", "_places", "_starts")
 
@@ -60,14 +60,14 @@ class _Runs(_Offsets):
         return self._places[run] + index - self._starts[run]
 
     def end_of(self, index: int) -> int:
-        # Of several entries for one start the first is where the character before it ended.
+        # Of several entries for one start, the first is the end of the character before it.
         run = bisect_left(self._starts, index)
         found = run < len(self._starts) and self._starts[run] == index
         return self._places[run] if found else self._at(index)
 
 
 class _Composed(_Offsets):
-    """Offsets of offsets."""
+    """Offsets that are looked up in other offsets."""
 
     __slots__ = ("_inner", "_outer")
 
@@ -86,7 +86,7 @@ class _Composed(_Offsets):
 
 
 class _Ended(_Offsets):
-    """Offsets whose last character ends before something that is no part of the text."""
+    """Offsets whose last character ends before something that is not part of the string."""
 
     __slots__ = ("_end", "_offsets")
 
@@ -107,14 +107,14 @@ def _end(offsets: Sequence[int], index: int) -> int:
 
 
 def closed(offsets: Sequence[int]) -> Sequence[int]:
-    """Return offsets whose last one is where the last character ends."""
+    """Return offsets whose last entry is the end of the last character."""
     last = len(offsets) - 1
     end = _end(offsets, last) if last else offsets[last]
     return offsets if end == offsets[last] else _Ended(offsets, end)
 
 
 def compose(outer: Sequence[int], inner: Sequence[int]) -> Sequence[int]:
-    """Return where the characters stand in the file, `inner` being places in what `outer` maps."""
+    """Return the offsets in the file of `inner`, whose offsets point into the text of `outer`."""
     if isinstance(outer, range):
         if outer.start == 0:
             return inner
@@ -125,7 +125,7 @@ def compose(outer: Sequence[int], inner: Sequence[int]) -> Sequence[int]:
 
 @frozen
 class View:
-    """A decoded text, and where each of its characters (and its end) stands in the file."""
+    """A decoded string, and the offset in the file of each of its characters and of its end."""
 
     text: str
     offsets: Sequence[int]
@@ -135,12 +135,12 @@ class View:
         return View(self.text[start:end], compose(self.offsets, range(start, end + 1)))
 
     def inside(self, outer: View) -> View:
-        """Return this view, whose offsets are places in `outer`, as a view of outer's file."""
+        """Return this view, whose offsets point into `outer`, as a view of the file of `outer`."""
         return View(self.text, compose(outer.offsets, self.offsets))
 
 
 def whole(text: str) -> View:
-    """Return the view of a file's text as it is."""
+    """Return the view of a file's unchanged text."""
     return View(text, range(len(text) + 1))
 
 
@@ -150,32 +150,32 @@ class Builder:
     __slots__ = ("_length", "_pieces", "_places", "_starts")
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Start with an empty view."""
         self._pieces: list[str] = []
         self._starts: list[int] = []
         self._places: list[int] = []
         self._length = 0
 
     def add(self, text: str, place: int) -> None:
-        """Add text that stands at `place` as it is."""
+        """Add text that is written unchanged at `place`."""
         self._starts.append(self._length)
         self._places.append(place)
         self._pieces.append(text)
         self._length += len(text)
 
     def put(self, text: str, place: int, width: int) -> None:
-        """Add text that is written with `width` characters, the same number for each of its own."""
+        """Add text written with `width` characters, divided equally among its own."""
         step = width // len(text) if text else 0
         for number, one in enumerate(text):
             self.add(one, place + number * step)
 
     def skip_to(self, place: int) -> None:
-        """Say where the next character, or the end, stands."""
+        """Set the position of the next character, or of the end."""
         self._starts.append(self._length)
         self._places.append(place)
 
     def view(self, end: int) -> View:
-        """Return what was collected; the last character ends at `end`."""
+        """Return the collected view; its last character ends at `end`."""
         self.skip_to(end)
         return View("".join(self._pieces), _Runs(self._starts, self._places, self._length + 1))
 
@@ -207,9 +207,9 @@ def decode(
 
 
 def joined(views: Iterable[View], separator: str = "") -> View:
-    """Return views of one file, one after the other, as one.
+    """Join consecutive views of one file into one view.
 
-    A separator stands for what is between them.
+    The separator is located at the source text between two views.
     """
     builder = Builder()
     end = 0

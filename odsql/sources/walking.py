@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["SIZE_LIMIT", "walk"]
 
 SIZE_LIMIT = 10_000_000
-"""Files in directories that have more bytes are not looked into; nobody writes that by hand."""
+"""Files in directories that have more bytes are skipped; nobody writes that much by hand."""
 
 _NOT_ENTERED = frozenset(
     {".git", ".hg", ".svn", ".bzr", ".jj", "_darcs", "CVS", "__pycache__", ".mypy_cache",
@@ -27,7 +27,7 @@ _NO_TEXT = frozenset(
      "tgz", "bz2", "xz", "zst", "7z", "rar", "jar", "whl", "pdf", "pyc", "pyo", "class", "o", "a",
      "so", "dll", "dylib", "exe", "wasm", "parquet", "pack", "idx"}
 )  # fmt: skip
-"""Suffixes of pictures, sound, archives and machine code."""
+"""Suffixes of images, audio, video, fonts, archives and other binary files."""
 
 
 def walk(
@@ -36,12 +36,12 @@ def walk(
     size_limit: int = SIZE_LIMIT,
     report: Callable[[Path, str], None] | None = None,
 ) -> Iterator[Path]:
-    """Yield the files under directories, sorted, each once; a file that is named comes as it is.
+    """Yield files, each once: the named ones, and those in directories, sorted.
 
-    Version control, caches, virtual environments and installed packages are not entered, links in
-    directories are not followed, and pictures, archives and the like are passed by. A named path is
-    yielded even if it does not exist: reading it says so. `report` is told of files over the size
-    limit and of directories that cannot be listed.
+    Directories of version control, caches, virtual environments and installed packages are not
+    entered, links in directories are not followed, and images, archives and the like are skipped.
+    A named path is yielded even if it does not exist; reading it then fails. `report` is called for
+    files over the size limit and for directories that cannot be listed.
     """
     named = list(paths)
     seen: set[str] = set()
@@ -60,7 +60,7 @@ def walk(
 def _under(
     top: Path, size_limit: int, report: Callable[[Path, str], None] | None
 ) -> Iterator[Path]:
-    # A stack, not recursion: directories may be nested deeper than Python's stack.
+    # A stack, not recursion: directories may be nested more deeply than Python's stack allows.
     waiting: list[os.DirEntry[str] | Path] = [top]
     while waiting:
         one = waiting.pop()
@@ -76,7 +76,7 @@ def _under(
         if size <= size_limit:
             yield Path(one.path)
         elif report is not None:
-            report(Path(one.path), f"is not looked into: it has {size:,} bytes")
+            report(Path(one.path), f"is skipped: it has {size:,} bytes")
 
 
 def _suffix(name: str) -> str:

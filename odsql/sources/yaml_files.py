@@ -1,8 +1,8 @@
 """YAML files of named queries: a top-level `queries`, a mapping of mappings or a list of them.
 
-Only the events of PyYAML's parser are used: no tag is resolved, no object is made, and an alias
-costs what its anchor costs to name, so neither cycles nor billions of laughs matter. PyYAML is an
-optional part of the package (the extra `yaml`).
+Only the events of PyYAML's parser are used: no tag is resolved, no object is constructed, and an
+alias is only the name of its anchor, so neither cycles nor "billion laughs" files do harm. PyYAML
+is an optional dependency (the extra `yaml`).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _NULLS = ("", "~", "null", "Null", "NULL")
 class _Node:
     """A scalar (`value`), a list (`items`), a mapping (`pairs`), or an alias (`alias`).
 
-    Of most scalars in a file nobody needs to know where their characters stand.
+    The positions of a scalar's characters are computed on demand, because most are never needed.
     """
 
     __slots__ = ("alias", "end", "items", "pairs", "start", "style", "value")
@@ -59,7 +59,7 @@ class _Node:
         return not self.style and self.value in _NULLS
 
     def view(self, text: str) -> View | None:
-        """Return the text of a scalar with its places; None for anything else."""
+        """Return a scalar with the positions of its characters; None for anything else."""
         if self.value is None:
             return None
         return scalar(text, self.start, self.end, self.style, self.value)
@@ -67,14 +67,14 @@ class _Node:
 
 @define
 class _Document:
-    """What is kept of a document: the value of its `queries`, and what anchors stand for."""
+    """The root of a document, its anchors, and the number of values that may still be read."""
 
     root: _Node | None = None
     anchors: dict[str, _Node] = field(factory=dict)
     budget: int = _MOST
 
     def resolved(self, node: _Node) -> _Node:
-        """Return what a node is, through its alias; every use is counted."""
+        """Return a node, or the one that its alias refers to; every call uses up the budget."""
         self.budget -= 1
         if self.budget < 0:
             msg = f"has more than {_MOST:,} values"
@@ -83,16 +83,17 @@ class _Document:
 
 
 class _RefusedError(Exception):
-    """What is wrong with a file, as its message."""
+    """A file that cannot be used. The message gives the reason."""
 
 
 def find_queries(file: SourceFile, suppressions: Suppressions) -> Iterator[Found]:
     """Yield the named queries of a YAML file; none if it has no `queries`.
 
     Raises:
-        UnreadableError: it has, but is not valid YAML, entries are wrong, or PyYAML is missing.
+        UnreadableError: it has `queries`, but is too large, nested too deeply, not valid YAML, has
+            invalid entries, or PyYAML is missing.
     """
-    # Many other files have `queries`, and some of them are templates that are no YAML yet.
+    # Many other files have `queries`, and some of them are templates, not valid YAML.
     if _TOP_LEVEL.search(file.text) is None or _TELLING.search(file.text) is None:
         return
     if len(file.text) > _LARGEST:
@@ -112,10 +113,10 @@ def find_queries(file: SourceFile, suppressions: Suppressions) -> Iterator[Found
 
 
 def _part(text: str) -> tuple[int, int]:
-    """Return where the top-level key `queries` begins and ends, or all of a text.
+    """Return where the top-level key `queries` begins and ends, or the range of the whole text.
 
-    To read events is slow. In a file with anchors or several documents the rest is needed all the
-    same, and so it is where a text in quotes may reach over the line.
+    Reading events is slow. The whole text is read only if it has anchors or several documents, or
+    if the line of `queries` may be inside a quoted string.
     """
     found = [one.start() for one in _TOP_LEVEL.finditer(text)]
     if len(found) != 1 or _NEEDS_ALL.search(text) is not None:
@@ -139,8 +140,8 @@ def _events(text: str, start: int, end: int) -> Iterator[Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = text.count("\n", 0, start) + mark.line + 1 if mark else 0
-        place = f" in line {line}, column {mark.column + 1}" if mark else ""
-        said = getattr(error, "problem", None) or getattr(error, "reason", None) or "it is broken"
+        place = f" at line {line}, column {mark.column + 1}" if mark else ""
+        said = getattr(error, "problem", None) or getattr(error, "reason", None) or "syntax error"
         msg = f"is not valid YAML{place}: {said}"
         raise _RefusedError(msg) from None
 
@@ -230,7 +231,9 @@ def _document_entries(
             continue
         seen.add(id(table))
         if table.pairs is None:
-            wrong.append(f"its entry {name!r} is no mapping" if name else "an entry is no mapping")
+            wrong.append(
+                f"its entry {name!r} is not a mapping" if name else "an entry is not a mapping"
+            )
             continue
         entry = Entry(start, name)
         _fill(text, document, table, entry.values, 0)
@@ -244,7 +247,7 @@ def _document_entries(
 def _fill(
     text: str, document: _Document, table: _Node, values: dict[str, list[View | None]], depth: int
 ) -> None:
-    """Collect the values of a mapping, and of those that are merged into it with `<<`."""
+    """Collect the values of a mapping, and of the mappings merged into it with `<<`."""
     merged: list[_Node] = []
     for key, value in table.pairs or []:
         node = document.resolved(value)

@@ -1,7 +1,7 @@
-"""Where the characters of a YAML scalar stand.
+"""The positions of the characters of a YAML scalar.
 
-PyYAML says what a scalar is and where it begins and ends; how it was folded, indented and escaped
-is found out again here by laying its value beside its source.
+PyYAML returns the value of a scalar and where it begins and ends. This module aligns the value with
+its source to recover how it was folded, indented and escaped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _QUOTED_TOKEN = re.compile(
 )
 _PLAIN_TOKEN = re.compile(r"(?P<fold>[ \t]*+(?:\r\n|\r|\n)[ \t]*+)|(?P<one>''|[\s\S])")
 _PROPERTIES = re.compile(
-    # An anchor and a tag, which stand before the scalar itself; comments may stand between.
+    # An anchor and a tag before the scalar itself, with comments between them.
     r"(?:(?:&[^\s,\[\]{}]+|!<[^>\s]*>|![^\s,\[\]{}]*)(?:\s|#[^\n]*\n)*+)++"
 )
 _LINE = re.compile(r"([^\r\n]*+)(\r\n|\r|\n|\Z)")
@@ -33,13 +33,13 @@ _CHARACTERS = {
 }  # fmt: skip
 
 _Piece = tuple[str, int, int, bool]
-"""A character, where it begins and ends, and whether it is the end of a line."""
+"""A character, where it begins and ends, and whether it is a line break."""
 
 
 def scalar(text: str, start: int, end: int, style: str, value: str) -> View:
     """Return the scalar that PyYAML reads from `text[start:end]` as a view of the text.
 
-    If its source is not understood, every character is said to stand at the start.
+    If the value cannot be aligned with its source, every character gets the position `start`.
     """
     if text[start : start + 1] in ("&", "!"):
         properties = _PROPERTIES.match(text, start, end)
@@ -59,7 +59,7 @@ def scalar(text: str, start: int, end: int, style: str, value: str) -> View:
 
 
 def _aligned(value: str, pieces: Iterator[_Piece]) -> View | None:
-    """Lay a value beside the characters it was made of; None if they do not fit."""
+    """Align a value with the characters of its source; None if they do not match."""
     builder = Builder()
     last = 0
     for wanted in value:
@@ -110,7 +110,7 @@ def _block(text: str, start: int, end: int, value: str) -> Iterator[_Piece]:
     """Yield the characters of a block scalar without its header and indentation."""
     header = _LINE.match(text, start)
     place = header.end() if header else end
-    # The indentation is what the first line with text has more than its value.
+    # The indentation is the number of spaces that the first nonblank line has beyond its value.
     first = next((one for one in value.split("\n") if one.strip(" ")), "")
     value_indent = len(first) - len(first.lstrip(" "))
     indent: int | None = None

@@ -1,11 +1,11 @@
-"""ODSQL as text and as a tree, and the way between the two.
+"""ODSQL as text and as a tree, and the conversion between the two.
 
-A clause is split into tokens (`scanning`). `machine` runs the tokens through the `automaton` whose
-`tables` are generated from `grammar.lark` (`generating`), and calls `actions` to make `nodes`.
-`parsing` is the entry: it returns the tree or raises the error of `errors`, which asks `explaining`
-for its hint only when someone reads it. `rendering` turns a tree back into text.
+`scanning` splits a clause into tokens. `machine` runs the tokens through the `automaton`, whose
+`tables` are generated from `grammar.lark` (`generating`), and calls `actions` to build `nodes`.
+`parsing` is the entry point: it returns the tree or raises an error of `errors`, which calls
+`explaining` only when its hint is read. `rendering` turns a tree back into text.
 
 `functions` is the catalogue of functions, units and options. The grammar, the builder, the checks
-and the local portal all read it. `dates` knows what the text of a date literal may look like, and
-`spans` finds where a token stands.
+and the local portal all read it. `dates` checks the text of date literals, and `spans` finds the
+position of a token.
 """

@@ -1,8 +1,8 @@
-"""What each alternative of the grammar builds: one function for each `-> action`.
+"""The actions of the grammar: one function for each `-> action`.
 
-Every function takes the children that the grammar keeps, named tokens as they were written and what
-other actions returned, and then the place (`at`). Where that is just what a node is made of, the
-action is the node's class. Lists are extended in place, because nobody else holds them yet.
+Every function takes the children that the grammar keeps (named tokens as written, and the results
+of other actions) and then the place (`at`). Where these are exactly the attributes of a node, the
+action is the node's class. Lists are extended in place, because nothing else holds them yet.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
 def unquoted(literal: str) -> str:
-    """Drop quotes and escapes: a backslash stands for the character after it (lexical rules)."""
+    """Remove quotes and escapes: a backslash stands for the character after it (lexical rules)."""
     inner = literal[1:-1]
     return _ESCAPE.sub(r"\1", inner) if "\\" in inner else inner
 
@@ -35,12 +35,12 @@ def _plain_name(name: str) -> str:
 
 
 def first(item: Any, at: Place) -> list[Any]:
-    """Begin a list."""
+    """Start a list."""
     return [item]
 
 
 def pair(left: Any, right: Any, at: Place) -> list[Any]:
-    """Begin a list with two."""
+    """Start a list with two items."""
     return [left, right]
 
 
@@ -51,12 +51,12 @@ def more(items: list[Any], item: Any, at: Place) -> list[Any]:
 
 
 def chain(left: Expression, operator: str, right: Expression, at: Place) -> Chain:
-    """Begin a chain of arithmetic."""
+    """Start an arithmetic chain."""
     return [left, right], [operator]
 
 
 def longer_chain(so_far: Chain, operator: str, right: Expression, at: Place) -> Chain:
-    """Extend a chain of arithmetic."""
+    """Extend an arithmetic chain."""
     so_far[0].append(right)
     so_far[1].append(operator)
     return so_far
@@ -154,7 +154,7 @@ disjunction = nodes.Or
 
 
 def range(low: str, start: Expression, stop: Expression, high: str, at: Place) -> Bounds:  # noqa: A001
-    """Bounds, and whether each bracket faces inwards and so includes its bound."""
+    """Return the bounds, and whether each bracket faces inwards and so includes its bound."""
     return start, stop, low == "[", high == "]"
 
 

@@ -1,14 +1,14 @@
-"""The tables as a graph of states, unfolded while it is walked.
+"""The tables as a graph of states, built while it is walked.
 
-`tables.py` says what to do in compact numbers. To run it fast, each state becomes a dictionary from
-what comes next to what to do, ready to be done, and is filled with the entries that are asked for:
+`tables.py` stores the transitions as compact numbers. For speed, each state becomes a dictionary
+from the next terminal or symbol to a prepared entry, filled on demand:
 
 * `state[kind]` for a terminal: an entry to shift, an entry to reduce, or None to refuse.
-* `state[~symbol]` for a symbol that has been reduced: the state to go to.
+* `state[~symbol]` for a reduced symbol: the state to go to.
 
-Rules that only give a symbol another name are followed here, once, and leave no trace in the
-entries. Where such a chain ends depends on the state below, so a state that has renames exists
-once for each state that it was entered from. There are a few hundred in all; nothing else is kept.
+Rules that only rename a symbol are followed here, once, and leave no trace in the entries. Where
+such a chain ends depends on the state below, so a state with renames exists once for each state
+that it was entered from. There are a few hundred states in all; nothing else is kept.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from odsql.syntax import actions, tables
 __all__ = ["State", "start"]
 
 Shift: TypeAlias = "tuple[Any, State, State | None]"
-"""(builder or False, state to go to, state to put in place of the top before that or None)."""
+"""(builder or False, next state, state that first replaces the top of the stack or None)."""
 
 Reduce: TypeAlias = "tuple[None, int, int, int, tuple[int, ...] | None, Any]"
-"""(None, what to do, key of the goto, number of children, which of them are kept, builder)."""
+"""(None, what to do, key of the goto, number of children, indexes of those kept, builder)."""
 
 # What to do with the children of a rule, most frequent first.
 BUILD_OF_THREE, BUILD_OF_ONE, APPEND, BUILD_OF_SOME, LIST, BUILD_OF_ALL, UNWRAP, BUILD, EMPTY = (
@@ -35,12 +35,12 @@ _BUILDERS = [getattr(actions, name) if name else False for name in tables.BUILDE
 
 
 class State(dict[int, Any]):
-    """One state; `number` is its row in the tables, `below` the row it was entered from."""
+    """A state; `number` is its row in the tables, `below` the row it was entered from."""
 
     __slots__ = ("below", "number")
 
     def __init__(self, number: int, below: int) -> None:
-        """Begin with no entries."""
+        """Create a state without entries."""
         self.number = number
         self.below = below
 
@@ -77,7 +77,7 @@ def _state(number: int, below: int) -> State:
 
 
 def start(clause: str) -> State:
-    """Return the state in which a clause begins."""
+    """Return the initial state of a clause."""
     return _state(tables.STARTS[clause], -1)
 
 

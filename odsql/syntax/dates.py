@@ -1,7 +1,7 @@
-"""What the text of a date literal may look like.
+"""The text of date literals.
 
-The reference says it under "Lexical rules", and live portals were seen to accept more: ISO 8601 in
-full or in part, with or without separators, time and offset, or YYYY/MM/DD.
+The reference describes it under "Lexical rules", and live portals were seen to accept more: ISO
+8601 in full or in part, with or without separators, time and offset, or YYYY/MM/DD.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 @lru_cache(maxsize=1024)
 def date_problem(text: str) -> str | None:
-    """Say what is wrong with the text of a date literal, or None."""
+    """Return what is wrong with the text of a date literal, or None."""
     match = _DATE.fullmatch(text)
     if match is None:
-        return "is no date"
+        return "is not a date"
     parts = match.groupdict()
     month = int(parts["month"] or parts["short_month"] or 1)
     day = int(parts["day"] or parts["short_day"] or 1)
     if not 1 <= month <= 12:
-        return f"has no month {month}"
+        return f"has an invalid month: {month}"
     leap_day = month == 2 and day == 29
     if not 1 <= day <= _DAYS[month - 1] or (leap_day and not _leaps(int(parts["year"]))):
-        return f"has no day {day}"
+        return f"has an invalid day: {day}"
     if int(parts["hour"] or 0) > 24 or int(parts["minute"] or 0) > 59:
-        return "has no such time"
-    return "has no such time" if int(parts["second"] or 0) > 60 else None
+        return "has an invalid time"
+    return "has an invalid time" if int(parts["second"] or 0) > 60 else None
 
 
 def _leaps(year: int) -> bool:
@@ -56,10 +56,10 @@ def _leaps(year: int) -> bool:
 
 
 def looks_like_date(text: str) -> bool:
-    """Whether a quoted text could stand for a date: all that a date literal takes but a year."""
+    """Return whether a quoted text could be a date: any date literal except a lone year."""
     return len(text.strip()) > 4 and date_problem(text) is None
 
 
 def is_bare_day(node: nodes.Node) -> bool:
-    """Whether this is a date literal with a day and without a time."""
+    """Return whether this is a date literal with a day and without a time."""
     return type(node) is nodes.Date and _BARE_DAY.fullmatch(node.text) is not None

@@ -1,8 +1,8 @@
-"""What is wrong with a text, said so that its author can put it right.
+"""Syntax errors that help the author to fix the text.
 
-`ODSQLSyntaxError` carries the facts and shows the clause with a caret. The place and the token are
-known at once. What was expected and what was probably meant is worked out when somebody asks, by
-the function that the parser hands in, because most refused texts are only counted.
+`ODSQLSyntaxError` carries the facts and shows the clause with a caret. The position and the token
+are known at once. The expected tokens and the hint are worked out on first access, by the function
+that the parser passes in, because most refused texts are only counted.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ _PICTURE_WIDTH = 100
 _SHOWN = 40
 
 Explanation: TypeAlias = "tuple[tuple[str, ...], str | None]"
-"""What would have been accepted, in words, and what was probably meant."""
+"""The accepted tokens, in words, and the hint."""
 
 
 class ODSQLError(ValueError):
-    """Root of the errors of this package."""
+    """Base class of the errors of this package."""
 
 
 class BuildError(ODSQLError, TypeError):
-    """What was asked of the builder cannot be said in ODSQL; the message says what can.
+    """ODSQL cannot express what the builder was given; the message says what to write.
 
     Also a TypeError, because that is what Python's own operators raise for a wrong operand.
     """
 
 
 class ODSQLSyntaxError(ODSQLError):
-    """A text that is not ODSQL.
+    """The text is not ODSQL.
 
     Attributes:
-        clause: which clause it was read as, "where" for example.
+        clause: the clause it was parsed as, for example "where".
         text: the whole clause.
-        position: 0-based offset of the first character that does not fit; at the end, that of the
-            end without the white space before it.
-        found: the token that stands there; empty at the end.
+        position: 0-based offset of the first character that does not fit; if the text ends too
+            early, its end without trailing white space.
+        found: the token at the position; empty at the end.
     """
 
     def __init__(
@@ -58,10 +58,9 @@ class ODSQLSyntaxError(ODSQLError):
         *,
         explain: Callable[[str, str], Explanation] | None = None,
     ) -> None:
-        """Keep the facts; those are positional so that the error survives pickling.
+        """Store the facts, as positional arguments so that the error survives pickling.
 
-        `explain` works out `expected` and `hint` from the clause and its text when they are first
-        asked for.
+        `explain` works out `expected` and `hint` from the clause and its text on first access.
         """
         super().__init__(clause, text, position, found, expected, hint)
         self.clause = clause
@@ -73,12 +72,12 @@ class ODSQLSyntaxError(ODSQLError):
 
     @property
     def expected(self) -> tuple[str, ...]:
-        """What would have been accepted at the position, in words."""
+        """The tokens accepted at the position, in words."""
         return self._explained()[0]
 
     @property
     def hint(self) -> str | None:
-        """What was probably meant, or None."""
+        """How to fix the likely mistake, or None."""
         return self._explained()[1]
 
     def _explained(self) -> Explanation:
@@ -91,9 +90,9 @@ class ODSQLSyntaxError(ODSQLError):
     def server_message(self) -> str:
         """The live server's wording for this error (recorded `ODSQLSyntaxError` answers).
 
-        Nothing was recorded for quotes that are never closed, for NUL and halves of surrogate
-        pairs, for our own limit of nesting, and for `facet`, `refine` and `exclude`: these get the
-        pattern of the others.
+        No answers were recorded for unclosed quotes, for NUL and lone surrogates, for this
+        package's nesting limit, and for `facet`, `refine` and `exclude`. These follow the pattern
+        of the others.
         """
         where = f"Clause(s) containing the error(s): {self.clause}."
         if not self.found:
@@ -105,7 +104,7 @@ class ODSQLSyntaxError(ODSQLError):
 
     @property
     def picture(self) -> str:
-        """The line of the clause that has the error, and a caret below it."""
+        """The line of the clause with the error, and a caret below it."""
         line, column = line_and_column(self.text, self.position)
         shown = re.split(r"\r\n|\r|\n", self.text)[line]
         start = max(0, column - _PICTURE_WIDTH // 2) if len(shown) > _PICTURE_WIDTH else 0
@@ -132,14 +131,14 @@ def _visible(character: str) -> str:
 
 
 def _cells(character: str) -> int:
-    """How many columns a terminal gives a character."""
+    """Return the number of columns a terminal gives a character."""
     if unicodedata.combining(character):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def shortened(token: str) -> str:
-    """Return a token as it can be shown in a line: printable, and cut if it is long."""
+    """Return a token as it can be shown in one line: printable, and cut if it is long."""
     start = token[: _SHOWN + 1]
     visible = start if start.isprintable() else ascii(start)[1:-1]
     return visible if len(visible) <= _SHOWN else visible[: _SHOWN - 3] + "..."

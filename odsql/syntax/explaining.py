@@ -1,9 +1,9 @@
-"""Why a text was refused: what could have stood there, and what was probably meant.
+"""Why a text was refused: what the grammar accepts there, and what was probably meant.
 
-Works from the clause and its text alone, by parsing once more up to the refused token, so that an
-error need not carry more than its place. The hints are the mistakes people make: each function
-looks at the refused token and its neighbours and returns a hint or None; the first hint wins. A
-wrong hint is worse than none, so what could be read in two ways gets none.
+Works from the clause and its text alone, by parsing again up to the refused token, so that an error
+only has to carry its position. The hints cover common mistakes: each function looks at the refused
+token and its neighbours and returns a hint or None; the first hint wins. A wrong hint is worse than
+none, so an ambiguous mistake gets none.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["explain"]
 
 _WORDS = {
     "NAME": "a field name",
-    "TEXT": "a text in quotes",
+    "TEXT": "text in quotes",
     "NUMBER": "a number",
     "DATE": "date'...'",
     "GEOMETRY": "geom'...'",
@@ -66,19 +66,19 @@ _WORDS = {
     "DESC": "asc or desc",
     "$END": "the end",
 }
-"""Terminals in the user's words; one that is left out (`NOW`, `:`) is covered by another."""
+"""The terminals in the user's words; another entry covers those left out (`NOW`, `:`)."""
 
 _NAMES = {
     "facet": "an option such as name",
     "geometry": "INTERSECTS, DISJOINT or WITHIN",
     "now": "an argument such as days",
 }
-"""What a name is in the parentheses of these functions, where it is no value."""
+"""What a name is in the parentheses of these functions, where it is not a value."""
 
 _ARITHMETIC = ("PLUS", "MINUS", "STAR", "SLASH")
 _SIGNS = {"PLUS": "+", "MINUS": "-", "STAR": "*", "SLASH": "/", "EQUAL": "="}
 _TOGETHER = dict.fromkeys(_ARITHMETIC, _ARITHMETIC) | {"EQUAL": ("EQUAL", "COMPARISON")}
-"""Signs that are said in one phrase, as long as all of them fit."""
+"""Signs that share one phrase, as long as all of them fit."""
 
 _OPERAND = frozenset({"NAME", "TEXT", "NUMBER"})
 _RARE = frozenset({"LPAR", "MINUS", "GEOMETRY", "_NOT", "_TRUE", "_FALSE", "_NULL"})
@@ -92,21 +92,21 @@ _COMPARISONS = frozenset({"=", "!=", "<", ">", "<=", ">=", ":"})
 _OPERATORS = _COMPARISONS | {"in", "is", "like"}
 _ENDS_OF_OPERANDS = frozenset({"", ")", "and", "or"})
 _BEFORE_TEXTS = _COMPARISONS | {"(", "[", "]", ",", "..", "+", "-", "*", "/"} | _KEYWORDS
-"""Tokens after which a quote opens a text; after any other it closes one."""
+"""Tokens after which a quote opens a text literal; after any other it closes one."""
 
 _BEFORE_QUOTE = re.compile(r"(?i)(?:[=<>:(,]|\b(?:like|date|geom))$")
-"""How a text ends that reaches up to where another was to begin."""
+"""The end of a text literal that runs up to where another one should begin."""
 
 _EXPONENT = re.compile(r"[0-9]+(?:\.[0-9]+)?[eE][+-]?([0-9]+)(?!\w)")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]{1,20}(?:Z|[+-][0-9:]{1,5})?)?")
 _LONGEST_NAME = 40
-"""What is longer is no misspelt function, and is not repeated in a hint as something to write."""
+"""A longer name is not a misspelt function, and no hint repeats it."""
 
-_NO_CHOICE = "ODSQL has no if and no case: filter in where, or compute from the answer"
+_NO_CHOICE = "ODSQL has no if or case: filter in where, or compute the value from the answer"
 _ELSEWHERE = {
     "case": _NO_CHOICE,
     "coalesce": "write ifnull(field, alternative)",
-    "concat": "join texts after the answer has come",
+    "concat": "join the values after the query",
     "contains": 'write field like "word" or search(field, "words")',
     "day_of_week": "write date_format(field, 'e')",
     "dayofweek": "write date_format(field, 'e')",
@@ -117,17 +117,23 @@ _ELSEWHERE = {
     "nvl": "write ifnull(field, alternative)",
     "quarter": "group by range(field, 1 quarter)",
     "today": "write now(hour=0, minute=0, second=0)",
-    "upper": "there is lower(field)",
+    "upper": "write lower(field)",
 }
-"""Functions of other languages, and what ODSQL has instead."""
+"""Functions of other languages, and what to write in ODSQL."""
 
 
 @frozen
 class Refused:
-    """A refused token in its text, what would have fitted there, and what is open before it.
+    """A refused token in its text, the terminals accepted there, and what is open before it.
 
-    `terminals` are the names of what could have come; `opened` the numbers of the parentheses and
-    brackets that are open, the innermost last.
+    Attributes:
+        clause: the clause, for example "where".
+        text: the whole text.
+        tokens: the tokens of the text.
+        places: the positions of the tokens.
+        index: the index of the refused token.
+        terminals: the names of the accepted terminals.
+        opened: the indexes of the open parentheses and brackets, the innermost last.
     """
 
     clause: str
@@ -160,28 +166,28 @@ class Refused:
 
     @property
     def position(self) -> int:
-        """Where the refused token begins."""
+        """The offset of the refused token."""
         return self.places[self.index].start
 
     @property
     def glued(self) -> bool:
-        """Whether no white space stands between `before` and `token`."""
+        """True if no white space separates `before` and `token`."""
         return self.index > 0 and self.places[self.index - 1].end == self.position
 
     @property
     def innermost(self) -> str:
-        """The parenthesis or bracket that the refused token stands in; empty if in none."""
+        """The innermost open parenthesis or bracket around the token; empty if none."""
         return self.tokens[self.opened[-1]] if self.opened else ""
 
     @property
     def opener(self) -> str:
-        """What stands before a parenthesis that is innermost: the name of a function, or `in`."""
+        """The lower-case token before an innermost parenthesis: a function name, or `in`."""
         number = self.opened[-1] if self.innermost == "(" else 0
         return self.tokens[number - 1].lower() if number else ""
 
 
 def explain(clause: str, text: str) -> Explanation:
-    """Say what would have been accepted where a text is refused, and what was probably meant."""
+    """Return the tokens accepted where a text is refused, in words, and a hint."""
     index, terminals = acceptable(clause, text)
     if index is None:
         return (), None
@@ -193,9 +199,9 @@ def explain(clause: str, text: str) -> Explanation:
 
 
 def _opened(tokens: list[str]) -> list[int]:
-    """Return the numbers of the parentheses and brackets that are open after some tokens."""
+    """Return the indexes of the parentheses and brackets that are open after some tokens."""
     parentheses: list[int] = []
-    brackets: list[int] = []  # which way one faces says nothing about whether it opens
+    brackets: list[int] = []  # the way one faces does not tell whether it opens
     for number, token in enumerate(tokens):
         if token == "(":
             parentheses.append(number)
@@ -206,11 +212,11 @@ def _opened(tokens: list[str]) -> list[int]:
     return sorted(parentheses + brackets)
 
 
-# ------------------------------------------------------------------ what could have come
+# ------------------------------------------------------------------ what is accepted
 
 
 def _in_words(refused: Refused) -> tuple[str, ...]:
-    """Say in words what could come; a choice of more than a few helps nobody, so drop the rare."""
+    """Name the accepted terminals, without the rare ones: a long list helps nobody."""
     terminals = refused.terminals
     if refused.clause == "where":
         terminals -= _NEVER_HELPFUL_IN_WHERE
@@ -225,7 +231,7 @@ def _in_words(refused: Refused) -> tuple[str, ...]:
 
 
 def _word(terminal: str, terminals: frozenset[str]) -> str:
-    """Say one terminal; those that share words are told apart where not all of them fit."""
+    """Name one terminal; signs that share a phrase get it only if all of them fit."""
     sign = _SIGNS.get(terminal)
     if sign is None or all(other in terminals for other in _TOGETHER[terminal]):
         return _WORDS[terminal]
@@ -233,7 +239,7 @@ def _word(terminal: str, terminals: frozenset[str]) -> str:
 
 
 def _name(refused: Refused) -> str:
-    """Say what a name is here: where no text fits, none is a value."""
+    """Describe a name in this place; where no text literal fits, it is not a value."""
     if "TEXT" in refused.terminals:
         return "a field name"
     if refused.before[:1].isdecimal():
@@ -259,22 +265,22 @@ def _operator(refused: Refused) -> str | None:
         case _, "!":
             return "write NOT, or != between two values"
         case _, "%" if refused.before.lower() == "like":
-            return 'like matches whole words, and * ends one that goes on: like "word*"'
+            return 'like matches whole words; for the beginning of a word write like "word*"'
         case _, "%" if refused.before[-1:] not in ("'", '"'):
-            return "ODSQL has no %; there are + - * and /"
+            return "ODSQL has no %; the operators are + - * and /"
     return None
 
 
 def _misplaced_not(refused: Refused) -> str | None:
     operator = refused.after.lower()
     if refused.token.lower() == "not" and operator in ("in", "like"):
-        return f"NOT goes in front: NOT field {operator} ..."
+        return f"put NOT in front: NOT field {operator} ..."
     return None
 
 
-_IN_SINGLE_QUOTES = "put a text that holds \" in single quotes, and write ' inside it as \\'"
+_IN_SINGLE_QUOTES = "put text that contains \" in single quotes, and write ' inside it as \\'"
 # Only this escape was seen to work on live portals.
-_ESCAPED = "a quote inside a text is written \\'"
+_ESCAPED = "inside quoted text write ' as \\'"
 
 
 def _doubled_quote(refused: Refused) -> str | None:
@@ -285,7 +291,7 @@ def _doubled_quote(refused: Refused) -> str | None:
 
 
 def _ended_text(refused: Refused) -> str | None:
-    """Tell of a text that ends where a word sticks to it: too early, or too late."""
+    """Report a text literal that ends where a word touches it: too early, or too late."""
     quote, read = refused.before[:1], refused.before[1:-1].rstrip()
     if quote not in ("'", '"') or not refused.glued or not re.match(r"[\w%]", refused.token):
         return None
@@ -301,7 +307,7 @@ def _ended_text(refused: Refused) -> str | None:
 
 
 def _is_inside_text(refused: Refused) -> bool:
-    """Whether the next quote is one that closes a text, by what stands before it."""
+    """Return whether the next quote closes a text literal, by the token before it."""
     for number in range(refused.index + 1, len(refused.tokens)):
         if refused.tokens[number].startswith(("'", '"')):
             return refused.tokens[number - 1].lower() not in _BEFORE_TEXTS
@@ -321,26 +327,26 @@ def _date(refused: Refused) -> str | None:
     day = _DAY.match(refused.text, refused.position)
     is_date = refused.token.lower().startswith(("date'", 'date"'))
     if (is_date or day) and refused.opener == "in" and "TEXT" in refused.terminals:
-        return "lists take texts and numbers, not dates; use a range, [date'...'..date'...']"
+        return "a list takes text and numbers, not dates; write a range [date'...'..date'...']"
     if day is not None:
         return f"write a date as date'{day[0]}'"
     if re.match(r"-[0-9]{2}-[0-9]{2}", refused.token):
         return "this looks like the end of a date; write it as date'2024-01-31'"
     if refused.token[:1] in ("'", '"') and refused.before.lower() in ("date", "geom"):
         prefix = refused.before.lower()
-        return f"no space between {prefix} and the quote: {prefix}{shortened(refused.token)}"
+        return f"remove the space after {prefix}: {prefix}{shortened(refused.token)}"
     return None
 
 
 def _constant(refused: Refused) -> str | None:
-    """Tell of a bare true or false: after it only `in` fits, while one that is a value has more."""
+    """Report a bare true or false: only `in` fits after it, but more after one that is a value."""
     word = refused.before.lower()
     if word not in ("true", "false") or refused.terminals != {"_IN"}:
         return None
     if refused.token.lower() not in _ENDS_OF_OPERANDS:
         return None
     same = "for 'always' write 1 = 1" if word == "true" else "for 'never' write 1 = 2"
-    return f"a condition is not a constant: write field is true; {same}"
+    return f"true and false are not conditions: write field is true; {same}"
 
 
 def _function(refused: Refused) -> str | None:
@@ -350,7 +356,7 @@ def _function(refused: Refused) -> str | None:
     if refused.near(-2).lower() == "as" or refused.near(-2)[:1].isdecimal():
         return None  # a label or a unit
     if name in CATALOGUE:
-        return f"{name}(...) has no place in {refused.clause}"
+        return f"{name}(...) is not allowed in {refused.clause}"
     if name in _ELSEWHERE:
         return f"there is no function {name}; {_ELSEWHERE[name]}"
     return f"there is no function {shortened(name)}{_suggestion(name)}"
@@ -367,29 +373,29 @@ def _suggestion(name: str) -> str:
 
 def _in(refused: Refused) -> str | None:
     if refused.token.lower() == "in" and refused.terminals & {"_AND", "COMPARISON"}:
-        return "in follows a plain field, text or number, not a function or an expression"
+        return "write a plain field, text or number before in, not a function or an expression"
     if refused.token == "," and refused.innermost in ("[", "]") and "_TO" in refused.terminals:
-        return "a list is in parentheses: field in (a, b)"
+        return "put a list in parentheses: field in (a, b)"
     if refused.before.lower() != "in":
         return None
     if "BRACKET" in refused.terminals:
-        return "after in comes a list (a, b) or a range [a..b]"
+        return "write a list (a, b) or a range [a..b] after in"
     if refused.terminals == {"NAME"}:
-        return "after a value and in comes a field: value in field"
-    return "a field comes before in: field in (a, b)" if refused.token in ("(", "[") else None
+        return "write a field after value in: value in field"
+    return "write a field before in: field in (a, b)" if refused.token in ("(", "[") else None
 
 
 def _unit(refused: Refused) -> str | None:
-    """Tell of `< 10km`; a word behind which a condition goes on is a field, not a unit."""
+    """Report `< 10km`; a word after which a condition continues is a field, not a unit."""
     if refused.token.lower() not in DISTANCE_UNITS or not refused.before[:1].isdecimal():
         return None
     if "_AND" in refused.terminals and refused.after.lower() in _ENDS_OF_OPERANDS:
-        return "a distance with a unit stands in within_distance(field, geometry, 1km)"
+        return "write a distance with a unit as within_distance(field, geometry, 1km)"
     return None
 
 
 def _behind_digits(refused: Refused) -> str | None:
-    """Tell of a word that is glued to a number."""
+    """Report a word that touches a number."""
     word, number = refused.token, refused.before
     if not number[:1].isdecimal() or not refused.glued or not re.match(r"[^\W\d]", word):
         return None
@@ -405,11 +411,11 @@ def _behind_digits(refused: Refused) -> str | None:
         return None
     name = number + word
     example = f": `{name}`" if len(name) <= _LONGEST_NAME else ""
-    return f"a name that begins with a digit goes in back quotes{example}"
+    return f"put a name that begins with a digit in back quotes{example}"
 
 
 def _digits(number: re.Match[str]) -> str:
-    """Write a number without its exponent; neither may be long."""
+    """Return a number without its exponent, or words for it if either is too long."""
     if len(number[0]) > _LONGEST_NAME or len(number[1]) > 2:
         return "all its digits"
     digits = f"{Decimal(number[0]):f}"
@@ -417,7 +423,7 @@ def _digits(number: re.Match[str]) -> str:
 
 
 def _bracket(refused: Refused) -> str | None:
-    """Point at a parenthesis or bracket that is never closed, or at one that closes nothing."""
+    """Report a parenthesis or bracket that is never closed, or a ) that closes nothing."""
     if not refused.opened:
         return "this ) closes nothing" if refused.token == ")" else None
     if refused.token and not _is_unclosed(refused):
@@ -432,10 +438,11 @@ def _bracket(refused: Refused) -> str | None:
 
 
 def _is_unclosed(refused: Refused) -> bool:
-    """Whether what closes the innermost parenthesis or bracket is missing before the token.
+    """Return whether the sign that closes the innermost bracket is missing before the token.
 
-    It is if the text is one short and would go on with it. The one that is short may be another
-    around it, as in `(year(d = 2020)`; then all of the text must be right with it.
+    It is missing if the text is one short and would continue after it. The bracket that is one
+    short may enclose the innermost one, as in `(year(d = 2020)`; then the whole text must be valid
+    with the sign added.
     """
     closing, terminal = (")", "RPAR") if refused.innermost == "(" else ("]", "BRACKET")
     if terminal not in refused.terminals:

@@ -1,8 +1,8 @@
-"""The catalogue: every function of ODSQL, one entry each.
+"""The catalogue: one entry for every function of ODSQL.
 
-The grammar takes its function names from here, the builder and the checks what a function takes.
-A function that is not here does not exist: as on live portals its call is a syntax error at the
-opening parenthesis. (Source: ODSQL reference, "Functions", "Predicates", "Aggregates".)
+The grammar takes the names of functions from here; the builder and the checks take their arguments.
+Any other function does not exist: as on live portals, its call is a syntax error at the opening
+parenthesis. (Source: ODSQL reference, "Functions", "Predicates", "Aggregates".)
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Kind = Literal[
     "scalar", "now", "distance", "predicate", "mode", "aggregate", "count", "grouping",
     "selection", "facet",
 ]  # fmt: skip
-"""What a function is to the grammar: where a call may stand and what its arguments may be.
+"""The kind of a function in the grammar: where it may be called, and with which arguments.
 
 `scalar`: a value. `now`: a value with named arguments. `distance`: a value with two arguments, a
 legacy filter with three. `predicate`: a condition. `mode`: the legacy condition `geometry(...)`.
@@ -49,16 +49,21 @@ FIELD_TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "geometry": ("geo_point_2d", "geo_shape"),
     }
 )
-"""The types of fields that are a text, a number, a date, a boolean or a geometry."""
+"""The field types that hold text, numbers, dates, booleans or geometries."""
 
 
 @frozen
 class Parameter:
     """One parameter of a function.
 
-    `repeated` parameters take one argument or more; `optional` ones may be left out; `star` says
-    that `*` is taken too. `field_types` are the types of the fields it takes, those of its own type
-    if none are given; empty where the reference names none.
+    Attributes:
+        name: the name of the parameter.
+        type: the type of its argument.
+        optional: True if the argument may be omitted.
+        repeated: True if it takes one or more arguments.
+        star: True if it also accepts `*`.
+        field_types: the types of the fields it accepts, by default those of its own type; empty
+            where the reference names none.
     """
 
     name: str
@@ -75,11 +80,18 @@ class Parameter:
 
 @frozen
 class Function:
-    """One function: `name`, `kind`, the `clauses` it may stand in, `parameters`, what it returns.
+    """One function.
 
-    `clauses` holds letters: S select, W where, G group_by, O order_by, F facet. `returns` is the
-    type of the result, or "same" for the type of the first argument. `replacement` says what to
-    write today instead of an older spelling; of `distance` only the form with three arguments is.
+    Attributes:
+        name: the name, in lower case.
+        kind: the kind in the grammar.
+        clauses: letters of the clauses that allow it: S select, W where, G group_by, O order_by,
+            F facet.
+        parameters: its parameters, in order.
+        returns: the type of the result, or "same" for the type of the first argument.
+        catalog_only: True if only catalog searches allow it.
+        replacement: what to write today instead of an older spelling; for `distance`, instead of
+            the form with three arguments.
     """
 
     name: str
@@ -172,7 +184,7 @@ CATALOGUE: Mapping[str, Function] = MappingProxyType({one.name: one for one in _
 """Every function by its lower-case name."""
 
 DISTANCE_UNITS = ("mi", "yd", "ft", "m", "cm", "km", "mm")
-"""Units of a distance, in any case (lexical rules)."""
+"""Units of a distance; case is ignored (lexical rules)."""
 
 SINGLE_INTERVAL_UNITS = frozenset(
     {
@@ -180,19 +192,19 @@ SINGLE_INTERVAL_UNITS = frozenset(
         "years",
     }
 )  # fmt: skip
-"""Units of an interval of which `range` takes only one at a time (lexical rules)."""
+"""Units of which `range` takes only one at a time (lexical rules)."""
 
 INTERVAL_UNITS = SINGLE_INTERVAL_UNITS | {
     "ms", "millisecond", "milliseconds", "s", "second", "seconds", "m", "minute", "minutes", "h",
     "hour", "hours", "d", "day", "days",
 }  # fmt: skip
-"""Units of an interval; their case counts: `m` is a minute, `M` a month (lexical rules)."""
+"""Units of an interval; case matters: `m` is a minute, `M` a month (lexical rules)."""
 
 NOW_SHIFTS = (
     "years", "months", "days", "hours", "minutes", "seconds", "microseconds", "mondays", "tuesdays",
     "wednesdays", "thursdays", "fridays", "saturdays", "sundays",
 )  # fmt: skip
-"""The names of `now()` that shift it, by any whole number."""
+"""The arguments of `now()` that shift it; each takes any whole number."""
 
 NOW_PARTS: Mapping[str, tuple[int | None, int | None]] = MappingProxyType(
     {
@@ -201,7 +213,7 @@ NOW_PARTS: Mapping[str, tuple[int | None, int | None]] = MappingProxyType(
         **dict.fromkeys(NOW_SHIFTS, (None, None)),
     }
 )  # fmt: skip
-"""All names of `now()`: the lowest and the highest whole number that each takes."""
+"""All arguments of `now()`, each with its lowest and highest whole number; None: no limit."""
 
 GEOMETRY_MODES = ("intersects", "disjoint", "within")
 """The modes of the older `geometry()`, and the functions that replaced them."""
@@ -215,7 +227,7 @@ FACET_OPTIONS: Mapping[str, Literal["text", "boolean", "integer"]] = MappingProx
 """The options of `facet()` and their types."""
 
 FACET_SORTS = ("count", "-count", "alphanum", "-alphanum", "num", "-num")
-"""What the option `sort` of `facet()` can be."""
+"""The values of the option `sort` of `facet()`."""
 
 RESERVED_WORDS = frozenset(
     {
@@ -225,4 +237,4 @@ RESERVED_WORDS = frozenset(
         "second", "select", "sum", "top", "true", "upper", "where", "year",
     }
 )  # fmt: skip
-"""Words that the reference wants in back quotes when they are field names (lexical rules)."""
+"""Field names that the reference requires in back quotes (lexical rules)."""

@@ -2,18 +2,18 @@
 
     python -m odsql.syntax.generating
 
-lark compiles the grammar to LALR(1) tables, in strict mode, so that a conflict is an error. What is
-written is smaller and faster to run than what lark holds, and says the same:
+lark compiles the grammar to LALR(1) tables in strict mode, where a conflict is an error. The tables
+written here are smaller and faster to run than those of lark, and equivalent:
 
-* A state whose only business is to reduce one symbol by one rule is skipped when it would be
-  entered: `shift NUMBER` becomes `shift NUMBER and build the number`.
-* A goto that would lead into a state that only renames a symbol leads to where the renaming ends.
+* A state that can only reduce one symbol by one rule is skipped on entry: `shift NUMBER` becomes
+  `shift NUMBER and build the number`.
+* A goto into a state that only renames a symbol leads to the end of the renaming.
 
 Codes in a row of `ACTIONS`: negative is "reduce by rule ~code", and rules from `RENAMES` on only
 rename; below `FUSED` is "shift, go to state code"; else "shift, build with
-BUILDERS[code // FUSED], go to state code % FUSED". Terminal 0 is no terminal.
+BUILDERS[code // FUSED], go to state code % FUSED". No terminal has the number 0.
 
-The same grammar object, `reference_parser`, run by lark itself, is what the tests compare with.
+The tests compare with `reference_parser`, the same grammar run by lark itself.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _names_of_kind(kind: str) -> list[str]:
 
 @define
 class _Compiler:
-    """Holds lark's tables while they are translated; see the module's docstring for the codes."""
+    """Lark's tables during the translation; the module's docstring describes the codes."""
 
     lark: Lark
     terminals: list[str] = field(init=False)
@@ -88,7 +88,7 @@ class _Compiler:
         return parser.parser._parse_table  # noqa: SLF001 - lark has no public way to its tables
 
     def goto(self, state: int, symbol: str) -> int:
-        """Where `symbol` leads from `state`, renamings followed to their end."""
+        """Return where `symbol` leads from `state`, after all renamings."""
         target: int = self.table.states[state][symbol][1]
         rule = self.only_rule(target)
         if rule is None or not _renames(rule):
@@ -96,7 +96,7 @@ class _Compiler:
         return self.goto(state, rule.origin.name)
 
     def only_rule(self, state: int) -> Rule | None:
-        """The rule of one symbol that is all there is to do in `state`, if so."""
+        """Return the rule of one symbol that is the only action of `state`, or None."""
         actions = list(self.table.states[state].values())
         rules = {argument for action, argument in actions if action is not Shift}
         if len(rules) != 1 or any(action is Shift for action, _ in actions):
@@ -105,7 +105,7 @@ class _Compiler:
         return rule if len(rule.expansion) == 1 else None
 
     def shift_code(self, state: int, terminal: str) -> int:
-        """Shift `terminal`, and build at once what it can only become."""
+        """Return the code to shift `terminal` and to build at once what it must become."""
         target: int = self.table.states[state][terminal][1]
         builder, symbol = "", terminal
         while (rule := self.only_rule(target)) is not None and not (builder and _builder(rule)):
@@ -121,7 +121,7 @@ class _Compiler:
         return self.builders.index(builder) * FUSED + target
 
     def row(self, state: int) -> dict[int, int]:
-        """The actions of `state` by terminal number."""
+        """Return the actions of `state` by terminal number."""
         row = {}
         for symbol, (action, argument) in sorted(self.table.states[state].items(), key=_symbol):
             if symbol not in self.terminals:
@@ -136,7 +136,7 @@ class _Compiler:
         return dict(sorted(row.items()))
 
     def gotos(self, state: int) -> dict[int, int]:
-        """The gotos of `state` by symbol number."""
+        """Return the gotos of `state` by symbol number."""
         return {
             self.symbols.setdefault(symbol, len(self.symbols)): self.goto(state, symbol)
             for symbol in sorted(self.table.states[state])
@@ -144,12 +144,12 @@ class _Compiler:
         }
 
     def rule_entry(self, rule: Rule) -> tuple[int, int, tuple[int, ...] | None, str]:
-        """(symbol number, length, which children the builder gets or None for all, builder)."""
+        """Return (symbol number, length, indexes of the kept children or None for all, builder)."""
         symbol = self.symbols.setdefault(rule.origin.name, len(self.symbols))
         return symbol, len(rule.expansion), _picks(rule), _builder(rule)
 
     def reachable(self) -> list[int]:
-        """The states that are still entered, start states first."""
+        """Return the states that are still entered, start states first."""
         seen = list(self.table.start_states.values())
         for state in seen:
             codes = list(self.row(state).values())
@@ -160,7 +160,7 @@ class _Compiler:
 
 
 def _renames(rule: Rule) -> bool:
-    """Whether a rule gives one symbol another name and builds nothing."""
+    """Return whether a rule gives one symbol another name and builds nothing."""
     return len(rule.expansion) == 1 and _keeps_its_symbol(rule) and not _builder(rule)
 
 
@@ -186,7 +186,7 @@ def _builder(rule: Rule) -> str:
 
 
 def _keywords(lark: Lark, number: Callable[[str], int]) -> dict[str, int]:
-    """Every word and sign that is a terminal of its own, by its text in lower case."""
+    """Return the terminal number of every fixed word and sign, by its lower-case text."""
     words = {}
     for terminal in lark.terminals:
         alternatives = re.match(r"(?:\(\?:)?([a-z_|]+)\)?\(\?!", terminal.pattern.value)
@@ -251,7 +251,7 @@ def _shared(name: str, rows: list[dict[int, int]]) -> list[str]:
 
 
 def bytes_or_list(numbers: list[int]) -> str:
-    """Write a list of small numbers as short as Python allows."""
+    """Return a list of small numbers in the shortest Python notation."""
     return repr(bytes(numbers)) if max(numbers) < 256 else repr(numbers).replace(" ", "")
 
 

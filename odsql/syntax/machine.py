@@ -1,13 +1,13 @@
-"""Tokens -> tree, or the number of the token that is refused.
+"""Tokens -> tree, or the index of the refused token.
 
-One loop walks the automaton over tokens from one regular expression. What makes it fast, and none
-of it changes what is accepted (the tests compare with lark's own parser on the same grammar):
+One loop walks the automaton over tokens from one regular expression. The following make it fast
+without changing what is accepted (the tests compare with lark's own parser on the same grammar):
 
 * A terminal that can only become one node is shifted and built in one step (`generating`).
 * Rules that only give a symbol another name cost nothing (`automaton`).
-* Lists grow in place; nodes keep token numbers instead of offsets (`spans`).
+* Lists grow in place; nodes keep token indexes instead of offsets (`spans`).
 * A word that is a keyword only in some places is looked up as the keyword first. Where the grammar
-  has no place for it, it is looked up again as a name.
+  does not allow it, it is looked up again as a name.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _KIND_BY_TEXT = tables.KEYWORDS.get
 _KIND_BY_START = (
     dict.fromkeys("0123456789", tables.TERMINALS.index("NUMBER"))
     | dict.fromkeys("'\"", tables.TERMINALS.index("TEXT"))
-    # Not d and g: a date'...' begins with them, too.
+    # Not d and g, which also begin date'...' and geom'...'.
     | dict.fromkeys("_abcefhijklmnopqrstuvwxyzABCEFHIJKLMNOPQRSTUVWXYZ", _NAME)
 ).get
 _KIND_OF_LITERAL = {
@@ -57,7 +57,7 @@ _KIND_OF_LITERAL = {
 
 
 def _kind_by_look(token: str) -> int:
-    """Terminal number of a token that neither its text nor its first letter gives away."""
+    """Return the terminal of a token that neither its text nor its first letter tells."""
     start = token[0]
     if start.isalnum() and not start.isdecimal():
         return _KIND_OF_LITERAL[start.lower()] if token[-1] in "'\"" else _NAME
@@ -65,25 +65,25 @@ def _kind_by_look(token: str) -> int:
 
 
 def read_tokens(text: str) -> list[str]:
-    """Split a clause into tokens; those that only look like a literal become `_BROKEN`."""
+    """Split a clause into tokens; those that only look like literals become `_BROKEN`."""
     tokens = tokenize(text)
     if len(tokens) > 1 and tokens[-2][0] in "'\"`" and not is_closed(tokens[-2]):
         tokens[-2] = _BROKEN
-    if "-0" in text or "-1" in text:  # every bare day has one, and most texts have not
+    if "-0" in text or "-1" in text:  # every bare day has one, most texts have neither
         for index, token in enumerate(tokens):
             if "-" in token and token[0].isdecimal():  # a day that is not in date'...'
                 tokens[index] = _BROKEN
     return tokens
 
 
-def run(  # noqa: C901 - one loop, and every call less in it is felt
+def run(  # noqa: C901 - one loop, because calls in it are slow
     text: str, tokens: list[str], states: list[State], values: list[Any]
 ) -> int | None:
     """Run the automaton over the tokens.
 
-    Returns None when all of them were taken, else the number of the first that was refused.
-    `states` and `values` are the two stacks; they hold what was read so far. An action gets the
-    children and the place: the text, the number of the first token and that of the last.
+    Returns None if all of them are accepted, else the index of the first refused one. `states` and
+    `values` are the two stacks; they keep what was read so far. An action receives the children and
+    the place: the text, and the indexes of its first and last token.
     """
     firsts: list[int] = []  # for each value, the number of its first token
     index = 0
@@ -92,7 +92,7 @@ def run(  # noqa: C901 - one loop, and every call less in it is felt
         kind = _KIND_BY_TEXT(token.lower()) or _KIND_BY_START(token[0]) or _kind_by_look(token)
         entry = state[kind]
         if entry is None and kind in _SOFT and not tokens[index - 1][:1].isdecimal():
-            # Behind a number a name is a unit, and no unit is a keyword: `[1 to 2]`.
+            # After a number a name is a unit, and no unit is a keyword: `[1 to 2]`.
             entry = state[_NAME]
         if entry is None:
             return index
@@ -147,15 +147,15 @@ def run(  # noqa: C901 - one loop, and every call less in it is felt
 
 
 def refused_token(clause: str, text: str) -> int | None:
-    """Return the number of the token that is refused; None if all of them are taken."""
+    """Return the index of the refused token; None if all are accepted."""
     return run(text, read_tokens(text), [start(clause)], [])
 
 
 def acceptable(clause: str, text: str) -> tuple[int | None, list[str]]:
-    """Return the number of the token that is refused, and what could stand there.
+    """Return the index of the refused token, and the terminals accepted in its place.
 
-    The latter are names of terminals, found by trying each on a copy of the stack as it was before
-    the refused token; None and nothing if no token is refused.
+    The terminals are names, found by trying each on a copy of the stack before the refused token.
+    If no token is refused, the result is None and an empty list.
     """
     tokens = read_tokens(text)
     refused = run(text, tokens, [start(clause)], [])
@@ -169,7 +169,7 @@ def acceptable(clause: str, text: str) -> tuple[int | None, list[str]]:
 
 
 def _would_shift(states: list[int], kind: int) -> bool:
-    """Whether a terminal could come next; a function name only counts if `(` could follow."""
+    """Return whether a terminal could come next; a function name only if `(` could follow."""
     while (code := tables.ACTIONS[states[-1]].get(kind)) is not None:
         if code >= 0:
             return kind not in _FUNCTIONS or _OPEN in tables.ACTIONS[code % tables.FUSED]

@@ -1,13 +1,13 @@
-"""The tree: what a parsed or a built ODSQL clause is.
+"""The tree of a parsed or built ODSQL clause.
 
 Every node is a frozen, slotted, hashable attrs class. Two nodes are equal when they say the same
-thing, wherever they were written: the place in the text (`Node.span`) takes no part in equality.
-Parentheses are not nodes; the renderer puts back those that the meaning needs.
+thing, wherever they were written: equality ignores the position in the text (`Node.span`).
+Parentheses are not nodes; the renderer adds those that the meaning needs.
 
 Chains are flat: `a AND b AND c` is one `And` with three operands, `a + b - c` one `Arithmetic` with
-three operands, so the depth of a tree is the depth of its parentheses and never its length.
+three operands, so the depth of a tree is the depth of its parentheses, whatever its length.
 
-`children`, `walk` and `rewrite` read and change a tree without knowing the parser.
+`children`, `walk` and `rewrite` read and change a tree without the parser.
 """
 
 from __future__ import annotations
@@ -67,14 +67,14 @@ __all__ = [
 
 
 Place = tuple[str, int, int] | None
-"""Where a node was read: the clause, the number of its first token and that of its last one."""
+"""Where a node was read: the clause, and the indexes of its first and last token."""
 
 
 class Node:
-    """What all nodes share: a place in the text they were read from, or none if they were built.
+    """The base class of all nodes: a place in the parsed text, or none for a built node.
 
-    `at` holds token numbers; `span` turns them into offsets only when somebody asks, because most
-    trees are never asked.
+    `at` holds token indexes; `span` turns them into offsets on access, because most trees never
+    need them.
     """
 
     __slots__ = ()
@@ -83,7 +83,7 @@ class Node:
 
     @property
     def span(self) -> Span | None:
-        """Offsets of this node in the clause it was parsed from; None for a built node."""
+        """The offsets of this node in the clause it was parsed from; None for a built node."""
         if self.at is None:
             return None
         text, first, last = self.at
@@ -94,7 +94,7 @@ class Node:
 
     @property
     def legacy(self) -> bool:
-        """Whether this is an older spelling that portals still accept (ODSQL: predicates)."""
+        """True for an older spelling that portals still accept (ODSQL: predicates)."""
         return False
 
 
@@ -103,7 +103,7 @@ class Node:
 
 @frozen
 class Text(Node):
-    """A text literal, `"..."` or `'...'`; as a condition of its own it is a full-text search."""
+    """A text literal, `"..."` or `'...'`; as a condition by itself it is a full-text search."""
 
     value: str
     at: Place = field(default=None, eq=False, repr=False)
@@ -111,20 +111,20 @@ class Text(Node):
 
 @frozen
 class Number(Node):
-    """A number as it was written, without a sign: `10`, `2.50`; `-1` is `Negate(Number("1"))`."""
+    """A number as written, without a sign: `10`, `2.50`; `-1` is `Negate(Number("1"))`."""
 
     text: str
     at: Place = field(default=None, eq=False, repr=False)
 
     @property
     def value(self) -> int | Decimal:
-        """The number: int without a decimal point, else Decimal."""
+        """The number: an int without a decimal point, else a Decimal."""
         return Decimal(self.text) if "." in self.text else int(self.text)
 
 
 @frozen
 class Date(Node):
-    """A date literal `date'...'`; `text` is what stands between the quotes."""
+    """A date literal `date'...'`; `text` is the part between the quotes."""
 
     text: str
     at: Place = field(default=None, eq=False, repr=False)
@@ -140,7 +140,7 @@ class Geometry(Node):
 
 @frozen
 class Boolean(Node):
-    """`true` or `false`, where ODSQL has a place for them; never a condition of its own."""
+    """`true` or `false`, where ODSQL allows them; never a condition by itself."""
 
     value: bool
     at: Place = field(default=None, eq=False, repr=False)
@@ -182,7 +182,7 @@ class Star(Node):
 
 @frozen
 class Word(Node):
-    """A bare word that is an argument and no field: `WITHIN` in `geometry(f, geom'..', WITHIN)`."""
+    """A bare word as an argument, not a field: `WITHIN` in `geometry(f, geom'..', WITHIN)`."""
 
     text: str
     at: Place = field(default=None, eq=False, repr=False)
@@ -190,7 +190,7 @@ class Word(Node):
 
 @frozen
 class Pattern(Node):
-    """What `include` and `exclude` take: a field name that may end in `*`."""
+    """The argument of `include` and `exclude`: a field name that may end in `*`."""
 
     text: str
     at: Place = field(default=None, eq=False, repr=False)
@@ -224,13 +224,13 @@ class StaticRange(Node):
 
     @property
     def legacy(self) -> bool:
-        """Always: new queries write the steps without brackets."""
+        """Always True: new queries write the steps without brackets."""
         return True
 
 
 @frozen
 class Call(Node):
-    """A function call; `name` is lower case and an entry of `odsql.syntax.functions.CATALOGUE`."""
+    """A function call; `name` is lower case and a key of `odsql.syntax.functions.CATALOGUE`."""
 
     name: str
     arguments: tuple[Expression, ...]
@@ -249,7 +249,7 @@ class Call(Node):
 
 @frozen
 class Negate(Node):
-    """Unary minus: `-x`; in `order_by` also the older way to say descending."""
+    """Unary minus: `-x`; in `order_by` also the older spelling of descending order."""
 
     operand: Expression
     at: Place = field(default=None, eq=False, repr=False)
@@ -257,10 +257,10 @@ class Negate(Node):
 
 @frozen
 class Arithmetic(Node):
-    """A chain of one level of precedence: `a + b - c`, or `a * b / c`; read from left to right.
+    """A chain of operators of one precedence: `a + b - c`, or `a * b / c`; read from left to right.
 
     `operators` has one entry fewer than `operands`, all of `+ -` or all of `* /`. A first operand
-    of the same level dissolves in the chain, since that is how it is read anyway.
+    of the same precedence is merged into the chain, which reads the same.
     """
 
     operands: tuple[Expression, ...]
@@ -269,7 +269,7 @@ class Arithmetic(Node):
 
     @property
     def additive(self) -> bool:
-        """Whether this is a chain of `+ -`, the looser of the two levels."""
+        """True for a chain of `+ -`, which bind less tightly than `* /`."""
         return self.operators[0] in "+-"
 
     def __attrs_post_init__(self) -> None:
@@ -348,7 +348,7 @@ class Is(Node):
 
 @frozen
 class Not(Node):
-    """`NOT operand`: the exact complement, rows with null included."""
+    """`NOT operand`: the exact complement, including rows with null."""
 
     operand: Expression
     at: Place = field(default=None, eq=False, repr=False)
@@ -363,10 +363,10 @@ def _flat_or(operands: Iterable[Expression]) -> tuple[Expression, ...]:
 
 
 def _flat(kind: type[And | Or], operands: Iterable[Expression]) -> tuple[Expression, ...]:
-    """Dissolve operands of the same kind: both operators are associative."""
+    """Merge operands of the same kind: both operators are associative."""
     flat = tuple(operands)
     if kind not in map(type, flat[1:]):
-        # One after the other is how long chains are built, so that must not cost their square.
+        # Long chains are built one operand at a time, which must not take quadratic time.
         return flat[0].operands + flat[1:] if flat and type(flat[0]) is kind else flat
     return tuple(
         part
@@ -377,7 +377,7 @@ def _flat(kind: type[And | Or], operands: Iterable[Expression]) -> tuple[Express
 
 @frozen
 class And(Node):
-    """`a AND b AND ...`, two operands or more; never directly inside another `And`."""
+    """`a AND b AND ...`, with at least two operands; never directly inside another `And`."""
 
     operands: tuple[Expression, ...] = field(converter=_flat_and)
     at: Place = field(default=None, eq=False, repr=False)
@@ -385,7 +385,7 @@ class And(Node):
 
 @frozen
 class Or(Node):
-    """`a OR b OR ...`, two operands or more; never directly inside another `Or`."""
+    """`a OR b OR ...`, with at least two operands; never directly inside another `Or`."""
 
     operands: tuple[Expression, ...] = field(converter=_flat_or)
     at: Place = field(default=None, eq=False, repr=False)
@@ -405,7 +405,7 @@ class Labelled(Node):
 
 @frozen
 class Ordering(Node):
-    """One entry of `order_by`; `direction` is None where the text says neither asc nor desc."""
+    """One entry of `order_by`; `direction` is None if the text has neither asc nor desc."""
 
     expression: Expression
     direction: Literal["asc", "desc"] | None = None
@@ -481,7 +481,7 @@ Expression = (
     | Text
     | Word
 )
-"""Anything that can stand inside a clause."""
+"""Anything that can be part of a clause."""
 
 
 # ---------------------------------------------------------------- walking and rewriting
@@ -512,8 +512,8 @@ def walk(node: Node) -> Iterator[Node]:
 def rewrite(node: N, change: Callable[[Node], Node]) -> N:
     """Return the tree with `change` applied to every node, children first.
 
-    `change` returns its argument to leave a node as it is. Untouched parts are shared with the
-    old tree. The result has the type of `node` as long as `change` keeps it.
+    `change` returns its argument to leave a node unchanged. The result shares untouched parts with
+    the old tree, and has the type of `node` as long as `change` keeps it.
     """
     done: dict[int, Node] = {}  # by identity: the walk keeps every node alive
     for current in reversed(list(walk(node))):

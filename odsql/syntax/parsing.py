@@ -1,7 +1,7 @@
-"""Text -> tree, or the error that says why not.
+"""Text -> tree, or an error that explains why not.
 
-`machine` takes or refuses the tokens; here a refusal becomes an error, and trees that are nested
-too deep are refused. Why a text was refused is worked out only if somebody asks (`explaining`).
+`machine` accepts or refuses the tokens; this module turns a refusal into an error and refuses trees
+that are nested too deeply. The reason is worked out only when it is read (`explaining`).
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ __all__ = [
 ]
 
 MAX_NESTING = 100
-"""How many nodes of a tree may stand inside each other. No real query comes near; the bound keeps
-rendering, comparing and copying a tree far from Python's recursion limit. Parentheses that leave
-nothing in the tree do not count, so a filter may be wrapped and extended again and again."""
+"""The maximum depth of a tree. No real query comes near it; the limit keeps rendering, comparing
+and copying a tree far from Python's recursion limit. Parentheses that leave nothing in the tree do
+not count, so a filter may be wrapped and extended again and again."""
 
 _MOST_OPENED = 1000
-"""How many parentheses, NOTs and minus signs may be open at a place in the text."""
+"""The maximum number of parentheses, NOTs and minus signs open at one position."""
 
 
 def parse(clause: str, text: str) -> Any:
     """Parse `text` as a `clause`: where, select, group_by, order_by or facet.
 
     Raises:
-        ODSQLSyntaxError: the text is not ODSQL; the error says where and what was expected.
+        ODSQLSyntaxError: the text is not ODSQL; the error tells where, and what is accepted there.
     """
     _check_text(text)
     tokens = read_tokens(text)
@@ -52,14 +52,14 @@ def parse(clause: str, text: str) -> Any:
     refused = run(text, tokens, [start(clause)], values)
     if refused is not None:
         raise _syntax_error(clause, text, refused)
-    if opened > MAX_NESTING // 4:  # each may be worth several nodes: OR, AND, a sum, a product
+    if opened > MAX_NESTING // 4:  # each may hold several nodes: OR, AND, a sum, a product
         _refuse_deep_tree(clause, text, values[0])
     return values[0]
 
 
 def _most_opened(clause: str, text: str, tokens: list[str]) -> int:
-    """Count the parentheses, NOTs and minus signs that are open at a place, at most."""
-    opened: list[int] = []  # for each open parenthesis, how many levels it and its signs are worth
+    """Return the largest number of parentheses, NOTs and minus signs open at one position."""
+    opened: list[int] = []  # for each open parenthesis, the levels of it and its signs
     signs = depth = most = 0
     for index, token in enumerate(tokens):
         if token == "(":
@@ -90,7 +90,7 @@ def _refuse_deep_tree(clause: str, text: str, tree: nodes.Node) -> None:
 
 
 def parse_where(text: str) -> nodes.Where:
-    """Parse a `where` clause; an empty one is a `Where` without condition (ODSQL: where).
+    """Parse a `where` clause; an empty one gives a `Where` without a condition (ODSQL: where).
 
     Raises:
         ODSQLSyntaxError: the text is not a condition.
@@ -146,12 +146,12 @@ _QUOTED = re.compile(r"""'[^'\\]*+(?:\\.[^'\\]*+)*+'|"[^"\\]*+(?:\\.[^"\\]*+)*+\
 def parse_refinement(text: str, *, clause: str = "refine") -> nodes.Refinement:
     """Parse the value of a `refine` or `exclude` parameter, `facet:value`; errors name `clause`.
 
-    The value is taken as it is, or out of its quotes if they enclose all of it; it may hold spaces,
-    commas, parentheses, colons and slashes (ODSQL: refine).
+    The value is used as written, without the quotes if they enclose all of it. It may contain
+    spaces, commas, parentheses, colons and slashes (ODSQL: refine).
 
     Raises:
-        ODSQLSyntaxError: there is no colon, or nothing before or after it, or a character that no
-            request can carry.
+        ODSQLSyntaxError: the colon or the text before or after it is missing, or a request cannot
+            carry one of the characters.
     """
     _check_text(text)
     facet = _FACET_NAME.match(text)
@@ -165,7 +165,7 @@ def parse_refinement(text: str, *, clause: str = "refine") -> nodes.Refinement:
 
 def _check_text(text: str) -> None:
     if not isinstance(text, str):
-        msg = f"a clause is a text, not {type(text).__name__} {text!r}"
+        msg = f"a clause must be a string, not {type(text).__name__} {text!r}"
         raise TypeError(msg)
 
 
@@ -173,7 +173,7 @@ def _check_text(text: str) -> None:
 
 
 def _syntax_error(clause: str, text: str, index: int) -> ODSQLSyntaxError:
-    """Make the error for token number `index`."""
+    """Build the error for the token at `index`."""
     token, position = token_at(text, index)
     if token[:1] in ("'", '"', "`") and not is_closed(token):
         return _broken_literal(clause, text, position)
@@ -181,32 +181,32 @@ def _syntax_error(clause: str, text: str, index: int) -> ODSQLSyntaxError:
 
 
 def _broken_literal(clause: str, text: str, position: int) -> ODSQLSyntaxError:
-    """Make the error for a quote that is not closed, or a character no request can carry."""
+    """Build the error for an unclosed quote, or a character that no request can carry."""
     forbidden = UNSENDABLE.search(text, position)
     if forbidden is not None:
-        hint = "NUL and halves of surrogate pairs cannot be sent in a request; remove them"
+        hint = "a request cannot carry NUL or lone surrogates; remove them"
         return ODSQLSyntaxError(clause, text, forbidden.start(), forbidden[0], (), hint)
     quote = text[position]
     if text[position : position + 2] == "``":
-        return ODSQLSyntaxError(clause, text, position, quote, (), "a name is not empty")
+        return ODSQLSyntaxError(clause, text, position, quote, (), "a name cannot be empty")
     hint = f"the quote {quote} opened here is never closed"
     return ODSQLSyntaxError(clause, text, position, quote, (f"a closing {quote}",), hint)
 
 
 def _nesting_error(clause: str, text: str, index: int, limit: int) -> ODSQLSyntaxError:
-    """Make the error for a text whose parts, or parentheses, stand too deep inside each other."""
+    """Build the error for a text with too many levels of nesting."""
     token, position = token_at(text, index)
-    hint = f"at most {limit} parts may stand inside each other; write fewer parentheses and calls"
+    hint = f"at most {limit} levels of nesting are allowed; write fewer parentheses and calls"
     return ODSQLSyntaxError(clause, text, position, token, (), hint)
 
 
 def _refinement_error(clause: str, text: str) -> ODSQLSyntaxError:
-    """Make the error for a `refine` or `exclude` value that is not `facet:value`."""
+    """Build the error for a `refine` or `exclude` value that is not `facet:value`."""
     hint = 'write facet:value, for example country:"France"'
     return ODSQLSyntaxError(clause, text, 0, text[:1], ("facet:value",), hint)
 
 
 def _explain(clause: str, text: str) -> Explanation:
-    from odsql.syntax.explaining import explain  # only needed when somebody asks
+    from odsql.syntax.explaining import explain  # most errors are only counted
 
     return explain(clause, text)

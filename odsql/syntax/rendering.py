@@ -1,12 +1,11 @@
 """Tree -> text.
 
-`render` writes the one canonical line for a tree; `format` breaks what is too long for one line.
-Both write only the parentheses that the meaning needs, and what they write of a tree that can be
-parsed or built parses back to the same tree. Words of logic are upper case (AND OR NOT), everything
-else is lower case.
+`render` writes the canonical line for a tree; `format` breaks long lines. Both write only the
+parentheses that the meaning needs, and the text of a tree that can be parsed or built parses back
+to the same tree. AND, OR and NOT are upper case, everything else is lower case.
 
-Every text, name and number goes through one of the functions here that quote or check it; in this
-and in no other way do values become ODSQL, so nothing that a value contains can change a query.
+Every text, name and number passes through a function here that quotes or checks it. Values become
+ODSQL in no other way, so no value can change a query.
 """
 
 from __future__ import annotations
@@ -32,26 +31,26 @@ _KEYWORDS = frozenset({"and", "or", "not", "null", "true", "false"})
 _SOFT_KEYWORDS = frozenset({"as", "asc", "desc", "distinct", "in", "is", "like", "to"})
 _QUOTED_NAMES = (RESERVED_WORDS | _KEYWORDS | _SOFT_KEYWORDS) - {"year"}
 """Field names that are written in back quotes. `year` is on the reference's list of reserved words,
-but live portals were seen to take it as it is."""
+but live portals were seen to accept it unquoted."""
 
 
 def render(node: Node) -> str:
     """Return the canonical text of a tree, on one line.
 
     Raises:
-        ValueError: something in the tree cannot be written in ODSQL, or it is too deep for Python.
-        TypeError: this is no tree.
+        ValueError: ODSQL cannot express a part of the tree, or the tree is too deep for Python.
+        TypeError: `node` is not a tree.
     """
     try:
         return _RENDER[type(node)](node)
     except KeyError:
         msg = (
-            f"a tree consists of odsql.syntax.nodes, not of {type(node).__name__} {node!r}; "
-            "the text of a built expression is str(expression)"
+            f"a tree consists of nodes of odsql.nodes, not of {type(node).__name__} {node!r}; "
+            "for the text of a built expression write str(expression)"
         )
         raise TypeError(msg) from None
     except RecursionError:
-        msg = "the tree is nested too deep to be written"
+        msg = "the tree is nested too deeply to be rendered"
         raise ValueError(msg) from None
 
 
@@ -60,12 +59,12 @@ def render(node: Node) -> str:
 
 def _check_sendable(text: str) -> None:
     if UNSENDABLE.search(text):
-        msg = f"{text!a} has a NUL or half of a surrogate pair, which no request can carry"
+        msg = f"{text!a} contains NUL or a lone surrogate, which no request can carry"
         raise ValueError(msg)
 
 
 def _quote_text(text: str) -> str:
-    """Take quotes that need no escape; else single ones and a backslash, proven on live portals."""
+    """Use quotes that need no escape, else single ones and a backslash, proven on live portals."""
     if not text.isprintable():
         _check_sendable(text)
     if "\\" not in text:
@@ -106,14 +105,14 @@ def _back_quoted(name: str) -> str:
 def _number(node: nodes.Number) -> str:
     text = node.text
     if not _NUMBER.fullmatch(text):
-        msg = f"{text!r} is no ODSQL number; write digits, and Negate for a minus sign"
+        msg = f"{text!r} is not an ODSQL number; write digits, and Negate for a minus sign"
         raise ValueError(msg)
     return text
 
 
 def _unit(name: str) -> str:
     if not _PLAIN_NAME.fullmatch(name) or name.lower() in _KEYWORDS | _SOFT_KEYWORDS:
-        msg = f"{name!r} is no unit"
+        msg = f"{name!r} is not a unit"
         raise ValueError(msg)
     return name
 
@@ -121,7 +120,7 @@ def _unit(name: str) -> str:
 def _pattern(node: nodes.Pattern) -> str:
     name, star, rest = node.text.partition("*")
     if rest:
-        msg = f"{node.text!r}: a pattern may have one *, at its end"
+        msg = f"{node.text!r}: a pattern may have only one *, at its end"
         raise ValueError(msg)
     return (_quote_label(name) if name or not star else "") + star
 
@@ -133,7 +132,7 @@ _LOOSENESS: dict[type[Node], int] = {Or: 3, And: 2, Not: 1}
 
 
 def _operand_of(looseness: int, node: Node) -> str:
-    """Render an operand of AND, OR or NOT, in parentheses if it binds looser than they do."""
+    """Render an operand of AND, OR or NOT, in parentheses if it binds less tightly."""
     text = _RENDER[type(node)](node)
     return f"({text})" if _LOOSENESS.get(type(node), 0) > looseness else text
 
@@ -148,7 +147,7 @@ def _operand_in_chain(node: Node, additive: bool) -> str:
 def _negate(node: Negate) -> str:
     operand = _RENDER[type(node.operand)](node.operand)
     if type(node.operand) is Negate:
-        return f"- {operand}"  # two signs in a row would look like the comments of SQL
+        return f"- {operand}"  # two signs in a row would look like an SQL comment
     return f"-({operand})" if type(node.operand) is Arithmetic else f"-{operand}"
 
 
@@ -163,7 +162,7 @@ def _chained(node: Arithmetic) -> list[tuple[str, str]]:
         _refuse(f"{len(node.operands)} operands cannot have {len(node.operators)} operators")
     additive = node.additive
     if not set(node.operators) <= set("+-" if additive else "*/"):
-        _refuse(f"{node.operators} are not of one level of precedence")
+        _refuse(f"{node.operators} do not have the same precedence")
     operands = [_operand_in_chain(operand, additive) for operand in node.operands]
     return list(zip(("", *node.operators), operands, strict=True))
 
@@ -181,13 +180,13 @@ def _refuse(message: str) -> NoReturn:
 
 def _call(node: nodes.Call) -> str:
     if not _FUNCTION_NAME.fullmatch(node.name):
-        _refuse(f"{node.name!r} is no function of ODSQL")
+        _refuse(f"{node.name!r} is not an ODSQL function")
     return f"{node.name}({_list(node.arguments)})"
 
 
 def _comparison(node: nodes.Comparison) -> str:
     if node.operator not in _OPERATORS:
-        _refuse(f"{node.operator!r} is no comparison of ODSQL")
+        _refuse(f"{node.operator!r} is not an ODSQL comparison operator")
     left, right = _RENDER[type(node.left)](node.left), _RENDER[type(node.right)](node.right)
     return f"{left}: {right}" if node.operator == ":" else f"{left} {node.operator} {right}"
 
@@ -228,25 +227,25 @@ def _ordering(node: nodes.Ordering) -> str:
 
 def _direction(node: nodes.Ordering) -> str:
     if node.direction not in (None, "asc", "desc"):
-        _refuse(f"{node.direction!r} is no direction; there are asc and desc")
+        _refuse(f"{node.direction!r} is not a direction; write asc or desc")
     return f" {node.direction}" if node.direction else ""
 
 
 def _items(node: nodes.Select | nodes.OrderBy) -> str:
     if not node.items:
-        _refuse(f"{type(node).__name__} without items cannot be written; leave the clause out")
+        _refuse(f"{type(node).__name__} needs at least one item; without items, omit the clause")
     return _list(node.items)
 
 
 def _in_list(node: nodes.InList) -> str:
     if not node.items:
-        _refuse("ODSQL has no empty list")
+        _refuse("a list needs at least one item")
     return f"{render(node.value)} in ({_list(node.items)})"
 
 
 def _logic(word: str, node: And | Or) -> str:
     if len(node.operands) < 2:
-        _refuse(f"{word.strip()} needs two operands, not {len(node.operands)}")
+        _refuse(f"{word.strip()} needs at least two operands, not {len(node.operands)}")
     looseness = _LOOSENESS[type(node)]
     return word.join([_operand_of(looseness, one) for one in node.operands])
 
@@ -295,22 +294,22 @@ _RENDER: dict[type[Node], Callable[[Any], str]] = {
 # ---------------------------------------------------------------- formatting
 
 
-def format(node: Node, *, width: int = 88) -> str:  # noqa: A001 - the field's word for it
-    """Return readable text for a tree, broken into lines of at most `width` where that can be done.
+def format(node: Node, *, width: int = 88) -> str:  # noqa: A001 - the usual name
+    """Return readable text for a tree, in lines of at most `width` characters where possible.
 
     Conditions break before AND and OR, sums and products before their operators, lists after
-    their commas. A single text or geometry is never broken. Parses back to the same tree.
+    their commas. A single text or geometry is never broken. The text parses back to the same tree.
 
     Raises:
-        ValueError: something in the tree cannot be written in ODSQL, or width is not positive.
+        ValueError: ODSQL cannot express a part of the tree, or `width` is not positive.
     """
     if width < 1:
-        _refuse(f"width is at least 1, not {width}")
+        _refuse(f"width must be at least 1, not {width}")
     return "\n".join(_lines(node, width))
 
 
 def _lines(node: Node, width: int) -> list[str]:
-    """Render a node as lines that want to fit in `width`."""
+    """Render a node in lines that fit in `width` where possible."""
     text = render(node)
     if len(text) <= width:
         return [text]
@@ -323,7 +322,7 @@ def _indented(lines: list[str]) -> list[str]:
 
 
 def _separated(items: Iterable[Node], width: int) -> list[str]:
-    """One item after the other, each on lines of its own, commas at the ends."""
+    """Render each item on lines of its own, with commas at the ends."""
     blocks = [_lines(item, width - 1) for item in items]
     for block in blocks[:-1]:
         block[-1] += ","
@@ -360,7 +359,7 @@ def _break_arithmetic(node: Arithmetic, _: int) -> list[str]:
 
 
 def _followed(node: Node, suffix: str, width: int) -> list[str]:
-    """Lines for something that is followed by what cannot be broken."""
+    """Render a node that is followed by an unbreakable suffix."""
     block = _lines(node, width - len(suffix))
     return [*block[:-1], block[-1] + suffix]
 

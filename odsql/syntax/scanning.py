@@ -1,7 +1,7 @@
 """Text -> tokens.
 
-The scanner is one regular expression for the terminals of the grammar, in the order that is
-fastest. Tokens are plain strings; `spans` finds where they stand in the text.
+The scanner is one regular expression for the terminals of the grammar, in the fastest order. Tokens
+are plain strings; `spans` finds their positions in the text.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import re
 __all__ = ["TOKEN", "UNSENDABLE", "is_closed", "tokenize"]
 
 UNSENDABLE = re.compile("[\0\ud800-\udfff]")
-"""NUL and halves of surrogate pairs: no request can carry them."""
+"""NUL and lone surrogates, which no request can carry."""
 
-# No literal holds NUL or half of a surrogate pair: neither can be sent in a URL. The possessive
-# quantifiers keep an unclosed quote from being tried again and again. Behind a group that can match
-# in part there must be none: before Python 3.11.5 that part stays, and `1..2` would be `1.` `.2`.
+# No literal may contain NUL or a lone surrogate: neither can be sent in a URL. The possessive
+# quantifiers prevent repeated attempts to match an unclosed quote. A group that can match in part
+# must not have one: before Python 3.11.5 that part is kept, and `1..2` would be `1.` `.2`.
 _SINGLE = r"'[^'\\\0\ud800-\udfff]*+(?:\\[^\0\ud800-\udfff][^'\\\0\ud800-\udfff]*+)*+'"
 _DOUBLE = _SINGLE.replace("'", '"')
 _BACK_QUOTED = r"`[^`\0\ud800-\udfff]++`"
@@ -32,17 +32,17 @@ TOKEN = re.compile(
     | {_SINGLE}
     | {_DOUBLE}
     | {_BACK_QUOTED}
-    | -0[0-9]-[0-9]{{2}}(?![0-9])  # what is left of such a day
+    | -0[0-9]-[0-9]{{2}}(?![0-9])  # the tail of such a day
     | -
     | \.\.
     | ['"`][\s\S]*  # a quote that is never closed: the rest of the text
-    | \S  # no token of ODSQL
+    | \S  # not a token of ODSQL
     | \Z
     )""",
     re.VERBOSE,
 )
-"""Matches white space and one token. Whatever is no token matches too, so that scanning never stops
-before the end; the end itself is an empty token."""
+"""Matches white space and one token. Text that is not a token matches too, so that scanning never
+stops before the end; the end itself is an empty token."""
 
 _CLOSED = re.compile(f"{_SINGLE}|{_DOUBLE}|{_BACK_QUOTED}")
 
@@ -53,9 +53,9 @@ def tokenize(text: str) -> list[str]:
 
 
 def is_closed(token: str) -> bool:
-    """Whether a token that begins with a quote is a literal, and not an open quote and the rest."""
+    """Return whether a token that begins with a quote is a literal, and not an unclosed quote."""
     quote = token[0]
-    if quote != "`" and token[-1] == quote and len(token) > 1:  # noqa: SIM102 - the quick way out
+    if quote != "`" and token[-1] == quote and len(token) > 1:  # noqa: SIM102 - the fast path
         if "\\" not in token and token.isprintable():
             return True
     return _CLOSED.fullmatch(token) is not None

@@ -1,7 +1,7 @@
-"""Token numbers -> places in the text.
+"""Token indexes -> positions in the text.
 
-A node remembers only the numbers of its first and last token. Offsets are found by scanning the
-text once more when a span is asked for, which nearly always is never.
+A node keeps only the indexes of its first and last token. Offsets are found by scanning the text
+again when a span is read, which is rare.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ __all__ = ["Places", "Span", "forget_spans", "line_and_column", "spans", "token_
 
 
 class Span(NamedTuple):
-    """Where a node stands in its clause: `text[start:end]`, 0-based offsets in characters."""
+    """The position of a node in its clause: `text[start:end]`, 0-based offsets in characters."""
 
     start: int
     end: int
 
 
 class Places:
-    """The places of all tokens of a text, in 8 bytes each, since a long text has many."""
+    """The positions of all tokens of a text, in 8 bytes each, because a long text has many."""
 
     __slots__ = ("_ends", "_starts")
 
     def __init__(self, text: str) -> None:
-        """Find them."""
+        """Scan the text."""
         self._starts = array("I")
         self._ends = array("I")
         for match in TOKEN.finditer(text.rstrip()):
@@ -53,32 +53,32 @@ class Places:
 
 
 def spans(text: str) -> Places:
-    """Return the place of every token of a clause, in order, the empty one at the end included."""
+    """Return the positions of all tokens of a clause, including the empty one at the end."""
     return _of_short(text) if len(text) <= _SHORT else _of_long(text)
 
 
 _SHORT = 10_000
 
-# Whoever asks one node for its place goes on to ask others of the same tree. A cache should not
-# hold on to megabytes, so of long texts it keeps the last one only.
+# Programs that read one span usually read others of the same tree. A cache should not keep
+# megabytes, so it holds only the last long text.
 _of_short = lru_cache(maxsize=4)(Places)
 _of_long = lru_cache(maxsize=1)(Places)
 
 
 def forget_spans() -> None:
-    """Empty the caches, so that the work of finding places can be measured."""
+    """Empty the caches, so that the cost of finding positions can be measured."""
     _of_short.cache_clear()
     _of_long.cache_clear()
 
 
 def token_at(text: str, index: int) -> tuple[str, int]:
-    """Return token number `index` and where it begins."""
+    """Return the token at `index` and its offset."""
     match = next(islice(TOKEN.finditer(text.rstrip()), index, None))
     return match[1], match.start(1)
 
 
 def line_and_column(text: str, position: int) -> tuple[int, int]:
-    """Return line and column of an offset, both counted from 0."""
+    """Return the line and column of an offset, both counted from 0."""
     starts = [0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", text))]
     line = bisect_right(starts, position) - 1
     return line, position - starts[line]

@@ -1,4 +1,4 @@
-"""The fixtures of the client's tests, with the rule that none of the faults leaves anything."""
+"""The fixtures of the client's tests, including the check that no fault leaks resources."""
 
 from tests.explore_async.conftest import (
     client,

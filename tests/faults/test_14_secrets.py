@@ -1,4 +1,4 @@
-"""Failure 14: an API key in a log, an error, a repr, a pickle or a file. Never, by no way."""
+"""Failure 14: an API key must never appear in a log, an error, a repr, a pickle or a file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
-KEY = "p1anted-s3cret-7f0c2b94e6"  # in lower case, as what lowers its letters would show it
+KEY = "p1anted-s3cret-7f0c2b94e6"  # in lower case, so that it is found after lowercasing too
 ECHO = f'{{"error_code": "X", "message": "bad key {KEY} in Apikey {KEY}"}}'.encode()
 PAGE = f"<html><body>Log in; you sent Apikey {KEY}</body></html>".encode()
 HTML = "Content-Type: text/html"
@@ -61,7 +61,7 @@ ANSWERS = {
 
 
 def texts(value: object) -> Iterator[str]:
-    """Every text by which a value might show itself to somebody."""
+    """Yield every string that could show a value."""
     yield repr(value)
     yield str(value)
     yield repr(getattr(value, "__dict__", ""))
@@ -72,7 +72,7 @@ def texts(value: object) -> Iterator[str]:
 
 
 def error_texts(error: BaseException | None) -> Iterator[str]:
-    """An error as logged, printed and pickled, with all errors that it was raised from."""
+    """Yield an error and its causes as logged, printed and pickled."""
     while error is not None:
         yield from texts(error)
         yield "".join(traceback.format_exception(error))
@@ -92,14 +92,14 @@ def shows(found: Iterator[str]) -> list[str]:
 
 
 def frame_texts(error: BaseException | None) -> Iterator[str]:
-    """The traceback with the locals of its frames, as crash reporters print it."""
+    """Yield the traceback with the locals of its frames, as crash reporters print it."""
     while error is not None:
         yield from traceback.TracebackException.from_exception(error, capture_locals=True).format()
         error = error.__cause__ or error.__context__
 
 
 def own_frames(error: BaseException) -> Iterator[str]:
-    """The locals of all frames but that of the test, which knows the key anyhow."""
+    """Yield the locals of all frames except the test's own, which hold the key anyway."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if frame.f_code.co_filename == __file__:
             continue
@@ -107,7 +107,7 @@ def own_frames(error: BaseException) -> Iterator[str]:
 
 
 async def failures(client: ExploreClient, folder: Path) -> list[BaseException]:
-    """What each operation makes of a server that answers badly."""
+    """Return the error of each operation against a faulty server."""
     trees = client.dataset("trees")
 
     async def exported() -> None:
@@ -133,7 +133,7 @@ async def failures(client: ExploreClient, folder: Path) -> list[BaseException]:
 async def test_14_no_failure_shows_the_key(
     answer: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Even when the server, or a proxy on the way, echoes it into whatever it answers."""
+    """This holds even if the server or a proxy echoes the key in its response."""
     caplog.set_level(logging.DEBUG)
     asyncio.get_running_loop().set_debug(True)
     async with Wire(writes(ANSWERS[answer])).running() as wire:
@@ -145,7 +145,7 @@ async def test_14_no_failure_shows_the_key(
     for error in caught:
         assert shows(error_texts(error)) == []
     assert [found for record in caplog.records for found in shows(record_texts(record))] == []
-    # A file of rows holds what the server sent as rows; no other file may exist.
+    # A file of rows contains what the server sent as rows; no other file may exist.
     assert [path for path in tmp_path.iterdir() if path.name != "trees.jsonl"] == []
 
 
@@ -153,7 +153,7 @@ async def test_14_no_failure_shows_the_key(
     "base_url", ["http://127.0.0.1:9", "https://no-such-host.invalid"], ids=["refused", "no name"]
 )
 async def test_14_no_connection_failure_shows_the_key(base_url: str, tmp_path: Path) -> None:
-    """The request that could not be sent held the key."""
+    """The unsent request contained the key."""
     async with ExploreClient(base_url, auth=KEY, retry=Retry.never()) as client:
         caught = await failures(client, tmp_path)
     assert len(caught) == 7
@@ -163,7 +163,7 @@ async def test_14_no_connection_failure_shows_the_key(base_url: str, tmp_path: P
 async def test_14_a_key_in_the_host_of_a_redirect_is_not_shown_in_other_letters(
     tmp_path: Path,
 ) -> None:
-    """A host is read in lower case, where the key itself would not be found."""
+    """A URL parser lowercases the host, so a redaction of the key would not match."""
     answer = http(b"", f"Location: https://{KEY.upper()}.example.org/", status="302 X")
     async with Wire(writes(answer)).running() as wire:
         async with ExploreClient(wire.url, auth=KEY.upper()) as client:
@@ -184,7 +184,7 @@ async def test_14_a_key_in_the_host_of_a_redirect_is_not_shown_in_other_letters(
     ],
 )
 async def test_14_no_frame_of_a_traceback_shows_the_key(answer: bytes, tmp_path: Path) -> None:
-    """Crash reporters print the locals of every frame, those of aiohttp too."""
+    """Crash reporters print the locals of every frame, including aiohttp's."""
     async with Wire(writes(answer)).running() as wire:
         async with ExploreClient(wire.url, auth=KEY, timing=Clock().timing()) as client:
             caught = await failures(client, tmp_path)
@@ -197,7 +197,7 @@ async def test_14_no_frame_of_a_traceback_shows_the_key(answer: bytes, tmp_path:
 async def test_14_no_frame_of_a_failed_connection_shows_the_key(
     proxy: str | None, tmp_path: Path
 ) -> None:
-    """Nor the password of a proxy, which is sent as Base64."""
+    """This includes the proxy's password, which is sent as Base64."""
     client = ExploreClient("http://127.0.0.1:9", auth=KEY, retry=Retry.never(), proxy=proxy)
     del proxy
     async with client:
@@ -235,7 +235,7 @@ MISTAKES: dict[str, Callable[[], object]] = {
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_14_no_frame_of_a_client_that_cannot_be_made_shows_the_key(mistake: str) -> None:
-    """A mistake beside the key, or in it, is met first and ends up in a crash report."""
+    """A mistake in the key or another argument ends up in a crash report."""
     with pytest.raises(ConfigurationError) as caught:
         MISTAKES[mistake]()
     assert len(caught.traceback) > 1
@@ -244,7 +244,7 @@ def test_14_no_frame_of_a_client_that_cannot_be_made_shows_the_key(mistake: str)
 
 
 def test_14_no_frame_shows_a_key_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it holds what cannot be sent."""
+    """The variable contains an invalid key."""
     monkeypatch.setenv("EXPLORE_API_KEY", f"my {KEY}")
     with pytest.raises(ConfigurationError) as caught:
         ApiKey.from_env()
@@ -252,7 +252,7 @@ def test_14_no_frame_shows_a_key_of_the_environment(monkeypatch: pytest.MonkeyPa
 
 
 def test_14_a_key_is_not_copied_out_by_attrs() -> None:
-    """A settings object of the user that holds one may be dumped into a log."""
+    """A user's settings object that contains a key may be dumped into a log."""
 
     @attrs.frozen
     class Settings:
@@ -266,7 +266,7 @@ def test_14_a_key_is_not_copied_out_by_attrs() -> None:
 async def test_14_no_object_and_no_file_shows_the_key(
     portal: FakePortal, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing that a user can print, pickle or find on the disk holds it."""
+    """Nothing that a user can print, pickle or find on disk contains the key."""
     caplog.set_level(logging.DEBUG)
     portal.rows = rows(120)
     auth = ApiKey(KEY)
@@ -313,7 +313,7 @@ def app_of(portal: str, secret: str) -> OAuth2App:
 
 @pytest.mark.parametrize("answer", TOKEN_ANSWERS)
 async def test_14_no_failure_of_a_renewal_shows_a_token(answer: str) -> None:
-    """Neither the tokens nor the client secret, also not in the frames of a traceback."""
+    """This covers tokens and client secret, including in the frames of a traceback."""
     async with Wire(writes(TOKEN_ANSWERS[answer])).running() as wire:
         app = app_of(wire.url, KEY)
         tokens = Tokens(access=KEY, refresh=KEY, expires_at=NOW)
@@ -330,7 +330,7 @@ async def test_14_no_failure_of_a_renewal_shows_a_token(answer: str) -> None:
 
 
 def test_14_an_application_and_its_tokens_are_not_pickled_or_copied_out() -> None:
-    """`Tokens` alone has a way out, its attributes, as somebody has to save them."""
+    """Only `Tokens` exposes them, in its attributes, because the caller has to save them."""
 
     @attrs.frozen
     class Settings:
@@ -341,14 +341,14 @@ def test_14_an_application_and_its_tokens_are_not_pickled_or_copied_out() -> Non
     for one in (app, OAuth2(app, tokens, save=print)):
         assert shows(texts(one)) == []
         assert shows(iter([str(attrs.asdict(Settings(one)))])) == []
-        with pytest.raises(TypeError, match="not pickled"):
+        with pytest.raises(TypeError, match="cannot be pickled"):
             pickle.dumps([one])
     assert shows(texts(tokens)) == []
     assert attrs.asdict(tokens)["refresh"] == KEY
 
 
 async def test_14_an_unusable_proxy_of_an_application_is_not_shown() -> None:
-    """It is looked at when the tokens are asked for."""
+    """The proxy is checked when tokens are requested."""
     app = OAuth2App(
         portal="https://portal.example",
         client_id="me",
@@ -356,14 +356,14 @@ async def test_14_an_unusable_proxy_of_an_application_is_not_shown() -> None:
         redirect_uri="https://app.example/",
         proxy=f"socks5://user:{KEY}@proxy",
     )
-    with pytest.raises(ConfigurationError, match="proxy cannot be used") as caught:
+    with pytest.raises(ConfigurationError, match="not a valid proxy URL") as caught:
         await app.exchange("code")
     assert shows(error_texts(caught.value)) == []
     assert shows(own_frames(caught.value)) == []
 
 
 async def test_14_a_token_that_was_renewed_meanwhile_is_not_shown() -> None:
-    """A request that was sent with it is answered, and echoes it, after the renewal."""
+    """The response to a request sent with the old token echoes it after the renewal."""
     renewed = http(b'{"access_token": "another", "refresh_token": "next", "expires_in": 3600}')
     async with Wire(writes(renewed, http(ECHO, status="403 No"))).running() as wire:
         tokens = Tokens(access=KEY, refresh="first", expires_at=NOW)
@@ -383,7 +383,7 @@ async def test_14_a_key_is_not_sent_in_the_url(portal: FakePortal) -> None:
 
 
 async def test_14_middleware_and_logging_of_the_host_see_no_key_in_the_target() -> None:
-    """A redirect to another host is not followed, so nobody there sees the key either."""
+    """A redirect to another host is not followed, so that host never receives the key."""
     elsewhere = FakePortal()
     async with elsewhere.running(), FakePortal().running() as portal:
         portal.override = lambda request: web.Response(

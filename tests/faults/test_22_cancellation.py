@@ -1,4 +1,4 @@
-"""Failure 22: cancelled at any await of any operation, the client lets go of everything."""
+"""Failure 22: cancelled at any await of any operation, the client releases everything."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ ANSWERS = {
 
 
 class Answers:
-    """What the fake portal does not know, and two datasets that are hard to reach.
+    """Responses that the fake portal lacks, and two datasets that need several requests.
 
-    `moved` redirects to `trees`. `busy` is `trees`, but each of its URLs answers only the third
-    time: the first is an error, the second asks to wait.
+    `moved` redirects to `trees`. `busy` is `trees`, but each of its URLs succeeds only on the third
+    request: the first gets an error, the second a 429 with a wait.
     """
 
     def __init__(self, portal: FakePortal) -> None:
@@ -83,7 +83,7 @@ class Answers:
 
 @cache
 def parquet() -> bytes:
-    """The rows as a Parquet file."""
+    """Return the rows as a Parquet file."""
     arrow, files = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     buffer = arrow.BufferOutputStream()
     files.write_table(arrow.Table.from_pylist(ROWS), buffer)
@@ -239,7 +239,7 @@ OPERATIONS: list[Operation] = [
 
 
 async def by_ticks(work: Coroutine[Any, Any, object], moment: int) -> bool:
-    """Cancel after that many turns of the loop, wherever the tasks then are."""
+    """Cancel after `moment` iterations of the event loop."""
     task = asyncio.ensure_future(work)
     for _ in range(moment):
         await asyncio.sleep(0)
@@ -248,7 +248,7 @@ async def by_ticks(work: Coroutine[Any, Any, object], moment: int) -> bool:
 
 
 async def by_awaits(work: Coroutine[Any, Any, object], moment: int) -> bool:
-    """Cancel while the operation itself hangs at its await of that number."""
+    """Cancel while the operation is suspended at await number `moment`."""
     return await was_cancelled(asyncio.ensure_future(awaiting(stopped_at(work, moment))))
 
 
@@ -266,7 +266,7 @@ async def awaiting(steps: Awaitable[object]) -> object:
 
 @coroutine
 def stopped_at(work: Coroutine[Any, Any, object], moment: int) -> Generator[Any, Any, object]:
-    """Runs a coroutine by hand, counting where it gives control back to the loop."""
+    """Run a coroutine by hand, counting its suspensions."""
     task = asyncio.current_task()
     assert task is not None
     step: Callable[[], Any] = lambda: work.send(None)  # noqa: E731 - rebound below
@@ -280,7 +280,7 @@ def stopped_at(work: Coroutine[Any, Any, object], moment: int) -> Generator[Any,
         moment -= 1
         try:
             yield waited
-        except BaseException as error:  # noqa: BLE001 - handed on to the coroutine
+        except BaseException as error:  # noqa: BLE001 - thrown into the coroutine
             thrown = error
             step = lambda: work.throw(thrown)  # noqa: B023, E731
         else:
@@ -297,7 +297,7 @@ async def test_22_cancelled_at_any_moment_nothing_is_held(
     operation: Operation,
     interrupted: Interrupted,
 ) -> None:
-    """No connection, place, task or file is left, and the same client still works."""
+    """No connection, slot, task or file is left, and the same client still works."""
     portal.rows, portal.override = ROWS, Answers(portal)
     moment = finished = 0
     while finished < 2:
@@ -318,12 +318,12 @@ async def test_22_cancelled_at_any_moment_nothing_is_held(
 
 
 async def started(operation: Operation, client: ExploreClient, folder: Path) -> None:
-    # The operation is called in here, so that a task that never runs leaves no coroutine.
+    # Calling the operation here means that a task that never runs leaves no coroutine.
     await operation(client, folder)
 
 
 async def still_acquired(session: ClientSession) -> int:
-    """Connections in use, once what was cancelled has had its turn."""
+    """Return the number of connections in use, after giving cancelled tasks time to end."""
     connector = session.connector
     assert connector is not None
     for _ in range(10):
@@ -334,7 +334,7 @@ async def still_acquired(session: ClientSession) -> int:
 
 
 async def assert_free(client: ExploreClient, folder: Path) -> None:
-    """All places are free: as many requests as there are places arrive side by side."""
+    """Assert that all slots are free: as many requests as slots can run concurrently."""
     assert client._scheduler.tasks == 0
     trees = client.dataset("trees")
     async with asyncio.timeout(5):
@@ -345,7 +345,7 @@ async def assert_free(client: ExploreClient, folder: Path) -> None:
 async def test_22_a_refresh_that_nobody_waits_for_any_more_is_not_lost(
     sessions: list[ClientSession],
 ) -> None:
-    """A refresh token works once: whenever its request is cancelled, the next one goes on."""
+    """A refresh token works once: if its request is cancelled, the next one shares the refresh."""
     async with TokenServer().running() as server:
         moment = finished = 0
         while finished < 2:
@@ -372,7 +372,7 @@ async def one_record(client: ExploreClient) -> object:
 async def test_22_cancellation_is_never_swallowed_or_renamed(
     portal: FakePortal, tmp_path: Path, operation: Operation
 ) -> None:
-    """A deadline around an operation ends it as a deadline, also in the middle of a retry."""
+    """A timeout around an operation raises TimeoutError, even in the middle of a retry."""
     portal.override = lambda request: json_body({}, status=503)
     async with ExploreClient(portal.url) as client:
         with pytest.raises(TimeoutError):
@@ -381,7 +381,7 @@ async def test_22_cancellation_is_never_swallowed_or_renamed(
 
 
 async def test_22_waiting_for_a_place_can_be_cancelled(portal: FakePortal) -> None:
-    """Those who queue behind a slow request leave the queue in good order."""
+    """Requests cancelled in the queue do not disturb the others."""
     held = asyncio.Event()
 
     async def before(request: web.Request) -> None:

@@ -1,7 +1,7 @@
-"""Failure 24: a program that is told to stop, once or twice, or is killed while it saves a file.
+"""Failure 24: a program that gets one or two stop signals, or is killed while it saves a file.
 
-What a disk refuses is in `test_process.py`. Each program is the command line in a process of its
-own, and each portal a thread that sends as much of a file as the test wants.
+Disk errors are in `test_process.py`. Each program is the command-line tool in its own process, and
+each portal a thread that sends as much of a file as the test needs.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from tests.explore_async.doubles import http, jsonl
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs the signals of POSIX")
+if os.name != "posix":
+    pytest.skip("needs the signals of POSIX", allow_module_level=True)
 
 ROOT = Path(__file__).parents[2]
 BODY = jsonl(120_000).replace(b"}\n", b"}\r\n")
-"""Some megabytes, which are sent as CSV, because a file of it is asked for with one request."""
+"""Several megabytes, sent as CSV because a CSV export takes a single request."""
 
 HANGING_DISK = """
 import os, time
@@ -52,7 +53,7 @@ async def wait_for_ever():
     await asyncio.Event().wait()
 
 def interrupt():
-    time.sleep(0.5)  # until the event loop has nothing more to do
+    time.sleep(0.5)  # until the event loop is idle
     signal.pthread_kill(threading.get_ident(), {number})
     time.sleep(60)
 
@@ -61,11 +62,11 @@ run(wait_for_ever())
 
 
 class Portal:
-    """Sends one file to everybody, but to the first only so many bytes of it until they leave.
+    """A server that sends one file, but stalls partway through the first response.
 
     Attributes:
-        first: how many the first gets before nothing more comes.
-        stalled: set when they have been sent.
+        first: the number of body bytes sent in the first response.
+        stalled: set once they have been sent.
     """
 
     def __init__(self, first: int) -> None:
@@ -103,7 +104,7 @@ class Portal:
 
 
 def export(url: str, target: Path) -> list[str]:
-    """What saves the file of a portal."""
+    """Return the arguments that save the portal's file."""
     return ["export", "trees", "--url", url, "--format", "csv", "-o", str(target)]
 
 
@@ -111,11 +112,12 @@ def export(url: str, target: Path) -> list[str]:
 def started(
     arguments: list[str], *start: str, prepare: Callable[[], object] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """A process that is not left running, whatever happens to the test."""
+    """Start a process that is killed when the test ends, however it ends."""
 
-    def obey_interrupts() -> None:
-        # Where the tests run in the background, they ignore it, and what they start does too.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    def obey_signals() -> None:
+        # Tests that run in the background or under nohup ignore some, and children inherit that.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
         if prepare is not None:
             prepare()
 
@@ -126,7 +128,7 @@ def started(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=obey_interrupts,
+        preexec_fn=obey_signals,
     ) as process:
         try:
             yield process
@@ -135,12 +137,12 @@ def started(
 
 
 def parts(folder: Path) -> list[Path]:
-    """The hidden files of saves that have not ended."""
+    """Return the hidden files of unfinished saves."""
     return [path for path in folder.iterdir() if path.suffix == ".part"]
 
 
 def until_written(folder: Path, size: int) -> None:
-    """Wait until so many bytes are in the hidden file."""
+    """Wait until the hidden file has `size` bytes."""
     deadline = time.monotonic() + 20
     while sum(part.stat().st_size for part in parts(folder)) < size:
         assert time.monotonic() < deadline
@@ -155,7 +157,7 @@ def until_written(folder: Path, size: int) -> None:
 def test_24_a_program_that_is_killed_leaves_the_older_file_or_none(
     tmp_path: Path, first: int, older: bytes | None
 ) -> None:
-    """Wherever it is; when it is run again, the file is the same as without the kill."""
+    """This holds at any point; a second run then saves the whole file."""
     target = tmp_path / "trees.csv"
     if older is not None:
         target.write_bytes(older)
@@ -168,7 +170,7 @@ def test_24_a_program_that_is_killed_leaves_the_older_file_or_none(
             process.communicate(timeout=20)
         assert process.returncode == -signal.SIGKILL
         assert (target.read_bytes() if target.exists() else None) == older
-        for part in parts(tmp_path):  # nobody can remove it after such an end
+        for part in parts(tmp_path):  # a killed program cannot remove it
             part.unlink()
         with started(arguments) as process:
             assert process.wait(20) == 0
@@ -189,7 +191,7 @@ def test_24_a_program_that_is_killed_leaves_the_older_file_or_none(
 def test_24_a_second_signal_ends_a_program_that_still_cleans_up(
     tmp_path: Path, first: signal.Signals, second: signal.Signals
 ) -> None:
-    """At once, as by that signal; the first has said so."""
+    """The second signal ends it at once, as the message after the first announces."""
     target = tmp_path / "trees.csv"
     target.write_bytes(b"older")
     with Portal(len(BODY)).running() as portal:
@@ -210,14 +212,14 @@ def test_24_a_second_signal_ends_a_program_that_still_cleans_up(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_24_a_signal_ends_the_wait_of_the_event_loop(number: signal.Signals) -> None:
-    """Also where it does not interrupt it: it may come to another thread, or just before it."""
+    """A signal may reach another thread, or arrive just before the wait begins."""
     code = SIGNAL_TO_ANOTHER_THREAD.format(number=int(number))
     with started([], "-c", code) as process:
         assert process.wait(20) == (-number if number == signal.SIGINT else 128 + number)
 
 
 def test_24_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
-    """`nohup explore export ...` goes on when its terminal is closed."""
+    """`nohup explore export ...` continues when its terminal is closed."""
     with Portal(100_000).running() as portal:
         with started(
             export(portal.url, tmp_path / "trees.csv"),

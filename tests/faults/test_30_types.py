@@ -1,7 +1,7 @@
-"""Failure 30: types that drift between pages and batches, huge numbers, bytes that are no text.
+"""Failure 30: types that drift between pages and batches, huge numbers, invalid UTF-8.
 
-A declared column keeps its type, and a value that is not of it is one error; columns that nobody
-declared are as wide as what is known of them when the first of them is given out.
+A declared column keeps its type, and a value of another type is an error. An undeclared column is
+as wide as the values known when the first of them is returned.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ INFO = {
 
 
 def holding(portal: FakePortal, name: str, values: list[str]) -> None:
-    """Let the dataset have one field with these values, written as JSON, in one row each."""
+    """Give the dataset one field with these JSON values, one per row."""
     lines = [b'{"%s":%s}' % (name.encode(), value.encode()) for value in values]
 
     def override(request: web.Request) -> web.Response | None:
@@ -53,7 +53,7 @@ def holding(portal: FakePortal, name: str, values: list[str]) -> None:
 
 
 async def columns(client: ExploreClient, way: str, **options: Any) -> list[Any]:
-    """What a table of pages of one row, or batches of one row each, has been made of."""
+    """Read a table from one-row pages, or the batches of one row each."""
     trees = client.dataset("trees")
     if way == "pages":
         return [await trees.records(page_size=1, **options).to_arrow()]
@@ -74,7 +74,7 @@ async def columns(client: ExploreClient, way: str, **options: Any) -> list[Any]:
 async def test_30_a_declared_column_keeps_its_type(
     client: ExploreClient, portal: FakePortal, way: str, name: str, values: list[str]
 ) -> None:
-    """Whatever comes first, and in each batch; an integer is the same number among floats."""
+    """The order of values does not matter; an integer among floats keeps its value."""
     holding(portal, name, values)
     found = await columns(client, way, typed=True)
     assert {str(part.schema.field(name).type) for part in found} == {FIELDS[name]}
@@ -101,7 +101,7 @@ async def test_30_a_declared_column_keeps_its_type(
 async def test_30_a_value_that_is_not_of_its_declared_column_is_one_error(
     client: ExploreClient, portal: FakePortal, way: str, name: str, value: str
 ) -> None:
-    """On whichever page; it names the field and says what to do."""
+    """The error names the field and a remedy, whichever page the value is on."""
     holding(portal, name, ["null", "null", value])
     with pytest.raises(DecodeError, match=rf"\b{name}\b.*(read|plain) rows"):
         await columns(client, way, typed=True)
@@ -121,7 +121,7 @@ async def test_30_a_value_that_is_not_of_its_declared_column_is_one_error(
 async def test_30_a_table_is_as_wide_as_all_of_its_pages(
     client: ExploreClient, portal: FakePortal, values: list[str], kind: str
 ) -> None:
-    """What has no common type is text, and no digit is lost."""
+    """Values without a common type become strings, and no digit is lost."""
     holding(portal, "a", values)
     (table,) = await columns(client, "pages")
     assert str(table.schema.field("a").type) == kind
@@ -133,7 +133,7 @@ async def test_30_a_table_is_as_wide_as_all_of_its_pages(
 async def test_30_a_first_batch_of_nulls_declares_nothing(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """Its column has no type, so the value that comes later is an error that names the way out."""
+    """The column has no type, so a later value is an error that names the remedies."""
     holding(portal, "int", ["null", "1"])
     with pytest.raises(DecodeError, match=r"all null.*typed=True.*schema="):
         await columns(client, "batches")
@@ -144,7 +144,7 @@ async def test_30_a_first_batch_of_nulls_declares_nothing(
 
 
 async def test_30_an_integer_beyond_64_bits(client: ExploreClient, portal: FakePortal) -> None:
-    """A float in plain rows, as other readers of JSON make it; whole in typed ones."""
+    """It is a float in plain rows, as in other JSON parsers, and exact in typed ones."""
     holding(portal, "int", [str(2**70 + 1)])
     trees = client.dataset("trees")
     assert await trees.records().to_list() == [{"int": float(2**70)}]
@@ -168,7 +168,7 @@ ODD = "Tilia \xe9".encode("latin-1")
 async def test_30_an_export_that_is_not_utf_8_is_an_error_or_kept_byte_by_byte(
     tmp_path: Path, kind: str, body: bytes, method: str
 ) -> None:
-    """Letters are not guessed; a file is not looked into."""
+    """The encoding is not guessed, and the content of a saved file is not checked."""
     async with Wire(writes(http(body))).running() as wire, ExploreClient(wire.url) as client:
         trees = client.dataset("trees")
         with pytest.raises(DecodeError, match=r"Ask for it again|ask for another format"):
@@ -193,7 +193,7 @@ NUMBERS = (
 def test_30_batches_change_no_value_or_say_that_they_cannot(
     values: list[Any], data: st.DataObject
 ) -> None:
-    """For any in any batches: the same, the same number as a float, its text, or an error."""
+    """Each value stays equal, becomes a string, or raises an error, in any batch size."""
     size = data.draw(st.integers(1, len(values) + 1))
 
     async def read() -> list[Any]:
@@ -215,6 +215,6 @@ def test_30_batches_change_no_value_or_say_that_they_cannot(
 
 
 def as_text(value: object) -> str:
-    """As JSON; numbers as Python writes them, which is JSON too."""
+    """Return the value as JSON; numbers as Python prints them, which is JSON too."""
     plain = isinstance(value, int | float) and not isinstance(value, bool)
     return str(value) if plain else orjson.dumps(value).decode()

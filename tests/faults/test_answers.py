@@ -1,11 +1,11 @@
-"""Failures 8 to 12, 19 and 25: answers that are errors, nonsense, bombs or asked too often."""
+"""Failures 8 to 12, 19 and 25: error responses, invalid bodies, bombs and retry storms."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import gzip
-import resource
+import sys
 import zlib
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -39,7 +39,7 @@ TOO_MANY = "429 Too Many Requests"
 
 
 def quota(reset: datetime, code: int = 10002) -> bytes:
-    """The API's own 429."""
+    """Return the body of the API's own 429."""
     return orjson.dumps(
         {
             "errorcode": code,
@@ -59,7 +59,7 @@ async def one_record(*answers: bytes, clock: Clock) -> object:
 
 @pytest.mark.parametrize("code", [10002, 10005])
 async def test_08_a_quota_until_midnight_raises_at_once(code: int, clock: Clock) -> None:
-    """With the moment it ends; nobody waits half a day in a program."""
+    """The error has the reset time; the client does not wait half a day."""
     midnight = datetime(2026, 8, 18, tzinfo=UTC)
     with pytest.raises(QuotaExceeded, match="2026-08-18T00:00:00") as caught:
         await one_record(http(quota(midnight, code), status=TOO_MANY), clock=clock)
@@ -69,14 +69,14 @@ async def test_08_a_quota_until_midnight_raises_at_once(code: int, clock: Clock)
 
 
 async def test_08_a_quota_that_ends_soon_is_waited_for(clock: Clock) -> None:
-    """Once, and not shorter than the server says."""
+    """The client waits once, and at least as long as the server says."""
     near = http(quota(NOW + timedelta(seconds=20)), status=TOO_MANY)
     assert await one_record(near, GOOD, clock=clock) == {"id": 1}
     assert 20 <= sum(clock.waits) < 30
 
 
 async def test_08_all_tasks_wait_for_the_same_quota(portal: FakePortal) -> None:
-    """One answer tells everybody: those who have not asked yet do not ask before it ends."""
+    """One 429 holds back all requests not yet sent until the quota resets."""
     clock = Clock()
     ends = NOW + timedelta(seconds=20)
     asked_early: list[datetime] = []
@@ -105,7 +105,7 @@ BODIES = [b"", b"<html>slow down</html>", b'{"error', b"[]", b"null"]
 async def test_09_a_429_that_explains_nothing_is_waited_for_in_growing_steps(
     body: bytes, after: str | None, clock: Clock
 ) -> None:
-    """And stays a 429, whatever its body and its Retry-After are."""
+    """The error stays a 429, whatever its body and Retry-After contain."""
     headers = [] if after is None else [f"Retry-After: {after}"]
     with pytest.raises(QuotaExceeded) as caught:
         await one_record(http(body, *headers, status=TOO_MANY), clock=clock)
@@ -131,7 +131,7 @@ async def test_09_a_429_that_explains_nothing_is_waited_for_in_growing_steps(
 async def test_10_the_status_counts_before_the_body(
     status: str, body: bytes, kind: str | None, clock: Clock
 ) -> None:
-    """A proxy's page is a server's error, not broken JSON, and is shown in a few words."""
+    """A proxy's page is a server error, not broken JSON, and the message quotes little of it."""
     answer = http(body, *([f"Content-Type: {kind}"] if kind else []), status=status)
     with pytest.raises(ServerError) as caught:
         await one_record(answer, clock=clock)
@@ -155,7 +155,7 @@ NOT_DATA = {
 
 @pytest.mark.parametrize("name", NOT_DATA)
 async def test_11_what_is_no_data_is_an_error_with_its_first_words(name: str, clock: Clock) -> None:
-    """One error class, the type that was declared, and a snippet; never a value."""
+    """The result is a DecodeError with a snippet, never a value."""
     body, kind = NOT_DATA[name]
     with pytest.raises(DecodeError) as caught:
         await one_record(http(body, f"Content-Type: {kind}"), clock=clock)
@@ -164,7 +164,7 @@ async def test_11_what_is_no_data_is_an_error_with_its_first_words(name: str, cl
 
 
 async def test_11_a_page_without_results_is_an_error(clock: Clock) -> None:
-    """Another service answers with other keys."""
+    """The response of another service has other keys."""
     async with Wire(writes(http(b'{"data": [], "total": 4}'))).running() as wire:
         async with ExploreClient(wire.url, timing=clock.timing()) as client:
             with pytest.raises(DecodeError, match="no results"):
@@ -174,7 +174,7 @@ async def test_11_a_page_without_results_is_an_error(clock: Clock) -> None:
 
 
 async def test_11_json_that_is_cut_is_asked_for_again(clock: Clock) -> None:
-    """That is an accident of the way, not the server's opinion."""
+    """The cut happened in transit, so a retry may succeed."""
     assert await one_record(http(b'{"id": 1, "name": "a'), GOOD, clock=clock) == {"id": 1}
     assert await one_record(http(b'{"id": {"a": 1}'), GOOD, clock=clock) == {"id": 1}
     with pytest.raises((DecodeError, TruncatedError)):
@@ -182,7 +182,7 @@ async def test_11_json_that_is_cut_is_asked_for_again(clock: Clock) -> None:
 
 
 async def test_11_a_login_page_in_place_of_an_export_leaves_no_file(tmp_path: Path) -> None:
-    """Status 200, and yet no data."""
+    """The status is 200, but the body is not data."""
     page = http(b"<html>log in</html>", "Content-Type: text/html")
     async with Wire(writes(page)).running() as wire:
         async with ExploreClient(wire.url, timing=Clock().timing()) as client:
@@ -193,20 +193,25 @@ async def test_11_a_login_page_in_place_of_an_export_leaves_no_file(tmp_path: Pa
 
 
 def bomb(mebibytes: int) -> bytes:
-    """That many MiB of zeros, as gzip; a thousandth of it on the wire."""
+    """Return that many MiB of zeros as gzip, a thousandth of the size on the wire."""
     packer = zlib.compressobj(9, wbits=31)
     block = bytes(1024 * 1024)
     return b"".join(packer.compress(block) for _ in range(mebibytes)) + packer.flush()
 
 
 def peak_memory() -> int:
-    """The most memory this process ever had, in KiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """Return the peak memory of this process in KiB, or 0 on Windows, which does not tell."""
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // 1024 if sys.platform == "darwin" else peak
 
 
 @pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
 async def test_12_a_gzip_bomb_stays_small(status: str, clock: Clock) -> None:
-    """It is put off after the cap, however much would come out of it."""
+    """Inflating stops at the cap, whatever the full size would be."""
     answer = http(bomb(100), GZIP, status=status)
     before = peak_memory()
     async with Wire(writes(answer)).running() as wire:
@@ -219,7 +224,7 @@ async def test_12_a_gzip_bomb_stays_small(status: str, clock: Clock) -> None:
 
 
 async def test_12_a_gzip_bomb_in_an_export_is_given_up(tmp_path: Path) -> None:
-    """A file may have any length, but not that of a thousand times its body."""
+    """A file may have any length, but not a thousand times its compressed size."""
     async with Wire(writes(http(bomb(200), GZIP))).running() as wire:
         async with ExploreClient(wire.url) as client:
             with pytest.raises(TooLargeError, match=r"caps\.ratio"):
@@ -231,7 +236,7 @@ async def test_12_a_gzip_bomb_in_an_export_is_given_up(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("ratio", "whole"), [(2000, True), (20, False)])
 async def test_12_how_much_a_body_may_inflate_is_a_cap(ratio: float, whole: bool) -> None:
-    """Looked at where bodies are decoded, whoever reads them."""
+    """The cap is checked while decoding, so it applies to all readers."""
     watchdog = Watchdog(least=0, window=60, monotonic=lambda: 0.0)
     async with Wire(writes(http(bomb(80), GZIP))).running() as wire:
         async with aiohttp.ClientSession(auto_decompress=False) as session:
@@ -244,7 +249,7 @@ async def test_12_how_much_a_body_may_inflate_is_a_cap(ratio: float, whole: bool
 
 
 async def test_12_a_large_export_that_compresses_well_is_whole(tmp_path: Path) -> None:
-    """Rows that differ only in their number, more of them than are let pass unlooked at."""
+    """The rows differ only in their number, and exceed the 64 MiB that are not checked."""
     rows = (
         b'{"id": %d, "genus": "ACER", "street": null, "height": null}\n' % n for n in range(10**6)
     )
@@ -259,7 +264,7 @@ async def test_12_a_large_export_that_compresses_well_is_whole(tmp_path: Path) -
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzipped"])
 async def test_12_an_endless_line_of_an_export_is_refused(packed: bool, tmp_path: Path) -> None:
-    """Rows one by one need whole lines in memory, and a file of rows is checked by line."""
+    """Reading rows needs whole lines in memory, and a saved file of rows is checked by line."""
     line = b'{"a": "' + b"x" * 3_000_000
     answer = http(gzip.compress(line), GZIP) if packed else http(line)
     async with Wire(writes(answer)).running() as wire:
@@ -276,7 +281,7 @@ async def test_12_an_endless_line_of_an_export_is_refused(packed: bool, tmp_path
 
 @pytest.mark.parametrize("seconds_ahead", [-86_400, -3_600, 0, 3_600, 86_400])
 async def test_19_a_wrong_local_clock_does_not_change_the_wait(seconds_ahead: int) -> None:
-    """A wait in seconds is that wait; a reset that our clock calls past is no negative one."""
+    """A wait in seconds does not depend on our clock, and is never negative."""
     clock = Clock(NOW + timedelta(seconds=seconds_ahead))
     answer = http(b"", "Retry-After: 5", status="503 Busy")
     assert await one_record(answer, GOOD, clock=clock) == {"id": 1}
@@ -286,7 +291,7 @@ async def test_19_a_wrong_local_clock_does_not_change_the_wait(seconds_ahead: in
 
 @pytest.mark.parametrize("hours", [-30, -1, 1, 30])
 async def test_19_a_reset_is_read_by_the_servers_own_clock(hours: int) -> None:
-    """Its Date header says how far the two clocks are apart."""
+    """The Date header shows the difference between the clocks."""
     clock = Clock(NOW + timedelta(hours=hours))
     date = f"Date: {format_datetime(NOW, usegmt=True)}"
     answer = http(quota(NOW + timedelta(seconds=15)), date, status=TOO_MANY)
@@ -298,7 +303,7 @@ async def test_19_a_reset_is_read_by_the_servers_own_clock(hours: int) -> None:
 async def test_19_a_reset_that_is_past_or_unreadable_is_no_wait_for_ever(
     reset: object, clock: Clock
 ) -> None:
-    """Seconds since 1970, words, numbers: at worst the usual waits."""
+    """Whatever the reset value is, the waits are at most the usual backoff."""
     body = orjson.dumps({"errorcode": 10002, "error": "x", "reset_time": reset})
     with pytest.raises(QuotaExceeded):
         await one_record(http(body, status=TOO_MANY), clock=clock)
@@ -306,7 +311,7 @@ async def test_19_a_reset_that_is_past_or_unreadable_is_no_wait_for_ever(
 
 
 async def test_25_many_tasks_against_a_dead_server_are_no_storm(portal: FakePortal) -> None:
-    """All of them together may retry only so often as one budget allows."""
+    """All tasks together share one retry budget."""
     portal.override = lambda request: json_body({"error": "busy"}, status=503)
     async with ExploreClient(portal.url, timing=Clock().timing(), concurrency=16) as client:
         trees = client.dataset("trees")

@@ -1,4 +1,4 @@
-"""Failures 15 to 18, 23, 26 and 30: pages that shift, repeat, end, wait or change their types."""
+"""Failures 15 to 18, 23, 26 and 30: pages that shift, repeat, end, stall or change types."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def offset_of(request: web.Request) -> int:
 async def test_15_rows_written_between_two_pages_are_noticed(
     client: ExploreClient, portal: FakePortal, change: str
 ) -> None:
-    """Pages shift, so rows would be double or missing; the error names the way out."""
+    """Pages shift, so rows would be duplicated or missing; the error suggests an export."""
     portal.rows = rows(500)
 
     async def before(request: web.Request) -> None:
@@ -54,9 +54,9 @@ async def test_15_rows_written_between_two_pages_are_noticed(
 
 
 class Tied:
-    """A dataset whose many rows of one genus come in another order with each answer.
+    """A dataset whose many rows per genus have another order in each response.
 
-    It keeps to the keys of `order_by`, and to nothing else.
+    The order follows the keys of `order_by`, and is random otherwise.
     """
 
     def __init__(self, count: int) -> None:
@@ -77,7 +77,7 @@ class Tied:
 async def test_15_ties_stay_in_place_only_if_the_order_is_unique(
     client: ExploreClient, portal: FakePortal, order_by: str, whole: bool
 ) -> None:
-    """Without, rows come twice or not at all, as the documentation says: no answer shows it."""
+    """Otherwise rows are duplicated or missing, as documented, and no response shows it."""
     tied = Tied(600)
     portal.override = tied
     found = await client.dataset("trees").records(Query(order_by=order_by)).to_list()
@@ -90,7 +90,7 @@ async def test_15_ties_stay_in_place_only_if_the_order_is_unique(
 async def test_16_rows_that_an_export_holds_twice_are_told(
     client: ExploreClient, portal: FakePortal, tmp_path: Path
 ) -> None:
-    """They may be meant; that there are as many as announced does not hide them."""
+    """Duplicates may be intended, so they are counted even if the total matches."""
     portal.rows = [*rows(300), *rows(20)]
     proof = await client.dataset("trees").export_verified(tmp_path / "trees.jsonl")
     assert (proof.expected, proof.received, proof.unique) == (320, 320, 300)
@@ -103,7 +103,7 @@ async def test_16_rows_that_an_export_holds_twice_are_told(
 def test_16_no_row_is_double_or_lost_at_the_edge_of_a_page(
     data: st.DataObject, count: int, page_size: int
 ) -> None:
-    """Any page size, start and number of rows gives the same rows."""
+    """Every page size, start and number of rows gives the right rows."""
     start = data.draw(st.integers(0, count + 3))
     most = data.draw(st.none() | st.integers(0, count + 3))
 
@@ -124,7 +124,7 @@ def test_16_no_row_is_double_or_lost_at_the_edge_of_a_page(
 async def test_17_a_server_that_repeats_a_page_is_found_out(
     client: ExploreClient, portal: FakePortal, from_offset: int
 ) -> None:
-    """It would give as many rows as announced, only not the right ones."""
+    """The number of rows matches the total, but they are the wrong rows."""
     whole = rows(1000)
     portal.override = lambda request: (
         json_body({"total_count": 1000, "results": whole[:100]})
@@ -141,7 +141,7 @@ async def test_17_a_server_that_repeats_a_page_is_found_out(
 async def test_17_groups_that_repeat_for_ever_end(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """Without a total there is no last page, so the same page again is the end of patience."""
+    """Groups have no total and so no known last page; a repeated page is an error."""
     portal.override = lambda request: json_body({"results": rows(10)})
     grouped = Query(select="count(*)", group_by="name")
     with pytest.raises(RepeatedPageError):
@@ -156,7 +156,7 @@ async def test_17_groups_that_repeat_for_ever_end(
 async def test_18_the_window_ends_at_10000(
     client: ExploreClient, portal: FakePortal, start: int, most: int, allowed: bool
 ) -> None:
-    """One row beyond is refused before anything is sent, with the ways out."""
+    """One row beyond it is refused before a request is sent; the error suggests an export."""
     portal.rows = rows(10_050)
     trees = client.dataset("trees")
     if allowed:
@@ -171,7 +171,7 @@ async def test_18_the_window_ends_at_10000(
 
 
 async def test_23_a_reader_who_stops_lets_go_of_the_only_connection(portal: FakePortal) -> None:
-    """With one place, the next call works only if the first has given it back."""
+    """With one slot, the next call works only if the first has released it."""
     portal.rows = rows(300)
     async with ExploreClient(portal.url, concurrency=1) as client:
         trees = client.dataset("trees")
@@ -186,7 +186,7 @@ async def test_23_a_reader_who_stops_lets_go_of_the_only_connection(portal: Fake
 
 
 async def test_23_a_reader_who_fails_stops_the_requests(portal: FakePortal, tmp_path: Path) -> None:
-    """Its own error arrives unchanged, and no page is asked for in vain."""
+    """The reader's error propagates unchanged, and no further page is requested."""
     portal.rows = rows(5000)
 
     def failing(progress: object) -> None:
@@ -210,7 +210,7 @@ async def test_23_a_reader_who_fails_stops_the_requests(portal: FakePortal, tmp_
 
 
 async def test_26_a_slow_first_page_holds_back_a_bounded_number(portal: FakePortal) -> None:
-    """The pages behind it wait in a window; whoever would fetch more waits too."""
+    """The following pages wait in a bounded window, and no more are requested."""
     portal.rows = rows(10_000)
     late = asyncio.Event()
 
@@ -232,7 +232,7 @@ async def test_26_a_slow_first_page_holds_back_a_bounded_number(portal: FakePort
 
 
 async def test_26_leaving_while_the_head_is_late_leaves_no_task(portal: FakePortal) -> None:
-    """Finished pages that nobody takes are dropped with the others."""
+    """Finished pages that are never taken are dropped with the others."""
     portal.rows = rows(1000)
     forever = asyncio.Event()
 
@@ -250,7 +250,7 @@ async def test_26_leaving_while_the_head_is_late_leaves_no_task(portal: FakePort
 
 
 def changing(values: list[Any]) -> Callable[[web.Request], web.Response]:
-    """A dataset of one row per page, whose one field has these values."""
+    """Return a dataset with one row per page and these values in its one field."""
     return lambda request: json_body(
         {"total_count": len(values), "results": [{"a": values[offset_of(request)]}]}
     )
@@ -270,7 +270,7 @@ def changing(values: list[Any]) -> Callable[[web.Request], web.Response]:
 async def test_30_rows_are_what_was_sent_whatever_their_types(
     client: ExploreClient, portal: FakePortal, values: list[Any]
 ) -> None:
-    """A page does not decide what the next one may hold."""
+    """A page does not determine the types of the next one."""
     portal.override = changing(values)
     found = await client.dataset("trees").records(page_size=1).to_list()
     assert [row["a"] for row in found] == values
@@ -278,7 +278,7 @@ async def test_30_rows_are_what_was_sent_whatever_their_types(
 
 
 async def test_30_columns_may_come_and_go(client: ExploreClient, portal: FakePortal) -> None:
-    """Rows are plain dicts with the keys that they came with."""
+    """Each row is a plain dict with the keys that the server sent."""
     shapes: list[dict[str, Any]] = [{"a": 1}, {"a": 1, "b": 2}, {"c": None}]
     portal.override = lambda request: json_body(
         {"total_count": 3, "results": [shapes[offset_of(request)]]}
@@ -288,7 +288,7 @@ async def test_30_columns_may_come_and_go(client: ExploreClient, portal: FakePor
 
 @pytest.mark.parametrize("answer", [b'{"total_count": 1, "results": [{"a": "\xe9"}]}', b"\xff\xfe"])
 async def test_30_text_that_is_not_utf_8_is_an_error(answer: bytes) -> None:
-    """Letters are not guessed."""
+    """The encoding is not guessed."""
     async with Wire(writes(http(answer))).running() as wire:
         async with ExploreClient(wire.url) as client:
             with pytest.raises(DecodeError):
@@ -298,7 +298,7 @@ async def test_30_text_that_is_not_utf_8_is_an_error(answer: bytes) -> None:
 async def test_30_rows_that_are_no_objects_are_an_error(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """Also when only the last page holds them."""
+    """This holds even if only the last page contains them."""
     portal.override = lambda request: json_body(
         {"total_count": 2, "results": [{"a": 1} if offset_of(request) == 0 else ["a", 1]]}
     )
@@ -307,7 +307,7 @@ async def test_30_rows_that_are_no_objects_are_an_error(
 
 
 async def test_23_the_first_failure_stops_the_siblings(portal: FakePortal) -> None:
-    """A page that fails for good cancels those that are on their way."""
+    """A page that fails permanently cancels the pages in flight."""
     portal.rows = rows(10_000)
     portal.override = lambda request: (
         json_body({"error": "no"}, status=501) if offset_of(request) == 300 else None

@@ -1,4 +1,4 @@
-"""Failures 24, 27, 28 and 29: a disk that is full, a loop that is blocked, leaks, processes."""
+"""Failures 24, 27, 28 and 29: full disks, blocked event loops, leaks, process boundaries."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ERRORS = {
 
 
 def in_another_process(code: str, given: bytes = b"") -> bytes:
-    """What the code prints, in a fresh interpreter with all warnings as errors."""
+    """Return the output of the code in a new interpreter with all warnings as errors."""
     command = [sys.executable, "-W", "error", "-X", "dev", "-c", code]
     done = subprocess.run(command, input=given, capture_output=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr.decode()
@@ -49,7 +49,7 @@ def in_another_process(code: str, given: bytes = b"") -> bytes:
 async def test_24_a_disk_that_refuses_leaves_no_file(
     portal: FakePortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
 ) -> None:
-    """The error says what the disk said; an older file stays what it was."""
+    """The error repeats the disk's error, and an older file is unchanged."""
     (tmp_path / "trees.jsonl").write_bytes(b"older")
     portal.rows = rows(300)
     original: Callable[..., Any] = getattr(os, call)
@@ -76,7 +76,7 @@ BLOCKING = [
 
 @pytest.fixture
 def unblocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Calls that wait for something outside, made in the thread of a running loop."""
+    """Record blocking calls in the thread of a running event loop; there must be none."""
     caught: list[str] = []
     for owner, name in BLOCKING:
         monkeypatch.setattr(owner, name, watched(getattr(owner, name), name, caught))
@@ -96,7 +96,7 @@ def watched(original: Callable[..., Any], name: str, caught: list[str]) -> Calla
 async def test_27_nothing_waits_for_disk_or_network_in_the_loop(
     portal: FakePortal, tmp_path: Path, unblocked: list[str]
 ) -> None:
-    """Every operation, rows, facets and files included."""
+    """This covers every kind of operation: rows, facets and files."""
     portal.rows = rows(1200)
     async with ExploreClient(portal.url) as client:
         trees = client.dataset("trees")
@@ -110,7 +110,7 @@ async def test_27_nothing_waits_for_disk_or_network_in_the_loop(
 async def test_27_files_do_not_use_the_threads_that_resolve_names(
     portal: FakePortal, tmp_path: Path
 ) -> None:
-    """Nor need them: with all of them busy a file is still written."""
+    """With all of those threads busy, a file is still written."""
     portal.rows = rows(300)
     release = Event()
     loop = asyncio.get_running_loop()
@@ -127,7 +127,7 @@ async def test_27_files_do_not_use_the_threads_that_resolve_names(
 
 
 def parquet(count: int) -> bytes:
-    """Rows as a Parquet file."""
+    """Return rows as a Parquet file."""
     arrow, files = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     buffer = arrow.BufferOutputStream()
     files.write_table(arrow.Table.from_pylist(rows(count)), buffer)
@@ -137,7 +137,7 @@ def parquet(count: int) -> bytes:
 async def test_27_parquet_does_not_use_the_threads_that_resolve_names(
     portal: FakePortal, unblocked: list[str]
 ) -> None:
-    """With all of them busy batches still come, and no temporary file is waited for in the loop."""
+    """With all of them busy, batches still arrive, and temporary files do not block the loop."""
     body = parquet(300)
     portal.override = lambda request: web.Response(body=body)
     release = Event()
@@ -155,9 +155,9 @@ async def test_27_parquet_does_not_use_the_threads_that_resolve_names(
 
 
 async def test_27_other_tasks_run_while_a_long_result_is_read(portal: FakePortal) -> None:
-    """The most work between two turns of a neighbour stays below what a user would notice.
+    """The longest pause of another task is below one second.
 
-    In CPU time of the thread, so that a busy machine changes nothing.
+    It is measured in CPU time of the thread, so that a busy machine does not matter.
     """
     portal.rows = rows(10_000)
     pauses: list[float] = []
@@ -216,7 +216,7 @@ async def state():
     return [sockets(), len(asyncio.all_tasks()), responses, len(gc.garbage)]
 
 async def main():
-    # Debug mode writes of every step that takes long, as each may on a busy machine.
+    # Debug mode logs every slow step, and on a busy machine any step may be slow.
     asyncio.get_running_loop().slow_callback_duration = float("inf")
     async with FakePortal().running() as portal:
         portal.rows = rows(120)
@@ -236,7 +236,7 @@ asyncio.run(main())
 
 
 def test_28_sixty_clients_leave_nothing_behind() -> None:
-    """No socket, task, response or growing heap, in a process of its own and in debug mode."""
+    """No socket, task or response is left and the heap does not grow, even in debug mode."""
     before, after, growth = json.loads(in_another_process(LIFETIME))
     assert after == before
     assert after[2:] == [0, 0]
@@ -282,7 +282,7 @@ async def test_tidy(portal):
 
 
 def test_28_a_test_that_leaves_something_behind_fails(tmp_path: Path) -> None:
-    """The rule of all tests of the client sees tasks, sockets, connections and files."""
+    """The check after each client test detects tasks, sockets, connections and files."""
     program = tmp_path / "test_leaking.py"
     program.write_text(LEAKING, encoding="utf-8")
     options = ["-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT), "-W", "ignore"]
@@ -294,7 +294,7 @@ def test_28_a_test_that_leaves_something_behind_fails(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ERRORS)
 def test_29_every_error_can_be_made_in_one_process_and_read_in_another(name: str) -> None:
-    """Its class, its text and each of its fields."""
+    """Class, message and all fields survive pickling."""
     error = ERRORS[name]("what happened")
     if not isinstance(error, ImportError):
         error.status, error.url, error.attempts = 418, "https://portal.example/x", 3
@@ -305,7 +305,7 @@ def test_29_every_error_can_be_made_in_one_process_and_read_in_another(name: str
 
 
 async def test_29_errors_of_real_answers_cross_a_process_boundary() -> None:
-    """What a worker raises, its master can show."""
+    """The parent process can show the error of a worker."""
     caught: list[ExploreError] = []
     quota = b'{"errorcode": 10002, "error": "x", "reset_time": "2026-08-18T00:00:00Z"}'
     answers = {

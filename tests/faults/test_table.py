@@ -1,4 +1,4 @@
-"""The table of the failures is what the tests are."""
+"""The table of failures matches the tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests import faults
 
 
 def test_each_failure_is_listed_with_the_files_that_test_it() -> None:
-    """All thirty, and no file that has no test of it."""
+    """All thirty failures are listed, each with exactly the files that test it."""
     assert faults.__doc__ is not None
     listed = {
         int(number): set(re.findall(r"`(\w+)`", files))

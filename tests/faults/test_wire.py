@@ -1,4 +1,4 @@
-"""Failures 1 to 7, 13, 20 and 21: what goes wrong between two sockets."""
+"""Failures 1 to 7, 13, 20 and 21: faults between two sockets."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def chunk(body: bytes) -> bytes:
 
 
 def then_reset(start: bytes) -> Respond:
-    """Write, and break the connection with a RST."""
+    """Write `start`, then break the connection with a RST."""
 
     async def respond(writer: asyncio.StreamWriter) -> None:
         writer.write(start)
@@ -71,7 +71,7 @@ def then_reset(start: bytes) -> Respond:
 
 
 def once(broken: Respond, *, then: bytes) -> Respond:
-    """The first connection breaks, the others are answered."""
+    """Break the first connection and answer the others."""
     calls = 0
 
     async def respond(writer: asyncio.StreamWriter) -> None:
@@ -89,7 +89,7 @@ async def page_from(respond: Respond) -> list[dict[str, object]]:
 
 
 async def rows_before_the_cut(respond: Respond, folder: Path) -> int:
-    """Read an export that is cut; it must say so, both as rows and as a file."""
+    """Read a truncated export; it must fail both as rows and as a file."""
     async with Wire(respond).running() as wire:
         async with ExploreClient(wire.url, timing=Clock().timing()) as client:
             trees = client.dataset("trees")
@@ -114,7 +114,7 @@ CUTS = [
 
 @pytest.mark.parametrize("cut", CUTS)
 async def test_01_a_reset_or_an_end_inside_a_page_is_asked_for_again(cut: Respond) -> None:
-    """The whole page, and only if each try is cut there is an error."""
+    """A retry reads the whole page; the error is raised only if every attempt is cut."""
     assert await page_from(once(cut, then=http(PAGE))) == ROWS
     with pytest.raises((TruncatedError, ConnectError)) as caught:
         await page_from(cut)
@@ -122,28 +122,28 @@ async def test_01_a_reset_or_an_end_inside_a_page_is_asked_for_again(cut: Respon
 
 
 async def test_01_an_export_that_ends_inside_counts_the_rows_before(tmp_path: Path) -> None:
-    """No file, and no rows that look like all rows."""
+    """No file is left, and reading the rows ends with an error."""
     whole = jsonl(1000)
     half = whole[: whole.index(b'{"id":400') + 4]
     assert await rows_before_the_cut(writes(http(half, length=len(whole))), tmp_path) == 400
 
 
 async def test_01_an_export_that_is_reset_never_ends_well(tmp_path: Path) -> None:
-    """A RST may overtake bytes that were sent before; what was given is what is counted."""
+    """A RST may overtake bytes sent before it, so only the rows yielded are counted."""
     start = http(jsonl(100), length=100_000)
     given = await rows_before_the_cut(then_reset(start), tmp_path)
     assert given in range(101)
 
 
 async def test_02_a_body_shorter_than_its_length(tmp_path: Path) -> None:
-    """Even where the bytes that came are whole rows, or a whole JSON value."""
+    """It is an error even if the bytes received are whole rows or a whole JSON value."""
     assert await page_from(writes(http(PAGE, length=len(PAGE) + 1), http(PAGE))) == ROWS
     short = http(jsonl(50), length=len(jsonl(50)) + 10)
     assert await rows_before_the_cut(writes(short), tmp_path) == 50
 
 
 async def test_03_chunks_without_the_last_one(tmp_path: Path) -> None:
-    """Every chunk may be whole; without the empty one at the end it is not the end."""
+    """Even if every chunk is whole, the body ends only with the empty chunk."""
     assert await page_from(writes(CHUNKED + chunk(PAGE), http(PAGE))) == ROWS
     assert await rows_before_the_cut(writes(CHUNKED + chunk(jsonl(50))), tmp_path) == 50
 
@@ -154,7 +154,7 @@ def encoded(coding: str, body: bytes) -> bytes:
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
 async def test_04_half_a_gzip_stream_in_whole_framing(share: float, tmp_path: Path) -> None:
-    """HTTP sees nothing wrong; only the gzip stream knows that it has not ended."""
+    """The HTTP framing is valid; only the gzip stream shows the missing end."""
     page = encoded("gzip", PAGE)
     cut = http(page[: int(len(page) * share)], "Content-Encoding: gzip")
     assert await page_from(writes(cut, http(PAGE))) == ROWS
@@ -166,7 +166,7 @@ async def test_04_half_a_gzip_stream_in_whole_framing(share: float, tmp_path: Pa
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "deflate"])
 async def test_04_codings_without_an_end_check_are_not_accepted(coding: str) -> None:
-    """They are not offered, and refused if they come nevertheless."""
+    """The client does not request them, and refuses a response that uses one."""
     answer = http(encoded(coding, PAGE)[:-4], f"Content-Encoding: {coding}")
     async with Wire(writes(answer)).running() as wire:
         async with ExploreClient(wire.url, timing=Clock().timing()) as client:
@@ -177,12 +177,12 @@ async def test_04_codings_without_an_end_check_are_not_accepted(coding: str) -> 
 
 @pytest.mark.parametrize("length", [1, 20, 40, len(PAGE) - 1])
 async def test_05_a_page_that_ends_with_its_connection(length: int) -> None:
-    """Neither length nor chunks: JSON that is cut is not JSON."""
+    """Without length or chunks, only the invalid JSON shows the cut."""
     assert await page_from(writes(http(PAGE[:length], length=-1), http(PAGE))) == ROWS
 
 
 async def test_05_a_page_without_some_of_its_rows() -> None:
-    """JSON that is whole but short is found by counting."""
+    """Valid JSON with missing rows is detected by counting."""
     short = b'{"total_count": 3, "results": [{"id": 0}, {"id": 1}]}'
     with pytest.raises(ShortPageError):
         await page_from(writes(http(short, length=-1)))
@@ -201,7 +201,7 @@ async def test_05_a_page_without_some_of_its_rows() -> None:
 async def test_05_a_file_that_ends_with_its_connection(
     file_format: str, body: bytes, tmp_path: Path
 ) -> None:
-    """Each format ends in its own way, and a file that does not is cut."""
+    """Each format has its own ending; a file without it is truncated."""
     async with Wire(writes(http(body, length=-1))).running() as wire:
         async with ExploreClient(wire.url) as client:
             with pytest.raises(TruncatedError):
@@ -211,7 +211,7 @@ async def test_05_a_file_that_ends_with_its_connection(
 
 
 async def test_05_a_cut_between_two_rows_is_found_by_counting(tmp_path: Path) -> None:
-    """The one cut that leaves no trace in the bytes."""
+    """This is the only cut that leaves no trace in the bytes."""
 
     async def respond(writer: asyncio.StreamWriter) -> None:
         counting = b"/records?" in wire.heads[-1]
@@ -226,7 +226,7 @@ async def test_05_a_cut_between_two_rows_is_found_by_counting(tmp_path: Path) ->
 
 
 def dripping(start: bytes, drop: bytes = b" ") -> Respond:
-    """A little now and then, for ever."""
+    """Send a few bytes at a time, forever."""
 
     async def respond(writer: asyncio.StreamWriter) -> None:
         writer.write(start)
@@ -242,7 +242,7 @@ def dripping(start: bytes, drop: bytes = b" ") -> Respond:
     "start", [CHUNKED[:20], http(b"{", length=10**6), b""], ids=["headers", "body", "nothing"]
 )
 async def test_06_a_page_that_drips_ends_at_the_limit_of_its_try(start: bytes) -> None:
-    """No pause is long enough for a read timeout, so the whole try has a limit."""
+    """No pause is long enough for the read timeout, so the whole attempt has a limit."""
     async with Wire(dripping(start)).running() as wire:
         limits = Timeouts(attempt=0.1, read=5)
         async with ExploreClient(wire.url, timeouts=limits, retry=Retry.never()) as client:
@@ -254,12 +254,12 @@ async def test_06_a_page_that_drips_ends_at_the_limit_of_its_try(start: bytes) -
 async def test_06_an_export_that_drips_is_given_up_by_its_rate(
     start: bytes, tmp_path: Path
 ) -> None:
-    """An export may take hours, so what ends it is how little comes; no file is left."""
+    """An export may take hours, so a minimum rate ends it; no file is left."""
     drop = chunk(b" ") if start is CHUNKED else b" "
     slow = Timeouts(min_rate=1e6, window=0.05, read=5)
     async with Wire(dripping(start + drop, drop)).running() as wire:
         async with ExploreClient(wire.url, timeouts=slow, retry=Retry.never()) as client:
-            with pytest.raises(RequestTimeout, match="drips"):
+            with pytest.raises(RequestTimeout, match="min_rate"):
                 async with client.dataset("trees").export("jsonl") as stream:
                     await stream.save(tmp_path / "trees.jsonl")
     assert list(tmp_path.iterdir()) == []
@@ -267,7 +267,7 @@ async def test_06_an_export_that_drips_is_given_up_by_its_rate(
 
 @pytest.mark.parametrize("state", ["fresh", "idle"])
 async def test_07_a_dropped_connection_is_made_again(state: str) -> None:
-    """Kept open by us and closed by the server meanwhile, or closed before any answer."""
+    """The server closes an idle connection, or a new one before it responds."""
     served = 0
     arrived: list[int] = []
 
@@ -281,7 +281,7 @@ async def test_07_a_dropped_connection_is_made_again(state: str) -> None:
         served += 1
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(PAGE), PAGE))
         await writer.drain()
-        writer.close()  # though it did not say `Connection: close`
+        writer.close()  # without having sent `Connection: close`
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -296,7 +296,7 @@ TARGETS = ["https://elsewhere.example/", "//127.0.0.1:9/", "http://localhost:{po
 
 @pytest.mark.parametrize("location", TARGETS)
 async def test_13_a_redirect_out_of_the_origin_names_its_host(location: str) -> None:
-    """Another host, another port, another scheme; the key goes nowhere."""
+    """The target has another host, port or scheme; the key is not sent there."""
     portal = FakePortal()
     portal.override = lambda request: web.Response(
         status=302, headers={"Location": location.format(port=portal.url.rpartition(":")[2])}
@@ -313,7 +313,7 @@ async def test_13_a_redirect_out_of_the_origin_names_its_host(location: str) -> 
 async def test_13_a_redirect_to_an_address_with_a_user_name_is_not_followed(
     portal: FakePortal, auth: str | None
 ) -> None:
-    """Not even within the origin: who asks is for the caller to say, not for the server."""
+    """Even within the origin, the caller and not the server chooses the credentials."""
     inside = portal.url.replace("://", "://user:pass-w0rd@")
     portal.override = lambda request: web.Response(status=302, headers={"Location": inside})
     async with ExploreClient(portal.url, auth=auth) as client:
@@ -325,7 +325,7 @@ async def test_13_a_redirect_to_an_address_with_a_user_name_is_not_followed(
 
 
 async def test_13_a_redirect_in_a_circle_ends(portal: FakePortal) -> None:
-    """A few hops, and one error; the same hops are not tried again."""
+    """After a few redirects there is one error, and they are not retried."""
     portal.override = lambda request: web.Response(
         status=302, headers={"Location": str(request.rel_url)}
     )
@@ -336,7 +336,7 @@ async def test_13_a_redirect_in_a_circle_ends(portal: FakePortal) -> None:
 
 
 class NoNames(AbstractResolver):
-    """A resolver that knows nobody."""
+    """A resolver that knows no host."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -348,7 +348,7 @@ class NoNames(AbstractResolver):
 
 
 async def test_20_an_unknown_host_a_refused_port_and_a_bad_certificate_differ() -> None:
-    """A name may appear again and is asked for again; a certificate does not change."""
+    """An unknown name and a refused port may be temporary, so both are retried."""
     connector = aiohttp.TCPConnector(resolver=NoNames())
     async with aiohttp.ClientSession(connector=connector) as session:
         async with ExploreClient(
@@ -363,7 +363,7 @@ async def test_20_an_unknown_host_a_refused_port_and_a_bad_certificate_differ() 
 
 
 async def test_20_an_untrusted_certificate_is_never_retried() -> None:
-    """With the authority trusted, the very same server is read."""
+    """If the CA is trusted, the same server can be read."""
     authority = trustme.CA()
     theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(theirs)
@@ -391,7 +391,7 @@ async def test_20_an_untrusted_certificate_is_never_retried() -> None:
 
 
 async def test_21_a_proxy_that_refuses_is_named_without_its_password() -> None:
-    """Nobody listens there."""
+    """Nothing listens at the proxy's address."""
     proxy = "http://user:pass-w0rd@127.0.0.1:9"
     async with ExploreClient("http://portal.invalid", retry=Retry.never(), proxy=proxy) as client:
         with pytest.raises(TransportError) as caught:
@@ -400,7 +400,7 @@ async def test_21_a_proxy_that_refuses_is_named_without_its_password() -> None:
 
 
 async def test_21_a_proxy_that_asks_for_a_password_is_an_error() -> None:
-    """407 in front of the portal."""
+    """The proxy answers 407 in place of the portal."""
     answer = http(b"<html>who are you?</html>", status="407 Proxy Authentication Required")
     async with Wire(writes(answer)).running() as wire:
         proxy = wire.url.replace("://", "://user:pass-w0rd@")
@@ -416,7 +416,7 @@ async def test_21_a_proxy_that_asks_for_a_password_is_an_error() -> None:
 async def test_21_proxies_of_the_environment_are_not_used(
     portal: FakePortal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The key would go through whatever a variable says; ~/.netrc is not read either."""
+    """A variable must not route the key through another host; ~/.netrc is not read either."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     portal.rows = rows(3)

@@ -1,4 +1,4 @@
-"""The corpus: queries that were sent to live portals, with what the portals made of them."""
+"""The corpus: queries that were sent to live portals, and how the portals answered."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CORPUS = Path(__file__).parents[1] / "fidelity" / "corpus.jsonl"
 
 
 def entries(*expect: str) -> list[Any]:
-    """Entries with one of these verdicts as (clause, text), refine and exclude left out."""
+    """Return entries with one of these verdicts as (clause, text), without refine and exclude."""
     lines = CORPUS.read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     return [
@@ -21,6 +21,6 @@ def entries(*expect: str) -> list[Any]:
 
 
 def refinements() -> list[str]:
-    """Values of refine and exclude."""
+    """Return the values of refine and exclude."""
     rows = map(json.loads, CORPUS.read_text(encoding="utf-8").splitlines())
     return [row["text"] for row in rows if row["clause"] in ("refine", "exclude")]

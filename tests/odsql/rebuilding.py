@@ -1,4 +1,4 @@
-"""Says a tree again with public calls of the builder, and with nothing else."""
+"""Rebuilds a tree with public calls of the builder alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def items(clause: Any, say_call: SayCall) -> list[nodes.Node]:
-    """Say the entries of a clause; return their trees."""
+    """Rebuild the entries of a clause; return their trees."""
     if isinstance(clause, nodes.Where):
         return [] if clause.condition is None else [condition(clause.condition, say_call).node]
     entries = getattr(clause, "items", [clause])  # a facet stands alone
@@ -32,14 +32,14 @@ def items(clause: Any, say_call: SayCall) -> list[nodes.Node]:
 
 
 def condition(node: nodes.Node, say_call: SayCall) -> Any:
-    """Say what stands for true or false, where a text is a search."""
+    """Rebuild a condition, where a text is a search."""
     if isinstance(node, nodes.Text):
         return odsql.full_text(node.value)
     return say(node, say_call)
 
 
 def say(node: Any, say_call: SayCall) -> Any:  # noqa: C901 - one case for each node
-    """Say a tree; its calls are said by `say_call`."""
+    """Rebuild a tree; `say_call` rebuilds its calls."""
 
     def again(inner: nodes.Node) -> Any:
         return say(inner, say_call)
@@ -113,7 +113,7 @@ def bounds_of(node: nodes.InRange | nodes.StaticRange) -> Any:
 
 
 def any_call(node: nodes.Call) -> Any:
-    """Say a call of anything with `call`."""
+    """Rebuild any call with `call`."""
     return call(node.name, *(_argument(one) for one in node.arguments))
 
 
@@ -132,7 +132,7 @@ def _argument(node: Any) -> Any:
 
 
 def helper_call(node: nodes.Call) -> Any:
-    """Say a call with the helper of its name."""
+    """Rebuild a call with the helper of its name."""
     helper = getattr(odsql, node.name, None) or getattr(odsql, f"{node.name}_")
     match node.arguments:
         case (nodes.Star(),) if node.name == "count":
@@ -149,7 +149,7 @@ def _named(node: nodes.Call) -> list[nodes.Named]:
 
 
 def _plain(node: Any) -> Any:
-    """Return what a helper takes for an argument."""
+    """Return what to pass to a helper for an argument."""
     match node:
         case nodes.Star():
             return "*"

@@ -168,4 +168,4 @@ _TOKENS = [
 token_soup = st.lists(
     st.tuples(st.sampled_from(_TOKENS), st.sampled_from(["", " ", " "])), max_size=14
 ).map(lambda pairs: "".join(token + space for token, space in pairs))
-"""Texts made of tokens of the language in any order, some of them glued together."""
+"""Texts made of tokens of the language in any order, some of them joined without a space."""

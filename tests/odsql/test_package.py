@@ -1,4 +1,4 @@
-"""The package: its names, and what importing it costs."""
+"""The names of the package, and the cost of importing it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from odsql.builder import functions
 
 
 def test_every_public_name_can_be_imported() -> None:
-    """From the package itself, and each comes from one module only."""
+    """Each name is available from the package and comes from one module only."""
     for name in odsql.__all__:
         assert getattr(odsql, name) is not None
     assert set(functions.__all__) < set(odsql.__all__)
@@ -20,7 +20,7 @@ def test_every_public_name_can_be_imported() -> None:
 
 
 def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
-    """Loading names late must not hide a misspelling."""
+    """Lazy loading must not hide a misspelling."""
     with pytest.raises(AttributeError, match="no attribute 'parse_were'"):
         _ = odsql.parse_were  # type: ignore[attr-defined]
 
@@ -37,7 +37,7 @@ def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
     ],
 )
 def test_nothing_is_loaded_before_it_is_used(program: str, absent: set[str]) -> None:
-    """In a fresh process."""
+    """Checked in a fresh process."""
     shown = f"import sys; {program}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
     assert absent.isdisjoint(done.stdout.split())

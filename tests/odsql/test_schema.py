@@ -1,4 +1,4 @@
-"""With a schema, names and types are checked where they are written."""
+"""A schema lets the builder check names and types where they are written."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_schema_is_read_from_the_answer_of_the_api() -> None:
 
 
 def test_a_schema_and_its_fields_can_be_copied_and_pickled() -> None:
-    """They go to worker processes."""
+    """Programs send them to worker processes."""
     for copied in (copy.deepcopy(CITIES), pickle.loads(pickle.dumps(CITIES))):
         assert copied == CITIES
     assert str(pickle.loads(pickle.dumps(C)).population > 1) == "population > 1"
@@ -43,7 +43,7 @@ def test_a_schema_and_its_fields_can_be_copied_and_pickled() -> None:
 
 @pytest.mark.parametrize("broken", [{}, [], None, {"dataset_id": "x", "fields": [{"name": "a"}]}])
 def test_what_is_no_schema_is_refused(broken: Any) -> None:
-    """With what a schema is."""
+    """The message describes a schema."""
     with pytest.raises(SchemaError, match="fields with name and type"):
         Schema.from_json(broken)
 
@@ -70,7 +70,7 @@ def test_what_is_no_schema_is_refused(broken: Any) -> None:
 def test_literals_follow_the_type_of_the_field(
     built: odsql.builder.expressions.Expression, text: str
 ) -> None:
-    """A date field gets a date literal, whatever way the date is given."""
+    """A date field gets a date literal, in whatever form the date is given."""
     assert str(built) == text
 
 
@@ -97,7 +97,7 @@ def test_literals_follow_the_type_of_the_field(
         (lambda: ~C.name, "name is of type text, not boolean"),
         (lambda: C.alternate_names.has(5), "alternate_names is of type text"),
         (lambda: C.modification_date == "2024-99-99", "modification_date is a date"),
-        (lambda: C.modification_date.isin(["2024"]), "a list takes texts"),
+        (lambda: C.modification_date.isin(["2024"]), "a list takes text"),
         (lambda: odsql.ifnull(C.population, "x"), "population is of type int"),
         (lambda: odsql.max_(C.name), "max takes int or double or date"),
         (lambda: odsql.within_distance(C.name, (1, 2), "1km"), "takes geo_point_2d"),
@@ -106,6 +106,6 @@ def test_literals_follow_the_type_of_the_field(
 def test_a_wrong_name_or_type_is_an_error_when_it_is_built(
     build: Callable[[], object], message: str
 ) -> None:
-    """As the server would say later, in other words."""
+    """The server would refuse the same queries later."""
     with pytest.raises(odsql.BuildError, match=message):
         build()

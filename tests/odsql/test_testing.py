@@ -1,4 +1,4 @@
-"""`assert_valid`, which tests of other projects call."""
+"""`assert_valid`, for the tests of other projects."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ CITIES = {"dataset_id": "cities", "fields": [{"name": "population", "type": "int
     ],
 )
 def test_a_valid_query_passes(query: Query | dict[str, object] | str) -> None:
-    """Whatever it is given as."""
+    """A query, a mapping of parameters and a where clause are all accepted."""
     assert_valid(query)
 
 
 def test_a_broken_one_fails_and_shows_where() -> None:
-    """As the command line shows it."""
+    """The message has the format of the command line."""
     with pytest.raises(AssertionError) as failure:
         assert_valid({"select": "a", "where": "a == 1"})
     assert "where:1:3: error ODS102" in str(failure.value)
@@ -39,7 +39,7 @@ def test_a_broken_one_fails_and_shows_where() -> None:
 
 
 def test_a_schema_is_one_or_the_file_of_one(tmp_path: Path) -> None:
-    """Names are held against it; a file with several does not say which."""
+    """Names are checked against it; a file with several schemas is ambiguous."""
     file = tmp_path / "cities.json"
     file.write_text(json.dumps(CITIES))
     query = Query(where=F.populaton > 1)
@@ -48,12 +48,12 @@ def test_a_schema_is_one_or_the_file_of_one(tmp_path: Path) -> None:
         with pytest.raises(AssertionError, match="ODS301"):
             assert_valid(query, schema=schema)
     file.write_text(json.dumps([CITIES, {**CITIES, "dataset_id": "towns"}]))
-    with pytest.raises(SchemaError, match="one schema is needed, there are 2"):
+    with pytest.raises(SchemaError, match="expected one schema, found 2"):
         assert_valid(query, schema=file)
 
 
 def test_a_query_is_a_whole_request_and_a_text_is_a_filter() -> None:
-    """So what a query does not say, such as a limit, is missing."""
+    """A limit can only be missing from a whole request."""
     with pytest.raises(AssertionError, match="warning ODS403"):
         assert_valid(Query(select="count(*)"), strict=True)
     assert_valid(Query(select="count(*)").limit(1), strict=True)
@@ -61,7 +61,7 @@ def test_a_query_is_a_whole_request_and_a_text_is_a_filter() -> None:
 
 
 def test_warnings_fail_only_if_asked() -> None:
-    """As with the command line."""
+    """The command line does the same."""
     assert_valid("a != 1")
     with pytest.raises(AssertionError, match="warning ODS401"):
         assert_valid("a != 1", strict=True)

@@ -1,15 +1,14 @@
 """The functions of ODSQL as Python functions, one for each entry of the catalogue.
 
-Those whose names are builtins of Python end in an underscore: `sum_`, `min_`, `max_`, `range_`.
-Each returns a `Value`, a `Condition` or a `Grouping` of the builder. Fields come as `F.name`; the
-functions that take nothing but a field there take its name, too. With a schema the type of the
-field is checked.
+Names that Python uses for builtins end in an underscore: `sum_`, `min_`, `max_`, `range_`. Each
+function returns an expression of the builder. A field is given as `F.name`; arguments that can only
+be a field may also be its name. With a schema the type of the field is checked.
 
-What the reference does not have is refused, with a message that says what to write. Where portals
-take more, `odsql.call` does, too, and `literal(...)` says that a literal is meant:
-`sum_("a")` is taken for a mistake, `sum_(literal("a"))` is not.
+Arguments that the reference does not allow are refused, with a message that says what to write. For
+portals that accept more, use `odsql.call`. `literal(...)` marks an intended literal: `sum_("a")`
+counts as a mistake, `sum_(literal("a"))` does not.
 
-"ODSQL:" is followed by the section of the ODSQL reference, and by the name there.
+"ODSQL:" names the section of the ODSQL reference and the entry in it.
 """
 
 from odsql.builder.functions.aggregates import (

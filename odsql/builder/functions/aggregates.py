@@ -1,4 +1,4 @@
-"""Values of many records (ODSQL: Aggregates)."""
+"""Aggregates: values over many records (ODSQL: Aggregates)."""
 
 from __future__ import annotations
 
@@ -17,71 +17,92 @@ __all__ = ["avg", "bbox", "count", "envelope", "max_", "median", "min_", "percen
 
 
 def avg(value: Value) -> Value:
-    """Mean of a number (ODSQL: Aggregates, avg).
+    """Compute the mean of a number (ODSQL: Aggregates, avg).
+
+    Allowed in `select` and `order_by`: `avg(F.population).as_("mean")`.
 
     Raises:
-        BuildError: this is no number.
+        BuildError: `value` is not a number.
     """
     return value_call("avg", value)
 
 
 def median(value: Value) -> Value:
-    """Median of a number (ODSQL: Aggregates, median).
+    """Compute the median of a number (ODSQL: Aggregates, median).
+
+    Allowed in `select` and `order_by`.
 
     Raises:
-        BuildError: this is no number.
+        BuildError: `value` is not a number.
     """
     return value_call("median", value)
 
 
 def sum_(value: Value) -> Value:
-    """Sum of a number (ODSQL: Aggregates, sum).
+    """Compute the sum of a number (ODSQL: Aggregates, sum).
+
+    Allowed in `select` and `order_by`.
 
     Raises:
-        BuildError: this is no number.
+        BuildError: `value` is not a number.
     """
     return value_call("sum", value)
 
 
 def min_(value: Value) -> Value:
-    """Smallest number or date (ODSQL: Aggregates, min).
+    """Return the smallest number or the earliest date (ODSQL: Aggregates, min).
+
+    Allowed in `select` and `order_by`.
 
     Raises:
-        BuildError: this is neither a number nor a date.
+        BuildError: `value` is neither a number nor a date.
     """
     return value_call("min", value)
 
 
 def max_(value: Value) -> Value:
-    """Largest number or date (ODSQL: Aggregates, max).
+    """Return the largest number or the latest date (ODSQL: Aggregates, max).
+
+    Allowed in `select` and `order_by`.
 
     Raises:
-        BuildError: this is neither a number nor a date.
+        BuildError: `value` is neither a number nor a date.
     """
     return value_call("max", value)
 
 
 def percentile(value: Value, percent: float | Decimal) -> Value:
-    """Percentile of a number; `percent` goes from 0 to 100 (ODSQL: Aggregates, percentile).
+    """Compute a percentile of a number (ODSQL: Aggregates, percentile).
+
+    Allowed in `select` and `order_by`.
+
+    Args:
+        value: the number, a field or an expression.
+        percent: which percentile, from 0 to 100.
 
     Raises:
-        BuildError: this is no number, or percent not from 0 to 100.
+        BuildError: `value` is not a number, or `percent` is not from 0 to 100.
     """
     literal = number(percent)
     if not 0 <= percent <= 100:
-        msg = f"percentile takes 0 to 100, not {percent}"
+        msg = f"percent of percentile() must be from 0 to 100, not {percent}"
         raise BuildError(msg)
     return value_call("percentile", value, literal)
 
 
 def count(value: Value | None = None, *, distinct: bool = False) -> Value:
-    """Number of records, of non-null values, or (approximately) of distinct values.
+    """Count records, non-null values or distinct values (ODSQL: Aggregates, count).
 
-    (ODSQL: Aggregates, count.)
+    Allowed in `select` and `order_by`. `count()` is `count(*)`, `count(F.a, distinct=True)` is
+    `count(distinct a)`.
+
+    Args:
+        value: the value to count where it is not null; None counts all records.
+        distinct: True to count equal values once; the result is approximate.
 
     Raises:
-        BuildError: distinct without a value, or the value is a text, which is more likely the name
-            of a field.
+        BuildError: `distinct` is set without a value, or the value is a string, which is more
+            likely the name of a field.
     """
     refuse_name("count", value)
     if value is None and distinct:
@@ -93,18 +114,22 @@ def count(value: Value | None = None, *, distinct: bool = False) -> Value:
 
 
 def envelope(field: AnyField) -> Value:
-    """Convex hull of points, a geo_shape (ODSQL: Aggregates, envelope).
+    """Compute the convex hull of points, a geo_shape (ODSQL: Aggregates, envelope).
+
+    Allowed in `select` only.
 
     Raises:
-        BuildError: this is no field of points.
+        BuildError: `field` is not a field of points.
     """
     return value_call("envelope", field_of(field))
 
 
 def bbox(field: AnyField) -> Value:
-    """Bounding box of points or shapes, a geo_shape (ODSQL: Aggregates, bbox).
+    """Compute the bounding box of points or shapes, a geo_shape (ODSQL: Aggregates, bbox).
+
+    Allowed in `select` only.
 
     Raises:
-        BuildError: this is no geographic field.
+        BuildError: `field` is not a geographic field.
     """
     return value_call("bbox", field_of(field))

@@ -1,4 +1,4 @@
-"""What the functions take: calls, fields, geometries and distances, checked."""
+"""Arguments of the functions: calls, fields, geometries and distances, checked."""
 
 from __future__ import annotations
 
@@ -44,22 +44,22 @@ AnyField = FieldValue | str
 
 
 def value_call(name: str, *arguments: object) -> Value:
-    """Call a function that gives a value."""
+    """Call a function that returns a value."""
     return Term(function_call(name, arguments))
 
 
 def condition_call(name: str, *arguments: object) -> Condition:
-    """Call a function that gives a condition."""
+    """Call a function that returns a condition."""
     return Condition(function_call(name, arguments))
 
 
 def function_call(name: str, arguments: tuple[object, ...]) -> nodes.Call:
-    """Make a call of trees, fields, other expressions and Python values, and check known types."""
+    """Build a call from trees, expressions and Python values, and check known types."""
     function = CATALOGUE[name]
     single = takewhile(lambda one: not one.repeated, function.parameters)
     for parameter, argument in zip(single, arguments, strict=False):
         _check_argument(name, parameter, argument)
-    take = tree if function.kind == "scalar" else operand  # only these take null
+    take = tree if function.kind == "scalar" else operand  # only these accept null
     trees = tuple(one if isinstance(one, nodes.Node) else take(one) for one in arguments)
     return nodes.Call(name, cast("tuple[nodes.Expression, ...]", trees))
 
@@ -73,7 +73,7 @@ _PYTHON_NAMES = {name: f"{name}_" for name in ("max", "min", "range", "sum")}
 
 
 def _check_argument(name: str, parameter: Parameter, value: object) -> None:
-    """Refuse a field or a Python value whose type is not one of the parameter's."""
+    """Refuse a field or a Python value of a type that the parameter does not accept."""
     if isinstance(value, FieldValue):
         _check_field(name, parameter, value)
         return
@@ -84,7 +84,7 @@ def _check_argument(name: str, parameter: Parameter, value: object) -> None:
         refuse_name(name, value)
     types = tuple(one for kind in kinds for one in _PYTHON_TYPES[kind])
     if not isinstance(value, types) or isinstance(value, bool):
-        msg = f"{name} takes a {' or a '.join(kinds)}, not {value!r}"
+        msg = f"{name} takes a {' or '.join(kinds)} value, not {value!r}"
         raise BuildError(msg)
 
 
@@ -98,15 +98,15 @@ def _check_field(name: str, parameter: Parameter, field: FieldValue) -> None:
 
 
 def refuse_name(name: str, value: object) -> None:
-    """Refuse a text where it is more likely the name of a field."""
+    """Refuse a string, which is more likely the name of a field."""
     if isinstance(value, str):
         helper = _PYTHON_NAMES.get(name, name)
-        msg = f"{value!r} is a text; for the field write {helper}(F[{value!r}])"
+        msg = f"{value!r} is a string; for the field write {helper}(F[{value!r}])"
         raise BuildError(msg)
 
 
 def field_of(field: AnyField) -> FieldValue:
-    """Take a field, or its name."""
+    """Return the field; accepts its name."""
     if isinstance(field, str):
         field = F[field]
     if not isinstance(field, FieldValue):
@@ -116,17 +116,17 @@ def field_of(field: AnyField) -> FieldValue:
 
 
 def star_or_field(field: AnyField) -> nodes.Star | FieldValue:
-    """Take a field, its name, or `"*"`."""
+    """Return the field, or `*`; accepts the name of a field and `"*"`."""
     return nodes.Star() if isinstance(field, str) and field == "*" else field_of(field)
 
 
 def shape_of(value: object) -> Value | nodes.Geometry:
-    """Take a geometry, or a field that holds one."""
+    """Return the geometry, or an expression such as a field that holds one."""
     return value if isinstance(value, Value) else literals.geometry(value)
 
 
 def distance_of(radius: str | Value) -> Value | nodes.Quantity:
-    """Take a distance, or explicitly something else: a field, `literal(1000)`."""
+    """Return the distance, or an expression in its place: a field, `literal(1000)`."""
     if isinstance(radius, Value):
         return radius
     if isinstance(radius, numbers.Real | Decimal) and not isinstance(radius, bool):
@@ -134,11 +134,11 @@ def distance_of(radius: str | Value) -> Value | nodes.Quantity:
         raise BuildError(msg)
     measured = quantity(radius)
     if measured.unit.lower() not in DISTANCE_UNITS:
-        msg = f"{radius!r} is no distance; the units are {', '.join(DISTANCE_UNITS)}"
+        msg = f"{radius!r} is not a distance; the units are {', '.join(DISTANCE_UNITS)}"
         raise BuildError(msg)
     return measured
 
 
 def family_of(value: object) -> str | None:
-    """Return what a value is, where that is known: text, number, date, boolean or geo."""
+    """Return the kind of a value if it is known: text, number, date, boolean or geo."""
     return family(tree(value), value.known if isinstance(value, FieldValue) else None)

@@ -1,4 +1,4 @@
-"""What records are grouped by (ODSQL: Grouping)."""
+"""Groupings (ODSQL: Grouping)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,19 @@ __all__ = ["geo_cluster", "range_", "static_range"]
 
 
 def range_(field: AnyField, *steps: object) -> Grouping:
-    """Ranges of a number or date field, to group by (ODSQL: Grouping, range).
+    """Group by ranges of a number or date field (ODSQL: Grouping, range).
 
-    A number field takes a width, `range_(F.capacity, 15)`; a date field an interval, a whole number
-    and a unit from millisecond to year, `range_(F.date, "1 month")`. Both take two steps or more,
-    numbers or dates, where "*" opens an end: `range_(F.capacity, "*", 10, 20, "*")`.
+    Allowed in `group_by` only: `range_(F.capacity, 15)`, `range_(F.date, "1 month")` or
+    `range_(F.capacity, "*", 10, 20, "*")`.
+
+    Args:
+        field: the number or date field, or its name.
+        steps: for a number field a width; for a date field an interval, a whole number and a unit
+            from millisecond to year, where "m" is minute and "M" month; for either, two or more
+            numbers or dates, where "*" leaves an end open.
 
     Raises:
-        BuildError: the steps are none of these, or not for a field of this type.
+        BuildError: the steps are none of these, or do not suit the type of the field.
     """
     subject = field_of(field)
     taken = tuple(_step(subject, step) for step in steps)
@@ -39,15 +44,20 @@ def range_(field: AnyField, *steps: object) -> Grouping:
 
 
 def static_range(*steps: object, bounds: Bounds = "[]") -> nodes.StaticRange:
-    """Steps of `range_` in brackets; an outer bracket opens its side (ODSQL: Grouping, range).
+    """Write the steps of `range_` in brackets (ODSQL: Grouping, range).
 
-    The older spelling of "*" at an end.
+    The older spelling of "*" at an end: `range_(F.a, static_range(1, 2, bounds="]["))` is
+    `range(a, ]1, 2[)`.
+
+    Args:
+        steps: the steps, numbers or dates.
+        bounds: the brackets; one that faces outwards opens its side.
 
     Raises:
-        BuildError: there are no steps, one is null or a boolean, or these are no brackets.
+        BuildError: there are no steps, a step is null or a boolean, or `bounds` are not brackets.
     """
     if not steps or bounds not in ("[]", "[[", "]]", "]["):
-        msg = f"static_range takes steps, and bounds [] or [[ or ]] or ][, not {bounds!r}"
+        msg = f"static_range needs steps, and bounds [], [[, ]] or ][; bounds are {bounds!r}"
         raise BuildError(msg)
     return nodes.StaticRange(tuple(map(operand, steps)), bounds[0] == "[", bounds[1] == "]")
 
@@ -68,10 +78,10 @@ def _step(field: FieldValue, step: object) -> nodes.Expression:
 
 
 def _check_steps(steps: tuple[nodes.Expression, ...]) -> str | None:
-    """Refuse what is no width, interval or list of steps; return what the field has to be."""
+    """Refuse anything but a width, an interval or steps; return the kind of field they need."""
     match steps:
         case () | (nodes.Star(),) | (nodes.Date(),):
-            msg = "range needs a width, an interval, or two steps of which one may be *"
+            msg = "range needs a width, an interval, or at least two steps, of which one may be *"
             raise BuildError(msg)
         case (nodes.Quantity() as interval,):
             _check_interval(interval)
@@ -82,50 +92,55 @@ def _check_steps(steps: tuple[nodes.Expression, ...]) -> str | None:
 
 
 def _check_interval(interval: nodes.Quantity) -> None:
-    """Refuse what `range` takes for no interval; the case of a unit counts."""
+    """Refuse an interval that `range` does not accept; the case of a unit matters."""
     amount, unit = interval.amount.text, interval.unit
     if unit not in INTERVAL_UNITS:
         msg = (
-            f"{unit} is no unit of time; write second, minute, hour, day, week, month, quarter or "
-            "year, of which m is minute and M month"
+            f"{unit} is not a unit of time; write second, minute, hour, day, week, month, quarter "
+            "or year; m is minute, M is month"
         )
         raise BuildError(msg)
     if "." in amount:
-        msg = f"an interval is a whole number of its unit, not {amount}"
+        msg = f"an interval must be a whole number of units, not {amount}"
         raise BuildError(msg)
     if unit in SINGLE_INTERVAL_UNITS and amount.lstrip("0") != "1":
-        msg = f"range takes weeks, months, quarters and years one at a time; write 1 {unit}"
+        msg = f"range takes only one week, month, quarter or year at a time; write 1 {unit}"
         raise BuildError(msg)
 
 
 def _check_list(steps: tuple[nodes.Expression, ...]) -> str | None:
-    """Refuse steps that are neither numbers nor dates, or both; return which, if it is known."""
+    """Refuse steps that are not all numbers or all dates; return which, or None if unknown."""
     if any(isinstance(one, nodes.Star) for one in steps[1:-1]):
-        msg = '"*" opens an end of range, so it stands first or last'
+        msg = '"*" leaves an end of range open, so it must be the first or last step'
         raise BuildError(msg)
     bounds = [one for one in steps if not isinstance(one, nodes.Star)]
     families = {family(one) for one in bounds} - {None}
     alone = any(isinstance(one, nodes.StaticRange) for one in bounds)
     if not bounds or alone or len(families) > 1 or not families <= {"number", "date"}:
-        msg = "the steps of range are numbers or dates; an interval or brackets stand alone"
+        msg = "the steps of range must be numbers or dates, or a single interval or static_range"
         raise BuildError(msg)
     return families.pop() if families else None
 
 
 def geo_cluster(field: AnyField, zoom: int, radius: float | Decimal | None = None) -> Grouping:
-    """Clusters of points, to group by (ODSQL: Grouping, geo_cluster).
+    """Group points by clusters (ODSQL: Grouping, geo_cluster).
 
-    The zoom is a whole number from 0 to 25; the radius is in pixels, 40 if it is not given.
+    Allowed in `group_by` only: `geo_cluster(F.coordinates, 10)`.
+
+    Args:
+        field: the field of points, or its name.
+        zoom: the zoom level, a whole number from 0 to 25.
+        radius: the radius of a cluster in pixels; 40 if omitted.
 
     Raises:
-        BuildError: this is no field of points, the zoom is out of bounds, or the radius no number
-            of 0 or more.
+        BuildError: `field` is not a field of points, `zoom` is out of range, or `radius` is not a
+            number of at least 0.
     """
-    level = whole_number(zoom, "the zoom of geo_cluster", 0, 25)
+    level = whole_number(zoom, "zoom of geo_cluster()", 0, 25)
     if radius is None:
         return Grouping(function_call("geo_cluster", (field_of(field), level)))
     pixels = number(radius)
     if isinstance(pixels, nodes.Negate):
-        msg = f"the radius of geo_cluster is in pixels, not {radius}"
+        msg = f"radius of geo_cluster() must be at least 0 pixels, not {radius}"
         raise BuildError(msg)
     return Grouping(function_call("geo_cluster", (field_of(field), level, pixels)))

@@ -1,4 +1,4 @@
-"""Values of one record (ODSQL: Functions)."""
+"""Functions of one record (ODSQL: Functions)."""
 
 from __future__ import annotations
 
@@ -45,95 +45,106 @@ __all__ = [
 
 
 def length(text: Value | str) -> Value:
-    """Number of characters of a text, an integer (ODSQL: Functions, length).
+    """Return the number of characters of a text, an integer (ODSQL: Functions, length).
 
     Raises:
-        BuildError: this is no text.
+        BuildError: `text` is not a text value.
     """
     return value_call("length", text)
 
 
 def lower(text: Value | str) -> Value:
-    """The text in lower case (ODSQL: Functions, lower).
+    """Return the text in lower case (ODSQL: Functions, lower).
 
     Raises:
-        BuildError: this is no text.
+        BuildError: `text` is not a text value.
     """
     return value_call("lower", text)
 
 
 def year(date: Value | datetime.date) -> Value:
-    """Year of a date or datetime, an integer (ODSQL: Functions, year).
+    """Return the year of a date or datetime, an integer (ODSQL: Functions, year).
 
     Raises:
-        BuildError: this is no date.
+        BuildError: `date` is not a date.
     """
     return value_call("year", date)
 
 
 def month(date: Value | datetime.date) -> Value:
-    """Month of a date or datetime, 1 to 12 (ODSQL: Functions, month).
+    """Return the month of a date or datetime, 1 to 12 (ODSQL: Functions, month).
 
     Raises:
-        BuildError: this is no date.
+        BuildError: `date` is not a date.
     """
     return value_call("month", date)
 
 
 def day(date: Value | datetime.date) -> Value:
-    """Day of the month of a date or datetime, 1 to 31 (ODSQL: Functions, day).
+    """Return the day of the month of a date or datetime, 1 to 31 (ODSQL: Functions, day).
 
     Raises:
-        BuildError: this is no date.
+        BuildError: `date` is not a date.
     """
     return value_call("day", date)
 
 
 def hour(date: Value | datetime.date) -> Value:
-    """Hour of a datetime, 0 to 23, in the time zone of the request (ODSQL: Functions, hour).
+    """Return the hour of a datetime, 0 to 23 (ODSQL: Functions, hour).
+
+    The time zone is that of the request.
 
     Raises:
-        BuildError: this is no date.
+        BuildError: `date` is not a date.
     """
     return value_call("hour", date)
 
 
 def minute(date: Value | datetime.date) -> Value:
-    """Minute of a datetime, 0 to 59 (ODSQL: Functions, minute).
+    """Return the minute of a datetime, 0 to 59 (ODSQL: Functions, minute).
 
     Raises:
-        BuildError: this is no date.
+        BuildError: `date` is not a date.
     """
     return value_call("minute", date)
 
 
 def second(date: Value | datetime.date) -> Value:
-    """Second of a datetime, 0 to 59 (ODSQL: Functions, second).
+    """Return the second of a datetime, 0 to 59 (ODSQL: Functions, second).
 
     Raises:
-        BuildError: this is no date.
+        BuildError: `date` is not a date.
     """
     return value_call("second", date)
 
 
 def date_format(date: Value | datetime.date, pattern: str) -> Value:
-    """A date as text, by a pattern such as `yyyy-MM` (ODSQL: Functions, date_format).
+    """Format a date as text (ODSQL: Functions, date_format).
 
-    Names of months and days follow the `lang` parameter.
+    `date_format(F.date, "yyyy-MM")` is the year and the month.
+
+    Args:
+        date: the date or datetime.
+        pattern: symbols such as `yyyy`, `MM` and `dd`. Names of months and days follow the `lang`
+            parameter.
 
     Raises:
-        BuildError: this is no date, or the pattern no text.
+        BuildError: `date` is not a date, or `pattern` not a string.
     """
     return value_call("date_format", date, literals.text(pattern))
 
 
 def json_format(text: Value | str, fallback: str | Literal[False] | None = False) -> Value:
-    """A text field read as JSON (ODSQL: Functions, json_format).
+    """Read a text field as JSON (ODSQL: Functions, json_format).
 
-    `fallback`, a text or None, is what invalid JSON becomes; without it portals decide.
+    Allowed in `select` only.
+
+    Args:
+        text: the field.
+        fallback: a string or None, the result for invalid JSON; if omitted, the portal decides.
 
     Raises:
-        BuildError: this is no text, or the fallback is neither a text nor None.
+        BuildError: `text` is not a text value, or `fallback` is neither a string nor None.
     """
     if fallback is False:
         return value_call("json_format", text)
@@ -142,10 +153,10 @@ def json_format(text: Value | str, fallback: str | Literal[False] | None = False
 
 
 def ifnull(value: Value, alternative: object) -> Value:
-    """The value, or where it is null the alternative (ODSQL: Functions, ifnull).
+    """Return the value, or the alternative if the value is null (ODSQL: Functions, ifnull).
 
     Raises:
-        BuildError: the value is a text, which is more likely the name of a field, or the two are
+        BuildError: the value is a string, which is more likely the name of a field, or the two are
             known to be of different types.
     """
     refuse_name("ifnull", value)
@@ -153,59 +164,67 @@ def ifnull(value: Value, alternative: object) -> Value:
         alternative = Term(typed_literal(value.known, alternative, "="))
     mine, other = family_of(value), family_of(alternative)
     if mine is not None and other is not None and mine != other:
-        msg = f"ifnull takes two values of one type; {value} is a {mine}, {alternative} a {other}"
+        msg = f"ifnull takes values of one type; {value} is {mine}, {alternative} is {other}"
         raise BuildError(msg)
     return value_call("ifnull", value, alternative)
 
 
 def date(text: str) -> Value:
-    """A date literal from its text (ODSQL: Lexical rules).
+    """Make a date literal from its text (ODSQL: Lexical rules).
 
-    The text is a year `2024`, a month, a day, or a day and a time with or without zone; ISO 8601 or
-    YYYY/MM/DD. A `datetime.date` or `datetime` is a literal without this.
+    A `datetime.date`, or a `datetime` with a time zone, needs no such call.
+
+    Args:
+        text: a year `2024`, a month, a day, or a day and a time, with or without a time zone; ISO
+            8601 or YYYY/MM/DD.
 
     Raises:
-        BuildError: the text is no date.
+        BuildError: the text is not a date.
     """
     return Term(literals.date(text))
 
 
 def now(**parts: int) -> Value:
-    """The current time, shifted or set: `now(days=-7, hour=0)` (ODSQL: Functions, now).
+    """Return the current time, shifted or with parts set (ODSQL: Functions, now).
 
-    Plural names shift by any whole number: years, months, days, hours, minutes, seconds,
-    microseconds, mondays to sundays. Singular ones set: year, month, day, hour, minute, second,
-    microsecond, and weekday, the next such day, 0 for Monday. The order is kept.
+    `now(days=-7, hour=0)` is midnight a week ago. The order of the arguments is kept.
+
+    Args:
+        parts: plural names shift by any whole number: years, months, days, hours, minutes, seconds,
+            microseconds, mondays to sundays. Singular names set: year, month, day, hour, minute,
+            second, microsecond, and weekday (the next such day, 0 for Monday).
 
     Raises:
-        BuildError: a name is not one of these, or its value no whole number in its range.
+        BuildError: a name is none of these, or its value is not a whole number in its range.
     """
     return value_call("now", *(_now_part(name, value) for name, value in parts.items()))
 
 
 def _now_part(name: str, value: int) -> nodes.Named:
     if name not in NOW_PARTS:
-        msg = f"now has no {name}; it has {', '.join(sorted(NOW_PARTS))}"
+        msg = f"now() has no argument {name}; it has {', '.join(sorted(NOW_PARTS))}"
         raise BuildError(msg)
-    return nodes.Named(name, whole_number(value, f"{name} of now", *NOW_PARTS[name]))
+    return nodes.Named(name, whole_number(value, f"{name} of now()", *NOW_PARTS[name]))
 
 
 def random(seed: int) -> Value:
-    """A random order, the same for the same seed; for order_by only (ODSQL: Functions, random).
+    """Order randomly, but equally for the same seed (ODSQL: Functions, random).
+
+    Allowed in `order_by` only: `Query(order_by=random(7))`.
 
     Raises:
-        BuildError: the seed is no whole number.
+        BuildError: `seed` is not a whole number.
     """
-    return value_call("random", whole_number(seed, "the seed of random"))
+    return value_call("random", whole_number(seed, "seed of random()"))
 
 
 def vector_similarity(text: str) -> Value:
-    """Similarity to a text; order_by of catalog searches only.
+    """Return the similarity to a text (ODSQL: Functions, vector_similarity).
 
-    (ODSQL: Functions, vector_similarity.)
+    Allowed in `order_by` of catalog searches only.
 
     Raises:
-        BuildError: this is no text.
+        BuildError: `text` is not a string.
     """
     return value_call("vector_similarity", literals.text(text))
 
@@ -221,13 +240,19 @@ def distance(field: AnyField, point: object, radius: str | Value) -> Condition: 
 def distance(
     field: AnyField, point: object, radius: str | Value | None = None
 ) -> Value | Condition:
-    """Distance to a point in metres, for select and order_by (ODSQL: Functions, distance).
+    """Return the distance to a point in metres (ODSQL: Functions, distance).
 
-    The point is (longitude, latitude) or another geometry. With a radius, "10km" for example, it
-    is the older spelling of `within_distance`.
+    Allowed in `select` and `order_by`. With a radius it is a condition, the older spelling of
+    `within_distance`.
+
+    Args:
+        field: the geographic field, or its name.
+        point: (longitude, latitude) or another geometry.
+        radius: a distance with a unit, "10km" for example; None for the distance itself.
 
     Raises:
-        BuildError: this is no geographic field, no geometry, or no distance with a unit.
+        BuildError: `field` is not a geographic field, `point` not a geometry, or `radius` not a
+            distance with a unit.
     """
     if radius is None:
         return value_call("distance", field_of(field), shape_of(point))

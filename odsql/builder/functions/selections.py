@@ -25,42 +25,50 @@ class FacetOptions(TypedDict, total=False):
 
 
 def all_fields() -> Item:
-    """`*`: every field, for select (ODSQL: select)."""
+    """Select every field: `*` (ODSQL: select)."""
     return Item(nodes.Star())
 
 
 def include(pattern: str) -> Item:
-    """Select the fields of this name; `*` may end it (ODSQL: Functions, include).
+    """Select the fields with this name (ODSQL: Functions, include).
+
+    Allowed in `select` only: `include("pop*")` selects the fields whose names begin with `pop`.
 
     Raises:
-        BuildError: the name is no text, or has a `*` that does not end it.
+        BuildError: `pattern` is not a string, or has a `*` before its end.
     """
     return _selection("include", pattern)
 
 
 def exclude(pattern: str) -> Item:
-    """Leave out the fields of this name; `*` may end it (ODSQL: Functions, exclude).
+    """Leave out the fields with this name (ODSQL: Functions, exclude).
+
+    Allowed in `select` only: `exclude("pop*")` leaves out the fields whose names begin with `pop`.
 
     Raises:
-        BuildError: the name is no text, or has a `*` that does not end it.
+        BuildError: `pattern` is not a string, or has a `*` before its end.
     """
     return _selection("exclude", pattern)
 
 
 def _selection(name: str, pattern: str) -> Item:
-    named = nodes.Pattern(plain_text(pattern, f"what {name} takes"))
+    named = nodes.Pattern(plain_text(pattern, f"the argument of {name}()"))
     return Item(checked(nodes.Call(name, (named,))))
 
 
 def facet(name: AnyField, **options: Unpack[FacetOptions]) -> Expression:
-    """A facet with options (ODSQL: facet).
+    """Enumerate a facet with options (ODSQL: facet).
 
-    `disjunctive` and `hierarchical` are booleans, `separator` is the text between the levels of a
-    hierarchy, `sort` count, alphanum or num with or without a minus sign in front, `limit` a whole
-    number.
+    For the facet parameter: `facet("city", disjunctive=True, sort="-count")`.
+
+    Args:
+        name: the field, or its name.
+        options: `disjunctive` and `hierarchical`, booleans; `separator`, the text between the
+            levels of a hierarchy; `sort`, one of count, alphanum and num, with or without a minus
+            sign in front; `limit`, a whole number of at least 0.
 
     Raises:
-        BuildError: the name is no field, an option is not one of these, or has another type.
+        BuildError: `name` is not a field, or an option is unknown or has the wrong type.
     """
     given: dict[str, Any] = {"name": field_of(name).node.name, **options}
     return Expression(
@@ -72,23 +80,23 @@ def _option(name: str, value: object) -> nodes.Expression:
     kind = FACET_OPTIONS.get(name)
     if kind is None:
         msg = (
-            f"facet has no {name}; it has {', '.join(FACET_OPTIONS)}. For an option that is new on "
-            f"a portal write odsql.call('facet', name=..., {name}=...)"
+            f"facet() has no option {name}; it has {', '.join(FACET_OPTIONS)}. For an option "
+            f"of one portal only, write odsql.call('facet', name=..., {name}=...)"
         )
         raise BuildError(msg)
     if kind == "integer":
-        return whole_number(value, f"{name} of facet", 0)
+        return whole_number(value, f"{name} of facet()", 0)
     if kind == "boolean":
-        return _boolean(value, f"{name} of facet")
-    text = plain_text(value, f"{name} of facet")
+        return _boolean(value, f"{name} of facet()")
+    text = plain_text(value, f"{name} of facet()")
     if name == "sort" and text not in FACET_SORTS:
-        msg = f"sort of facet is one of {', '.join(FACET_SORTS)}, not {text!r}"
+        msg = f"sort of facet() must be one of {', '.join(FACET_SORTS)}, not {text!r}"
         raise BuildError(msg)
     return checked(nodes.Text(text))
 
 
 def _boolean(value: object, what: str) -> nodes.Boolean:
     if not isinstance(value, bool):
-        msg = f"{what} is True or False, not {value!r}"
+        msg = f"{what} must be True or False, not {value!r}"
         raise BuildError(msg)
     return nodes.Boolean(value)

@@ -1,4 +1,4 @@
-"""Many readings side by side, over two portals."""
+"""Concurrent readings over two portals."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def refusing(request: web.Request) -> web.Response:
 async def test_results_come_in_order_over_portals(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """And never more requests than allowed are in flight."""
+    """No more requests than `concurrency` are in flight."""
     portal.rows = rows(250)
     portal.before = lambda request: asyncio.sleep(0.002)
     async with AsyncExitStack() as stack:
@@ -52,7 +52,7 @@ async def test_results_come_in_order_over_portals(
 async def test_the_first_error_cancels_the_rest_or_is_collected(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """As asked."""
+    """`errors` chooses between the two."""
     async with FakePortal().running() as bad_portal, ExploreClient(bad_portal.url) as bad:
         bad_portal.override = refusing
         asked = [client.dataset("trees").records(), bad.dataset("trees").records()]
@@ -69,7 +69,7 @@ async def test_the_first_error_cancels_the_rest_or_is_collected(
 
 
 async def test_a_slow_taker_stops_new_readings(client: ExploreClient, portal: FakePortal) -> None:
-    """Once about as many bytes wait as are allowed; leaving early ends everything."""
+    """No reading starts once about `max_bytes` wait; leaving early ends every reading."""
     asked = [client.dataset("trees").records() for _ in range(50)]
     fan_out = client.gather_records(asked, max_bytes=1, concurrency=2)
     async with fan_out.open() as outcomes:
@@ -83,7 +83,7 @@ async def test_a_slow_taker_stops_new_readings(client: ExploreClient, portal: Fa
 async def test_a_portal_that_makes_us_wait_holds_no_place(
     portal: FakePortal, clock: Clock, answer: str
 ) -> None:
-    """All places go to the other portal while the first one's pause lasts."""
+    """All slots go to the other portal while the first one pauses."""
     portal.rows = rows(500)
     waiting, over = asyncio.Event(), asyncio.Event()
 
@@ -119,7 +119,7 @@ async def test_a_portal_that_makes_us_wait_holds_no_place(
 
 
 async def test_schemas_of_typed_readings_take_places_too(portal: FakePortal) -> None:
-    """No request passes the bound, whatever it is for."""
+    """The limit on requests includes those for schemas."""
     portal.before = lambda request: settle()
     info = {"dataset_id": "x", "fields": [{"name": "id", "type": "int", "label": "id"}]}
 
@@ -135,12 +135,12 @@ async def test_schemas_of_typed_readings_take_places_too(portal: FakePortal) -> 
 
 
 WIDE = [{"id": number, "text": "x" * 1000} for number in range(1000)]
-"""Ten pages of 100 kB."""
+"""Ten pages of 100 kB each."""
 
 
 @pytest.mark.parametrize("ordered", [True, False])
 async def test_bytes_in_flight_are_bounded(portal: FakePortal, ordered: bool) -> None:
-    """Beyond the bound only the reading whose turn it is asks for further pages."""
+    """Beyond the limit only the reading to be delivered next requests more pages."""
     portal.rows = WIDE
     async with ExploreClient(portal.url, concurrency=4) as client:
         asked = [client.dataset("trees").records() for _ in range(12)]
@@ -150,21 +150,21 @@ async def test_bytes_in_flight_are_bounded(portal: FakePortal, ordered: bool) ->
             assert len(first.result()) == 1000
             for _ in range(50):
                 await settle()
-            # Its own ten pages, and those that were in flight when the room was full.
+            # Its own ten pages, and those in flight when the limit was reached.
             assert len(portal.requests) <= 10 + 2 * 4
             rest = [outcome.result() async for outcome in outcomes]
     assert rest == [WIDE] * 11
 
 
 async def test_awaited_results_of_any_size_come(client: ExploreClient, portal: FakePortal) -> None:
-    """The list keeps them all, so there is nothing to hold back."""
+    """The list keeps all results anyway, so `max_bytes` does not apply."""
     portal.rows = WIDE
     asked = [client.dataset("trees").records() for _ in range(3)]
     assert await client.gather_records(asked, max_bytes=1, concurrency=2) == [WIDE] * 3
 
 
 async def test_results_have_the_type_that_was_asked_for(client: ExploreClient) -> None:
-    """Errors are part of it only where they are collected; checked by the type checker."""
+    """Errors are part of the type only when they are collected; the type checker verifies this."""
     records, facets = [client.dataset("trees").records()], [client.catalog_facets(names=["a"])]
     assert_type(await client.gather_records(records), list[Rows])
     assert_type(await client.gather_records(records, errors="collect"), list[Rows | ExploreError])
@@ -177,7 +177,7 @@ async def test_results_have_the_type_that_was_asked_for(client: ExploreClient) -
 
 
 def test_what_cannot_be_read_or_bounded_is_refused(client: ExploreClient) -> None:
-    """With what to pass instead."""
+    """The message says what to pass instead."""
     dataset = client.dataset("trees")
     with pytest.raises(ConfigurationError, match=r"dataset\.records"):
         client.gather_records([dataset])  # type: ignore[list-item]

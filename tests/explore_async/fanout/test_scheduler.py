@@ -1,4 +1,4 @@
-"""The scheduler: bounded, ordered, pulled, all or nothing, no strays."""
+"""The scheduler: bounded, ordered, pulled, all or nothing, no stray tasks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def for_ever() -> int:
 
 
 async def test_results_come_in_order_whatever_finishes_first() -> None:
-    """The first job finishes last."""
+    """Here the first job finishes last."""
     gates = [asyncio.Event() for _ in range(4)]
 
     async def job(index: int) -> int:
@@ -48,7 +48,7 @@ async def test_results_come_in_order_whatever_finishes_first() -> None:
 
 
 async def test_jobs_are_taken_from_a_lazy_iterator_only_as_needed() -> None:
-    """`ahead` is the most that is started and not yet taken."""
+    """`ahead` is the maximum number of jobs started and not yet taken."""
     started = []
 
     async def job(index: int) -> int:
@@ -59,14 +59,14 @@ async def test_jobs_are_taken_from_a_lazy_iterator_only_as_needed() -> None:
     async with aclosing(stream):
         assert await anext(stream) == 0
         await settle()
-        assert started == [0, 1, 2]  # as many as run, and one for the one that was taken
+        assert started == [0, 1, 2]  # two that run, and one for the result taken
         assert await anext(stream) == 1
         await settle()
         assert started == [0, 1, 2, 3, 4]
 
 
 async def test_the_first_failure_wins_and_cancels_the_rest() -> None:
-    """It is raised at once, though the head of the line never finishes."""
+    """It is raised at once, even if the first job never finishes."""
     scheduler = Scheduler(3)
     jobs = [for_ever, for_ever, fail]
     with pytest.raises(NotFound, match="gone"):
@@ -75,7 +75,7 @@ async def test_the_first_failure_wins_and_cancels_the_rest() -> None:
 
 
 async def test_a_cancelled_reader_leaves_no_task() -> None:
-    """Cancellation comes out as it went in."""
+    """The reader raises CancelledError itself."""
     scheduler = Scheduler(3)
 
     async def read() -> None:
@@ -92,7 +92,7 @@ async def test_a_cancelled_reader_leaves_no_task() -> None:
 
 
 async def test_gather_gives_results_in_order() -> None:
-    """Of coroutines and of other awaitables."""
+    """It accepts coroutines and other awaitables."""
     future = asyncio.get_running_loop().create_future()
     future.set_result(2)
     assert await Scheduler(1).gather([number(1), future, number(3)]) == [1, 2, 3]
@@ -100,14 +100,14 @@ async def test_gather_gives_results_in_order() -> None:
 
 
 async def test_gather_raises_the_error_itself() -> None:
-    """Not a group around it, and with its own cause."""
+    """It is not wrapped in an exception group, and it keeps its own cause."""
     with pytest.raises(NotFound, match="first") as caught:
         await Scheduler(1).gather([for_ever(), fail("first"), for_ever()])
     assert caught.value.__cause__ is None
 
 
 async def test_gather_passes_cancellation_on() -> None:
-    """To all its requests, and to its caller."""
+    """Both its requests and its caller are cancelled."""
     ended = asyncio.Event()
 
     async def request() -> None:
@@ -125,13 +125,13 @@ async def test_gather_passes_cancellation_on() -> None:
 
 
 async def test_gather_starts_nothing_when_one_cannot_be_awaited() -> None:
-    """And says what was meant; no coroutine is left unawaited."""
+    """The message names the type, and no coroutine is left unawaited."""
     with pytest.raises(ConfigurationError, match="int"):
         await Scheduler(1).gather([number(1), cast("Awaitable[int]", 5)])
 
 
 @pytest.mark.parametrize("concurrency", [0, -3])
 def test_no_concurrency_is_no_scheduler(concurrency: int) -> None:
-    """Nothing could ever run."""
+    """With no slot, nothing could run."""
     with pytest.raises(ConfigurationError):
         Scheduler(concurrency)

@@ -1,4 +1,4 @@
-"""The API key: in the Authorization header, and nowhere else."""
+"""The API key: only in the Authorization header."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ KEY = "s3cr3t-key-0123456789"
 
 
 def everything(error: BaseException) -> str:
-    """All that a log of this error could show."""
+    """Return everything that a log of this error could show."""
     chain = "".join(traceback.format_exception(error))
     return f"{chain}{error!r}{vars(error)!r}{pickle.dumps(error)!r}"
 
 
 async def test_the_key_travels_in_the_header(portal: FakePortal) -> None:
-    """As `Authorization: Apikey <key>`, never in the URL."""
+    """It is sent as `Authorization: Apikey <key>`, never in the URL."""
     async with ExploreClient(portal.url, auth=KEY) as client:
         records = client.dataset("trees").records()
         await records.to_list()
@@ -46,14 +46,14 @@ async def test_the_key_travels_in_the_header(portal: FakePortal) -> None:
 
 
 async def test_without_a_key_there_is_no_header(portal: FakePortal) -> None:
-    """Anonymous means no Authorization at all."""
+    """An anonymous client sends no Authorization header."""
     async with ExploreClient(portal.url) as client:
         await client.dataset("trees").records().to_list()
     assert "Authorization" not in portal.headers[0]
 
 
 def test_the_key_is_not_in_any_repr() -> None:
-    """Neither of the key, nor of the client, nor of what it makes."""
+    """This covers the key, the client and the objects that the client creates."""
     client = ExploreClient("https://host", auth=ApiKey(KEY))
     things = [ApiKey(KEY), client, client.dataset("x"), client.dataset("x").records()]
     things.append(client.dataset("x").export("jsonl"))
@@ -61,8 +61,8 @@ def test_the_key_is_not_in_any_repr() -> None:
 
 
 def test_the_key_cannot_be_pickled() -> None:
-    """A pickle is a file; a worker reads its key from its own environment."""
-    with pytest.raises(TypeError, match="not pickled"):
+    """A pickle may end up in a file; a worker reads the key from its own environment."""
+    with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(ApiKey(KEY))
     with pytest.raises(TypeError):
         pickle.dumps(ExploreClient("https://host", auth=KEY))
@@ -72,7 +72,7 @@ def test_the_key_cannot_be_pickled() -> None:
 
 @pytest.mark.parametrize("key", ["", "a b", "a\r\nX-Evil: 1", "clé", "\x00"])
 def test_a_key_that_is_no_header_value_is_refused(key: str) -> None:
-    """And the message does not repeat it."""
+    """The message does not repeat the key."""
     with pytest.raises(ConfigurationError) as caught:
         ApiKey(key)
     assert not key or key not in str(caught.value)
@@ -82,7 +82,7 @@ def test_a_key_that_is_no_header_value_is_refused(key: str) -> None:
 async def test_a_redirect_to_another_origin_is_not_followed(
     portal: FakePortal, status: int
 ) -> None:
-    """The other server is never called; the error names it."""
+    """The other server gets no request; the error names it."""
     async with Wire(writes(http(b"{}"))).running() as other:
         target = f"{other.url}/api?x=1"
         portal.override = lambda request: web.Response(status=status, headers={"Location": target})
@@ -97,7 +97,7 @@ async def test_a_redirect_to_another_origin_is_not_followed(
 async def test_a_redirect_that_leads_nowhere_safe_is_an_error(
     portal: FakePortal, location: str
 ) -> None:
-    """Missing, unreadable, another scheme, another host."""
+    """The location is missing, invalid, or has another scheme or host."""
     portal.override = lambda request: web.Response(status=301, headers={"Location": location})
     async with ExploreClient(portal.url, auth=KEY) as client:
         with pytest.raises(RedirectError) as caught:
@@ -107,7 +107,7 @@ async def test_a_redirect_that_leads_nowhere_safe_is_an_error(
 
 
 async def test_a_redirect_within_the_origin_is_followed_with_the_key(portal: FakePortal) -> None:
-    """For instance from a renamed dataset."""
+    """A portal may redirect a renamed dataset, for example."""
 
     def override(request: web.Request) -> web.Response:
         if request.path.endswith("/new"):
@@ -121,7 +121,7 @@ async def test_a_redirect_within_the_origin_is_followed_with_the_key(portal: Fak
 
 
 async def test_redirects_in_a_circle_end(portal: FakePortal) -> None:
-    """After five of them."""
+    """The client follows at most five redirects."""
     portal.override = lambda request: web.Response(status=302, headers={"Location": "/again"})
     async with ExploreClient(portal.url) as client:
         with pytest.raises(RedirectError, match="more than 5"):
@@ -144,7 +144,7 @@ async def test_redirects_in_a_circle_end(portal: FakePortal) -> None:
 async def test_no_error_shows_the_key(
     answer: bytes, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    """Even if the server echoes it: not in messages, attributes, tracebacks, pickles or logs."""
+    """A key that the server echoes is not in messages, attributes, tracebacks, pickles or logs."""
     caplog.set_level(logging.DEBUG)
     async with Wire(writes(answer)).running() as wire:
         async with ExploreClient(wire.url, auth=KEY, retry=Retry.never()) as client:
@@ -159,7 +159,7 @@ async def test_no_error_shows_the_key(
 
 
 async def test_an_error_in_the_body_is_still_understood_without_the_key() -> None:
-    """Redacting does not change what kind of error it is."""
+    """Redacting does not change the class of the error."""
     body = f'{{"error_code": "ForbiddenAccess", "message": "no: {KEY}"}}'.encode()
     async with Wire(writes(http(body, status="403 No"))).running() as wire:
         async with ExploreClient(wire.url, auth=KEY) as client:

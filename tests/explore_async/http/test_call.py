@@ -1,4 +1,4 @@
-"""Calls: one loop, one pause for everybody, a rate without bursts, and a budget against storms."""
+"""Calls: one retry loop, one pause for all requests, a rate limit and a retry budget."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def status(code: int, **headers: str) -> Callable[[web.Request], web.Response]:
 async def test_the_hook_is_asked_before_the_table(
     clock: Clock, ruled: bool | float | None, sent: int
 ) -> None:
-    """True, False, seconds, or None for the table."""
+    """It returns True, False, seconds, or None for the table."""
     retry = Retry(hook=lambda error: ruled)
     async with Wire(writes(http(b"", status="503 X"))).running() as wire:
         async with ExploreClient(wire.url, retry=retry, timing=clock.timing()) as client:
@@ -56,7 +56,7 @@ async def test_the_hook_is_asked_before_the_table(
 
 
 async def test_the_hook_may_retry_what_the_table_would_not(clock: Clock) -> None:
-    """It sees the error itself."""
+    """The hook receives the error itself."""
     retry = Retry(hook=lambda error: error.status == 404)
     async with Wire(writes(http(b"", status="404 X"), http(ROW))).running() as wire:
         async with ExploreClient(wire.url, retry=retry, timing=clock.timing()) as client:
@@ -65,7 +65,7 @@ async def test_the_hook_may_retry_what_the_table_would_not(clock: Clock) -> None
 
 @pytest.mark.parametrize("told", ["soon", "", "-1", "1e9", "Mon, 99 Foo 2026 99:99:99 GMT"])
 async def test_garbage_in_retry_after_does_not_hide_the_status(clock: Clock, told: str) -> None:
-    """It is as if it were not there: the backoff applies."""
+    """The header is ignored, and the backoff applies."""
     answer = http(b"", f"Retry-After: {told}", status="429 X")
     async with Wire(writes(answer, http(ROW))).running() as wire:
         async with ExploreClient(wire.url, timing=clock.timing()) as client:
@@ -74,7 +74,7 @@ async def test_garbage_in_retry_after_does_not_hide_the_status(clock: Clock, tol
 
 
 async def test_a_moment_is_measured_by_the_servers_clock(clock: Clock) -> None:
-    """Ours is an hour ahead; the wait is five seconds all the same."""
+    """The client's clock is an hour ahead, but the wait is still five seconds."""
     body = b'{"errorcode": 10002, "reset_time": "2026-08-17T11:00:05Z"}'
     answer = http(body, "Date: Mon, 17 Aug 2026 11:00:00 GMT", status="429 X")
     async with Wire(writes(answer, http(ROW))).running() as wire:
@@ -84,7 +84,7 @@ async def test_a_moment_is_measured_by_the_servers_clock(clock: Clock) -> None:
 
 
 async def test_all_tasks_pause_together(portal: FakePortal, clock: Clock) -> None:
-    """One 429 stops the others before they are sent, and all go on after it."""
+    """A 429 holds back all other requests, and all continue after the pause."""
     answers = [429, *[200] * 9]
     over, full, waits = asyncio.Event(), asyncio.Event(), []
 
@@ -116,7 +116,7 @@ async def test_all_tasks_pause_together(portal: FakePortal, clock: Clock) -> Non
 
 
 async def test_a_far_reset_refuses_the_others_unsent(portal: FakePortal, clock: Clock) -> None:
-    """Until a minute has passed; then one may ask anew."""
+    """After a minute one request may try again."""
     body = {"errorcode": 10002, "reset_time": "2026-08-18T00:00:00Z"}
     portal.override = lambda request: json_body(body, status=429)
     date = "Mon, 17 Aug 2026 12:00:00 GMT"
@@ -160,7 +160,7 @@ async def test_a_storm_ends_with_the_budget(portal: FakePortal, clock: Clock) ->
 
 
 def test_success_fills_the_budget() -> None:
-    """A fifth for a smooth one, all of it for one that needed retries."""
+    """A success returns its own retries, or a fifth of one if it needed none."""
     budget = RetryBudget(2)
     assert [budget.take(), budget.take(), budget.take()] == [True, True, False]
     for _ in range(5):
@@ -173,7 +173,7 @@ def test_success_fills_the_budget() -> None:
 async def test_queueing_does_not_count_against_the_deadline(
     portal: FakePortal, clock: Clock
 ) -> None:
-    """Nine requests of a second each, one at a time, under a deadline of two."""
+    """Nine one-second requests run one at a time under a deadline of two seconds."""
 
     async def before(request: web.Request) -> None:
         await clock.timing().sleep(1)
@@ -190,7 +190,7 @@ async def test_queueing_does_not_count_against_the_deadline(
 
 
 async def test_a_rate_spaces_requests_from_the_first(portal: FakePortal, clock: Clock) -> None:
-    """Two per second means half a second between any two, at the start as well."""
+    """At two per second, requests are half a second apart, even at the start."""
     portal.override = lambda request: json_body({"id": 1})
     async with ExploreClient(portal.url, rate=Rate(calls=2), timing=clock.timing()) as client:
         for _ in range(4):
@@ -199,7 +199,7 @@ async def test_a_rate_spaces_requests_from_the_first(portal: FakePortal, clock: 
 
 
 def test_a_bucket_begins_empty_and_saves_when_idle() -> None:
-    """A burst is what was saved, never what was not."""
+    """A burst uses only tokens saved while idle."""
     bucket = Bucket(Rate(calls=10, burst=3))
     assert [round(bucket.reserve(0.0), 3) for _ in range(3)] == [0.0, 0.1, 0.2]
     assert [round(bucket.reserve(100.0), 3) for _ in range(4)] == [0.0, 0.0, 0.0, 0.1]
@@ -208,7 +208,7 @@ def test_a_bucket_begins_empty_and_saves_when_idle() -> None:
 
 
 def test_a_bucket_slows_down_and_recovers() -> None:
-    """Half of the pace per refusal, back in small steps."""
+    """Each refusal halves the pace; successes restore it in small steps."""
     bucket = Bucket(Rate(calls=10))
     for moment in range(9):
         bucket.throttled(sent_at=moment, now=moment + 0.5)
@@ -221,7 +221,7 @@ def test_a_bucket_slows_down_and_recovers() -> None:
 async def test_refusals_of_requests_in_flight_together_slow_down_once(
     portal: FakePortal, clock: Clock
 ) -> None:
-    """Eight 429s of one moment are one refusal; one of a request sent later is another."""
+    """Eight concurrent 429s count as one refusal; a 429 for a later request counts again."""
     held, ask = asyncio.Event(), [*range(8)]
 
     async def before(request: web.Request) -> None:
@@ -249,7 +249,7 @@ def once() -> Retry:
 
 
 def test_a_pause_is_never_shortened() -> None:
-    """Whoever was told the later moment is right."""
+    """Of two reset times, the later one counts."""
     pause = Pause()
     pause.until(10.0, now=0.0)
     pause.until(5.0, now=0.0)
@@ -258,7 +258,7 @@ def test_a_pause_is_never_shortened() -> None:
 
 
 async def test_options_share_all_but_the_policies(portal: FakePortal, clock: Clock) -> None:
-    """One session, one count; closing the derived client closes nothing."""
+    """Session and counters are shared, and closing a derived client closes nothing."""
     portal.override = status(503)
     async with ExploreClient(portal.url, timing=clock.timing()) as client:
         once = client.with_options(retry=Retry.never(), auth="key")
@@ -277,7 +277,7 @@ async def test_options_share_all_but_the_policies(portal: FakePortal, clock: Clo
 
 
 async def test_a_repeated_request_of_aiohttp_is_counted() -> None:
-    """A connection that went idle and was dropped costs a second request on the wire."""
+    """If the server drops an idle connection, aiohttp sends the request a second time."""
     served = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -315,7 +315,7 @@ QUOTA: dict[str, Any] = {
 
 
 async def test_the_quota_is_what_the_headers_say(portal: FakePortal) -> None:
-    """Large numbers, and moments in three notations."""
+    """Numbers may be large, and reset times have several formats."""
 
     def override(request: web.Request) -> web.Response:
         answer = json_body({"id": 1})
@@ -337,7 +337,7 @@ async def test_the_quota_is_what_the_headers_say(portal: FakePortal) -> None:
 
 
 async def test_quotas_of_datasets_are_found_by_identifier(portal: FakePortal) -> None:
-    """Not by the form it has in a URL; and what was seen can be sent to another process."""
+    """The key is the decoded identifier, not its form in the URL; quotas can be pickled."""
 
     def override(request: web.Request) -> web.Response:
         answer = json_body({"id": 1})
@@ -355,7 +355,7 @@ async def test_quotas_of_datasets_are_found_by_identifier(portal: FakePortal) ->
 async def test_a_refusal_names_a_moment_where_the_server_named_seconds(
     portal: FakePortal, clock: Clock
 ) -> None:
-    """So that the caller need not know in which of three ways it was said."""
+    """The caller can always read `reset_at`, whichever form the server used."""
     portal.override = status(429, Retry_After="61")
     async with ExploreClient(portal.url, timing=clock.timing()) as client:
         for _ in range(2):
@@ -366,7 +366,7 @@ async def test_a_refusal_names_a_moment_where_the_server_named_seconds(
 
 
 def test_a_derived_client_cannot_have_a_budget_of_its_own() -> None:
-    """It shares the one of all requests, and says so instead of ignoring the number."""
+    """All clients share one budget, so another value is refused instead of ignored."""
     client = ExploreClient("host", retry=Retry(budget=7))
     with pytest.raises(ConfigurationError, match="budget is 5"):
         client.with_options(retry=Retry(budget=5))

@@ -1,4 +1,4 @@
-"""Connections: proxies, private authorities, addresses, dripping bodies and long clauses."""
+"""Connections: proxies, private CAs, addresses, slow bodies and long clauses."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ROW = b'{"id": 1}'
 
 
 async def test_a_proxy_gets_the_request() -> None:
-    """In its absolute form, with the proxy's own credentials apart from the portal's key."""
+    """The request is in absolute form, with the proxy's credentials and the portal's key."""
     async with Wire(writes(http(ROW))).running() as proxy:
         address = proxy.url.replace("http://", "http://user:p4ssword@")
         async with ExploreClient("http://localhost:9", proxy=address, auth="key") as client:
@@ -46,7 +46,7 @@ async def test_a_proxy_gets_the_request() -> None:
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_a_proxy_that_refuses_is_named(scheme: str) -> None:
-    """407 is not sent again, and shows no password."""
+    """A 407 is not retried, and the error shows no password."""
     async with Wire(writes(http(b"", status="407 Who"))).running() as proxy:
         address = proxy.url.replace("http://", "http://user:p4ssword@")
         async with ExploreClient(f"{scheme}://portal.example", proxy=address) as client:
@@ -57,7 +57,7 @@ async def test_a_proxy_that_refuses_is_named(scheme: str) -> None:
 
 
 async def test_a_proxy_that_is_not_there_is_a_proxy_error(clock: Clock) -> None:
-    """Tried again, as any refused connection."""
+    """It is retried like any refused connection."""
     async with Wire(writes(b"")).running() as gone:
         proxy = gone.url
     async with ExploreClient("https://host", proxy=proxy, timing=clock.timing()) as client:
@@ -69,7 +69,7 @@ async def test_a_proxy_that_is_not_there_is_a_proxy_error(clock: Clock) -> None:
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("host", ["", "127.0.0.1:9", "no-such-proxy.invalid:3128"])
 async def test_no_cause_of_a_proxy_error_holds_its_password(scheme: str, host: str) -> None:
-    """The errors of aiohttp keep the address of the proxy that refused or was not found."""
+    """aiohttp's errors keep the URL of a proxy that refused or was not found."""
     async with Wire(writes(http(b"", status="407 Who"))).running() as wire:
         proxy = f"http://user:p4ssword@{host or wire.url.removeprefix('http://')}"
         url = f"{scheme}://portal.example"
@@ -84,7 +84,7 @@ async def test_no_cause_of_a_proxy_error_holds_its_password(scheme: str, host: s
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_a_proxy_whose_name_is_unknown_is_a_proxy_error(scheme: str, clock: Clock) -> None:
-    """The portal is not to blame, and its address is not what to check."""
+    """The message says to check the proxy, not the base URL of the portal."""
     proxy = "http://user:p4ssword@no-such-proxy.invalid:3128"
     async with ExploreClient(
         f"{scheme}://portal.example", proxy=proxy, timing=clock.timing()
@@ -97,14 +97,14 @@ async def test_a_proxy_whose_name_is_unknown_is_a_proxy_error(scheme: str, clock
 
 @pytest.mark.parametrize("proxy", ["socks5://host:1", "host:3128", "http://", "http://u:p4ss@["])
 def test_a_proxy_that_cannot_work_is_refused(proxy: str) -> None:
-    """Without repeating its password."""
+    """The message does not repeat the password."""
     with pytest.raises(ConfigurationError) as caught:
         ExploreClient("https://host", proxy=proxy)
     assert "p4ss@" not in str(caught.value)
 
 
 async def test_a_private_authority_is_trusted_when_given(tmp_path: Path, clock: Clock) -> None:
-    """As a file or a context; without it the handshake fails, once."""
+    """The CA is a file or a context; without it the handshake fails and is not retried."""
     authority, pem = trustme.CA(), tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(pem))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -133,13 +133,13 @@ async def test_a_private_authority_is_trusted_when_given(tmp_path: Path, clock: 
 
 @pytest.mark.parametrize("authorities", ["/no/such/file.pem", False, 7])
 def test_authorities_that_cannot_be_read_are_refused(authorities: object) -> None:
-    """And checking cannot be switched off by the way."""
+    """This includes False: certificate checks cannot be disabled."""
     with pytest.raises(ConfigurationError):
         ExploreClient("https://host", ssl=authorities)  # type: ignore[arg-type]
 
 
 async def test_plain_http_behind_https_is_guessed() -> None:
-    """On this machine it is what was meant."""
+    """For this machine the error suggests http://."""
     async with Wire(writes(b"not TLS"), listens=False).running() as wire:
         async with ExploreClient(wire.url.removeprefix("http://")) as client:
             with pytest.raises(TLSError, match=wire.url):
@@ -147,7 +147,7 @@ async def test_plain_http_behind_https_is_guessed() -> None:
 
 
 async def test_an_ipv6_literal_is_a_host() -> None:
-    """In brackets, with its port."""
+    """The address is in brackets, followed by its port."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -168,8 +168,8 @@ async def test_an_ipv6_literal_is_a_host() -> None:
 
 @pytest.mark.parametrize("host", ["http://portal.example", "http://10.0.0.1", "http://[2001::1]"])
 def test_a_key_is_not_sent_over_plain_http(host: str) -> None:
-    """But to this machine, or where it is allowed in so many words."""
-    with pytest.raises(ConfigurationError, match="readably"):
+    """It is sent only to this machine, or with `allow_http=True`."""
+    with pytest.raises(ConfigurationError, match="unencrypted"):
         ExploreClient(host, auth="key")
     with pytest.raises(ConfigurationError):
         ExploreClient(host).with_options(auth="key")
@@ -179,7 +179,7 @@ def test_a_key_is_not_sent_over_plain_http(host: str) -> None:
 
 
 def test_a_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From a variable whose name the error says."""
+    """The error names the variable."""
     monkeypatch.setenv("MY_KEY", " abc \n")
     assert ApiKey.from_env("MY_KEY") == ApiKey("abc")
     monkeypatch.delenv("EXPLORE_API_KEY", raising=False)
@@ -196,7 +196,7 @@ async def test_a_password_of_the_netrc_file_is_not_sent(
     entry: str,
     auth: str | None,
 ) -> None:
-    """With a key it would be a bare ValueError, and without one the portal would get it."""
+    """aiohttp raises a bare ValueError with a key, and sends the password without one."""
     netrc = tmp_path / "netrc"
     netrc.write_text(f"{entry} login user password p4ssword\n")
     netrc.chmod(0o600)
@@ -212,7 +212,7 @@ async def test_a_password_of_the_netrc_file_is_not_sent(
 async def test_an_environment_without_a_password_may_be_trusted(
     portal: FakePortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The netrc file may be about other hosts, or not be there."""
+    """The netrc file may be missing or name only other hosts."""
     netrc = tmp_path / "netrc"
     monkeypatch.setenv("NETRC", str(netrc))
     async with aiohttp.ClientSession(trust_env=True) as session:
@@ -225,7 +225,7 @@ async def test_an_environment_without_a_password_may_be_trusted(
 
 
 async def test_a_dripping_body_is_given_up() -> None:
-    """Each read is in time, and the whole would never end."""
+    """Each read is in time, but the whole would never end."""
 
     async def respond(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{")
@@ -237,23 +237,23 @@ async def test_a_dripping_body_is_given_up() -> None:
     timeouts = Timeouts(min_rate=1e6, window=0.02)
     async with Wire(respond).running() as wire:
         async with ExploreClient(wire.url, timeouts=timeouts, retry=Retry.never()) as client:
-            with pytest.raises(RequestTimeout, match="drips"):
+            with pytest.raises(RequestTimeout, match="min_rate"):
                 await client.dataset("trees").record("1")
-            with pytest.raises(RequestTimeout, match="drips"):
+            with pytest.raises(RequestTimeout, match="min_rate"):
                 async with client.dataset("trees").export("jsonl") as stream:
                     async for _ in stream.bytes():
                         pass
 
 
 def clause(size: int) -> Query:
-    """A `where` of about that many bytes on the wire."""
+    """Return a `where` of about `size` bytes on the wire."""
     return Query(where=f'name = "{"x" * size}"')
 
 
 async def test_long_clauses_reach_as_far_as_the_servers_line(portal: FakePortal) -> None:
-    """A server of aiohttp takes a line of 8,190 bytes; the error beyond says so."""
+    """An aiohttp server accepts a line of 8,190 bytes; beyond it, the error names the limit."""
     async with ExploreClient(portal.url) as client:
         trees = client.dataset("trees")
         await trees.records(clause(7_900)).first()
-        with pytest.raises(BadRequest, match="many servers stop at 8190"):
+        with pytest.raises(BadRequest, match="many servers accept at most 8190"):
             await trees.records(clause(8_300)).first()

@@ -1,4 +1,4 @@
-"""Deadlines: many limits and one timer, and no cancellation of others mistaken for them."""
+"""Deadlines: many limits with one timer, kept apart from other cancellations."""
 
 import asyncio
 import gc
@@ -19,7 +19,7 @@ async def deadlines() -> AsyncIterator[Deadlines]:
 
 
 async def wait(deadline: Deadline) -> str:
-    """Wait for ever; tells what ended it."""
+    """Wait forever, and return which limit ended the wait."""
     try:
         await asyncio.Event().wait()
     except asyncio.CancelledError:
@@ -39,7 +39,7 @@ async def test_a_limit_ends_the_attempt_and_cancels_nothing_else(deadlines: Dead
 
 
 async def test_each_of_many_has_its_own_limit(deadlines: Deadlines) -> None:
-    """Whichever was begun first; one timer serves all."""
+    """One timer serves all, in any order of starting."""
     ended = []
 
     async def attempt(whole: float) -> None:
@@ -54,7 +54,7 @@ async def test_what_is_heard_moves_the_limit_but_not_beyond_the_whole(
     deadlines: Deadlines,
 ) -> None:
     deadline = deadlines.begin(whole=5, quiet=2)
-    assert deadline.ends == deadline.last  # nothing may be expected before there is a connection
+    assert deadline.ends == deadline.last  # the read limit starts with the connection
     deadline.heard()
     before = deadline.ends
     await asyncio.sleep(0.002)
@@ -68,7 +68,7 @@ async def test_what_is_heard_moves_the_limit_but_not_beyond_the_whole(
 
 
 async def test_a_cancellation_by_somebody_else_is_none_of_it(deadlines: Deadlines) -> None:
-    """Not even when the limit is reached at the same moment."""
+    """This holds even if the limit is reached at the same time."""
 
     async def attempt() -> str:
         deadline = deadlines.begin(whole=5, quiet=5)
@@ -90,7 +90,7 @@ async def test_an_attempt_that_is_over_is_not_ended_any_more(deadlines: Deadline
 
 
 async def test_a_limit_that_comes_nearer_is_kept(deadlines: Deadlines) -> None:
-    """Though the timer was set for the first, which was far away."""
+    """The timer was set for an earlier, more distant limit."""
     deadline = deadlines.begin(whole=5, quiet=0.01)
     deadline.heard()
     assert await wait(deadline) == "silent"
@@ -99,7 +99,7 @@ async def test_a_limit_that_comes_nearer_is_kept(deadlines: Deadlines) -> None:
 async def test_a_deadline_that_is_over_moves_no_more_and_keeps_no_task(
     deadlines: Deadlines,
 ) -> None:
-    """The context of a task holds its deadline: together they would stay with the result."""
+    """A task's context holds its deadline: a reference back would keep the result alive."""
 
     async def attempt() -> list[object]:
         deadline = deadlines.begin(whole=5, quiet=0.01)
@@ -114,14 +114,14 @@ async def test_a_deadline_that_is_over_moves_no_more_and_keeps_no_task(
         task = asyncio.ensure_future(attempt())
         result = weakref.ref(await task)
         del task
-        await asyncio.sleep(0)  # the loop lets go of what it has just called
+        await asyncio.sleep(0)  # the loop releases the callback it has just called
         assert result() is None
     finally:
         gc.enable()
 
 
 class Kept(list[object]):
-    """What can be looked for without being kept."""
+    """A list that allows weak references."""
 
 
 async def test_outside_of_a_task_nothing_can_be_ended(deadlines: Deadlines) -> None:
@@ -135,4 +135,4 @@ async def test_outside_of_a_task_nothing_can_be_ended(deadlines: Deadlines) -> N
 
     asyncio.get_running_loop().call_soon(outside)
     await asyncio.sleep(0)
-    assert failures == ["A request must be awaited in a task of asyncio."]
+    assert failures == ["A request must be awaited in an asyncio task."]

@@ -1,4 +1,4 @@
-"""Gates: places go round fairly, and none is lost."""
+"""Gates: slots are shared fairly, and none is lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.explore_async.doubles import settle
 
 
 async def test_a_place_goes_to_the_portal_that_holds_the_fewest() -> None:
-    """However many requests another one has queued before."""
+    """This holds even if another portal has queued many requests earlier."""
     gate, order = Gate(2), list[str]()
     ends = asyncio.Event()
 
@@ -35,7 +35,7 @@ async def test_a_place_goes_to_the_portal_that_holds_the_fewest() -> None:
 
 
 async def test_a_place_that_was_given_to_somebody_who_is_cancelled_is_free_again() -> None:
-    """Though the cancellation comes in the same moment as the place."""
+    """The cancellation may arrive at the same time as the slot."""
     gate = Gate(1)
     await gate.take()
     waiting = asyncio.ensure_future(gate.take())

@@ -1,4 +1,4 @@
-"""Headers: a moment or a wait is read as servers write it, or not at all."""
+"""Headers: timestamps and waits are parsed in the formats that servers send."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.explore_async.doubles import NOW
     ],
 )
 def test_retry_after_is_seconds_or_a_date(text: str | None, expected: float | None) -> None:
-    """Anything else is as if it were not there."""
+    """Any other value is ignored."""
     assert parse_retry_after(text, now=NOW) == expected
 
 
@@ -35,10 +35,10 @@ def test_retry_after_is_seconds_or_a_date(text: str | None, expected: float | No
     "text", ["2026-08-18T00:00:00Z", "2026-08-18 00:00:00+00:00", "2026-08-18T00:00:00"]
 )
 def test_reset_times_are_read_as_bodies_and_headers_write_them(text: str) -> None:
-    """Always aware, in UTC where nothing is said."""
+    """The result is always aware, and UTC is the default."""
     assert parse_moment(text) == datetime(2026, 8, 18, tzinfo=UTC)
 
 
 def test_a_reset_time_that_cannot_be_read_is_none() -> None:
-    """Garbage does not hide the 429 behind another error."""
+    """An invalid value must not replace the 429 with another error."""
     assert parse_moment("tomorrow") is None

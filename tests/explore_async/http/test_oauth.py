@@ -1,4 +1,4 @@
-"""OAuth2: one refresh at a time, saved before it is used, and no token where it could leak."""
+"""OAuth2: one refresh at a time, tokens saved before use, and no token that could leak."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SECRETS = ("cl13nt-secret", "acc3ss-0", "acc3ss-1", "r3fresh-0", "r3fresh-1", "c
 
 
 class TokenServer:
-    """Gives tokens; each refresh token works once."""
+    """A server that issues tokens; each refresh token works once."""
 
     def __init__(self) -> None:
         self.forms: list[dict[str, Any]] = []
@@ -109,7 +109,7 @@ def expired() -> Tokens:
 
 
 def test_the_user_is_sent_with_a_state_of_their_own() -> None:
-    """And with all that the portal wants to know, but the secret."""
+    """The URL has all required parameters and does not contain the secret."""
     app = OAuth2App(
         portal="https://host", client_id="me", client_secret="s", redirect_uri="https://a/b"
     )
@@ -127,7 +127,7 @@ def test_the_user_is_sent_with_a_state_of_their_own() -> None:
 
 
 async def test_a_code_becomes_tokens(server: TokenServer) -> None:
-    """With the moment they expire."""
+    """The tokens include their expiry time."""
     tokens = await server.app().exchange("c0de")
     assert (tokens.access, tokens.refresh) == ("acc3ss-1", "r3fresh-1")
     assert tokens.expires_at == NOW + timedelta(hours=1)
@@ -135,7 +135,7 @@ async def test_a_code_becomes_tokens(server: TokenServer) -> None:
 
 
 async def test_tokens_that_come_in_two_parts_are_read_to_the_end() -> None:
-    """The code is used up, so half of an answer would cost the user's grant."""
+    """The code is used up, so a partial read would lose the user's grant."""
     answer = http(b'{"access_token": "acc3ss-1", "refresh_token": "r3fresh-1"}')
 
     async def respond(writer: asyncio.StreamWriter) -> None:
@@ -151,7 +151,7 @@ async def test_tokens_that_come_in_two_parts_are_read_to_the_end() -> None:
 
 
 async def test_an_answer_without_an_end_is_not_read_for_ever() -> None:
-    """More than 64 KiB are no tokens."""
+    """A response of more than 64 KiB does not contain tokens."""
 
     async def respond(writer: asyncio.StreamWriter) -> None:
         writer.write(http(b" " * 70_000, length=10**9))
@@ -160,12 +160,12 @@ async def test_an_answer_without_an_end_is_not_read_for_ever() -> None:
 
     async with Wire(respond).running() as wire:
         app = OAuth2App(portal=wire.url, client_id="me", client_secret="s", redirect_uri="x")
-        with pytest.raises(TokenError, match="gives no tokens"):
+        with pytest.raises(TokenError, match="refused to issue tokens"):
             await app.exchange("c0de")
 
 
 async def test_many_requests_refresh_once(server: TokenServer) -> None:
-    """The refresh token works once; all wait for it, and it is saved before it is used."""
+    """The refresh token works once: all requests wait for it, and the tokens are saved first."""
     saved: list[Tokens] = []
 
     async def save(tokens: Tokens) -> None:
@@ -181,7 +181,7 @@ async def test_many_requests_refresh_once(server: TokenServer) -> None:
 
 
 async def test_a_cancelled_caller_does_not_lose_the_tokens(server: TokenServer) -> None:
-    """The refresh it began is finished and saved."""
+    """The refresh that the caller started finishes, and its tokens are saved."""
     saved: list[Tokens] = []
     auth = OAuth2(server.app(), expired(), save=saved.append)
     server.gate.clear()
@@ -196,7 +196,7 @@ async def test_a_cancelled_caller_does_not_lose_the_tokens(server: TokenServer) 
 
 
 async def test_tokens_that_cannot_be_saved_are_kept_and_saved_later(server: TokenServer) -> None:
-    """Nothing is sent with them meanwhile, and no second refresh is tried."""
+    """Until then they are not used, and there is no second refresh."""
     disk = ["full", "free"]
 
     def save(tokens: Tokens) -> None:
@@ -212,7 +212,7 @@ async def test_tokens_that_cannot_be_saved_are_kept_and_saved_later(server: Toke
 
 
 async def test_refused_tokens_are_a_token_error_without_secrets(server: TokenServer) -> None:
-    """Though the server repeats what it was sent."""
+    """The server echoes the request in its error description."""
     server.valid = "another"
     auth = OAuth2(server.app(), expired(), save=lambda tokens: None)
     async with ExploreClient(server.url, auth=auth) as client:
@@ -225,7 +225,7 @@ async def test_refused_tokens_are_a_token_error_without_secrets(server: TokenSer
 
 
 async def test_a_token_before_the_latest_is_still_a_secret(server: TokenServer) -> None:
-    """A request that was sent with it may be answered, and echoed, after the renewal."""
+    """A late response may echo the old token after the renewal."""
     auth = OAuth2(server.app(), expired(), save=lambda tokens: None)
     await auth.authorization()
     for _ in range(2):
@@ -236,7 +236,7 @@ async def test_a_token_before_the_latest_is_still_a_secret(server: TokenServer) 
 
 
 def test_no_end_of_a_secret_remains_where_it_begins_with_another() -> None:
-    """The longer one is taken out first."""
+    """The longest secret is replaced first."""
     app = OAuth2App(portal="https://h", client_id="me", client_secret="ab", redirect_uri="x")
     tokens = Tokens(access="abc", refresh="abcd", expires_at=NOW)
     auth = OAuth2(app, tokens, save=print)
@@ -244,14 +244,14 @@ def test_no_end_of_a_secret_remains_where_it_begins_with_another() -> None:
 
 
 def test_an_empty_secret_is_not_looked_for() -> None:
-    """It would be found between all letters."""
+    """An empty string matches between any two characters."""
     app = OAuth2App(portal="https://h", client_id="me", client_secret="", redirect_uri="x")
     tokens = Tokens(access="abc", refresh="", expires_at=NOW)
     assert OAuth2(app, tokens, save=print).redact("an abc") == "an <hidden>"
 
 
 async def test_a_refresh_token_that_is_not_replaced_is_kept_as_plain_text() -> None:
-    """`save` can write it, whatever it writes with."""
+    """`save` can write a plain str with any serializer."""
     saved: list[Tokens] = []
     async with Wire(writes(http(b'{"access_token": "acc3ss-1"}'))).running() as wire:
         app = OAuth2App(
@@ -269,7 +269,7 @@ async def test_a_refresh_token_that_is_not_replaced_is_kept_as_plain_text() -> N
 
 
 async def test_without_a_refresh_token_the_user_must_come_again(server: TokenServer) -> None:
-    """Said at once, and nothing is sent."""
+    """The error is raised at once, and nothing is sent."""
     tokens = Tokens(access="acc3ss-0", expires_at=NOW)
     with pytest.raises(TokenError, match="grant access again"):
         await OAuth2(server.app(), tokens, save=print).authorization()
@@ -277,7 +277,7 @@ async def test_without_a_refresh_token_the_user_must_come_again(server: TokenSer
 
 
 async def test_no_answer_is_a_transport_error() -> None:
-    """As for any request."""
+    """A token request fails like any other request."""
     app = OAuth2App(
         portal="http://127.0.0.1:1", client_id="me", client_secret="s", redirect_uri="x"
     )
@@ -287,16 +287,16 @@ async def test_no_answer_is_a_transport_error() -> None:
 
 @pytest.mark.parametrize("portal", ["http://host", "host", "https://u:p@host", "http://["])
 def test_secrets_go_over_tls_only(portal: str) -> None:
-    """But on this machine."""
+    """The exception is this machine, as in the other tests."""
     with pytest.raises(ConfigurationError):
         OAuth2App(portal=portal, client_id="me", client_secret="s", redirect_uri="x")
 
 
 def test_tokens_are_not_pickled() -> None:
-    """Neither alone nor in what sends them, and neither is the secret of the application."""
+    """This covers the tokens, their OAuth2 object and the application's secret."""
     app = OAuth2App(portal="https://h", client_id="me", client_secret="s", redirect_uri="x")
     for thing in (expired(), app, OAuth2(app, expired(), save=print)):
-        with pytest.raises(TypeError, match="not pickled"):
+        with pytest.raises(TypeError, match="cannot be pickled"):
             pickle.dumps(thing)
 
 
@@ -305,7 +305,7 @@ def fresh() -> Tokens:
 
 
 async def test_closing_waits_for_a_refresh_under_way(server: TokenServer) -> None:
-    """Whoever began it has given up, but the portal has used up the old token."""
+    """The caller was cancelled, but the portal has used up the old token."""
     saved: list[Tokens] = []
     auth = OAuth2(server.app(), expired(), save=saved.append)
     server.gate.clear()
@@ -323,7 +323,7 @@ async def test_closing_waits_for_a_refresh_under_way(server: TokenServer) -> Non
 
 
 async def test_closing_waits_for_the_tokens_of_derived_clients(server: TokenServer) -> None:
-    """They close nothing themselves."""
+    """Derived clients do not close anything themselves."""
     saved: list[Tokens] = []
     server.gate.clear()
     async with ExploreClient(server.url) as client:
@@ -338,7 +338,7 @@ async def test_closing_waits_for_the_tokens_of_derived_clients(server: TokenServ
 
 
 async def test_tokens_are_asked_for_by_the_clients_way() -> None:
-    """Through its proxy, or through that of the application where it has one."""
+    """The request uses the client's proxy, or the application's if it has one."""
     answer = http(b'{"access_token": "acc3ss-1", "expires_in": 3600}')
     data = http(b'{"id": 1}')
     async with Wire(writes(answer, data, answer)).running() as proxy:
@@ -364,7 +364,7 @@ async def test_tokens_are_asked_for_by_the_clients_way() -> None:
 async def test_the_proxy_of_the_application_goes_before_that_of_the_client(
     user: str, credentials: list[bytes]
 ) -> None:
-    """With its own password if it has one, and never with that of the other."""
+    """It gets its own password, if any, and never that of the client's proxy."""
     answer = http(b'{"access_token": "acc3ss-1", "expires_in": 3600}')
     async with Wire(writes(answer)).running() as own, Wire(writes(http(b"{}"))).running() as other:
         app = OAuth2App(
@@ -388,13 +388,13 @@ async def test_the_proxy_of_the_application_goes_before_that_of_the_client(
 
 @pytest.fixture
 def authority() -> trustme.CA:
-    """An authority that no machine trusts."""
+    """A CA that no machine trusts."""
     return trustme.CA()
 
 
 @pytest.fixture
 async def tls_server(authority: trustme.CA) -> AsyncIterator[TokenServer]:
-    """A portal with a token endpoint and a certificate of that authority."""
+    """A portal with a token endpoint and a certificate from that CA."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost").configure_cert(context)
     async with TokenServer().running(context) as server:
@@ -405,7 +405,7 @@ async def tls_server(authority: trustme.CA) -> AsyncIterator[TokenServer]:
 async def test_the_application_trusts_the_authority_it_was_given(
     tls_server: TokenServer, authority: trustme.CA, tmp_path: Path, given: str
 ) -> None:
-    """As a file or a context; without it no secret is sent."""
+    """The CA is a file or a context; without it no secret is sent."""
     pem = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(pem))
     context = ssl.create_default_context(cafile=str(pem))
@@ -420,7 +420,7 @@ async def test_the_application_trusts_the_authority_it_was_given(
 async def test_the_authority_of_the_application_is_not_that_of_the_client(
     tls_server: TokenServer, authority: trustme.CA
 ) -> None:
-    """Its own goes first; where it has none it trusts as the client does."""
+    """The application's own CA takes precedence; without one the client's applies."""
     right, wrong = ssl.create_default_context(), ssl.create_default_context()
     authority.configure_trust(right)
     for own, clients in ((None, right), (right, wrong)):
@@ -433,7 +433,7 @@ async def test_the_authority_of_the_application_is_not_that_of_the_client(
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_a_token_server_that_is_down_is_asked_again(server: TokenServer, status: int) -> None:
-    """The grant is not gone, and nobody is sent for another one."""
+    """The grant is still valid, so the user need not grant access again."""
     server.refusals = [json_body({}, status=status)]
     clock = Clock()
     auth = OAuth2(server.app(), expired(), save=lambda tokens: None)
@@ -444,7 +444,7 @@ async def test_a_token_server_that_is_down_is_asked_again(server: TokenServer, s
 
 
 async def test_a_token_server_that_stays_down_says_so(server: TokenServer) -> None:
-    """With how long it wants to be left alone, and without a word of granting again."""
+    """The error has the Retry-After wait and does not ask for a new grant."""
     server.refusals = [web.Response(status=503, headers={"Retry-After": "7"})]
     with pytest.raises(ServerError, match="tokens are kept") as caught:
         await server.app().exchange("c0de")
@@ -453,7 +453,7 @@ async def test_a_token_server_that_stays_down_says_so(server: TokenServer) -> No
 
 
 async def test_a_token_that_is_refused_is_renewed_once_for_all(server: TokenServer) -> None:
-    """It was revoked, or our clock is wrong; all that were refused go on with the new one."""
+    """It was revoked, or our clock is wrong; all refused requests use the new token."""
     server.good = "acc3ss-1"
     auth = OAuth2(server.app(), fresh(), save=lambda tokens: None)
     async with ExploreClient(server.url, auth=auth) as client:
@@ -463,7 +463,7 @@ async def test_a_token_that_is_refused_is_renewed_once_for_all(server: TokenServ
 
 
 async def test_a_new_token_that_is_refused_is_not_renewed_again(server: TokenServer) -> None:
-    """Then it is the user who may not do this."""
+    """The user then lacks the permission, and a new token would not help."""
     server.good = "none"
     auth = OAuth2(server.app(), fresh(), save=lambda tokens: None)
     async with ExploreClient(server.url, auth=auth) as client:
@@ -477,7 +477,7 @@ async def test_a_new_token_that_is_refused_is_not_renewed_again(server: TokenSer
 async def test_a_request_that_is_sent_once_leaves_the_renewal_to_the_next(
     server: TokenServer,
 ) -> None:
-    """`Retry.never()` holds here too."""
+    """`Retry.never()` also rules out sending again after a renewal."""
     server.good = "acc3ss-1"
     auth = OAuth2(server.app(), fresh(), save=lambda tokens: None)
     async with ExploreClient(server.url, auth=auth, retry=Retry.never()) as client:
@@ -489,7 +489,7 @@ async def test_a_request_that_is_sent_once_leaves_the_renewal_to_the_next(
 async def test_a_refusal_of_the_token_before_the_last_is_no_reason_to_renew(
     server: TokenServer,
 ) -> None:
-    """It was sent before the renewal and answered after it; it is sent again with the new token."""
+    """Such a request was sent before the renewal; it is sent again with the new token."""
     auth = OAuth2(server.app(), fresh(), save=lambda tokens: None)
     assert auth.refused(auth.renewals)
     assert await auth.authorization() == "Bearer acc3ss-1"

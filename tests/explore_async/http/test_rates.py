@@ -1,4 +1,4 @@
-"""Rates: what may be asked for; `test_calling` shows how they are kept."""
+"""Rates: the valid settings; `test_call` tests that requests keep to them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from explore_async import ConfigurationError, Rate
     ],
 )
 def test_a_rate_that_cannot_work_is_refused(wrong: dict[str, Any], range_: str) -> None:
-    """With the name, the value and what it must be, as an error of this package."""
+    """The error belongs to this package and shows the name, the value and the allowed range."""
     name, value = list(wrong.items())[-1]
     with pytest.raises(ConfigurationError, match=f"Rate.{name}={value!r}.* must be {range_}"):
         Rate(**wrong)

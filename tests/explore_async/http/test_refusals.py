@@ -1,4 +1,4 @@
-"""Refusals: recorded answers become the right class of error, with what the server said."""
+"""Refusals: recorded responses become the right error class, with the server's message."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def error(
 def test_recorded_errors_become_their_class(
     recorded: Callable[[str], bytes], name: str, status: int, kind: type[APIError]
 ) -> None:
-    """Exactly the class that the server's code names, with the server's words in the message."""
+    """The class is that of the server's error code, and the message quotes the server."""
     body = recorded(name)
     caught = error(body, status)
     assert type(caught) is kind
@@ -90,7 +90,7 @@ def test_recorded_errors_become_their_class(
 def test_the_status_decides_where_the_body_says_nothing(
     status: int, kind: type[APIError], body: bytes
 ) -> None:
-    """A proxy's page, half a body or none is still the 502 or 404 that it is."""
+    """The status counts even if the body is a proxy's page, truncated or empty."""
     caught = error(body, status, headers={"content-type": "text/html"})
     assert type(caught) is kind
     assert f"HTTP {status}" in str(caught)
@@ -98,21 +98,21 @@ def test_the_status_decides_where_the_body_says_nothing(
 
 
 def test_a_syntax_error_knows_its_place(recorded: Callable[[str], bytes]) -> None:
-    """Position and clause are read from the server's sentence."""
+    """Position and clause are parsed from the server's message."""
     caught = error(recorded("errors/400-syntax-invalid_function.json"), 400)
     assert isinstance(caught, ODSQLSyntaxError)
     assert (caught.position, caught.clause) == (16, "select")
 
 
 def test_a_parameter_error_names_the_parameter(recorded: Callable[[str], bytes]) -> None:
-    """As the server calls it."""
+    """The name is the one that the server uses."""
     caught = error(recorded("errors/400-offset-plus-limit-10100.json"), 400)
     assert isinstance(caught, InvalidRESTParameterError)
     assert caught.parameter == "sum of offset + limit"
 
 
 def test_the_quota_envelope_is_read(recorded: Callable[[str], bytes]) -> None:
-    """429 has keys of its own: errorcode, reset_time, call_limit, limit_time_unit."""
+    """A 429 has its own keys: errorcode, reset_time, call_limit, limit_time_unit."""
     now = datetime(2021, 1, 25, 23, 0, tzinfo=UTC)
     caught = error(recorded("errors/429-10002-domain.documented.json"), 429, now=now)
     assert isinstance(caught, QuotaExceeded)
@@ -124,7 +124,7 @@ def test_the_quota_envelope_is_read(recorded: Callable[[str], bytes]) -> None:
 
 @pytest.mark.parametrize("limit", [100, 2**64 + 1, 99999999999999999999999])
 def test_a_call_limit_of_any_size_is_exact(limit: int) -> None:
-    """Some quotas stand for "as many as you like" and are beyond 64 bits."""
+    """Some portals express "unlimited" as a quota beyond 64 bits."""
     caught = error(f'{{"errorcode": 10002, "call_limit": {limit}}}'.encode(), 429)
     assert isinstance(caught, QuotaExceeded)
     assert caught.call_limit == limit
@@ -133,7 +133,7 @@ def test_a_call_limit_of_any_size_is_exact(limit: int) -> None:
 
 @pytest.mark.parametrize("limit", ["1e23", "0.5", "null", '"many"'])
 def test_a_call_limit_that_is_no_integer_is_not_guessed(limit: str) -> None:
-    """Nor read from the sentence that mentions it."""
+    """Nor is it taken from a message that mentions it."""
     body = f'{{"errorcode": 10002, "error": "\\"call_limit\\": 5", "call_limit": {limit}}}'
     caught = error(body.encode(), 429)
     assert isinstance(caught, QuotaExceeded)
@@ -142,7 +142,7 @@ def test_a_call_limit_that_is_no_integer_is_not_guessed(limit: str) -> None:
 
 
 def test_the_reset_header_counts_only_when_nothing_remains() -> None:
-    """Else a short burst would be taken for the end of the day's quota."""
+    """Otherwise a 429 for a short burst would mean waiting for the end of the day."""
     headers = {"x-ratelimit-reset": "2026-08-18 00:00:00+00:00"}
     burst = error(b"", 429, headers={**headers, "x-ratelimit-remaining": "12"})
     spent = error(b"", 429, headers={**headers, "x-ratelimit-remaining": "0"})
@@ -151,13 +151,13 @@ def test_the_reset_header_counts_only_when_nothing_remains() -> None:
 
 
 def test_a_reset_in_the_past_is_no_wait() -> None:
-    """A server whose clock is behind does not make the wait negative."""
+    """A server clock that is behind does not make the wait negative."""
     caught = error(b'{"errorcode": 10002, "reset_time": "2021-01-26T00:00:00Z"}', 429)
     assert caught.retry_after == 0.0
 
 
 def test_a_long_url_is_shortened_in_the_message_only() -> None:
-    """A message stays readable with a where of 9 kB."""
+    """The message stays readable with a `where` clause of 9 kB."""
     url = f"https://host/?where={'x' * 9000}"
     caught = error_from_reply(Reply(status=400, headers={}, body=b"", url=url), now=NOW)
     assert len(str(caught)) < 800

@@ -1,10 +1,11 @@
-"""One GET: sent again where that helps, read to its proven end, refused where it is not data."""
+"""One GET: retried where that helps, read to a verified end, refused if it is not data."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import struct
+import sys
 import warnings
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,7 @@ GZIP = "Content-Encoding: gzip"
 
 
 async def read(answer: bytes, *more: bytes, **options: Any) -> object:
-    """One record from a server that writes these answers, one per connection."""
+    """Read one record from a server that writes these responses, one per connection."""
     async with Wire(writes(answer, *more)).running() as wire:
         return await read_from(wire, **options)
 
@@ -57,18 +58,18 @@ async def read_from(wire: Wire, **options: Any) -> object:
         return await client.dataset("trees").record("1")
 
 
-# ------------------------------------------------------------------ trying again
+# ------------------------------------------------------------------ retries
 
 
 @pytest.mark.parametrize("status", ["500 X", "502 X", "503 X", "504 X", "429 X"])
 async def test_passing_failures_are_sent_again(status: str) -> None:
-    """Once the server is well again, nobody has noticed."""
+    """The caller does not notice a short failure."""
     assert await read(http(b"busy", status=status), http(ROW)) == {"id": 1}
 
 
 @pytest.mark.parametrize("status", ["400 X", "401 X", "403 X", "404 X", "410 X", "501 X", "204 X"])
 async def test_lasting_failures_are_sent_once(status: str) -> None:
-    """The same request would get the same answer."""
+    """The same request would get the same response."""
     async with Wire(writes(http(b"", status=status))).running() as wire:
         with pytest.raises(APIError) as caught:
             await read_from(wire)
@@ -89,7 +90,7 @@ async def test_lasting_failures_are_sent_once(status: str) -> None:
     ],
 )
 async def test_a_cut_page_is_asked_for_again(cut: bytes) -> None:
-    """And is an error, never a value, if it is cut each time."""
+    """If it is truncated each time, the result is an error, never a value."""
     assert await read(cut, http(ROW)) == {"id": 1}
     with pytest.raises((TruncatedError, ConnectError)) as caught:
         await read(cut)
@@ -97,7 +98,7 @@ async def test_a_cut_page_is_asked_for_again(cut: bytes) -> None:
 
 
 async def test_half_a_gzip_body_is_truncated() -> None:
-    """Though its HTTP framing is whole, which is all that HTTP libraries look at."""
+    """Its HTTP framing is complete, which is all that HTTP libraries check."""
     body = gzipped(orjson.dumps({"rows": list(range(10_000))}))
     with pytest.raises(TruncatedError, match="gzip") as caught:
         await read(http(body[: len(body) // 2], GZIP), retry=Retry.never())
@@ -105,7 +106,7 @@ async def test_half_a_gzip_body_is_truncated() -> None:
 
 
 async def test_a_reset_in_the_body_is_truncation() -> None:
-    """RST, not FIN, in the middle of a page."""
+    """The server sends RST, not FIN, in the middle of a page."""
 
     async def respond(writer: asyncio.StreamWriter) -> None:
         writer.write(http(b'{"id"', length=500))
@@ -121,14 +122,14 @@ async def test_a_reset_in_the_body_is_truncation() -> None:
 
 
 async def test_waits_grow_and_follow_the_server(clock: Clock) -> None:
-    """Backoff without a word from the server, else what it says."""
+    """The backoff applies unless the server names a wait."""
     busy, asked = http(b"", status="503 X"), http(b"", "Retry-After: 7", status="503 X")
     assert await read(busy, busy, asked, http(ROW), timing=clock.timing()) == {"id": 1}
     assert clock.waits == [0.25, 0.5, 7.0]
 
 
 async def test_a_far_reset_raises_at_once(clock: Clock, recorded: Callable[[str], bytes]) -> None:
-    """A quota that ends at midnight is not waited for; the error says when it does."""
+    """The client does not wait for a quota reset at midnight; the error names the time."""
     body = recorded("errors/429-10005-anonymous.documented.json").replace(
         b"2017-10-17", b"2026-08-18"
     )
@@ -141,14 +142,14 @@ async def test_a_far_reset_raises_at_once(clock: Clock, recorded: Callable[[str]
 
 
 async def test_a_near_reset_is_waited_for(clock: Clock) -> None:
-    """And then the request is sent again."""
+    """The request is then sent again."""
     body = b'{"errorcode": 10002, "reset_time": "2026-08-17T12:00:05Z"}'
     assert await read(http(body, status="429 X"), http(ROW), timing=clock.timing()) == {"id": 1}
     assert clock.waits == [5.0]
 
 
 async def test_the_connection_is_free_while_waiting(portal: FakePortal, clock: Clock) -> None:
-    """With room for one request, another one passes while the first waits for its next try."""
+    """With one slot, another request is sent while the first waits for its retry."""
     portal.override = lambda request: (
         json_body({}, status=503) if request.path.endswith("/1") else json_body({"id": 2})
     )
@@ -163,7 +164,7 @@ async def test_the_connection_is_free_while_waiting(portal: FakePortal, clock: C
 
 
 async def test_the_deadline_ends_the_attempts(clock: Clock) -> None:
-    """Though attempts are left."""
+    """This holds even if attempts are left."""
     with pytest.raises(ServerError) as caught:
         await read(
             http(b"", "Retry-After: 40", status="503 X"),
@@ -174,7 +175,7 @@ async def test_the_deadline_ends_the_attempts(clock: Clock) -> None:
 
 
 async def test_cancelling_a_wait_ends_it() -> None:
-    """CancelledError passes through the retry loop untouched."""
+    """CancelledError passes through the retry loop unchanged."""
     waiting = asyncio.Event()
 
     async def sleep(seconds: float) -> None:
@@ -189,7 +190,7 @@ async def test_cancelling_a_wait_ends_it() -> None:
             await reading
 
 
-# ------------------------------------------------------------------ no answer
+# ------------------------------------------------------------------ no response
 
 
 async def test_a_refused_connection_is_a_connect_error() -> None:
@@ -202,18 +203,18 @@ async def test_a_refused_connection_is_a_connect_error() -> None:
 
 
 class NoNames(aiohttp.abc.AbstractResolver):
-    """A resolver that knows nobody."""
+    """A resolver that knows no host."""
 
     async def resolve(self, host: str, port: int = 0, family: Any = 0) -> Any:
-        """Fail, as the system does."""
+        """Fail like the system resolver."""
         raise OSError(None, "Name or service not known")
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing."""
 
 
 async def test_an_unknown_host_is_a_name_error(clock: Clock) -> None:
-    """Tried again, because name servers fail too."""
+    """It is retried, because name servers can fail temporarily."""
     connector = aiohttp.TCPConnector(resolver=NoNames())
     async with aiohttp.ClientSession(connector=connector) as session:
         client = ExploreClient("nowhere.example", session=session, timing=clock.timing())
@@ -223,7 +224,7 @@ async def test_an_unknown_host_is_a_name_error(clock: Clock) -> None:
 
 
 async def test_a_failed_handshake_is_a_tls_error_and_sent_once() -> None:
-    """A certificate does not become valid by asking again."""
+    """A retry does not make a certificate valid."""
     async with Wire(writes(b"this is not TLS"), listens=False).running() as wire:
         async with ExploreClient(wire.url.replace("http:", "https:")) as client:
             with pytest.raises(TLSError) as caught:
@@ -232,8 +233,8 @@ async def test_a_failed_handshake_is_a_tls_error_and_sent_once() -> None:
 
 
 async def test_an_answer_that_is_not_http_is_a_transport_error() -> None:
-    """For instance when the port belongs to another service."""
-    with pytest.raises(TransportError, match="not HTTP") as caught:
+    """The port may belong to another service, for example."""
+    with pytest.raises(TransportError, match="not valid HTTP") as caught:
         await read(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
     assert caught.value.attempts == 1
 
@@ -245,7 +246,7 @@ async def test_an_answer_that_is_not_http_is_a_transport_error() -> None:
 )
 @pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"])
 async def test_silence_is_a_timeout(start: bytes, timeouts: Timeouts) -> None:
-    """Before the answer and inside its body, per attempt and per read."""
+    """It may come before the response or in its body, per attempt or per read."""
     over = asyncio.Event()
 
     async def respond(writer: asyncio.StreamWriter) -> None:
@@ -260,7 +261,7 @@ async def test_silence_is_a_timeout(start: bytes, timeouts: Timeouts) -> None:
 
 
 async def test_a_refusal_whose_body_stalls_is_still_that_refusal() -> None:
-    """A quota that is used up is not asked again four times because its text never ends."""
+    """An exhausted quota is not requested four times because its error body never ends."""
     over = asyncio.Event()
 
     async def respond(writer: asyncio.StreamWriter) -> None:
@@ -275,8 +276,25 @@ async def test_a_refusal_whose_body_stalls_is_still_that_refusal() -> None:
     assert (wire.connections, caught.value.status) == (1, 429)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="others refuse what exceeds the backlog")
+async def test_a_connection_that_is_not_accepted_in_time_names_its_limit() -> None:
+    """The silence of a server and an unreachable server have different remedies."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        with socket.create_connection(address, 5), socket.socket() as other:
+            other.setblocking(False)
+            other.connect_ex(address)
+            timeouts = Timeouts(connect=0.1)
+            base_url = f"http://127.0.0.1:{address[1]}"
+            async with ExploreClient(base_url, timeouts=timeouts, retry=Retry.never()) as client:
+                with pytest.raises(
+                    RequestTimeout, match=r"not accept .* raise `timeouts\.connect`"
+                ):
+                    await client.dataset("trees").info()
+
+
 async def test_a_slow_sign_in_is_no_silence_of_the_server() -> None:
-    """Only the attempt as a whole bounds what happens before the request is sent."""
+    """Only `attempt` limits the time before the request is sent."""
 
     class Slow(Anonymous):
         async def authorization(self) -> str | None:
@@ -288,7 +306,7 @@ async def test_a_slow_sign_in_is_no_silence_of_the_server() -> None:
 
 
 async def test_an_injected_session_may_queue_and_is_told_silence_all_the_same() -> None:
-    """Its pool of one lets pages wait for longer than `read`; an answer may not."""
+    """Requests may queue in its pool of one for longer than `read`; a response may not."""
     pause = 0.05
 
     async def respond(writer: asyncio.StreamWriter) -> None:
@@ -304,7 +322,7 @@ async def test_an_injected_session_may_queue_and_is_told_silence_all_the_same() 
         trees = client.dataset("trees")
         assert await client.gather(*(trees.record("1") for _ in range(6))) == ({"id": 1},) * 6
         pause = 0.3
-        with pytest.raises(RequestTimeout, match=r"fell silent.*timeouts\.read"):
+        with pytest.raises(RequestTimeout, match=r"sent nothing.*timeouts\.read"):
             await trees.record("1")
 
 
@@ -320,14 +338,14 @@ async def test_nothing_is_sent_again_once_the_client_is_closed(
     with pytest.raises(TransportError) as caught:
         await client.dataset("trees").record("1")
     assert caught.value.attempts == 1
-    held.clear()  # the connection was cut off, as it was meant to be
+    held.clear()  # the connection was cut off on purpose
 
 
 @pytest.mark.parametrize("status", [503, 429])
 async def test_who_waits_to_send_again_is_told_that_the_client_was_closed(
     portal: FakePortal, status: int
 ) -> None:
-    """At once, and not after a minute: behind a failure, and behind a pause of the whole client."""
+    """The error comes at once, both in a retry wait and in a pause of the whole client."""
     asleep = asyncio.Event()
     portal.override = lambda request: web.Response(status=status, headers={"Retry-After": "50"})
 
@@ -345,7 +363,7 @@ async def test_who_waits_to_send_again_is_told_that_the_client_was_closed(
 
 
 async def test_waiting_for_a_place_is_no_timeout(portal: FakePortal) -> None:
-    """Only the request itself is timed, not the queue before it."""
+    """The timeout covers only the request itself, not the queue before it."""
 
     async def before(request: web.Request) -> None:
         await asyncio.sleep(0.03)
@@ -374,7 +392,7 @@ async def test_waiting_for_a_place_is_no_timeout(portal: FakePortal) -> None:
     ],
 )
 async def test_what_cannot_be_decoded_is_an_error(body: bytes, headers: list[str]) -> None:
-    """It says what came instead, and it is asked for once more: a proxy may have spoilt it."""
+    """The error describes the body; one retry follows, since a proxy may have spoiled it."""
     with pytest.raises(DecodeError) as caught:
         await read(http(body, *headers))
     assert caught.value.attempts == 2
@@ -401,7 +419,7 @@ async def test_an_error_object_is_raised_whatever_the_status(status: str) -> Non
     "body", [b"<!doctype html><p>a report", b'{"error_code": "X", "message": "a file"}']
 )
 async def test_an_opaque_body_may_be_anything(body: bytes) -> None:
-    """A file is what it is; only what is asked for as data must not be a page or an error."""
+    """A file may contain anything; only data must not be a page or an error."""
     async with Wire(writes(http(body, "Content-Type: text/html"))).running() as wire:
         async with ExploreClient(wire.url, retry=Retry.never()) as client:
             address = client._transport.url("/report", [])
@@ -413,14 +431,14 @@ async def test_an_opaque_body_may_be_anything(body: bytes) -> None:
 
 
 async def test_gzip_is_understood_in_all_its_forms() -> None:
-    """Several members, and zeros behind them, are gzip too."""
+    """Several members and trailing zeros are valid gzip."""
     body = gzipped(ROW[:4]) + gzipped(ROW[4:]) + b"\0" * 8
     assert await read(http(body, GZIP)) == {"id": 1}
 
 
 @pytest.mark.parametrize("encoding", [[], [GZIP]])
 async def test_a_body_beyond_the_cap_is_refused(encoding: list[str]) -> None:
-    """Counted after inflating, so a small bomb does not fill the memory."""
+    """The cap applies after inflating, so a gzip bomb cannot fill the memory."""
     body = b" " * 3_000_000
     packed = gzipped(body) if encoding else body
     with pytest.raises(TooLargeError, match="1000000 bytes") as caught:
@@ -429,7 +447,7 @@ async def test_a_body_beyond_the_cap_is_refused(encoding: list[str]) -> None:
 
 
 async def test_an_endless_error_body_is_read_to_its_cap_only() -> None:
-    """64 kB of it are enough to know."""
+    """64 KiB are enough to identify the error."""
     stop = asyncio.Event()
 
     async def respond(writer: asyncio.StreamWriter) -> None:
@@ -443,7 +461,7 @@ async def test_an_endless_error_body_is_read_to_its_cap_only() -> None:
 
 
 async def test_inflating_works_in_pieces() -> None:
-    """No piece is larger than 64 KiB, and the end is noticed exactly."""
+    """No piece is larger than 64 KiB, and the end is detected exactly."""
     from explore_async.http.decoding import Inflater
 
     inflater = Inflater()
@@ -460,7 +478,7 @@ async def test_inflating_works_in_pieces() -> None:
 
 
 async def test_each_request_carries_its_own_settings(portal: FakePortal) -> None:
-    """User-Agent with the version, gzip only, no cookies."""
+    """These are a User-Agent with the version, gzip only, and no cookies."""
     async with ExploreClient(portal.url) as client:
         await client.dataset("trees").records().to_list()
     headers = portal.headers[0]
@@ -478,7 +496,7 @@ async def test_an_owned_session_keeps_no_cookies(portal: FakePortal) -> None:
         return answer
 
     portal.override = override
-    # A jar would not keep the cookies of a bare IP address anyway.
+    # A cookie jar does not keep cookies for a bare IP address.
     async with ExploreClient(portal.url.replace("127.0.0.1", "localhost")) as client:
         await client.dataset("trees").record("1")
         await client.dataset("trees").record("1")
@@ -486,7 +504,7 @@ async def test_an_owned_session_keeps_no_cookies(portal: FakePortal) -> None:
 
 
 async def test_an_injected_session_is_used_and_left_open(portal: FakePortal) -> None:
-    """Its owner closes it; none of its settings is relied on or changed."""
+    """Its owner closes it; its settings are neither relied on nor changed."""
     session = aiohttp.ClientSession(
         headers={"X-Host": "mine"}, raise_for_status=True, auto_decompress=True
     )
@@ -501,7 +519,7 @@ async def test_an_injected_session_is_used_and_left_open(portal: FakePortal) -> 
 
 
 async def test_an_injected_session_with_credentials_of_its_own(portal: FakePortal) -> None:
-    """A request has one Authorization header; without a key it is the session's."""
+    """A request has one Authorization header; without a key it comes from the session."""
     portal.override = lambda request: json_body({"id": 1})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -527,7 +545,7 @@ async def test_an_injected_session_that_is_closed_says_so(portal: FakePortal) ->
 async def test_an_auth_that_gives_no_header_value_is_refused(
     portal: FakePortal, value: str
 ) -> None:
-    """An `Auth` of somebody else may return anything."""
+    """A third-party `Auth` may return anything."""
 
     class Odd:
         async def authorization(self) -> str | None:
@@ -543,7 +561,7 @@ async def test_an_auth_that_gives_no_header_value_is_refused(
 
 
 async def test_a_closed_client_says_so(portal: FakePortal) -> None:
-    """Closing twice is fine; using it afterwards is a mistake."""
+    """A client may be closed twice, but not used afterwards."""
     client = ExploreClient(portal.url)
     async with client:
         await client.dataset("trees").records().first()
@@ -553,7 +571,7 @@ async def test_a_closed_client_says_so(portal: FakePortal) -> None:
 
 
 def test_another_event_loop_is_refused() -> None:
-    """A session belongs to the loop it was made in; the error says so, not aiohttp."""
+    """A session belongs to the loop that created it; this package reports it, not aiohttp."""
 
     async def use(client: ExploreClient) -> ExploreError:
         with pytest.raises(ExploreError) as caught:

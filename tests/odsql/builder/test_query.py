@@ -1,4 +1,4 @@
-"""Query: clauses in, request parameters out, and back."""
+"""Queries: from clauses to request parameters and back."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def deep(levels: int) -> Value:
-    """Arithmetic inside arithmetic."""
+    """Return arithmetic nested in arithmetic."""
     value: Value = F.x
     for _ in range(levels):
         value = F.x - (F.y - value)
@@ -63,7 +63,7 @@ FULL = Query(
 
 
 def test_a_query_becomes_request_parameters() -> None:
-    """In the order of the specification; repeated ones are repeated."""
+    """They are in the order of the specification, and lists are repeated parameters."""
     assert FULL.params() == [
         ("select", "name, count(*) as n"),
         ("where", 'population > 1000 AND name != "it\'s"'),
@@ -84,7 +84,7 @@ def test_a_query_becomes_request_parameters() -> None:
 
 
 def test_what_is_not_set_is_not_sent() -> None:
-    """An empty query asks for nothing in particular."""
+    """An empty query has no parameters."""
     assert Query().params() == []
     assert Query().url("https://example.org/records") == "https://example.org/records"
 
@@ -98,7 +98,7 @@ def test_a_query_reads_back_from_its_url_and_its_repr() -> None:
 
 
 def test_conditions_are_anded_and_none_changes_nothing() -> None:
-    """So that optional conditions read well."""
+    """This keeps optional conditions short."""
     code: str | None = None
     query = Query(where="a = 1 or b = 2").where(F.c == code if code else None, "d = 4")
     assert dict(query.params()) == {"where": "(a = 1 OR b = 2) AND d = 4"}
@@ -106,13 +106,13 @@ def test_conditions_are_anded_and_none_changes_nothing() -> None:
 
 
 def test_other_clauses_replace_what_was_there() -> None:
-    """The last word counts."""
+    """The last call counts."""
     query = Query(select="a", order_by="a").select("b", F.c).order_by(F.b.desc(), "c")
     assert dict(query.params()) == {"select": "b, c", "order_by": "b desc, c"}
 
 
 def test_a_function_gets_the_current_value() -> None:
-    """And returns the new one."""
+    """It returns the new value."""
     query = Query(where=F.a == 1, select="a")
     changed = query.where(lambda current: current | (F.b == 2)).select(lambda items: [*items, F.b])
     assert dict(changed.params()) == {"select": "a, b", "where": "a = 1 OR b = 2"}
@@ -128,7 +128,7 @@ def test_a_function_gets_the_current_value() -> None:
     ],
 )  # fmt: skip
 def test_an_updater_changes_a_value(name: str, before: Any, after: Any) -> None:
-    """It gets what is set, or None; returning None changes nothing."""
+    """It receives the current value or None; returning None changes nothing."""
     query = getattr(Query(), name)(before)
     seen: list[Any] = []
 
@@ -144,7 +144,7 @@ def test_an_updater_changes_a_value(name: str, before: Any, after: Any) -> None:
 
 @pytest.mark.parametrize("name", ["refine", "exclude", "facet"])
 def test_an_updater_changes_what_may_be_repeated(name: str) -> None:
-    """What it returns takes the place of what was there; anything else is added."""
+    """Its result replaces the current values; other arguments are added."""
     one, other = ("a", "b") if name == "facet" else ("a:1", "b:2")
     query = getattr(Query(), name)(one, other)
     assert getattr(query, name)(lambda current: current[1:]) == getattr(Query(), name)(other)
@@ -155,7 +155,7 @@ def test_an_updater_changes_what_may_be_repeated(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["where", "select", "group_by", "order_by"])
 def test_nothing_clears_a_clause_by_accident(name: str) -> None:
-    """None and an updater that returns it change nothing; an updater's empty text clears."""
+    """None changes nothing, also from an updater; an updater's empty string clears."""
     query = getattr(Query(), name)("a")
     assert getattr(query, name)(None) == query
     assert getattr(query, name)(lambda _: None) == query
@@ -163,7 +163,7 @@ def test_nothing_clears_a_clause_by_accident(name: str) -> None:
 
 
 def test_a_filter_is_kept_by_an_empty_text_and_a_choice_is_cleared_by_one() -> None:
-    """One adds, the others set."""
+    """`where` adds, the other methods set."""
     query = Query(where="a", select="a", group_by="b", order_by="c")
     assert query.where("") == query
     assert query.select("").group_by([]).order_by("") == Query(where="a")
@@ -181,7 +181,7 @@ def test_a_filter_is_kept_by_an_empty_text_and_a_choice_is_cleared_by_one() -> N
     ],
 )
 def test_a_parsed_tree_is_a_clause(name: str, text: str, parse: Callable[[str], Any]) -> None:
-    """So that it can be rewritten on the way."""
+    """So a tree can be rewritten before it is used."""
     assert getattr(Query(), name)(parse(text)) == getattr(Query(), name)(text)
 
 
@@ -196,13 +196,13 @@ def test_a_parsed_tree_is_a_clause(name: str, text: str, parse: Callable[[str], 
     ],
 )
 def test_a_facet_value_is_a_text_a_number_or_a_day(value: Any, texts: list[str]) -> None:
-    """A list of them is a filter each."""
+    """A list gives one filter for each value."""
     assert [text for _, text in Query().refine(a=value).params()] == texts
     assert [text for _, text in Query(refine={"a": value}).params()] == texts
 
 
 def test_queries_never_change() -> None:
-    """Methods return new ones; the old one stays as it was."""
+    """Methods return new queries; the old one is unchanged."""
     query = Query(limit=1)
     query.limit(2).where("a = 1")
     assert query.params() == [("limit", "1")]
@@ -212,7 +212,7 @@ def test_queries_never_change() -> None:
 
 @given(value=st.text(), name=st.from_regex(r"[a-z]{1,5}", fullmatch=True))
 def test_a_refinement_takes_any_value(value: str, name: str) -> None:
-    """What cannot be sent is refused; everything else reads back."""
+    """A value that cannot be sent is refused; every other one reads back."""
     try:
         query = Query().refine(**{name: value})
     except BuildError:
@@ -227,36 +227,36 @@ def test_a_refinement_takes_any_value(value: str, name: str) -> None:
         (lambda: Query(limit=-2), "at least -1"),
         (lambda: Query(offset=-1), "at least 0"),
         (lambda: Query(limit=True), "whole number"),
-        (lambda: Query(where=F.a + 1), "no condition"),  # type: ignore[arg-type]
+        (lambda: Query(where=F.a + 1), "not a condition"),  # type: ignore[arg-type]
         (lambda: Query(select=F.a == 1), "belongs in where"),
         (lambda: Query(select=[1]), "neither"),  # type: ignore[list-item]
         (lambda: Query(select=parse_group_by("a")), "neither"),
-        (lambda: Query(facet=5), "is no facet"),  # type: ignore[arg-type]
+        (lambda: Query(facet=5), "is not a facet"),  # type: ignore[arg-type]
         (lambda: Query(include_links="false"), "True or False"),  # type: ignore[arg-type]
-        (lambda: Query(refine={"a": True}), "no value of a facet"),
+        (lambda: Query(refine={"a": True}), "not a facet value"),
         (lambda: Query(exclude="a"), "exclude has a syntax error"),
-        (lambda: Query(lang=""), "is a word"),
+        (lambda: Query(lang=""), "non-empty printable string"),
         (lambda: Query.from_url("https://example.org?limt=1"), "unknown parameter 'limt'"),
         (lambda: Query.from_url("limit=ten"), "whole number"),
         (lambda: Query.from_url("limit=1_0"), "whole number"),
         (lambda: Query.from_url("include_links=maybe"), "true or false"),
         (lambda: Query.from_url("select=a&select=b"), "given twice"),
-        (lambda: Query.from_url("https://example.org?where=caf%E9"), "no UTF-8"),
-        (lambda: Query(order_by=F.a.as_("x")), "no place in order_by"),
-        (lambda: Query(select=F.a.desc()), "no place in select"),
-        (lambda: Query(select=range_(F.a, 10)), "no place in select"),
-        (lambda: Query(facet=F.a.desc()), "no place in facet"),
-        (lambda: Query(group_by=all_fields()), "no place in group_by"),
-        (lambda: Query(where=F.a == F.b * deep(60)), "inside each other"),
-        (lambda: Query(where=Condition(nodes.Word("a"))), "read as something else"),
+        (lambda: Query.from_url("https://example.org?where=caf%E9"), "not UTF-8"),
+        (lambda: Query(order_by=F.a.as_("x")), "not allowed in order_by"),
+        (lambda: Query(select=F.a.desc()), "not allowed in select"),
+        (lambda: Query(select=range_(F.a, 10)), "not allowed in select"),
+        (lambda: Query(facet=F.a.desc()), "not allowed in facet"),
+        (lambda: Query(group_by=all_fields()), "not allowed in group_by"),
+        (lambda: Query(where=F.a == F.b * deep(60)), "levels of nesting"),
+        (lambda: Query(where=Condition(nodes.Word("a"))), "parsed as something else"),
         (lambda: Query().refine("a:\0"), "facet:value"),
-        (lambda: Query().refine(5), "no facet filter"),  # type: ignore[arg-type]
+        (lambda: Query().refine(5), "not a facet filter"),  # type: ignore[arg-type]
         (lambda: Query().refine({"a`b": "c"}), "cannot be a name"),
         (lambda: Query().refine(a="half \ud800"), "surrogate"),
     ],
 )
 def test_what_makes_no_query_is_refused(build: Callable[[], Any], message: str) -> None:
-    """Before anything is sent."""
+    """The error comes before a request is sent."""
     with pytest.raises(ODSQLError, match=message):
         build()
 
@@ -272,7 +272,7 @@ def test_what_makes_no_query_is_refused(build: Callable[[], Any], message: str) 
     ],
 )
 def test_a_query_is_read_from_urls_and_from_query_strings(text: str, where: str) -> None:
-    """Whatever its values hold; what is not about the query is left out."""
+    """Values may contain URLs; parameters outside the query are left out."""
     assert Query.from_url(text).params() == [("where", where)]
 
 
@@ -294,16 +294,16 @@ def test_parameters_are_added_to_those_of_the_base() -> None:
     ],
 )
 def test_a_refinement_takes_its_value_out_of_quotes_that_enclose_it(text: str, value: str) -> None:
-    """And as it is otherwise."""
+    """Any other value is used as written."""
     assert parse_refinement(text).value == value
 
 
 def test_a_long_refinement_is_read_in_time() -> None:
-    """Time grows with its length."""
+    """The time is linear in the length."""
     assert len(parse_refinement("a:x" + " " * 500_000 + "y").value) == 500_002
 
 
 def test_broken_text_is_refused_where_it_is_written() -> None:
-    """Not when the request is sent."""
+    """The error comes before the request is sent."""
     with pytest.raises(ODSQLSyntaxError, match="where has a syntax error"):
         Query().where("a ==")

@@ -1,4 +1,4 @@
-"""Everything the grammar can read, the builder can say: trees are said again and compared."""
+"""The builder can express everything that the grammar reads: trees are rebuilt and compared."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BESIDE_THE_CORPUS = [
 
 
 def _written_as_built(tree: Any) -> Any:
-    """Return the tree as it is built: NOT twice is none, and literals hold what they should."""
+    """Return the tree as it is built: without double NOT, and with valid dates and geometries."""
 
     def change(node: nodes.Node) -> nodes.Node:
         match node:
@@ -51,7 +51,7 @@ def _written_as_built(tree: Any) -> Any:
 
 
 def _entries(clause: Any) -> list[nodes.Node]:
-    """Return what a clause consists of, as it is built: the order that says nothing is no node."""
+    """Return the entries of a clause as built: an ordering without direction is its expression."""
     if isinstance(clause, nodes.Where):
         return [] if clause.condition is None else [clause.condition]
     entries = getattr(clause, "items", [clause])
@@ -63,7 +63,7 @@ def _entries(clause: Any) -> list[nodes.Node]:
 
 @given(strategies.any_clause)
 def test_every_tree_can_be_built(clause: tuple[str, Any]) -> None:
-    """Whatever the arguments of its calls, which `call` takes as they are."""
+    """`call` accepts any arguments."""
     tree = _written_as_built(clause[1])
     assert items(tree, any_call) == _entries(tree)
 
@@ -74,13 +74,13 @@ def test_every_tree_can_be_built(clause: tuple[str, Any]) -> None:
 def test_every_query_that_portals_parse_can_be_built_with_the_helpers(
     clause: str, text: str
 ) -> None:
-    """The calls are those of the reference, and so the helpers make them."""
+    """Their calls follow the reference, so the helpers can make them."""
     tree = parse(clause, text)
     assert items(tree, helper_call) == _entries(tree)
 
 
 def test_the_helpers_of_all_functions_are_tried() -> None:
-    """By the test above, or it would prove nothing of them."""
+    """Otherwise the test above would prove nothing about them."""
     queries = [*corpus.entries("parse", "semantic-error"), *BESIDE_THE_CORPUS]
     trees = (parse(clause, text) for clause, text in queries)
     used = {node.name for tree in trees for node in walk(tree) if isinstance(node, nodes.Call)}

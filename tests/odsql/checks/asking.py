@@ -1,8 +1,8 @@
-"""Short ways to write requests and schemas in tests, and in the pages of the rules.
+"""A short notation for requests and schemas, used in tests and on the pages of the rules.
 
-A request is lines of `parameter: text`; `dataset:` and `endpoint:` say where it goes, and that it
-is whole. `unfilled:` names parameters whose values are not known. A schema is lines of a name, a
-type and annotations.
+A request is lines of `parameter: text`. `dataset:` and `endpoint:` set its target and mark it as
+whole. `unfilled:` names parameters with unknown values. A schema is lines of a name, a type and
+annotations.
 """
 
 from __future__ import annotations
@@ -59,17 +59,17 @@ PLACES = schema(
 
 
 def found(lines: str, known: Schema | None = None) -> list[Diagnostic]:
-    """Check a request that is written as lines."""
+    """Check a request written as lines."""
     return check(request(lines), known)
 
 
 def codes(lines: str, known: Schema | None = None) -> list[str]:
-    """Codes of what is found."""
+    """Return the codes of the findings."""
     return [one.code for one in found(lines, known)]
 
 
 def fixed(lines: str) -> str:
-    """The text of the only parameter with all edits made."""
+    """Return the text of the first parameter after all edits."""
     asked = request(lines)
     text = asked.parameters[0].text
     edits = [edit for one in check(asked) for edit in one.edits]

@@ -1,4 +1,4 @@
-"""Whatever is checked: there is an answer, its places are in the text, its edits hold."""
+"""Properties of every check: it returns, places are within the text, edits are valid."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PARAMETERS = st.sampled_from(
 
 
 def checked(clause: str, text: str) -> list[Diagnostic]:
-    """Check a text with and without a schema; every place is in the text."""
+    """Check a text with and without a schema; assert that every place is within the text."""
     asked = Request((Parameter(clause, text),), "places")
     findings = [*check(asked), *check(asked, PLACES)]
     for one in findings:
@@ -40,10 +40,10 @@ def checked(clause: str, text: str) -> list[Diagnostic]:
     return findings
 
 
-@settings(deadline=None)  # a busy machine is no defect
+@settings(deadline=None)  # a busy machine is not a defect
 @given(strategies.any_clause)
 def test_every_tree_is_walked_over(drawn: Any) -> None:
-    """Whatever stands where, in whatever clause."""
+    """Every kind of node has a visitor, in every clause."""
     clause, tree = drawn
     text = render(tree)
     assert not any(one.code.startswith("ODS1") for one in checked(clause, text))
@@ -51,13 +51,13 @@ def test_every_tree_is_walked_over(drawn: Any) -> None:
 
 @given(PARAMETERS, st.one_of(strategies.token_soup, st.text(max_size=30)))
 def test_every_text_gets_an_answer(clause: str, text: str) -> None:
-    """What does not parse is a finding, and never an exception."""
+    """Text that does not parse is a finding, never an exception."""
     checked(clause, text)
 
 
 @given(strategies.token_soup)
 def test_edits_of_what_does_not_parse_make_it_parse(text: str) -> None:
-    """Or there are none."""
+    """All edits together make the text valid, or there are none."""
     findings = check(Request((Parameter("where", text),)))
     edits = sorted((edit for one in findings for edit in one.edits), key=lambda one: -one.start)
     try:
@@ -71,7 +71,7 @@ def test_edits_of_what_does_not_parse_make_it_parse(text: str) -> None:
 
 
 def test_long_and_deep_texts_are_checked() -> None:
-    """Chains have no depth, and what is too deep is a syntax error."""
+    """Chains have no depth; text nested too deeply is a syntax error."""
     long = " AND ".join(["population > 1"] * 5_000)
     assert checked("where", long) == []
     assert [one.code for one in checked("where", "(" * 5_000)] == ["ODS101", "ODS101"]

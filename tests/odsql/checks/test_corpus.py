@@ -1,4 +1,4 @@
-"""No false alarm on what portals take, and an error on what they refuse."""
+"""No errors for queries that portals accept, and an error for each that they refuse."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ ROWS = [json.loads(line) for line in CORPUS.read_text(encoding="utf-8").splitlin
 
 
 def rows(expect: str) -> list[tuple[str, str]]:
-    """Entries of the corpus with this verdict."""
+    """Return the entries of the corpus with this verdict."""
     return [(row["clause"], row["text"]) for row in ROWS if row["expect"] == expect]
 
 
 @pytest.mark.parametrize(("clause", "text"), rows("parse"))
 def test_what_portals_take_is_no_error(clause: str, text: str) -> None:
-    """Warnings are allowed; edits leave a text that parses and has no error either."""
+    """Warnings are allowed; after the edits the text still parses and has no errors."""
     asked = Request((Parameter(clause, text),))
     findings = check(asked)
     assert [one for one in findings if one.severity == "error"] == []
@@ -35,7 +35,7 @@ def test_what_portals_take_is_no_error(clause: str, text: str) -> None:
 
 @pytest.mark.parametrize(("clause", "text"), rows("syntax-error"))
 def test_what_portals_cannot_parse_is_an_error(clause: str, text: str) -> None:
-    """With a place in the text, and with a hint where something else can be written."""
+    """The finding has a place in the text, and a hint if there is an alternative."""
     (finding,) = check(Request((Parameter(clause, text),)))
     assert finding.severity == "error"
     assert 0 <= finding.start <= finding.end <= len(text)
@@ -61,12 +61,12 @@ SCHEMAS = {
     "nom_de_l_etablissement": ("ODS301", "nom_etablissement text"),
     'departement = "75"': ("ODS301", "code_departement text"),
 }
-"""Which rule each refused query breaks, and the fields it was asked of, as far as they matter."""
+"""The rule that each refused query breaks, and the relevant fields of its dataset."""
 
 
 @pytest.mark.parametrize(("clause", "text"), rows("semantic-error"))
 def test_what_portals_refuse_for_its_fields_is_an_error(clause: str, text: str) -> None:
-    """With the schema of the dataset; the label is refused together with the same in group_by."""
+    """With the schema of the dataset; a label needs its duplicate in group_by to be refused."""
     code, fields = SCHEMAS[text]
     lines = f"{clause}: {text}"
     if code == "ODS212":
@@ -76,6 +76,6 @@ def test_what_portals_refuse_for_its_fields_is_an_error(clause: str, text: str) 
 
 
 def test_a_catalog_name_is_refused_without_a_schema() -> None:
-    """As portals did for order_by=metas.default.title."""
+    """Portals refused order_by=metas.default.title."""
     (finding,) = found("endpoint: datasets\norder_by: metas.default.title")
     assert (finding.code, finding.severity) == ("ODS218", "error")

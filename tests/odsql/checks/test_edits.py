@@ -1,4 +1,4 @@
-"""Edits: what is put right parses, and means what was meant."""
+"""Edits: the fixed text parses and keeps its meaning."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.odsql.checks.asking import fixed, found
     ],
 )  # fmt: skip
 def test_a_safe_edit_gives_a_text_without_the_finding(lines: str, text: str) -> None:
-    """And without any error."""
+    """The edited text has no error, and nothing left to edit."""
     assert fixed(lines) == text
     assert [one for one in found(f"where: {text}") if one.severity == "error" or one.edits] == []
 
@@ -54,14 +54,14 @@ def test_a_safe_edit_gives_a_text_without_the_finding(lines: str, text: str) -> 
     ],
 )
 def test_nothing_is_edited_where_nobody_can_know_what_was_meant(lines: str) -> None:
-    """Or where the text would still not parse."""
+    """Nor where the text would still not parse."""
     findings = found(lines)
     assert findings
     assert not any(one.edits for one in findings)
 
 
 def test_two_mistakes_are_two_findings_at_their_places() -> None:
-    """Parsing goes on behind a mistake that can be put right."""
+    """Parsing continues after a mistake that can be fixed."""
     findings = found("where: a <> 1 AND b <> 2")
     assert [(one.code, one.start, one.end) for one in findings] == [
         ("ODS102", 2, 4),

@@ -1,4 +1,4 @@
-"""Each rule beyond its page: what else fires it, and what comes close and does not."""
+"""More examples for each rule: queries that trigger it, and similar ones that do not."""
 
 from __future__ import annotations
 
@@ -233,13 +233,13 @@ SILENT = {
 
 
 def test_every_rule_is_tested_both_ways() -> None:
-    """None is left out."""
+    """A new rule needs examples of both kinds."""
     assert set(FIRES) == set(SILENT) == set(RULES)
 
 
 @pytest.mark.parametrize(("code", "lines"), [(code, one) for code in FIRES for one in FIRES[code]])
 def test_it_fires(code: str, lines: str) -> None:
-    """Names and types are looked at only by the rules that are about them."""
+    """The schema is given only to the rules about names and types."""
     known = PLACES if code.startswith("ODS3") else None
     assert codes(lines, known) == [code]
     assert found(lines, known)[0].severity == RULES[code].severity
@@ -249,12 +249,12 @@ def test_it_fires(code: str, lines: str) -> None:
     ("code", "lines"), [(code, one) for code in SILENT for one in SILENT[code]]
 )
 def test_nothing_fires(code: str, lines: str) -> None:
-    """Neither this rule nor any other."""
+    """Neither this rule nor any other has a finding."""
     assert codes(lines, PLACES if code.startswith("ODS3") else None) == []
 
 
 def test_a_field_of_type_date_has_no_time_to_leave_out() -> None:
-    """`>` with a bare day surprises on datetimes only."""
+    """`>` with a bare date is surprising for datetimes only."""
     assert codes("where: opened > date'2024-01-31'", PLACES) == []
     assert codes("where: updated > date'2024-01-31'", PLACES) == ["ODS405"]
 
@@ -263,17 +263,17 @@ def test_a_field_of_type_date_has_no_time_to_leave_out() -> None:
     "bounds", ["202201 TO 202212", "20220101 TO 20221231", "'2022' TO '2023'", "2022 TO 2023"]
 )
 def test_a_range_behind_a_colon_takes_dates_without_their_quotes(bounds: str) -> None:
-    """Nothing but the older spelling is said of it."""
+    """Only the older spelling is reported."""
     assert codes(f"where: opened: [{bounds}]", PLACES) == ["ODS410"]
 
 
 def test_the_fields_of_a_schema_are_those_of_records() -> None:
-    """So what searches catalogs has no place there."""
+    """So a function for catalog searches is an error."""
     assert codes('where: vector_similarity_threshold("x")', PLACES) == ["ODS214"]
 
 
 def test_what_is_missing_is_missing_from_a_whole_request_only() -> None:
-    """A dataset alone does not say that there is nothing to come."""
+    """A known dataset does not mean that nothing is added to the request."""
     asked = request("dataset: d\nselect: count(*) as n")
     assert [one.code for one in check(asked)] == ["ODS403"]
     assert check(evolve(asked, whole=False)) == []
@@ -291,15 +291,15 @@ def test_what_is_missing_is_missing_from_a_whole_request_only() -> None:
     ],
 )
 def test_a_hint_names_the_parameter_that_was_meant(name: str, hint: str | None) -> None:
-    """But none that only happens to have some of the letters."""
+    """No hint if a parameter merely shares some letters."""
     (finding,) = found(f"{name}: 1")
     assert (finding.code, finding.hint) == ("ODS408", hint)
 
 
 def test_a_list_of_dates_has_no_spelling_with_date_literals() -> None:
-    """Portals do not parse those either, so the hint does not lead there."""
+    """Portals do not parse those either, so the hint does not suggest them."""
     (finding,) = found('where: opened in ("2024-01-01")', PLACES)
-    assert finding.hint == "write opened = date'...' for each of them, with OR between"
+    assert finding.hint == "write opened = date'...' for each of them, joined with OR"
 
 
 def test_a_schema_is_left_aside_in_the_catalog() -> None:
@@ -308,18 +308,18 @@ def test_a_schema_is_left_aside_in_the_catalog() -> None:
 
 
 def test_unknown_labels_are_not_looked_for_in_a_clause_that_does_not_parse() -> None:
-    """A mistake is reported once, not again by what it hides."""
+    """A mistake is reported once, not again for the labels that it hides."""
     assert codes("select: count(* as n\norder_by: n", PLACES) == ["ODS101"]
 
 
 def test_an_identifier_of_the_schema_is_a_unique_order() -> None:
-    """Its annotation says so."""
+    """The annotation of the field marks it as an identifier."""
     assert codes("order_by: name\noffset: 10", PLACES) == ["ODS406"]
     assert codes("order_by: place_id\noffset: 10", PLACES) == []
 
 
 def test_what_a_schema_without_annotations_does_not_say_is_not_held_against_it() -> None:
-    """Neither several values nor facets."""
+    """Neither multivalued fields nor facets are known without annotations."""
     from odsql import Schema
 
     bare = Schema.from_json({"dataset_id": "d", "fields": [{"name": "a", "type": "text"}]})
@@ -327,7 +327,7 @@ def test_what_a_schema_without_annotations_does_not_say_is_not_held_against_it()
 
 
 def test_findings_are_in_order_of_parameter_and_place() -> None:
-    """Whatever found them."""
+    """The order does not depend on which check found them."""
     places = [
         (one.parameter, one.start)
         for one in found("where: b != 1 AND a != 2\nlimt: 3\nselect: length(5), year(6)")
@@ -337,7 +337,7 @@ def test_findings_are_in_order_of_parameter_and_place() -> None:
 
 
 def test_a_hint_names_the_nearest_fields() -> None:
-    """The likeliest first."""
+    """The likeliest name comes first."""
     (finding,) = found("where: populaton > 5", PLACES)
     assert finding.hint == "did you mean population?"
     assert (finding.start, finding.end) == (0, 9)

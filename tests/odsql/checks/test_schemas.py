@@ -1,4 +1,4 @@
-"""Schemas from files: answers of the API, and their saved form."""
+"""Schemas from files: API responses and saved schemas."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RECORDED = Path(__file__).parents[2] / "fidelity" / "recorded"
 
 
 def test_a_saved_schema_reads_back_equal(tmp_path: Path) -> None:
-    """Names, types and the annotations that matter."""
+    """Names, types and the relevant annotations are saved."""
     path = tmp_path / "places.json"
     path.write_text(json.dumps(PLACES.to_json()), encoding="utf-8")
     assert load_schemas(path)["places"] == PLACES
@@ -27,7 +27,7 @@ def test_a_saved_schema_reads_back_equal(tmp_path: Path) -> None:
 
 
 def test_an_answer_of_the_api_is_a_schema() -> None:
-    """getDataset as it was recorded, or many of them from getDatasets."""
+    """A recorded getDataset response, or many datasets from getDatasets."""
     one = load_schemas(RECORDED / "vancouver" / "metadata-public-trees.json")
     assert one["public-trees"].fields["asset_id"].type == "int"
     many = load_schemas(RECORDED / "ukpn" / "getDatasets.json")
@@ -35,7 +35,7 @@ def test_an_answer_of_the_api_is_a_schema() -> None:
 
 
 def test_all_schemas_of_a_directory_are_read(tmp_path: Path) -> None:
-    """By the dataset they are for, whatever the files are called."""
+    """The keys are dataset ids, independent of the file names."""
     for name in ("a", "b"):
         saved: dict[str, object] = {"dataset_id": name, "fields": []}
         (tmp_path / f"{name}.json").write_text(json.dumps(saved), encoding="utf-8")
@@ -45,7 +45,7 @@ def test_all_schemas_of_a_directory_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "[1]", "{}", "[" * 100_000])
 def test_a_file_that_holds_no_schema_is_refused_by_name(tmp_path: Path, text: str) -> None:
-    """However broken it is."""
+    """The error names the file, however broken its content is."""
     path = tmp_path / "broken.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(SchemaError, match=r"broken\.json"):
@@ -53,17 +53,17 @@ def test_a_file_that_holds_no_schema_is_refused_by_name(tmp_path: Path, text: st
 
 
 def test_a_missing_file_and_a_second_schema_are_refused(tmp_path: Path) -> None:
-    """Which of the two would count is not guessed."""
+    """A choice between two schemas of one dataset would be a guess."""
     with pytest.raises(SchemaError, match="No such file"):
         load_schemas(tmp_path / "missing.json")
     for name in ("a", "b"):
         (tmp_path / f"{name}.json").write_text('{"dataset_id": "x", "fields": []}')
-    with pytest.raises(SchemaError, match="x has a schema already"):
+    with pytest.raises(SchemaError, match="x has more than one schema"):
         load_schemas(tmp_path)
 
 
 def test_annotations_may_be_unknown() -> None:
-    """That is something else than having none, and stays so when it is saved."""
+    """Unknown annotations differ from none, and saving keeps the difference."""
     bare = Schema.from_json({"dataset_id": "d", "fields": [{"name": "a", "type": "text"}]})
     assert not bare.fields["a"].annotated
     assert bare.to_json()["fields"] == [{"name": "a", "type": "text"}]

@@ -1,4 +1,4 @@
-"""The command line: what each command prints, changes, and how it exits."""
+"""The command line: what each command prints and changes, and its exit status."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 from odsql import __version__
 from odsql.commands.main import main
+from tests.platforms import posix
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,13 +30,13 @@ def run(*arguments: str) -> int:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Everything happens in a folder of its own."""
+    """Run every test in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def give(monkeypatch: pytest.MonkeyPatch, content: str) -> None:
-    """Say what standard input holds."""
+    """Set the content of standard input."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content.encode()), "utf-8"))
 
 
@@ -43,13 +44,13 @@ def give(monkeypatch: pytest.MonkeyPatch, content: str) -> None:
 
 
 def test_clauses_that_are_odsql_exit_0(capsys: Captured) -> None:
-    """And are counted."""
+    """The summary counts them."""
     assert run("check", "--where", "a = 1", "--refine", "b:c", "--order-by", "a desc") == 0
     assert capsys.readouterr().out == "3 clauses checked, none broken\n"
 
 
 def test_a_broken_clause_is_shown_and_exits_1(capsys: Captured) -> None:
-    """With its source, a caret and a hint; the others are checked all the same."""
+    """With its source, a caret and a hint; the other clauses are still checked."""
     assert run("check", "--where", "a == 1", "--select", "b") == 1
     out = capsys.readouterr().out
     assert "--where:1:3: error ODS102: " in out
@@ -58,7 +59,7 @@ def test_a_broken_clause_is_shown_and_exits_1(capsys: Captured) -> None:
 
 
 def test_clauses_given_as_options_are_one_request(capsys: Captured) -> None:
-    """What one says is held against the others."""
+    """So clauses are checked against each other."""
     assert run("check", "--select", "name, count(*)", "--group-by", "code") == 1
     assert "--select:1:1: error ODS213" in capsys.readouterr().out
 
@@ -66,7 +67,7 @@ def test_clauses_given_as_options_are_one_request(capsys: Captured) -> None:
 def test_files_and_standard_input_are_json_lines(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    """One clause a line; findings name file, line and column."""
+    """One clause per line; findings name the file, line and column."""
     file = folder / "queries.jsonl"
     file.write_text('{"clause": "where", "text": "a = 1"}\n\n{"clause": "where", "text": "a ="}\n')
     assert run("check", "-q", "queries.jsonl") == 1
@@ -78,7 +79,7 @@ def test_files_and_standard_input_are_json_lines(
 def test_results_come_in_the_order_of_the_arguments(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    """Standard input among them; a file that is named twice comes once."""
+    """Including standard input; a file named twice is checked once."""
     for name in ("a.jsonl", "b.jsonl"):
         (folder / name).write_text('{"clause": "where", "text": "a = 1"}\n')
     give(monkeypatch, '{"clause": "select", "text": "*"}')
@@ -90,7 +91,7 @@ def test_results_come_in_the_order_of_the_arguments(
 def test_standard_input_can_be_any_kind_of_file(
     monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    """It is read and reported as the file that it is said to be."""
+    """It is read and reported as the file of the given name."""
     give(monkeypatch, 'queries.a.where = "b == 1"\n')
     assert run("check", "--stdin-filename", "queries/a.toml", "-") == 1
     assert "queries/a.toml:1:22: error ODS102" in capsys.readouterr().out
@@ -99,17 +100,17 @@ def test_standard_input_can_be_any_kind_of_file(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"not json", ":1 is not"),
-        (b'{"clause": "having", "text": ""}', "clause is one of"),
-        (b'{"clause": "where", "text": 1}', "text is a string"),
+        (b"not json", ":1 is neither"),
+        (b'{"clause": "having", "text": ""}', "clause must be one of"),
+        (b'{"clause": "where", "text": 1}', "text a string"),
         (b"\xff", "not UTF-8"),
-        (b"[" * 100_000, ":1 is not"),
+        (b"[" * 100_000, ":1 is neither"),
     ],
 )
 def test_unreadable_input_exits_2(
     folder: Path, content: bytes, message: str, capsys: Captured
 ) -> None:
-    """One line, no traceback."""
+    """One line is reported, without a traceback."""
     (folder / "queries.jsonl").write_bytes(content)
     assert run("check", "queries.jsonl") == 2
     captured = capsys.readouterr()
@@ -118,14 +119,14 @@ def test_unreadable_input_exits_2(
 
 
 def test_a_line_that_is_no_clause_is_one_of_its_file(folder: Path, capsys: Captured) -> None:
-    """A platform looks for the file in the repository, and for the line in the file."""
+    """A platform needs the path of the file and the line separately."""
     (folder / "a.jsonl").write_text('{"clause": "where", "text": "a = 1"}\n{}\n')
     assert run("check", "--format", "github", "a.jsonl") == 2
-    assert "file=a.jsonl,line=2::a.jsonl:2 is not" in capsys.readouterr().out
+    assert "file=a.jsonl,line=2::a.jsonl:2 is neither" in capsys.readouterr().out
 
 
 def test_what_can_be_read_is_checked_all_the_same(folder: Path, capsys: Captured) -> None:
-    """An unreadable file is reported and ends the run with 2, not early."""
+    """An unreadable file is reported and makes the exit status 2, but does not end the run."""
     (folder / "a.jsonl").write_bytes(b"\xff")
     (folder / "b.jsonl").write_text('{"clause": "where", "text": "a =="}\n')
     assert run("check", "a.jsonl", "missing.toml", "b.jsonl") == 2
@@ -138,7 +139,7 @@ def test_what_can_be_read_is_checked_all_the_same(folder: Path, capsys: Captured
 def test_a_file_that_is_sniffed_is_data_unless_it_holds_queries(
     folder: Path, capsys: Captured
 ) -> None:
-    """A hook names every file of a commit; whoever names a file by hand means it."""
+    """A hook names every file of a commit; a user who names a file expects it to be checked."""
     (folder / "train.jsonl").write_text('{"id": 1, "text": "x"}\n')
     (folder / "notes.txt").write_bytes(b"caf\xe9\n")
     (folder / "picture.png").write_bytes(b"\x89PNG\0")
@@ -146,7 +147,7 @@ def test_a_file_that_is_sniffed_is_data_unless_it_holds_queries(
     (folder / "a.jsonl").write_text('{"clause": "where", "text": "a =="}\n')
     names = ("train.jsonl", "notes.txt", "picture.png", "large.txt")
     assert run("check", "--sniff", *names) == 0
-    assert "large.txt is not looked into" in capsys.readouterr().err
+    assert "large.txt is skipped" in capsys.readouterr().err
     assert run("fmt", "--sniff", *names) == 0
     assert run("check", "--sniff", "a.jsonl", *names) == 1
     assert "a.jsonl:1:32: error ODS102" in capsys.readouterr().out
@@ -156,7 +157,7 @@ def test_a_file_that_is_sniffed_is_data_unless_it_holds_queries(
 
 
 def test_standard_input_cannot_be_fixed(capsys: Captured) -> None:
-    """Nothing is said to be fixed that is written nowhere."""
+    """A fix that is written nowhere must not be reported."""
     assert run("check", "--fix", "-") == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -164,13 +165,13 @@ def test_standard_input_cannot_be_fixed(capsys: Captured) -> None:
 
 
 def test_nothing_to_check_exits_2(capsys: Captured) -> None:
-    """With what to do."""
+    """The message says what to do."""
     assert run("check") == 2
     assert "give a clause" in capsys.readouterr().err
 
 
 def test_a_file_without_queries_is_clean(folder: Path, capsys: Captured) -> None:
-    """A hook is given every file of a commit."""
+    """A hook names every file of a commit, most without queries."""
     (folder / "readme.md").write_text("Nothing here.\n")
     assert run("check", "readme.md") == 0
     assert capsys.readouterr().out == "0 clauses checked, none broken\n"
@@ -180,21 +181,21 @@ def test_a_file_without_queries_is_clean(folder: Path, capsys: Captured) -> None
 
 
 def test_warnings_fail_only_if_asked(capsys: Captured) -> None:
-    """They are shown in any case."""
+    """They are shown with and without --strict."""
     assert run("check", "--where", "a != 1") == 0
     assert "warning ODS401" in capsys.readouterr().out
     assert run("check", "--where", "a != 1", "--strict") == 1
 
 
 def test_exit_zero_shows_and_does_not_fail(capsys: Captured) -> None:
-    """But an input that cannot be read is no finding."""
+    """An unreadable input is not a finding, so it still fails."""
     assert run("check", "--where", "a == 1", "--exit-zero") == 0
     assert "error ODS102" in capsys.readouterr().out
     assert run("check", "missing.toml", "--exit-zero") == 2
 
 
 def test_codes_are_chosen_by_prefix(capsys: Captured) -> None:
-    """The longer prefix wins; `ignore` wins between equals."""
+    """The longer prefix wins; between equal prefixes `ignore` wins."""
     assert run("check", "--where", "a == 1", "--ignore", "ODS1") == 0
     assert run("check", "--where", "a == 1", "--ignore", "ODS1", "--select-codes", "ODS102") == 1
     assert run("check", "--where", "a == 1", "--select-codes", "ODS4,ODS3") == 0
@@ -203,7 +204,7 @@ def test_codes_are_chosen_by_prefix(capsys: Captured) -> None:
 
 
 def test_statistics_count_by_code(capsys: Captured) -> None:
-    """The most frequent first; other formats are left as they are."""
+    """The most frequent code comes first; with other formats, statistics go to standard error."""
     assert run("check", "--where", "a != 1 or b != 2 or c == 3", "--statistics", "-q") == 1
     assert capsys.readouterr().out.splitlines()[-1].startswith("1  ODS102  ")
     assert run("check", "--where", "a == 1", "--statistics", "--format", "json") == 1
@@ -213,7 +214,7 @@ def test_statistics_count_by_code(capsys: Captured) -> None:
 
 
 def test_a_schema_tells_which_fields_there_are(folder: Path, capsys: Captured) -> None:
-    """One that is given alone is for all that do not name a dataset."""
+    """A single schema applies to all requests that do not name a dataset."""
     write_schema(folder / "schemas" / "cities.json", "cities")
     assert run("check", "--schema", "schemas", "--where", "populaton > 1") == 1
     assert "population" in capsys.readouterr().out
@@ -246,7 +247,7 @@ W = "/api/explore/v2.1/catalog/datasets?select=metas"
 def test_the_dataset_of_the_command_line_is_that_of_calls_and_variables(
     folder: Path, capsys: Captured
 ) -> None:
-    """Whatever does not name its own, but for the catalog, which has none."""
+    """It applies to all requests without a dataset, except those to the catalog."""
     write_schema(folder / "s.json", "cities")
     (folder / "a.py").write_text(CALLS)
     run("check", "--format", "jsonl", "--schema", "s.json", "a.py")
@@ -258,7 +259,7 @@ def test_the_dataset_of_the_command_line_is_that_of_calls_and_variables(
 
 
 def test_the_operation_of_the_command_line_is_that_of_calls(folder: Path) -> None:
-    """A URL says by its path which one it asks."""
+    """A URL names its operation in its path, so the option does not apply."""
     call = "Query(where='vector_similarity_threshold(\"x\")')"
     (folder / "a.py").write_text(f"from odsql import Query\nA = {call}\n")
     url = "/api/explore/v2.1/catalog/datasets?where=vector_similarity_threshold('x')"
@@ -269,19 +270,19 @@ def test_the_operation_of_the_command_line_is_that_of_calls(folder: Path) -> Non
 
 
 def test_a_schema_that_is_not_there_is_said_once(folder: Path, capsys: Captured) -> None:
-    """It is no error: the rest is checked."""
+    """A missing schema is not an error: everything else is checked."""
     write_schema(folder / "s.json", "cities")
     (folder / "a.toml").write_text('queries.a.dataset = "citys"\nqueries.a.where = "a = 1"\n')
     (folder / "b.toml").write_text('queries.a.dataset = "citys"\nqueries.a.where = "b = 1"\n')
     assert run("check", "--schema", "s.json", "a.toml", "b.toml") == 0
-    said = "odsql: no schema of citys: names and types are not checked there\n"
+    said = "odsql: no schema for citys; names and types are not checked there\n"
     assert capsys.readouterr().err == said
     assert run("check", "-q", "--schema", "s.json", "a.toml") == 0
     assert run("check", "a.toml") == 0
     assert capsys.readouterr().err == ""
     (folder / "empty").mkdir()
     assert run("check", "--schema", "empty", "--where", "a = 1") == 0
-    assert capsys.readouterr().err.startswith("odsql: there is no schema where they should be")
+    assert capsys.readouterr().err.startswith("odsql: no schemas found")
 
 
 @pytest.mark.parametrize(
@@ -316,7 +317,7 @@ def test_a_schema_that_is_not_there_is_said_once(folder: Path, capsys: Captured)
 def test_a_url_is_a_whole_request_but_for_what_stands_in_variables(
     path: str, query: str, codes: list[str], folder: Path, capsys: Captured
 ) -> None:
-    """Its path says what it asks, even if the dataset is a variable; nothing else is concluded."""
+    """The path gives the operation even if the dataset is a variable; nothing else is assumed."""
     write_schema(folder / "s.json", "cities")
     (folder / "a.js").write_text(f"u = `/api/explore/v2.1/catalog/datasets/{path}?{query}`\n")
     run("check", "--format", "json", "--schema", "s.json", "a.js")
@@ -325,7 +326,7 @@ def test_a_url_is_a_whole_request_but_for_what_stands_in_variables(
 
 
 def test_a_name_may_be_a_label_of_what_is_added(folder: Path, capsys: Captured) -> None:
-    """Then it is no error, but worth a look."""
+    """An added parameter may declare the label, so this is a warning."""
     write_schema(folder / "s.json", "cities")
     url = "/api/explore/v2.1/catalog/datasets/cities/records?select=k,count(*)&${rest}"
     (folder / "a.js").write_text(f"u = `{url}`\n")
@@ -338,7 +339,7 @@ def test_a_name_may_be_a_label_of_what_is_added(folder: Path, capsys: Captured) 
 
 
 def test_a_named_query_is_a_whole_request(folder: Path, capsys: Captured) -> None:
-    """Whether it names its dataset or not; a clause by itself is none."""
+    """With or without a dataset; a clause by itself is not a whole request."""
     (folder / "a.toml").write_text('queries.a.select = "count(*)"\n')
     (folder / "a.jsonl").write_text('{"clause": "select", "text": "count(*)"}\n')
     assert run("check", "-q", "a.toml", "a.jsonl") == 0
@@ -347,14 +348,14 @@ def test_a_named_query_is_a_whole_request(folder: Path, capsys: Captured) -> Non
 
 
 def test_a_number_without_blanks_is_no_url(folder: Path) -> None:
-    """The only schema is for the queries of a TOML file however they are written."""
+    """A single schema applies to the queries of a TOML file in every notation."""
     write_schema(folder / "s.json", "cities")
     (folder / "a.toml").write_text('[queries.a]\nlimit=5\nwhere="populaton > 1"\n')
     assert run("check", "--schema", "s.json", "a.toml") == 1
 
 
 def test_what_a_placeholder_hides_is_not_held_against_a_request(folder: Path) -> None:
-    """The label may be declared in what the program puts in."""
+    """The program may insert text that declares the label."""
     write_schema(folder / "s.json", "cities")
     url = "/api/explore/v2.1/catalog/datasets/cities/records?order_by=n&limit=10"
     (folder / "a.py").write_text(f'A = f"{url}&select={{columns}}"\n')
@@ -369,7 +370,7 @@ def test_what_a_placeholder_hides_is_not_held_against_a_request(folder: Path) ->
 def test_the_nearest_pyproject_is_the_configuration(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    """Its paths are relative to it, wherever the command is run below it."""
+    """Its paths are relative to it, from every directory below it."""
     (folder / "pyproject.toml").write_text(
         '[tool.odsql]\npaths = ["queries"]\nschemas = "schemas"\n'
         'ignore = ["ODS401"]\nstrict = true\n'
@@ -400,18 +401,18 @@ def test_a_configured_path_is_shown_as_it_is_seen_from_here(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[tool.odsql]\nselct = []\npath = 1", "has no 'selct', 'path'; its keys are paths, "),
-        ("[tool.odsql]\nignore = 'ODS4'", "ignore of [tool.odsql] is a list of strings"),
-        ("[tool.odsql]\nstrict = 1", "strict of [tool.odsql] is true or false"),
-        ("[tool]\nodsql = 1", "[tool.odsql] is a table"),
-        ("[tool.odsql\n", "pyproject.toml is no TOML"),
+        ("[tool.odsql]\nselct = []\npath = 1", "has no key 'selct', 'path'; its keys are paths, "),
+        ("[tool.odsql]\nignore = 'ODS4'", "ignore of [tool.odsql] must be a list of strings"),
+        ("[tool.odsql]\nstrict = 1", "strict of [tool.odsql] must be true or false"),
+        ("[tool]\nodsql = 1", "[tool.odsql] must be a table"),
+        ("[tool.odsql\n", "pyproject.toml is not TOML"),
         ("[tool.odsql]\nignore = ['X1']", "no code begins with X1"),
     ],
 )
 def test_a_configuration_that_makes_no_sense_exits_2(
     folder: Path, content: str, message: str, capsys: Captured
 ) -> None:
-    """Nobody would notice a misspelt key otherwise."""
+    """Otherwise nobody would notice a misspelt key."""
     (folder / "pyproject.toml").write_text(content)
     assert run("check", "--where", "a = 1") == 2
     captured = capsys.readouterr()
@@ -441,7 +442,7 @@ def test_colours_are_for_terminals(
     monkeypatch: pytest.MonkeyPatch,
     capsys: Captured,
 ) -> None:
-    """Unless NO_COLOR is set; whoever asks for them gets them."""
+    """Unless NO_COLOR is set; --color always overrides both."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     for name, value in environment.items():
@@ -455,7 +456,7 @@ def test_colours_are_for_terminals(
 
 
 def test_ast_shows_how_a_clause_is_read(capsys: Captured) -> None:
-    """A line for each node, with its place."""
+    """The tree has a line for each node, with its position."""
     assert run("ast", "a = 1 and") == 1
     assert "the text ends too early" in capsys.readouterr().err
     assert run("ast", "a = 1", "--clause", "where") == 0
@@ -468,7 +469,7 @@ def test_ast_shows_how_a_clause_is_read(capsys: Captured) -> None:
 
 
 def test_ast_is_json_for_programs(capsys: Captured) -> None:
-    """The same, nested."""
+    """The JSON has the same nodes, nested."""
     assert run("ast", "a desc", "--clause", "order_by", "--json") == 0
     tree = json.loads(capsys.readouterr().out)
     assert tree["node"] == "OrderBy"
@@ -476,7 +477,7 @@ def test_ast_is_json_for_programs(capsys: Captured) -> None:
 
 
 def test_explain_prints_the_page_of_a_code(capsys: Captured) -> None:
-    """Without one, the list; with one that does not exist, where the list is."""
+    """Without a code it prints the list; an unknown code is an error that refers to the list."""
     assert run("explain", "ods401") == 0
     assert "ODS401" in capsys.readouterr().out
     assert run("explain") == 0
@@ -489,7 +490,7 @@ def test_explain_prints_the_page_of_a_code(capsys: Captured) -> None:
 
 
 def test_only_what_a_command_needs_is_loaded() -> None:
-    """A check of one clause reads no files, so it loads nothing that does."""
+    """A check of one clause reads no files, so it loads no module for files."""
     code = (
         "import sys; from odsql.commands.main import main\n"
         "try: main(['check', '-q', '--where', 'a = 1'])\n"
@@ -512,7 +513,7 @@ def test_only_what_a_command_needs_is_loaded() -> None:
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(folder: Path) -> None:
-    """`odsql check | head` ends quietly."""
+    """`odsql check | head` ends without an error message."""
     (folder / "a.jsonl").write_text('{"clause": "where", "text": "a =="}\n' * 5000)
     command = [sys.executable, "-m", "odsql", "check", "a.jsonl"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -528,7 +529,7 @@ BUFFERED = {name: one for name, one in os.environ.items() if name != "PYTHONUNBU
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
 def test_a_full_disk_behind_standard_output_is_one_message() -> None:
-    """And no traceback, also when all is written only at the end."""
+    """No traceback, even if all output is flushed only at the end."""
     command = [sys.executable, "-m", "odsql", "check", "--where", "a == 1"]
     with open("/dev/full", "wb") as full:  # noqa: PTH123
         done = subprocess.run(
@@ -538,9 +539,10 @@ def test_a_full_disk_behind_standard_output_is_one_message() -> None:
     assert done.stderr == "odsql: the output cannot be written: No space left on device\n"
 
 
+@posix
 @pytest.mark.parametrize(("where", "status"), [("a = 1", 0), ("a == 1", 1)])
 def test_without_standard_output_the_status_says_all(where: str, status: int) -> None:
-    """As where whoever starts it has closed it."""
+    """The caller may have closed standard output."""
     shell = 'exec "$0" -m odsql check --where "$1" >&-'
     done = subprocess.run(
         ["sh", "-c", shell, sys.executable, where], capture_output=True, check=False, env=BUFFERED
@@ -549,7 +551,7 @@ def test_without_standard_output_the_status_says_all(where: str, status: int) ->
 
 
 def test_a_terminal_without_the_characters_is_no_error() -> None:
-    """What it cannot show is written out."""
+    """Characters that it cannot show are escaped."""
     done = subprocess.run(
         [sys.executable, "-m", "odsql", "check", "--where", "名前 == 1"],
         capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"},
@@ -559,7 +561,7 @@ def test_a_terminal_without_the_characters_is_no_error() -> None:
 
 
 def test_the_version_is_said() -> None:
-    """And nothing else."""
+    """Nothing else is printed."""
     done = subprocess.run(
         [sys.executable, "-m", "odsql", "--version"], capture_output=True, text=True, check=True
     )
@@ -567,7 +569,7 @@ def test_the_version_is_said() -> None:
 
 
 def test_a_dataset_in_a_variable_can_be_any(folder: Path) -> None:
-    """The only schema is for clauses and named queries, not for what a program puts together."""
+    """A single schema applies to clauses and named queries, not to URLs that a program builds."""
     write_schema(folder / "s.json", "cities")
     url = "/api/explore/v2.1/catalog/datasets/{name}/records?where=inhabitants>1"
     (folder / "a.py").write_text(f'A = f"{url}"\n')
@@ -577,8 +579,9 @@ def test_a_dataset_in_a_variable_can_be_any(folder: Path) -> None:
     assert run("check", "--schema", "s.json", "a.toml", "--dataset", "towns") == 0
 
 
+@posix
 def test_nothing_in_a_directory_stops_the_run(folder: Path, capsys: Captured) -> None:
-    """Whatever somebody left there; what cannot hold a query is passed by without a word."""
+    """A file that cannot be read is reported; one that cannot hold a query is skipped silently."""
     (folder / "picture.png").write_bytes(b"\x89PNG\0\0\xff" * 100)
     (folder / "latin.txt").write_bytes(b"caf\xe9 /api/explore/v2.1/")
     (folder / "cycle.yaml").write_text("queries: &a\n  b: *a\n")
@@ -600,9 +603,9 @@ def test_nothing_in_a_directory_stops_the_run(folder: Path, capsys: Captured) ->
 
 
 def test_a_large_file_in_a_directory_is_passed_by(folder: Path, capsys: Captured) -> None:
-    """It is data. It is said, but nothing fails; whoever wants it looked into names it."""
+    """Such files are data: they are reported without failing, and checked only if named."""
     (folder / "a.txt").write_bytes(b"x" * 10_000_001)
     assert run("check", ".") == 0
-    assert "a.txt is not looked into: it has 10,000,001 bytes" in capsys.readouterr().err
+    assert "a.txt is skipped: it has 10,000,001 bytes" in capsys.readouterr().err
     assert run("check", "a.txt") == 0
     assert capsys.readouterr().err == ""

@@ -1,4 +1,4 @@
-"""What `odsql check --fix` and `odsql fmt` change in files, and what they leave alone."""
+"""Changes of `odsql check --fix` and `odsql fmt` in files, and what they leave unchanged."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from odsql.sources import SourceFile
 from tests.odsql.commands.test_main import folder, run
 from tests.odsql.commands.test_main import give as give_to_stdin
 from tests.odsql.strategies import clauses
+from tests.platforms import posix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +56,7 @@ FIXES = [
 def test_fix_changes_the_place_and_nothing_else(
     folder: Path, name: str, before: str, old: str, new: str, capsys: Captured
 ) -> None:
-    """In whatever way the file spells it."""
+    """In every spelling of the host formats."""
     (folder / name).write_text(before, newline="")
     assert run("check", "--fix", name) == 0, capsys.readouterr().out
     assert (folder / name).read_bytes().decode() == before.replace(old, new, 1)
@@ -63,7 +64,7 @@ def test_fix_changes_the_place_and_nothing_else(
 
 
 def test_fix_shows_what_it_cannot_fix(folder: Path, capsys: Captured) -> None:
-    """The file is checked again after it was changed."""
+    """The file is checked again after the fixes."""
     file = folder / "a.jsonl"
     file.write_text('{"clause": "where", "text": "a == 1"}\n{"clause": "where", "text": "b ="}\n')
     assert run("check", "--fix", "a.jsonl") == 1
@@ -74,7 +75,7 @@ def test_fix_shows_what_it_cannot_fix(folder: Path, capsys: Captured) -> None:
 
 
 def test_fix_leaves_what_it_was_told_to_ignore(folder: Path) -> None:
-    """By option or by comment."""
+    """By option and by comment."""
     file = folder / "a.toml"
     before = 'queries.a.where = "a == 1"\nqueries.b.where = "b == 1"  # odsql: ignore[ODS102]\n'
     file.write_text(before)
@@ -85,7 +86,7 @@ def test_fix_leaves_what_it_was_told_to_ignore(folder: Path) -> None:
 
 
 def test_fix_puts_several_findings_right_at_once(folder: Path) -> None:
-    """Of one clause and of many."""
+    """In one clause and in many."""
     file = folder / "a.jsonl"
     file.write_text('{"clause": "where", "text": "a == 1 and b <> 2 and c == 3"}\n' * 50)
     assert run("check", "--fix", "a.jsonl", "-q") == 0
@@ -93,7 +94,7 @@ def test_fix_puts_several_findings_right_at_once(folder: Path) -> None:
 
 
 def test_a_file_that_is_not_utf_8_is_not_rewritten(folder: Path, capsys: Captured) -> None:
-    """It is said, and the file stays as it was."""
+    """The problem is reported, and the file stays unchanged."""
     content = 'queries.a.where = "a == 1"\n'.encode("utf-16")
     (folder / "a.toml").write_bytes(content)
     assert run("check", "--fix", "a.toml") == 2
@@ -101,8 +102,9 @@ def test_a_file_that_is_not_utf_8_is_not_rewritten(folder: Path, capsys: Capture
     assert "a.toml is not rewritten: it is not UTF-8" in capsys.readouterr().err
 
 
+@posix
 def test_a_byte_order_mark_and_the_mode_of_a_file_stay(folder: Path) -> None:
-    """A file that is rewritten is the same file; a link stays a link."""
+    """A rewritten file keeps its mark, mode and line ends; a link stays a link."""
     file = folder / "a.toml"
     file.write_bytes(b'\xef\xbb\xbfqueries.a.where = "a == 1"\r\n')
     file.chmod(0o640)
@@ -135,7 +137,7 @@ FORMATTED = [
 def test_fmt_changes_the_clause_and_nothing_else(
     folder: Path, name: str, before: str, old: str, new: str
 ) -> None:
-    """Texts get the quotes that the file need not escape; a second run changes nothing."""
+    """Text literals get quotes that the file need not escape; a second run changes nothing."""
     file = folder / name
     file.write_text(before, newline="")
     assert run("fmt", name) == 0
@@ -144,7 +146,7 @@ def test_fmt_changes_the_clause_and_nothing_else(
 
 
 def test_fmt_breaks_what_stands_on_several_lines(folder: Path) -> None:
-    """A block is indented as its first line is; one line stays one line, however long."""
+    """A block keeps the indentation of its first line; one line stays one line, however long."""
     long = " and ".join(f"population > {number * 1000}" for number in range(8))
     (folder / "a.toml").write_text(
         f'[queries.a]\nwhere = """\n    {long}\n"""\nselect = "a"\n[queries.b]\nwhere = "{long}"\n'
@@ -162,7 +164,7 @@ def test_fmt_breaks_what_stands_on_several_lines(folder: Path) -> None:
 
 
 def test_new_lines_end_as_the_others_do(folder: Path) -> None:
-    """Also where the clause stands in the first line."""
+    """Also if the clause is on the first line."""
     long = " and ".join(f"population > {number * 1000}" for number in range(8))
     (folder / "a.toml").write_text(f'queries.a.where = """{long}"""\r\n', newline="")
     assert run("fmt", "a.toml") == 0
@@ -172,26 +174,26 @@ def test_new_lines_end_as_the_others_do(folder: Path) -> None:
 
 
 def test_fmt_leaves_what_the_file_cannot_hold(folder: Path, capsys: Captured) -> None:
-    """A literal string of TOML has no way to write its own quote."""
+    """A TOML literal string cannot contain its own quote."""
     before = 'queries.a.where = \'a="x" and d<date"2024"\'\n'
     (folder / "a.toml").write_text(before)
     assert run("fmt", "a.toml") == 0
     assert (folder / "a.toml").read_text() == before
-    assert "a.toml:1:20 is left alone: its quotes cannot hold" in capsys.readouterr().err
+    assert "a.toml:1:20 is left unchanged: its quotes cannot hold" in capsys.readouterr().err
 
 
 def test_fmt_leaves_what_does_not_parse(folder: Path, capsys: Captured) -> None:
-    """And says so; the others are formatted."""
+    """The clause is reported; the others are formatted."""
     file = folder / "a.jsonl"
     file.write_text('{"clause": "where", "text": "a=="}\n{"clause": "where", "text": "b=1"}\n')
     assert run("fmt", "a.jsonl") == 1
     assert file.read_text().splitlines()[0] == '{"clause": "where", "text": "a=="}'
     assert file.read_text().splitlines()[1] == '{"clause": "where", "text": "b = 1"}'
-    assert "a.jsonl:1:32 is left alone: it is not ODSQL" in capsys.readouterr().err
+    assert "a.jsonl:1:32 is left unchanged: it is not ODSQL" in capsys.readouterr().err
 
 
 def test_fmt_check_and_diff_write_nothing(folder: Path, capsys: Captured) -> None:
-    """Check fails if something would change, diff only shows it."""
+    """--check fails if a file would change; --diff only shows the changes."""
     before = 'queries.a.where = "a=1"\n'
     (folder / "a.toml").write_text(before)
     assert run("fmt", "--check", ".") == 1
@@ -202,14 +204,14 @@ def test_fmt_check_and_diff_write_nothing(folder: Path, capsys: Captured) -> Non
 
 
 def test_fmt_formats_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
-    """What comes out is the file, and nothing else."""
+    """Standard output is the formatted file and nothing else."""
     give_to_stdin(monkeypatch, '{"clause": "where", "text": "a=1"}\n')
     assert run("fmt", "-") == 0
     assert capsys.readouterr().out == '{"clause": "where", "text": "a = 1"}\n'
 
 
 def test_fmt_takes_no_other_files(folder: Path, capsys: Captured) -> None:
-    """One that is named is refused; in directories they are passed by, and so are URLs anywhere."""
+    """A named one is refused; in directories they are skipped, and so are URLs in any file."""
     (folder / "a.py").write_text('U = "/api/explore/v2.1/catalog/datasets/d/records?where=a=1"\n')
     before = 'U = "/api/explore/v2.1/catalog/datasets/d/records?where=a%3D1"\n'
     (folder / "a.toml").write_text(before)
@@ -220,7 +222,7 @@ def test_fmt_takes_no_other_files(folder: Path, capsys: Captured) -> None:
     assert capsys.readouterr().err == ""
 
 
-# ---------------------------------------------------------------- whatever the clause
+# ---------------------------------------------------------------- every clause
 
 
 def _in_toml(text: str) -> str:
@@ -258,7 +260,7 @@ HOSTS = {
 def test_fmt_keeps_the_meaning_of_every_clause(
     name: str, host: Callable[[str], str], tree: Node
 ) -> None:
-    """Whatever is in it, wherever it stands, and done twice it is as done once."""
+    """In every host format; formatting twice is the same as formatting once."""
     before = SourceFile(name, host(render(tree)))
     found, broken = found_in(File(before, None, named=True))
     assume(broken is None and len(found) == 1)

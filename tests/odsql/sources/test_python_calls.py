@@ -1,4 +1,4 @@
-"""Queries in Python code, found by names."""
+"""Queries in Python code, found by name."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_calls_are_recognised_by_their_names(
     ],
 )
 def test_a_file_that_is_named_should_be_python(code: str, message: str) -> None:
-    """It is said what is wrong with it; in a directory it may be a template, or for others."""
+    """The error is reported; in a directory, the file may be a template or otherwise not ours."""
     assert read("a.py", code) == []
     with pytest.raises(UnreadableError, match=message):
         read("a.py", code, expected=True)
@@ -96,7 +96,7 @@ def test_a_file_that_is_named_should_be_python(code: str, message: str) -> None:
 
 
 def test_places_are_true_behind_blocks_that_are_not_looked_into() -> None:
-    """Only what may hold a call is parsed."""
+    """Only blocks that may hold a call are parsed; skipped ones keep their lines."""
     code = "from odsql import Query\n\ndef f():\n    é = 1\n\n    return é\n\nQuery(where='a')\n"
     (found,) = read("a.py", code)
     assert places(found) == [(8, 14)]
@@ -113,20 +113,20 @@ def test_places_are_true_behind_blocks_that_are_not_looked_into() -> None:
     ],
 )
 def test_the_dataset_is_the_one_that_a_query_is_given_to(code: str, dataset_id: str | None) -> None:
-    """If it is a text, and the query is given as it is."""
+    """The dataset must be a string constant, and the query must be the argument itself."""
     (found,) = read("a.py", f"from odsql import Query\n{code}")
     assert found.request.dataset_id == dataset_id
 
 
 def test_items_of_a_list_stand_where_they_are_written() -> None:
-    """They are one clause; what separates them is what the list has there."""
+    """They form one clause; its separators are located between the items of the list."""
     (found,) = read("a.py", "from odsql import Query\nQuery(select=['é',\n 'b'])")
     assert list(found.offsets[0]) == [39, 40, 42, 45, 46]
     assert [found.file.text[one] for one in found.offsets[0][::3]] == ["é", "b"]
 
 
 def test_a_chain_is_read_in_the_order_of_the_file() -> None:
-    """From its beginning to its end."""
+    """The first call of the chain comes first."""
     code = "from odsql import Query\n\n(\n  Query(where='a')\n  .select('b')\n  .limit(3)\n)\n"
     (found,) = read("a.py", code)
     assert pairs(found) == [("where", "a"), ("select", "b"), ("limit", "3")]
@@ -134,7 +134,7 @@ def test_a_chain_is_read_in_the_order_of_the_file() -> None:
 
 
 def test_windows_line_ends_and_long_texts() -> None:
-    r"""`\\r\\n` in a text is one newline, as Python reads it."""
+    r"""`\\r\\n` in a string is one newline, as Python reads it."""
     (found,) = read("a.py", "from odsql import Query\r\nQuery(where='''é\r\nb''')\r\n")
     assert pairs(found) == [("where", "é\nb")]
     assert sources(found) == ["é\r\nb"]
@@ -142,7 +142,7 @@ def test_windows_line_ends_and_long_texts() -> None:
 
 
 def test_cells_of_a_notebook_share_their_imports() -> None:
-    """Magics are passed over; the place is that in the JSON."""
+    """Magics are ignored, and positions are those in the JSON."""
     cells = [
         {"cell_type": "code", "source": ["%matplotlib inline\n", "from odsql import Query\n"]},
         {"cell_type": "code", "source": ["q = Query(where=\"a = 'é'\")"]},

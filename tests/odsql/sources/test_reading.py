@@ -1,4 +1,4 @@
-"""Reading whatever stands in a repository, and listing it."""
+"""Listing the files of a repository and reading them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from odsql.sources import UnreadableError, read_text, walk
 from tests.odsql.sources.support import URL
+from tests.platforms import posix
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,7 @@ from tests.odsql.sources.support import URL
     ],
 )
 def test_text_is_decoded(tmp_path: Path, content: bytes, text: str) -> None:
-    """By its byte order mark, else as UTF-8; line ends stay."""
+    """A byte order mark names the encoding, otherwise it is UTF-8; line endings are kept."""
     (tmp_path / "a").write_bytes(content)
     assert read_text(tmp_path / "a").text == text
 
@@ -46,7 +47,7 @@ def test_text_is_decoded(tmp_path: Path, content: bytes, text: str) -> None:
 def test_other_files_are_unreadable(
     tmp_path: Path, content: bytes, message: str, passable: bool
 ) -> None:
-    """A walk may pass over those in which nothing can be."""
+    """A walk may skip those that cannot hold queries."""
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(UnreadableError, match=message) as caught:
         read_text(tmp_path / "a")
@@ -54,8 +55,9 @@ def test_other_files_are_unreadable(
     assert str(caught.value).startswith((tmp_path / "a").as_posix())
 
 
+@posix
 def test_what_is_no_file_is_unreadable(tmp_path: Path) -> None:
-    """A pipe is not waited for."""
+    """Reading does not block on a pipe."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to("loop")
     for path, message in [
@@ -71,7 +73,7 @@ def test_what_is_no_file_is_unreadable(tmp_path: Path) -> None:
 
 
 def test_pictures_and_archives_are_passed_by(tmp_path: Path) -> None:
-    """Unless they are named."""
+    """A file that is named is yielded whatever its suffix."""
     for name in ("a.PNG", "b.tar.gz", "c.txt", "png"):
         (tmp_path / name).touch()
     assert [one.name for one in walk([tmp_path])] == ["c.txt", "png"]
@@ -79,14 +81,15 @@ def test_pictures_and_archives_are_passed_by(tmp_path: Path) -> None:
 
 
 def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As everywhere."""
+    """Command-line tools share this convention."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a")))
     assert read_text("-").text == "a"
     assert sys.stdin is not None
 
 
+@posix
 def test_a_walk_is_sorted_and_enters_what_people_write(tmp_path: Path) -> None:
-    """Each file once; links are not followed; what is left out for its size is reported."""
+    """Each file comes once, links are not followed, and files that are too large are reported."""
     for name in ["b/c.py", "b/a.py", "a.md", ".git/x", "node_modules/x", "env/pyvenv.cfg", "env/x"]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
@@ -99,4 +102,4 @@ def test_a_walk_is_sorted_and_enters_what_people_write(tmp_path: Path) -> None:
     )
     names = [one.relative_to(tmp_path).as_posix() for one in files]
     assert names == ["b/c.py", "a.md", "b/a.py", "none"]
-    assert reported == ["big is not looked into: it has 100 bytes"]
+    assert reported == ["big is skipped: it has 100 bytes"]

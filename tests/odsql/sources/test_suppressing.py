@@ -1,4 +1,4 @@
-"""Comments that ask to leave findings out."""
+"""Comments that suppress findings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.odsql.sources.support import URL, read
     ],
 )  # fmt: skip
 def test_a_comment_is_for_its_line_or_the_next(path: str, text: str, ignored: set[str]) -> None:
-    """For the next only if it has a line of its own; its syntax does not matter."""
+    """It applies to the next line only if it is alone on its own; its syntax does not matter."""
     (found,) = read(path, text)
     assert found.ignored == ignored
 
@@ -47,7 +47,7 @@ def test_a_comment_is_for_its_line_or_the_next(path: str, text: str, ignored: se
     ],
 )  # fmt: skip
 def test_a_comment_is_for_the_texts_in_its_line(path: str, text: str, ignored: list[str]) -> None:
-    """For all of a request only in a line in which it begins and none of its texts does."""
+    """It applies to a whole request only where the request begins and no parameter does."""
     (found,) = read(path, text)
     assert [found.ignores("ODS401", number) for number in (0, 1)] == [one == "*" for one in ignored]
 
@@ -67,7 +67,7 @@ OPENINGS = [
 def test_a_block_reaches_from_the_line_that_opens_it_to_its_last(
     path: str, template: str, place: str
 ) -> None:
-    """But not to the line below its end, which is that of the next query."""
+    """The line after the block belongs to the next query."""
     comment = "# odsql: ignore"
     comments = {"before": "", "here": "", "after": "", place: " " + comment}
     if place == "before":
@@ -86,5 +86,5 @@ def test_a_block_reaches_from_the_line_that_opens_it_to_its_last(
     ],
 )
 def test_a_whole_file_can_be_left_out(path: str, text: str) -> None:
-    """It is not even read, so that it may be broken."""
+    """The file is not parsed, so it may even be broken."""
     assert read(path, text) == []

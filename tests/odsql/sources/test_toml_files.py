@@ -9,7 +9,7 @@ from tests.odsql.sources.support import pairs, places, read, sources
 
 
 def test_tables_by_name() -> None:
-    """With their dataset and endpoint; keys that only describe are no parameters."""
+    """Each has its dataset and endpoint; keys that only describe it are not parameters."""
     one, other = read(
         "a.toml",
         "[tool.x]\na = 1\n\n"
@@ -37,7 +37,7 @@ def test_tables_by_name() -> None:
     ],
 )
 def test_every_way_to_write_tables(text: str) -> None:
-    """Dotted, inline, in a list; each text at its place."""
+    """Tables may be dotted, inline or in a list; every value has its position."""
     one, other = read("a.toml", text)
     assert one.name == "n"
     assert [pairs(one), pairs(other)] == [[("where", "a")], [("where", "b")]]
@@ -47,7 +47,7 @@ def test_every_way_to_write_tables(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["[queries]\nx = 1", "queries = 1", "[tool.queries.a]\nwhere='a'"])
 def test_files_of_others_are_passed_over(text: str) -> None:
-    """`queries` is a word that many use."""
+    """Many programs use the key `queries`."""
     assert read("a.toml", text) == []
 
 
@@ -58,22 +58,22 @@ def test_files_of_others_are_passed_over(text: str) -> None:
         ("[queries.a]\nwhere = 'x\n", "is not valid TOML"),
         ("queries = " + "[" * 100_000, "nested too deeply"),
         ("queries." + "a." * 100_000 + "b = 1", "nested too deeply"),
-        ("[queries.a]\nwhere = 'x'\n[queries.a.b]\nc = 1\n", "'a' in line 1 has something in b"),
-        ("[queries.a]\nwhere = 'x'\nendpoint = 'y'\n", "no known endpoint"),
+        ("[queries.a]\nwhere = 'x'\n[queries.a.b]\nc = 1\n", "'a' on line 1 has a value in b"),
+        ("[queries.a]\nwhere = 'x'\nendpoint = 'y'\n", "an unknown endpoint"),
         ("[queries.a]\nwhere = 'x'\n" + "#" * 5_000_000, "too large"),
     ],
 )  # fmt: skip
 def test_broken_files_are_unreadable(text: str, message: str) -> None:
-    """In one sentence, soon."""
+    """The error is raised quickly, with a message of one sentence."""
     with pytest.raises(UnreadableError, match=message):
         read("a.toml", text)
 
 
 def test_what_is_right_in_a_wrong_file_is_found_first() -> None:
-    """The error comes last."""
+    """The error is raised after the valid queries have been yielded."""
     from odsql.sources import SourceFile, find
 
     requests = find(SourceFile("a.toml", "queries.x = 1\nqueries.a.where = 'b'"))
     assert pairs(next(requests)) == [("where", "b")]
-    with pytest.raises(UnreadableError, match="'x' is no table"):
+    with pytest.raises(UnreadableError, match="'x' is not a table"):
         next(requests)

@@ -46,7 +46,7 @@ TEN = ("limit", "10")
 def test_a_url_ends_where_its_writer_ended_it(
     name: str, text: str, expected: list[tuple[str, str]]
 ) -> None:
-    """And is decoded as its host and the server decode it."""
+    """It is decoded as the host language and the server decode it."""
     assert [one for found in read(name, text) for one in pairs(found)] == expected
 
 
@@ -75,7 +75,7 @@ def test_a_url_ends_where_its_writer_ended_it(
 def test_what_is_only_known_when_the_program_runs_is_skipped(
     text: str, known: list[tuple[str, str]], skipped: set[str]
 ) -> None:
-    """Not guessed; the rest is found, and what is missing has its name."""
+    """Unknown values are not guessed; the rest is found, and `skipped` names what is missing."""
     (found,) = read("a.js", text)
     assert pairs(found) == known
     assert found.skipped == skipped
@@ -112,7 +112,7 @@ def test_what_is_only_known_when_the_program_runs_is_skipped(
     ],
 )  # fmt: skip
 def test_a_last_value_that_may_go_on_elsewhere_is_skipped(name: str, text: str) -> None:
-    """Code behind the quotes adds to it, or nobody would write it as the end of a query."""
+    """Code after the quotes appends to it, or it cannot be the end of a query."""
     assert read(name, text) == []
 
 
@@ -128,7 +128,7 @@ def test_a_last_value_that_may_go_on_elsewhere_is_skipped(name: str, text: str) 
     ],
 )
 def test_what_is_added_to_a_name_may_be_parameters(name: str, text: str) -> None:
-    """Then nothing may be concluded from what the literal does not have."""
+    """Nothing may then be concluded from parameters that the literal lacks."""
     (found,) = read(name, text)
     assert pairs(found) == [("select", "count(*)")]
     assert found.skipped == {"*"}
@@ -150,7 +150,7 @@ def test_what_is_added_to_a_name_may_be_parameters(name: str, text: str) -> None
     ],
 )
 def test_a_last_value_that_is_whole_is_found(name: str, text: str) -> None:
-    """Code behind it that does not add to it says nothing."""
+    """Code after the URL that does not append to it does not matter."""
     (found,) = read(name, text)
     assert pairs(found) == [("where", "a == 1")]
     assert found.skipped == frozenset()
@@ -178,7 +178,7 @@ def test_a_last_value_that_is_whole_is_found(name: str, text: str) -> None:
 def test_a_url_without_quotes_keeps_its_comparisons_and_loses_markup(
     text: str, expected: list[tuple[str, str]]
 ) -> None:
-    """Also texts with spaces, if what closes them is followed by the end or by a parameter."""
+    """Quoted text may have spaces if its closing quote ends the URL or precedes a parameter."""
     assert [one for found in read("a.txt", text) for one in pairs(found)] == expected
 
 
@@ -194,7 +194,7 @@ def test_a_url_without_quotes_keeps_its_comparisons_and_loses_markup(
 def test_a_name_that_no_operation_knows_is_found_whatever_its_value(
     name: str, text: str, written: str
 ) -> None:
-    """It is misspelt, be its value known or not."""
+    """The name is misspelt whether or not its value is known."""
     (found,) = read(name, text)
     assert [one.name for one in found.request.parameters] == ["limit", "ofset"]
     assert sources(found)[1] == written
@@ -208,7 +208,7 @@ def test_a_name_that_no_operation_knows_is_found_whatever_its_value(
     ],
 )  # fmt: skip
 def test_what_readers_and_databases_fill_in_is_skipped(query: str) -> None:
-    """But not what looks like it between quotes, and not the colon of a refinement."""
+    """Lookalikes in quotes and the colon of a refinement are kept."""
     (found,) = read("a.md", f"`{URL}?{query}&refine=a:b&order_by=b`")
     assert pairs(found) == [("refine", "a:b"), ("order_by", "b")]
     (found,) = read("a.md", f"`{URL}?where=a=':b @c'&limit=10`")
@@ -234,13 +234,13 @@ def test_what_readers_and_databases_fill_in_is_skipped(query: str) -> None:
 def test_the_path_says_which_dataset_and_operation(
     path: str, dataset_id: str | None, endpoint: str
 ) -> None:
-    """A dataset that is put in later is not known."""
+    """An interpolated dataset is unknown."""
     (found,) = read("a.js", f'"${{BASE}}/api/explore/v2.1/catalog/{path}?limit=1"')
     assert (found.request.dataset_id, found.request.endpoint) == (dataset_id, endpoint)
 
 
 def test_places_are_those_of_the_file() -> None:
-    """Lines and columns count from 1, in characters."""
+    """Lines and columns are counted from 1, columns in characters."""
     text = f'é\n  "{URL}?where=a&limit=3" "{URL}?limit=4"'
     one, other = read("a.txt", text)
     column = len(f'  "{URL}?where=') + 1
@@ -250,6 +250,6 @@ def test_places_are_those_of_the_file() -> None:
 
 
 def test_what_stands_between_literals_is_no_part_of_a_value() -> None:
-    """A text ends where its last character ends, not where the next one begins."""
+    """A value ends where its last character ends, not where the next one begins."""
     (found,) = read("a.py", f'("{URL}?where=ab"\n  "&limit=1")')
     assert sources(found) == ["ab", "1"]

@@ -1,4 +1,4 @@
-"""YAML files of named queries: values as PyYAML has them, places as the file has them."""
+"""YAML files of named queries: values as PyYAML reads them, with their positions in the file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ words = st.lists(
 @given(any_text)
 @example("\\")  # the escape begins as its own value does
 def test_double_quoted(text: str) -> None:
-    """With numbers for what cannot be shown."""
+    """Unprintable characters are written as numeric escapes."""
     written = "".join(
         one if one.isprintable() and one not in '"\\' else f"\\U{ord(one):08x}" for one in text
     )
@@ -41,7 +41,7 @@ def test_double_quoted(text: str) -> None:
 
 @given(any_text.filter(str.isprintable))
 def test_single_quoted(text: str) -> None:
-    """A doubled quote is one character."""
+    """Two single quotes encode one character."""
     written = text.replace("'", "''")
     (found,) = read("a.yml", f"queries:\n  a:\n    where: '{written}'")
     assert pairs(found) == [("where", text)]
@@ -51,7 +51,7 @@ def test_single_quoted(text: str) -> None:
 @pytest.mark.parametrize("style", ["|", "|-", "|+", ">", ">-", "", '"', "'"])
 @given(words, st.integers(1, 4), st.integers(0, 2))
 def test_several_lines(style: str, lines: list[str], indent: int, blank: int) -> None:
-    """Literal and folded blocks, plain and quoted texts: every word stands where it is found."""
+    """Positions are correct in literal and folded blocks and in plain and quoted scalars."""
     margin = " " * (4 + indent)
     between = "\n" * (1 + blank) + margin
     quoted = style in ("", '"', "'")
@@ -67,7 +67,7 @@ def test_several_lines(style: str, lines: list[str], indent: int, blank: int) ->
 
 
 def test_names_datasets_and_lists() -> None:
-    """A mapping of queries or a list of them; merged defaults and aliases are followed."""
+    """Merged defaults and aliases are followed, and an empty value is no parameter."""
     one, other = read(
         "a.yaml",
         "base: &base {dataset: d, limit: 5}\n"
@@ -90,7 +90,7 @@ def test_names_datasets_and_lists() -> None:
     "style", ["a > 1", "'a > 1'", '"a > 1"', "|-\n     a > 1", ">\n     a > 1"]
 )
 def test_anchors_and_tags_are_no_part_of_a_text(before: str, style: str) -> None:
-    """It stands behind them."""
+    """The scalar begins after them."""
     (found,) = read("a.yaml", f"queries:\n  a:\n    where: {before}{style}\n")
     assert pairs(found)[0][1].strip() == "a > 1"
     assert sources(found)[0].strip() == "a > 1"
@@ -110,7 +110,7 @@ def test_anchors_and_tags_are_no_part_of_a_text(before: str, style: str) -> None
     ],
 )
 def test_queries_are_found_wherever_they_stand(text: str) -> None:
-    """Other keys around them are not looked into, so they may even be broken."""
+    """Other keys around them are not parsed, so they may even be broken."""
     (found,) = read("a.yaml", text)
     assert pairs(found) == [("where", "x")]
     assert sources(found) == ["x"]
@@ -126,42 +126,42 @@ def test_queries_are_found_wherever_they_stand(text: str) -> None:
     ],
 )
 def test_files_of_others_are_passed_over(text: str) -> None:
-    """`queries` is a word that many use."""
+    """Many programs use the key `queries`."""
     assert read("a.yaml", text) == []
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("queries:\n - where: 'x\n", "is not valid YAML in line"),
+        ("queries:\n - where: 'x\n", "is not valid YAML at line"),
         ("queries:\n - where: " + "[" * 500, "nested too deeply"),
-        ("queries:\n - {where: x, select: {a: b}}\n", "something in select"),
-        ("queries:\n - {where: x, endpoint: y}\n", "no known endpoint"),
+        ("queries:\n - {where: x, select: {a: b}}\n", "a value in select"),
+        ("queries:\n - {where: x, endpoint: y}\n", "an unknown endpoint"),
         ("a: &a [" + "x," * 2000 + "]\nqueries:\n" + " - {where: *a}\n" * 2000,
          "more than 100,000"),
         ("queries:\n - &a {where: x, <<: [*a, *a, *a]}\n", "more than 100,000"),
     ],
 )  # fmt: skip
 def test_broken_files_are_unreadable(text: str, message: str) -> None:
-    """In one sentence, soon, whatever their aliases unfold to."""
+    """The error is raised quickly, however much their aliases expand to."""
     with pytest.raises(UnreadableError, match=message):
         read("a.yaml", text)
 
 
 def test_a_query_under_two_names_is_one() -> None:
-    """It is written once, and so is what is said about it."""
+    """It is written once, so its findings are reported once."""
     (found,) = read("a.yaml", "queries:\n  a: &q {where: x}\n  b: *q\n")
     assert (found.name, pairs(found)) == ("a", [("where", "x")])
 
 
 def test_cycles_end() -> None:
-    """A list that holds itself is no text."""
-    with pytest.raises(UnreadableError, match="something in where"):
+    """A list that contains itself is not a string."""
+    with pytest.raises(UnreadableError, match="a value in where"):
         read("a.yaml", "queries:\n - where: &a [x, *a]\n")
 
 
 def test_without_pyyaml_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Explore URLs in such a file are found all the same."""
+    """Explore URLs in YAML files are found even without PyYAML."""
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(UnreadableError, match=r"explore-async\[yaml\]"):
         read("a.yaml", "queries:\n - where: x\n")
@@ -170,6 +170,6 @@ def test_without_pyyaml_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_no_tag_makes_an_object() -> None:
-    """A tag is not even looked at."""
+    """Tags are ignored."""
     (found,) = read("a.yaml", "queries:\n - where: !!python/object/apply:os.system ['x']\n")
     assert pairs(found) == [("where", "x")]

@@ -1,4 +1,4 @@
-"""What live portals accept is accepted, and what they refuse to parse is refused."""
+"""The parser accepts what live portals accept and refuses what they refuse to parse."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ def test_what_portals_parse_is_parsed(clause: str, text: str) -> None:
 
 @pytest.mark.parametrize(("clause", "text"), corpus.entries("syntax-error"))
 def test_what_portals_refuse_to_parse_is_refused(clause: str, text: str) -> None:
-    """A query that a portal called a syntax error is one."""
+    """A query that a portal refused as a syntax error is one."""
     with pytest.raises(ODSQLSyntaxError):
         parse(clause, text)
 
 
 @pytest.mark.parametrize("text", corpus.refinements())
 def test_refinements_read_back_as_they_were_written(text: str) -> None:
-    """The canonical text of a refinement says the same."""
+    """The canonical text of a refinement has the same meaning."""
     refinement = parse_refinement(text)
     assert parse_refinement(render(refinement)) == refinement
 
 
 @pytest.mark.parametrize(("clause", "text"), ACCEPTED)
 def test_canonical_text_says_the_same_and_is_final(clause: str, text: str) -> None:
-    """Rendering changes nothing but the spelling, and rendering again changes nothing at all."""
+    """Rendering changes only the spelling, and rendering again changes nothing."""
     tree = parse(clause, text)
     canonical = render(tree)
     assert parse(clause, canonical) == tree
@@ -43,6 +43,6 @@ def test_canonical_text_says_the_same_and_is_final(clause: str, text: str) -> No
 @pytest.mark.parametrize(("clause", "text"), ACCEPTED)
 @pytest.mark.parametrize("width", [10, 40, 88])
 def test_formatted_text_says_the_same(clause: str, text: str, width: int) -> None:
-    """Formatting to any width changes nothing but white space and spelling."""
+    """Formatting to any width changes only white space and spelling."""
     tree = parse(clause, text)
     assert parse(clause, format(tree, width=width)) == tree

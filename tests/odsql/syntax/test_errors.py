@@ -1,4 +1,4 @@
-"""Syntax errors say where, what was expected and what was probably meant."""
+"""Syntax errors tell where the mistake is, what was expected and what was probably meant."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def refused(text: str, clause: str = "where") -> ODSQLSyntaxError:
 
 
 def test_the_message_is_a_picture_with_a_caret() -> None:
-    """Clause, position, found token, the text, a caret, what was expected, a hint."""
+    """Clause, position, refused token, text, caret, accepted tokens and hint."""
     assert str(refused('type <> "CU"')) == (
         "where has a syntax error at position 6: unexpected >\n"
         '  type <> "CU"\n'
         "        ^\n"
-        "expected: a field name, a text in quotes, a number, date'...', a function\n"
+        "expected: a field name, text in quotes, a number, date'...', a function\n"
         "hint: ODSQL has no <>; write !="
     )
 
@@ -45,22 +45,22 @@ def test_the_message_is_a_picture_with_a_caret() -> None:
         ("contains(a, 'b')", 8, "field like"),
         ("in_distance(a, b)", 11, "within_distance"),
         ("sum(if(a, 1, 0)) > 1", 6, "has no if"),
-        ("geo_cluster(a, 3) = 1", 11, "has no place in where"),
+        ("geo_cluster(a, 3) = 1", 11, "is not allowed in where"),
         ("a = 'open", 4, "never closed"),
         ("a = 1 and `open", 10, "never closed"),
         ("year(d) in (1, 2)", 8, "plain field"),
         ("'x' in ('x', 'y')", 7, "value in field"),
         ("a in b", 5, "a list (a, b) or a range [a..b]"),
-        ("a = 1 and in (1, 2)", 13, "a field comes before in"),
+        ("a = 1 and in (1, 2)", 13, "write a field before in"),
         ("a % 2 = 0", 2, "has no %"),
         ("a like %x%", 7, "word*"),
         ("a = b in (1, 2)", 6, "plain field"),
         ("a && b", 2, "AND"),
-        ("a in [1,2]", 7, "a list is in parentheses"),
+        ("a in [1,2]", 7, "put a list in parentheses"),
         ("d >= 2024-01-31T10:00:00Z", 5, "date'2024-01-31T10:00:00Z'"),
         ("d >=-09-01", 4, "end of a date"),
-        ("a = ``", 4, "not empty"),
-        ("date '2024' = d", 5, "no space"),
+        ("a = ``", 4, "cannot be empty"),
+        ("date '2024' = d", 5, "remove the space"),
         ("a = 'nul\0'", 8, "NUL"),
         ("a = 'half \ud800'", 10, "surrogate"),
     ],
@@ -92,12 +92,12 @@ def test_common_mistakes_get_a_hint_at_the_right_place(text: str, position: int,
     ],
 )
 def test_a_bracket_that_is_never_closed_is_shown_where_it_was_opened(text: str, hint: str) -> None:
-    """Wherever the text stops making sense, and not only at its end."""
+    """This holds wherever the text stops making sense, not only at its end."""
     assert hint in (refused(text).hint or "")
 
 
 def test_brackets_are_shown_in_every_clause() -> None:
-    """With the sign that closes them, as far as it is known."""
+    """The hint names the closing sign if it is known."""
     assert "the ( at position 5" in (refused("count(* as n", "select").hint or "")
     hint = refused("range(a, [1, 2, 3)", "group_by").hint
     assert hint == "the [ at position 9 is never closed"
@@ -118,12 +118,12 @@ def test_brackets_are_shown_in_every_clause() -> None:
     ],
 )
 def test_no_bracket_is_blamed_for_another_mistake(text: str) -> None:
-    """It is closed further on, or the text would be no better if it were."""
+    """The bracket is closed later, or closing it earlier would not help."""
     assert refused(text).hint is None
 
 
-ESCAPED = "a quote inside a text is written \\'"
-IN_SINGLE_QUOTES = "put a text that holds \" in single quotes, and write ' inside it as \\'"
+ESCAPED = "inside quoted text write ' as \\'"
+IN_SINGLE_QUOTES = "put text that contains \" in single quotes, and write ' inside it as \\'"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ IN_SINGLE_QUOTES = "put a text that holds \" in single quotes, and write ' insid
     ],
 )
 def test_a_quote_inside_a_text_gets_an_escape_that_is_proven(text: str, hint: str) -> None:
-    """Live portals were seen to take backslash and single quote, and not backslash and double."""
+    """Live portals accepted a backslash before a single quote, but not before a double one."""
     assert refused(text).hint == hint
 
 
@@ -157,7 +157,7 @@ def test_a_quote_inside_a_text_gets_an_escape_that_is_proven(text: str, hint: st
     ],
 )
 def test_a_missing_quote_is_shown_where_the_text_was_opened(text: str, position: int) -> None:
-    """A text that ends as if another began there was to end before."""
+    """A text that ends where another seems to begin should have ended earlier."""
     hint = refused(text).hint or ""
     assert hint.startswith(f"the text opened at position {position} ends only here")
 
@@ -176,7 +176,7 @@ def test_a_missing_quote_is_shown_where_the_text_was_opened(text: str, position:
     ],
 )
 def test_no_quote_is_blamed_for_another_mistake(text: str) -> None:
-    """What stands after the text may be meant: another condition, after a missing AND."""
+    """The word after the text may be another condition, after a missing AND."""
     assert refused(text).hint is None
 
 
@@ -191,9 +191,9 @@ def test_no_quote_is_blamed_for_another_mistake(text: str) -> None:
     ],
 )
 def test_a_bare_boolean_is_no_condition(text: str, instead: str) -> None:
-    """Wherever a condition could stand; live portals refuse it."""
+    """Live portals refuse it wherever a condition could stand."""
     hint = refused(text).hint
-    assert hint == f"a condition is not a constant: write field is true; {instead}"
+    assert hint == f"true and false are not conditions: write field is true; {instead}"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_bare_boolean_is_no_condition(text: str, instead: str) -> None:
     [("where", "a = true b"), ("where", "true = a"), ("select", "ifnull(a, true and b)")],
 )
 def test_a_boolean_that_is_a_value_is_not_taken_for_a_condition(clause: str, text: str) -> None:
-    """Something else is wrong there."""
+    """The mistake is a different one."""
     assert refused(text, clause).hint is None
 
 
@@ -217,19 +217,19 @@ def test_a_boolean_that_is_a_value_is_not_taken_for_a_condition(clause: str, tex
 )
 def test_there_is_no_case_and_no_if(text: str) -> None:
     """Live portals refuse both."""
-    assert "ODSQL has no if and no case" in (refused(text, "select").hint or "")
+    assert "ODSQL has no if or case" in (refused(text, "select").hint or "")
 
 
 @pytest.mark.parametrize("text", ["case a", "if a"])
 def test_case_and_if_are_names_where_no_when_and_no_then_follows(text: str) -> None:
-    """Of fields, behind which something else is missing."""
+    """They are fields, followed by another mistake."""
     assert refused(text, "select").hint is None
 
 
 @pytest.mark.parametrize("text", ["d in (date'2024')", "d in (1, date'2024')", "d in (2024-01-31)"])
 def test_a_list_takes_no_dates(text: str) -> None:
-    """A range does."""
-    assert "lists take texts and numbers" in (refused(text).hint or "")
+    """A range accepts them."""
+    assert "a list takes text and numbers" in (refused(text).hint or "")
 
 
 @pytest.mark.parametrize(
@@ -237,21 +237,21 @@ def test_a_list_takes_no_dates(text: str) -> None:
     [
         ("d date'2024'", None),
         ("d like date'2024'", None),
-        ("d in date'2024'", "after in comes a list (a, b) or a range [a..b]"),
+        ("d in date'2024'", "write a list (a, b) or a range [a..b] after in"),
         ("d in [2024-01-31..2024-02-01]", "write a date as date'2024-01-31'"),
     ],
 )
 def test_lists_are_spoken_of_in_lists_only(text: str, hint: str | None) -> None:
-    """A date that is refused elsewhere is refused for another reason."""
+    """A date is refused elsewhere for another reason."""
     assert refused(text).hint == hint
 
 
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("1_uai = 2", "a name that begins with a digit goes in back quotes: `1_uai`"),
-        ("a = 2ordre", "a name that begins with a digit goes in back quotes: `2ordre`"),
-        ("1m = 2", "a name that begins with a digit goes in back quotes: `1m`"),
+        ("1_uai = 2", "put a name that begins with a digit in back quotes: `1_uai`"),
+        ("a = 2ordre", "put a name that begins with a digit in back quotes: `2ordre`"),
+        ("1m = 2", "put a name that begins with a digit in back quotes: `1m`"),
         ("a = 1e5", "numbers have no exponent: write 100000"),
         ("a = 1.5E3", "numbers have no exponent: write 1500"),
         ("a in [1e-5..1]", "numbers have no exponent: write 0.00001"),
@@ -261,7 +261,7 @@ def test_lists_are_spoken_of_in_lists_only(text: str, hint: str | None) -> None:
         ("d = 20240101T000000", "write a date and a time as date'2024-01-31T10:00:00'"),
         (
             "distance(a, b) < 10km",
-            "a distance with a unit stands in within_distance(field, geometry, 1km)",
+            "write a distance with a unit as within_distance(field, geometry, 1km)",
         ),
         ("a = 1.5x", None),
         ("a = 1not b", None),
@@ -271,7 +271,7 @@ def test_lists_are_spoken_of_in_lists_only(text: str, hint: str | None) -> None:
 def test_a_word_that_touches_a_number_is_told_by_what_it_looks_like(
     text: str, hint: str | None
 ) -> None:
-    """A name, an exponent, a missing space, a date or a unit; only the first goes in quotes."""
+    """A name, an exponent, a missing space, a date or a unit; only a name needs quotes."""
     assert refused(text).hint == hint
 
 
@@ -287,7 +287,7 @@ def test_a_word_that_touches_a_number_is_told_by_what_it_looks_like(
     ],
 )
 def test_what_is_no_call_is_not_taken_for_a_missing_function(clause: str, text: str) -> None:
-    """A keyword, a literal, a label and a unit can stand before a parenthesis, too."""
+    """A keyword, a literal, a label or a unit can also precede a parenthesis."""
     assert refused(text, clause).hint is None
 
 
@@ -309,7 +309,7 @@ def test_what_is_no_call_is_not_taken_for_a_missing_function(clause: str, text: 
     ],
 )
 def test_a_name_is_called_what_it_would_be(clause: str, text: str, expected: str) -> None:
-    """A field name only where a field can stand."""
+    """It is called a field name only where a field can stand."""
     assert refused(text, clause).expected[0] == expected
 
 
@@ -318,30 +318,30 @@ def test_a_name_is_called_what_it_would_be(clause: str, text: str, expected: str
     [("where", "a like in"), ("where", "year(d in (1, 2))"), ("order_by", "a in desc")],
 )
 def test_what_stands_before_in_is_blamed_in_conditions_only(clause: str, text: str) -> None:
-    """Elsewhere no `in` fits, whatever it follows."""
+    """Elsewhere `in` is refused whatever precedes it."""
     assert refused(text, clause).hint is None
 
 
 def test_the_caret_stands_under_the_token_on_its_own_line() -> None:
-    """In a text of several lines only the line with the error is shown."""
+    """Of several lines, only the one with the error is shown."""
     assert refused("a = 1\nAND b ==\n2").picture == "  AND b ==\n         ^"
 
 
 def test_the_caret_stands_under_wide_and_combining_characters() -> None:
-    """A terminal gives the former two columns and the latter none; a tab is shown as a space."""
+    """A terminal gives them two columns and none; a tab is shown as a space."""
     assert refused("名前\t== 1").picture == "  名前 == 1\n        ^"
     assert refused("`e\u0301` == 1").picture == "  `e\u0301` == 1\n       ^"
 
 
 def test_white_space_at_the_end_is_not_where_the_error_is() -> None:
-    """The caret stands where the text ends."""
+    """The caret stands at the end of the text before it."""
     error = refused("a = 1 and\n\n")
     assert error.position == 9
     assert error.picture == "  a = 1 and\n           ^"
 
 
 def test_a_sign_is_named_alone_where_its_fellows_do_not_fit() -> None:
-    """`+ - * /` is said only where all four fit."""
+    """`+ - * /` is named only where all four fit."""
     assert refused("now(days").expected == ("=",)
     assert "*" in refused("count(").expected
     assert "+ - * /" in refused("a = 1 b").expected
@@ -349,13 +349,13 @@ def test_a_sign_is_named_alone_where_its_fellows_do_not_fit() -> None:
 
 @pytest.mark.parametrize("text", [None, 5, b"a = 1"])
 def test_what_is_no_text_is_a_type_error(text: object) -> None:
-    """With what was given."""
-    with pytest.raises(TypeError, match="a clause is a text"):
+    """The message shows the value."""
+    with pytest.raises(TypeError, match="a clause must be a string"):
         parse_where(text)  # type: ignore[arg-type]
 
 
 def test_a_long_line_is_shown_around_the_error() -> None:
-    """A hundred thousand characters give a picture that fits a terminal."""
+    """The picture of a hundred thousand characters fits in a terminal."""
     error = refused("a = 1 AND " * 10_000 + "b ==")
     assert error.position == 100_003
     assert max(map(len, str(error).splitlines())) < 120
@@ -383,7 +383,7 @@ MEGABYTE = 1_000_000
     ids=lambda text: text[:8].encode("unicode_escape").decode(),
 )
 def test_a_message_stays_short_whatever_the_token(text: str) -> None:
-    """What it shows of the text is cut."""
+    """Long parts of the text are cut."""
     assert len(str(refused(text))) < 600
 
 
@@ -391,14 +391,14 @@ def test_a_message_stays_short_whatever_the_token(text: str) -> None:
     "name", ["400-syntax-contains", "400-syntax-where-badsyntax", "400-syntax-where-bogus"]
 )
 def test_the_server_message_is_what_live_portals_answer(name: str) -> None:
-    """The recorded messages, character by character."""
+    """Compared with the recorded messages, character by character."""
     message = json.loads((RECORDED / f"{name}.json").read_text(encoding="utf-8"))["message"]
     text = message.partition(" in ")[2].rpartition(". Clause(s)")[0]
     assert refused(text).server_message == message
 
 
 def test_the_server_message_names_the_clause() -> None:
-    """As recorded for select."""
+    """Compared with a recorded message for select."""
     path = RECORDED / "400-syntax-invalid_function.json"
     with pytest.raises(ODSQLSyntaxError) as caught:
         parse_select("invalid_function()")
@@ -433,19 +433,19 @@ def test_the_server_message_counts_tokens_as_live_portals_do(text: str, beginnin
     ids=lambda text: text[:6].encode("unicode_escape").decode(),
 )
 def test_hostile_texts_are_refused(text: str) -> None:
-    """Never a RecursionError, whatever the size."""
+    """No size causes a RecursionError."""
     assert isinstance(refused(text), ODSQLSyntaxError)
 
 
 def test_what_is_too_deep_is_told_the_limit() -> None:
-    """Ours: that of live portals is not known."""
+    """The limit is our own; that of live portals is unknown."""
     hint = refused("a = " + "lower(" * MAX_NESTING + "b" + ")" * MAX_NESTING).hint
     assert hint is not None
-    assert hint.startswith(f"at most {MAX_NESTING} parts may stand inside each other")
+    assert hint.startswith(f"at most {MAX_NESTING} levels of nesting are allowed")
 
 
 def test_length_is_no_nesting() -> None:
-    """Thousands of conditions side by side are fine, and so is everything done with them."""
+    """A tree of thousands of conditions side by side can be used like any other."""
     text = " AND ".join(f"(f{number} > -{number})" for number in range(3000))
     tree = parse_where(text)
     assert tree == parse_where(str(text))
@@ -457,7 +457,7 @@ def test_length_is_no_nesting() -> None:
     text=st.text(st.characters()),
 )
 def test_any_text_is_parsed_or_refused_with_a_valid_position(clause: str, text: str) -> None:
-    """No other exception, and the position points into the text or at its end."""
+    """No other exception is raised, and the position lies in the text or at its end."""
     try:
         parse(clause, text)
     except ODSQLSyntaxError as error:
@@ -475,12 +475,12 @@ def test_errors_survive_pickling() -> None:
 
 
 def test_a_broken_refinement_says_how_to_write_one() -> None:
-    """facet:value."""
+    """The message shows the form facet:value."""
     with pytest.raises(ODSQLSyntaxError, match="facet:value"):
         parse_refinement("no colon")
 
 
 def test_a_facet_is_a_name_or_the_facet_function() -> None:
-    """Nothing else."""
+    """Everything else is refused."""
     with pytest.raises(ODSQLSyntaxError, match="facet has a syntax error at position 5"):
         parse_facet("name = 1")

@@ -1,4 +1,4 @@
-"""The tree: places, equality, walking and rewriting."""
+"""The tree: positions, equality, walking and rewriting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TEXT = "(a > 10 AND  b like 'x') or not year(c) = 2024"
 
 
 def test_every_parsed_node_knows_its_place() -> None:
-    """`text[start:end]` is what the node was read from."""
+    """`text[start:end]` is the text that the node was read from."""
     places = {
         type(node).__name__: TEXT[slice(*node.span)]
         for node in walk(parse_where(TEXT))
@@ -36,19 +36,19 @@ def test_every_parsed_node_knows_its_place() -> None:
 
 
 def test_the_place_takes_no_part_in_equality() -> None:
-    """Spelling and white space neither."""
+    """Neither do spelling and white space."""
     spaced, dense = parse_where("a = 'x'  AND b"), parse_where('a="x" and b')
     assert spaced == dense
     assert hash(spaced) == hash(dense)
 
 
 def test_built_nodes_have_no_place() -> None:
-    """They were never read."""
+    """They were not read from a text."""
     assert nodes.Field("a").span is None
 
 
 def test_nodes_are_frozen_and_have_no_other_attributes() -> None:
-    """A tree can be shared without fear."""
+    """So trees can be shared safely."""
     node = nodes.Field("a")
     with pytest.raises(AttributeError):
         node.name = "b"  # type: ignore[misc]
@@ -57,7 +57,7 @@ def test_nodes_are_frozen_and_have_no_other_attributes() -> None:
 
 
 def test_trees_survive_pickling_with_their_places() -> None:
-    """Worker processes get the whole tree."""
+    """Worker processes receive the whole tree."""
     tree = parse_where(TEXT)
     copied = pickle.loads(pickle.dumps(tree))
     assert copied == tree
@@ -65,7 +65,7 @@ def test_trees_survive_pickling_with_their_places() -> None:
 
 
 def test_nested_chains_are_flat() -> None:
-    """Both operators are associative, and arithmetic is read from the left."""
+    """AND and OR are associative, and arithmetic is read from left to right."""
     a, b, c = (nodes.Field(name) for name in "abc")
     assert nodes.And((nodes.And((a, b)), c)) == nodes.And((a, b, c))
     assert nodes.Or((a, nodes.Or((b, c)))) == nodes.Or((a, b, c))
@@ -85,14 +85,14 @@ def test_nested_chains_are_flat() -> None:
     ],
 )
 def test_older_spellings_are_marked(text: str, legacy: bool) -> None:
-    """They still work; a checker may want to say what to write today."""
+    """They still work, but a checker may suggest the current spelling."""
     condition = parse_where(text).condition
     assert condition is not None
     assert condition.legacy is legacy
 
 
 def test_a_tree_can_be_rewritten() -> None:
-    """Children first; what is not touched is shared."""
+    """Children come first, and untouched nodes are shared."""
     tree = parse_where("a = 1 AND lower(a) = 'x' AND b")
 
     def rename(node: nodes.Node) -> nodes.Node:
@@ -107,11 +107,11 @@ def test_a_tree_can_be_rewritten() -> None:
 
 @given(tree=strategies.conditions)
 def test_rewriting_without_a_change_returns_the_same_tree(tree: nodes.Node) -> None:
-    """Not only an equal one."""
+    """The result is the same object, not only an equal one."""
     assert rewrite(tree, lambda node: node) is tree
 
 
 def test_children_come_in_the_order_of_the_text() -> None:
-    """Direct ones only."""
+    """Only direct children are returned."""
     (comparison,) = children(parse_where("a + 1 > b"))
     assert [render(child) for child in children(comparison)] == ["a + 1", "b"]

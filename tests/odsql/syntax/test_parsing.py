@@ -1,4 +1,4 @@
-"""Parsing long and deep texts: places in one scan, and no depth that a tree cannot bear."""
+"""Long and deep texts: one scan finds all positions, and the depth of a tree is limited."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from odsql.syntax.parsing import MAX_NESTING
 
 @pytest.mark.parametrize("predicates", [10, 3000])
 def test_the_places_of_all_nodes_are_found_in_one_scan(predicates: int) -> None:
-    """Or asking each node of a long text would cost the square of its length."""
+    """A scan for each node of a long text would take quadratic time."""
     text = " AND ".join(f"field{number} = {number}" for number in range(predicates))
     tree = parse_where(text)
     spans.forget_spans()
@@ -44,12 +44,12 @@ def test_the_deepest_tree_can_be_used_like_any_other(
         assert hash(other) == hash(tree)
         assert repr(other) == repr(tree)
     assert parse_where(format(tree, width=10)) == tree
-    with pytest.raises(ODSQLSyntaxError, match="inside each other"):
+    with pytest.raises(ODSQLSyntaxError, match="levels of nesting"):
         parse_where(start + repeated * (levels + 2) + end + ")" * (levels + 2))
 
 
 def test_parentheses_that_say_nothing_are_no_depth() -> None:
-    """Programs add filters as f"({filter}) AND ({more})", again and again."""
+    """Programs extend filters as f"({filter}) AND ({more})", again and again."""
     text = "a = 0"
     for number in range(1, 500):
         text = f"(({text}) AND (a = {number}))"
@@ -58,6 +58,6 @@ def test_parentheses_that_say_nothing_are_no_depth() -> None:
 
 @pytest.mark.parametrize("repeated", ["(", "not ", "not ("])
 def test_parentheses_by_the_thousand_are_refused(repeated: str) -> None:
-    """Before anything is built of them."""
-    with pytest.raises(ODSQLSyntaxError, match="inside each other"):
+    """They are refused before a tree is built."""
+    with pytest.raises(ODSQLSyntaxError, match="levels of nesting"):
         parse_where(repeated * 10_000 + "a = 1" + ")" * 10_000)

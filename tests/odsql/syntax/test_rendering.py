@@ -53,7 +53,7 @@ def test_a_formatted_tree_parses_back_to_itself(
     ],
 )
 def test_parentheses_stand_where_the_meaning_needs_them(text: str, canonical: str) -> None:
-    """And nowhere else."""
+    """All others are dropped."""
     assert render(parse_where(text)) == canonical
 
 
@@ -68,7 +68,7 @@ def test_parentheses_stand_where_the_meaning_needs_them(text: str, canonical: st
     ],
 )
 def test_texts_take_the_quotes_that_need_no_escape(value: str, text: str) -> None:
-    r"""Where both kinds occur, single quotes with \', which live portals were seen to take."""
+    r"""Texts with both kinds get single quotes with \', which live portals were seen to accept."""
     assert render(nodes.Text(value)) == text
 
 
@@ -87,7 +87,7 @@ def test_texts_take_the_quotes_that_need_no_escape(value: str, text: str) -> Non
     ],
 )
 def test_names_are_quoted_when_they_must_be(name: str, text: str) -> None:
-    """Reserved words, digits in front, anything but letters, digits and underscores."""
+    """Reserved words, a leading digit, and characters besides letters, digits and underscores."""
     assert render(nodes.Field(name)) == text
 
 
@@ -115,13 +115,13 @@ def test_names_are_quoted_when_they_must_be(name: str, text: str) -> None:
     ],
 )
 def test_what_odsql_cannot_say_is_refused(node: nodes.Node) -> None:
-    """A name with a back quote, a number that is none: an error, never another query."""
+    """An injected name or number causes an error, never a different query."""
     with pytest.raises(ValueError, match=r".+"):
         render(node)
 
 
 def test_a_tree_that_is_too_deep_is_an_error_and_no_crash() -> None:
-    """Nobody parses such a tree, but a program can build one."""
+    """The parser refuses such a tree, but a program can build one."""
     tree: nodes.Expression = nodes.Field("a")
     for _ in range(5000):
         tree = nodes.Not(tree)
@@ -153,7 +153,7 @@ def test_only_trees_are_rendered() -> None:
     ],
 )  # fmt: skip
 def test_everything_that_is_too_wide_breaks(clause: str, text: str, lines: list[str]) -> None:
-    """Where it can be read best, and what follows it stays on its last line."""
+    """Lines break where they read best, and a suffix stays on the last line."""
     assert format(parse(clause, text), width=16).split("\n") == lines
 
 

@@ -1,4 +1,4 @@
-"""The shipped tables are those of the grammar, and the loop that runs them agrees with lark."""
+"""The shipped tables match the grammar, and the loop that runs them agrees with lark."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.odsql import corpus, strategies
 
 
 class _Actions(Transformer[Any, Any]):
-    """The same actions, called the way lark calls them; nodes have no place then."""
+    """The same actions, called as lark calls them; the nodes have no place."""
 
     def __getattr__(self, name: str) -> Any:
         action = getattr(actions, name)
@@ -33,7 +33,7 @@ def _plain(child: object) -> object:
 
 @pytest.fixture(scope="module")
 def reference() -> Lark:
-    """Lark's parser, run by lark."""
+    """Lark's own parser for the grammar."""
     return reference_parser(transformer=_Actions())
 
 
@@ -52,7 +52,7 @@ def _by_tables(clause: Any, text: str) -> Any:
 
 
 def test_the_shipped_tables_are_what_the_grammar_compiles_to() -> None:
-    """Nobody forgot to run the generator."""
+    """Fails if the generator was not run after a change."""
     assert TABLES.read_text(encoding="utf-8") == generate()
 
 
@@ -60,18 +60,18 @@ def test_the_shipped_tables_are_what_the_grammar_compiles_to() -> None:
     ("clause", "text"), corpus.entries("parse", "semantic-error", "syntax-error", "unclear")
 )
 def test_both_parsers_agree_on_the_corpus(reference: Lark, clause: str, text: str) -> None:
-    """Same tree or both refuse."""
+    """Both build the same tree, or both refuse."""
     assert _by_tables(clause, text) == _by_reference(reference, clause, text)
 
 
 @pytest.mark.parametrize("text", ["range(a, 1to)", "range(a, 1 in)", "range(a, 1 to 2)"])
 def test_both_parsers_take_no_keyword_for_a_unit(reference: Lark, text: str) -> None:
-    """Words that are names elsewhere are keywords behind a number."""
+    """These words are names elsewhere but keywords after a number."""
     assert _by_tables("group_by", text) == _by_reference(reference, "group_by", text) == "refused"
 
 
 def test_a_symbol_has_its_last_name_when_something_is_shifted_onto_it() -> None:
-    """What follows may look below, and must find what the symbol was renamed to."""
+    """Later steps may look below the top of the stack and must find the final name."""
     name = tables.TERMINALS.index("NAME")
     like = tables.TERMINALS.index("_LIKE")
     _, field, _ = start("where")[name]
@@ -84,7 +84,7 @@ def test_a_symbol_has_its_last_name_when_something_is_shifted_onto_it() -> None:
 @pytest.mark.parametrize("clause", STARTS)
 @given(text=strategies.token_soup)
 def test_both_parsers_agree_on_any_order_of_tokens(reference: Lark, clause: str, text: str) -> None:
-    """Same tree or both refuse, for texts that are mostly wrong."""
+    """Both build the same tree or both refuse; most of these texts are invalid."""
     assert _by_tables(clause, text) == _by_reference(reference, clause, text)
 
 
@@ -92,7 +92,7 @@ def test_both_parsers_agree_on_any_order_of_tokens(reference: Lark, clause: str,
 def test_both_parsers_agree_on_rendered_trees(
     reference: Lark, clause_and_tree: tuple[str, Any]
 ) -> None:
-    """Same tree, for texts that are all right."""
+    """Both build the same tree; all of these texts are valid."""
     clause, tree = clause_and_tree
     text = render(tree)
     assert _by_tables(clause, text) == _by_reference(reference, clause, text) == tree
@@ -107,7 +107,7 @@ _FROM_GRAMMAR = from_lark(
         "DATE": st.sampled_from(["date'2024'", 'Date"2024-01-31"']),
         "GEOMETRY": st.just("geom'POINT(1 2)'"),
     }
-    # White space around every word: glued words are names, and the soup above has enough of them.
+    # White space around every word, because joined words are names, which `token_soup` covers.
     | {
         terminal.name: st.from_regex(terminal.pattern.to_regexp(), fullmatch=True).map(
             lambda word: f" {word} "
@@ -121,6 +121,6 @@ _FROM_GRAMMAR = from_lark(
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(text=_FROM_GRAMMAR)
 def test_both_parsers_agree_on_texts_generated_from_the_grammar(reference: Lark, text: str) -> None:
-    """Each text was generated for one of the clauses; both say which ones take it."""
+    """Each text is valid in at least one clause; both parsers agree on which."""
     for clause in STARTS:
         assert _by_tables(clause, text) == _by_reference(reference, clause, text)

@@ -109,7 +109,7 @@ class ThrottleEvent(_Event):
         reset_at: the moment the server named, or None.
     """
 
-    reason: Literal["rate", "pause"]
+    reason: Literal["rate", "congestion", "pause"]
     wait: float
     reset_at: datetime | None = None
 

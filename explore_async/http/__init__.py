@@ -4,8 +4,9 @@
 session of `connection`, and reads the response with `body` and `decoding`; `refusals` turns an
 error response into an exception. `call` is the only retry loop: `retry` decides whether to try
 again, `policy` how often and after how long. Before each attempt the request waits for a slot at
-the `gate` and its turn under the rate limit of `rates`. `deadlines` cancels attempts that take too
-long, and `quotas` records the calls that the portal still allows.
+the `gate` and its turn under the rate limit of `rates`; `congestion` lowers both if the portal
+refuses too many requests. `deadlines` cancels attempts that take too long, and `quotas` records the
+calls that the portal still allows.
 
 Nothing here knows which API operation a request belongs to.
 """

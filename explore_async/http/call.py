@@ -36,6 +36,7 @@ from explore_async.events import (
     Subscribers,
     ThrottleEvent,
 )
+from explore_async.http.congestion import Congestion
 from explore_async.http.connection import Connection, connection_error
 from explore_async.http.deadlines import Deadline, Deadlines
 from explore_async.http.quotas import QuotaBook
@@ -106,6 +107,7 @@ class Shared:
     subscribers: Subscribers
     budget: RetryBudget
     bucket: Bucket | None
+    congestion: Congestion
     timing: Timing
     deadlines: Deadlines = field(factory=Deadlines)
 
@@ -133,6 +135,7 @@ def share(
         subscribers=Subscribers(counters),
         budget=RetryBudget(budget),
         bucket=Bucket(rate) if rate is not None else None,
+        congestion=Congestion(gate.places, gate.resize),
         timing=timing,
     )
 
@@ -170,13 +173,15 @@ class Call:
         self._admission = admission
         self._timing = shared.timing
         self._attempt = 0
+        self._not_counted = 0
         self._status: int | None = None
         self._renewals = 0
         self._asked_to_renew = False
         self._queued = 0.0
         self._sent_at = 0.0
         self._told_at = 0.0
-        self._began = self._timing.monotonic()
+        self._began = self._previous_sent_at = self._timing.monotonic()
+        self._first_sent_at: float | None = None
         shared.counters.calls += 1
         self.number = shared.counters.calls
 
@@ -276,14 +281,13 @@ class Call:
         queueing = self._timing.monotonic()
         if self._admission is not None:
             return await self._one_attempt_among(self._admission, send, queueing)
-        gate, bucket = self._shared.gate, self._shared.bucket
+        gate = self._shared.gate
         while True:
             if self._pause_left():
                 await self._wait_for_the_pause()
             await gate.take()
             try:
-                if bucket is not None:
-                    await self._wait_for_the_rate(bucket)
+                await self._wait_for_a_turn()
                 if self._pause_left():
                     # A pause began meanwhile: release the slot and wait with the others.
                     continue
@@ -294,14 +298,13 @@ class Call:
     async def _one_attempt_among(
         self, admission: Admission, send: Callable[[], Awaitable[T]], queueing: float
     ) -> T:
-        gate, bucket = self._shared.gate, self._shared.bucket
+        gate = self._shared.gate
         while True:
             await admission.enter()
             await self._wait_for_the_pause()
             await gate.take()
             try:
-                if bucket is not None:
-                    await self._wait_for_the_rate(bucket)
+                await self._wait_for_a_turn()
                 await admission.take()
                 try:
                     if admission.closed or self._pause_left():
@@ -317,6 +320,8 @@ class Call:
     async def _sent(self, send: Callable[[], Awaitable[T]], queueing: float) -> T:
         self._sent_at = self._told_at = self._timing.monotonic()
         self._queued += self._sent_at - queueing
+        if self._first_sent_at is None:
+            self._first_sent_at = self._sent_at
         self._attempt += 1
         self._status = None
         if self._caller.identity.renewable is not None:
@@ -389,10 +394,13 @@ class Call:
                 raise self._refusal(wait)
             await self._sleep(wait)
 
-    async def _wait_for_the_rate(self, bucket: Bucket) -> None:
-        wait = bucket.reserve(self._timing.monotonic())
-        if wait > 0:
+    async def _wait_for_a_turn(self) -> None:
+        bucket = self._shared.bucket
+        if bucket is not None and (wait := bucket.reserve(self._timing.monotonic())) > 0:
             self._tell_throttle("rate", wait)
+            await self._sleep(wait)
+        if (wait := self._shared.congestion.reserve(self._timing.monotonic())) > 0:
+            self._tell_throttle("congestion", wait)
             await self._sleep(wait)
 
     def _refusal(self, wait: float) -> QuotaExceeded:
@@ -426,24 +434,62 @@ class Call:
     def _wait_after(self, error: ExploreError) -> float | None:
         if not self._attempt or (isinstance(error, QuotaExceeded) and error.status is None):
             return None
+        chance, before = self._timing.random(), self._not_counted
         step = next_step(
             error,
             retry=self._caller.retry,
             attempt=self._attempt,
+            counted=self._count(error),
             elapsed=self._elapsed(),
-            chance=self._timing.random(),
+            chance=chance,
         )
+        wait = step.wait
         if step.decision is Decision.THROTTLE:
             self._pause_everybody(error, step)
-        if step.wait is None or self._shared.connection.closed:
+        elif step.decision is Decision.SLOW_DOWN and wait is not None:
+            wait = self._slow_down(chance)
+        if wait is None or self._shared.connection.closed:
             return None
-        if not self._shared.budget.take():
+        overloaded = step.decision is Decision.SLOW_DOWN and self._not_counted > before
+        if not overloaded and not self._shared.budget.take():
             error.add_note("Not sent again: this client's retry budget is exhausted.")
             return None
         self._shared.counters.retries += 1
         if self._shared.subscribers.listening:
-            self._tell_retry(error, step.wait)
-        return step.wait
+            self._tell_retry(error, wait)
+        return wait
+
+    def _count(self, error: ExploreError) -> int:
+        """Return the attempts that say something about this request if the server is overloaded.
+
+        An attempt does not count if it was refused for its rate, or if another request succeeded
+        since the attempt before: then the server works, and only takes less.
+        """
+        works = self._shared.congestion.succeeded_at > self._previous_sent_at
+        if works or isinstance(error, QuotaExceeded):
+            self._not_counted += 1
+        self._previous_sent_at = self._sent_at
+        return self._attempt - self._not_counted
+
+    def _slow_down(self, chance: float) -> float | None:
+        """Pause and slow all requests; return the wait, or None beyond the deadline."""
+        retry, pause = self._caller.retry, self._caller.identity.pause
+        now = self._timing.monotonic()
+        if self._shared.bucket is not None:
+            self._shared.bucket.throttled(sent_at=self._sent_at, now=now)
+        seconds = self._shared.congestion.refused(
+            sent_at=self._sent_at,
+            now=now,
+            backoff=retry.backoff(attempt=1, chance=chance),
+            longest=min(retry.max_delay, retry.max_wait),
+        )
+        if seconds:
+            pause.until(now + seconds, now=now)
+            if self._shared.bucket is not None:
+                self._shared.bucket.pause_until(now + seconds)
+        wait = self._pause_left()
+        since = now if self._first_sent_at is None else self._first_sent_at
+        return None if now - since + wait >= retry.deadline else wait
 
     def _pause_everybody(self, error: ExploreError, step: Step) -> None:
         asked = error.retry_after if isinstance(error, APIError) else None
@@ -464,6 +510,7 @@ class Call:
 
     def _succeeded(self) -> None:
         self._shared.budget.succeeded(retries=self._attempt - 1)
+        self._shared.congestion.succeeded(self._timing.monotonic())
         if self._shared.bucket is not None:
             self._shared.bucket.succeeded()
 
@@ -484,7 +531,7 @@ class Call:
             )
         )
 
-    def _tell_throttle(self, reason: Literal["rate", "pause"], wait: float) -> None:
+    def _tell_throttle(self, reason: Literal["rate", "congestion", "pause"], wait: float) -> None:
         self._shared.counters.throttled += 1
         if self._shared.subscribers.listening:
             self._shared.subscribers.emit(

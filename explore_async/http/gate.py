@@ -17,18 +17,19 @@ __all__ = ["Admission", "Gate"]
 class Gate:
     """Hands out slots for requests, first to the portal that holds the fewest.
 
-    Args:
+    Attributes:
         places: the number of slots.
     """
 
     def __init__(self, places: int) -> None:
+        self.places = places
         self._free = places
         self._held: Counter[str] = Counter()
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     async def take(self, portal: str = "") -> None:
         """Wait for a slot for one request to `portal`; release it with `give_back`."""
-        if self._free:
+        if self._free > 0:
             self._free -= 1
             self._held[portal] += 1
             return
@@ -44,16 +45,26 @@ class Gate:
     def give_back(self, portal: str = "") -> None:
         """Release the slot of a finished request."""
         self._held[portal] -= 1
-        for name in sorted(self._waiting, key=self._held.__getitem__):
-            queue = self._waiting[name]
-            while queue:
-                place = queue.popleft()
-                if not place.done():
-                    self._held[name] += 1
-                    place.set_result(None)
-                    return
-            del self._waiting[name]
         self._free += 1
+        self._hand_out()
+
+    def resize(self, places: int) -> None:
+        """Change the number of slots; those in use beyond it are not handed out again."""
+        self._free += places - self.places
+        self.places = places
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        while self._free > 0 and self._waiting:
+            name = min(self._waiting, key=self._held.__getitem__)
+            queue = self._waiting[name]
+            place = queue.popleft()
+            if not queue:
+                del self._waiting[name]
+            if not place.done():
+                self._free -= 1
+                self._held[name] += 1
+                place.set_result(None)
 
 
 class Admission(Protocol):

@@ -105,7 +105,9 @@ class Retry:
     `explore_async.http.retry`. All operations are GET, so a retry changes nothing on the server.
 
     Attributes:
-        attempts: the maximum number of times to send a request; 1 disables retries.
+        attempts: the maximum number of times to send a request; 1 disables retries. A 429 that
+            names no time does not count, because it says nothing about the request: it is retried
+            until the deadline. Nor does a 503 or a dropped connection while others succeed.
         deadline: seconds for all attempts and waits together.
         base_delay: seconds. The first wait is a random share of it, between half and all; the
             base doubles for each further wait.
@@ -145,12 +147,19 @@ class Retry:
         """
         if asked is not None and asked > self.max_wait:
             return None
-        backoff = min(self.max_delay, self.base_delay * 2.0 ** min(attempt - 1, 64))
-        # Jitter only lengthens a wait requested by the server, so that clients do not all return
-        # at the same instant. Otherwise half of the backoff is fixed and half is random.
-        own = backoff * (0.5 + chance / 2)
-        wait = own if asked is None else max(own, asked + backoff * chance)
+        wait = self.backoff(attempt=attempt, chance=chance)
+        if asked is not None:
+            # Jitter only lengthens a wait requested by the server, so that clients do not all
+            # return at the same instant.
+            wait = max(wait, asked + self._unjittered(attempt) * chance)
         return self.within(wait, attempt=attempt, elapsed=elapsed)
+
+    def backoff(self, *, attempt: int, chance: float) -> float:
+        """Return the seconds to wait after an attempt; half of them fixed and half random."""
+        return self._unjittered(attempt) * (0.5 + chance / 2)
+
+    def _unjittered(self, attempt: int) -> float:
+        return min(self.max_delay, self.base_delay * 2.0 ** min(attempt - 1, 64))
 
     def within(self, wait: float, *, attempt: int, elapsed: float) -> float | None:
         """Return the wait, or None if the attempts or the deadline do not allow it."""

@@ -18,6 +18,7 @@ from explore_async.errors import (
     ConnectError,
     DecodeError,
     ExploreError,
+    NameResolutionError,
     ProxyError,
     RequestTimeout,
     TLSError,
@@ -40,6 +41,8 @@ class Decision(enum.Enum):
     """Send the request again after a wait of its own."""
     THROTTLE = "throttle"
     """Send the request again after a pause of the whole client."""
+    SLOW_DOWN = "slow down"
+    """Retry after a pause of the whole client, and send less from then on."""
     ONCE = "once"
     """Send the request once more: a proxy may have spoiled one response, but hardly two."""
     FAIL = "fail"
@@ -49,10 +52,10 @@ class Decision(enum.Enum):
 BY_STATUS: Mapping[int, Decision] = MappingProxyType(
     {
         407: Decision.FAIL,
-        429: Decision.THROTTLE,
+        429: Decision.SLOW_DOWN,
         500: Decision.RETRY,
         502: Decision.RETRY,
-        503: Decision.RETRY,
+        503: Decision.SLOW_DOWN,
         504: Decision.RETRY,
     }
 )
@@ -60,7 +63,9 @@ BY_STATUS: Mapping[int, Decision] = MappingProxyType(
 
 BY_CLASS: tuple[tuple[type[ExploreError], Decision], ...] = (
     (TLSError, Decision.FAIL),
-    (ConnectError, Decision.RETRY),
+    (NameResolutionError, Decision.RETRY),
+    (ProxyError, Decision.RETRY),
+    (ConnectError, Decision.SLOW_DOWN),
     (RequestTimeout, Decision.RETRY),
     (TruncatedError, Decision.RETRY),
     (TooLargeError, Decision.FAIL),
@@ -86,7 +91,13 @@ _RAISE = Step(Decision.FAIL, None)
 
 
 def next_step(
-    error: ExploreError, *, retry: Retry, attempt: int, elapsed: float, chance: float
+    error: ExploreError,
+    *,
+    retry: Retry,
+    attempt: int,
+    counted: int,
+    elapsed: float,
+    chance: float,
 ) -> Step:
     """Return the next step; a pure function except for the caller's hook.
 
@@ -94,6 +105,7 @@ def next_step(
         error: the failure of the attempt.
         retry: the policy.
         attempt: the number of attempts made, from 1.
+        counted: those that count towards `retry.attempts` if the server was overloaded.
         elapsed: seconds since the first attempt began, without queueing time.
         chance: a random number in [0, 1).
     """
@@ -107,6 +119,8 @@ def next_step(
     if asked is not None:
         # A wait named by the server applies to the whole server, not to this one request.
         decision = Decision.THROTTLE
+    if decision is Decision.SLOW_DOWN:
+        attempt = max(1, counted)
     wait = retry.delay(attempt=attempt, elapsed=elapsed, asked=asked, chance=chance)
     return Step(decision, wait)
 
@@ -117,7 +131,7 @@ def _decide(error: ExploreError, ruled: bool | float | None) -> Decision:
     if ruled is False or (ruled is not True and not math.isfinite(ruled)):
         return Decision.FAIL
     known = _by_table(error)
-    return known if known is Decision.THROTTLE else Decision.RETRY
+    return known if known is Decision.SLOW_DOWN and ruled is True else Decision.RETRY
 
 
 def _by_table(error: ExploreError) -> Decision:

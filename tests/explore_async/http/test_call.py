@@ -23,7 +23,17 @@ from explore_async import (
     Timeouts,
 )
 from explore_async.http.rates import Bucket, Pause, RetryBudget
-from tests.explore_async.doubles import Clock, FakePortal, Wire, http, json_body, settle, writes
+from odsql import Query
+from tests.explore_async.doubles import (
+    Clock,
+    FakePortal,
+    Wire,
+    http,
+    json_body,
+    rows,
+    settle,
+    writes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -372,3 +382,47 @@ def test_a_derived_client_cannot_have_a_budget_of_its_own() -> None:
         client.with_options(retry=Retry(budget=5))
     client.with_options(retry=Retry(budget=7))
     client.with_options(retry=Retry.never())
+
+
+@pytest.mark.parametrize("refusal", ["429", "503", "drop"])
+async def test_a_reading_ends_though_the_server_takes_less(
+    portal: FakePortal, clock: Clock, refusal: str
+) -> None:
+    """Plain refusals that name no time slow the client down; no row is lost."""
+    level, at = 0.0, 0.0
+
+    def override(request: web.Request) -> web.Response | None:
+        nonlocal level, at
+        now = clock.timing().monotonic()
+        level, at = max(0.0, level - (now - at) * 20), now
+        if level <= 3:
+            level += 1
+            return None
+        if refusal == "drop" and request.transport is not None:
+            request.transport.abort()
+        return web.Response(status=int(refusal) if refusal.isdecimal() else 500, text="<html>")
+
+    portal.override = override
+    portal.rows = rows(3000)
+    async with ExploreClient(portal.url, concurrency=16, timing=clock.timing()) as client:
+        trees = client.dataset("trees")
+        assert await trees.records(Query(order_by="id")).to_list() == portal.rows
+    assert client.stats.errors == 0
+
+
+async def test_a_server_that_only_refuses_is_asked_until_the_deadline(clock: Clock) -> None:
+    """A used-up quota names its reset; a plain 429 may end at any time."""
+    answers = [http(b"", status="429 X")] * 5 + [http(ROW)]
+    async with Wire(writes(*answers)).running() as wire:
+        async with ExploreClient(wire.url, timing=clock.timing()) as client:
+            assert await record(client) == {"id": 1}
+    assert clock.waits == [0.25, 0.5, 1.0, 2.0, 4.0]
+
+
+async def test_attempts_count_while_nothing_succeeds(clock: Clock) -> None:
+    """A 503 to everybody is an outage, and no sign that the client is too fast."""
+    async with Wire(writes(http(b"", status="503 X"))).running() as wire:
+        async with ExploreClient(wire.url, timing=clock.timing()) as client:
+            with pytest.raises(ServerError) as caught:
+                await record(client)
+    assert caught.value.attempts == Retry().attempts == wire.connections

@@ -46,3 +46,23 @@ async def test_a_place_that_was_given_to_somebody_who_is_cancelled_is_free_again
         await waiting
     async with asyncio.timeout(5):
         await gate.take()
+
+
+async def test_a_smaller_gate_lets_those_in_it_finish_and_a_larger_one_lets_more_in() -> None:
+    """The number of slots follows what the portal takes."""
+    gate = Gate(3)
+    for _ in range(3):
+        await gate.take()
+    waiting = [asyncio.ensure_future(gate.take()) for _ in range(3)]
+    gate.resize(1)
+    gate.give_back()
+    gate.give_back()
+    await settle()
+    assert not any(one.done() for one in waiting)
+    gate.give_back()
+    await settle()
+    assert [one.done() for one in waiting] == [True, False, False]
+    gate.resize(2)
+    await settle()
+    assert [one.done() for one in waiting] == [True, True, False]
+    waiting[2].cancel()

@@ -35,6 +35,8 @@ __all__ = ["Scheduler"]
 
 T = TypeVar("T")
 
+_MOST_CONCURRENT = 1_000_000
+
 
 class Scheduler:
     """Runs a bounded number of requests, in order, with structured cancellation.
@@ -47,12 +49,14 @@ class Scheduler:
             other requests, so nested jobs of any depth cannot deadlock.
 
     Raises:
-        ConfigurationError: `concurrency` is below 1.
+        ConfigurationError: `concurrency` is below 1 or above 1,000,000.
     """
 
     def __init__(self, concurrency: int) -> None:
-        if concurrency < 1:
-            raise ConfigurationError(f"concurrency is {concurrency}; it must be at least 1.")
+        if not 1 <= concurrency <= _MOST_CONCURRENT:
+            raise ConfigurationError(
+                f"concurrency is {concurrency}; it must be from 1 to {_MOST_CONCURRENT:,}."
+            )
         self.concurrency = concurrency
         self.gate = Gate(concurrency)
         self._tasks: set[asyncio.Task[object]] = set()

@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, runtime_checkab
 from attrs import frozen
 
 from explore_async.errors import ConfigurationError
+from explore_async.http.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["HIDDEN", "Anonymous", "ApiKey", "Auth", "Keep", "Renewable", "as_auth"]
-
-HIDDEN = "<hidden>"
-"""The placeholder for a redacted secret."""
+__all__ = ["Anonymous", "ApiKey", "Auth", "Keep", "Renewable", "as_auth"]
 
 
 class Keep(enum.Enum):
@@ -126,7 +124,7 @@ class ApiKey:
 
     def redact(self, text: str) -> str:
         """Return the text with the key replaced."""
-        return text.replace(self._key, HIDDEN)
+        return redact(text, [self._key])
 
     def __repr__(self) -> str:
         return f"ApiKey(allow_http={self._allow_http})"

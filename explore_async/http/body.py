@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from explore_async.errors import DecodeError, RequestTimeout, TooLargeError, TruncatedError
 from explore_async.http.decoding import Inflater
+from explore_async.http.headers import readable
 from explore_async.http.policy import at_least_one, positive
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Body:
     @property
     def content_type(self) -> str:
         """The media type declared by the server, in lower case and without parameters."""
-        declared: str = self._response.headers.get("Content-Type", "")
+        declared = readable(self._response.headers.get("Content-Type", ""))
         return declared.partition(";")[0].strip().lower()
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:

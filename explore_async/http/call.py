@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import math
 from contextvars import ContextVar
-from datetime import timedelta
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import aiohttp
@@ -39,6 +38,7 @@ from explore_async.events import (
 from explore_async.http.congestion import Congestion
 from explore_async.http.connection import Connection, connection_error
 from explore_async.http.deadlines import Deadline, Deadlines
+from explore_async.http.headers import moment_after
 from explore_async.http.quotas import QuotaBook
 from explore_async.http.rates import Bucket, Pause, RetryBudget
 from explore_async.http.retry import Decision, next_step
@@ -150,7 +150,12 @@ class Caller:
     retry: Retry
 
     def call(self, url: str, admission: Admission | None = None) -> Call:
-        """Create a call. Use it as a context manager, so that it also emits its final event."""
+        """Create a call. Use it as a context manager, so that it also emits its final event.
+
+        Raises:
+            ConfigurationError: the client is closed, or belongs to another event loop.
+        """
+        self.shared.connection.claim()
         return Call(self, url, admission)
 
 
@@ -345,7 +350,7 @@ class Call:
             raise self._timeout("connect") from error
         except TimeoutError as error:
             raise self._timeout("read") from error
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
             # aiohttp's response errors hold the request headers, and so the key.
             cause = None if isinstance(error, aiohttp.ClientResponseError) else error
             raise connection_error(error, self.url) from cause
@@ -405,7 +410,7 @@ class Call:
 
     def _refusal(self, wait: float) -> QuotaExceeded:
         reset_at = self._caller.identity.pause.reset_at
-        reset_at = reset_at or self._timing.now() + timedelta(seconds=wait)
+        reset_at = reset_at or moment_after(self._timing.now(), wait)
         return QuotaExceeded(
             "This request was not sent: the portal refused an earlier one and allows none before "
             f"{reset_at.isoformat()}, a longer wait than `retry.max_wait`. {QuotaExceeded.advice}",
@@ -497,7 +502,7 @@ class Call:
         now = self._timing.monotonic()
         if isinstance(error, QuotaExceeded):
             if error.reset_at is None and asked is not None:
-                error.reset_at = self._timing.now() + timedelta(seconds=asked)
+                error.reset_at = moment_after(self._timing.now(), asked)
             self._caller.identity.quota.refused(error)
         if self._shared.bucket is not None:
             self._shared.bucket.throttled(sent_at=self._sent_at, now=now)

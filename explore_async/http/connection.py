@@ -27,8 +27,8 @@ from explore_async.errors import (
     TLSError,
     TransportError,
 )
-from explore_async.http.auth import HIDDEN
 from explore_async.http.deadlines import CURRENT
+from explore_async.http.redaction import HIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,15 +100,13 @@ class Connection:
         """Whether the injected session adds its own credentials to each request."""
         return getattr(self._given, "auth", None) is not None
 
-    def session(self, host: str | None = None) -> aiohttp.ClientSession:
-        """Return the session to send with, and open it if needed.
+    def claim(self) -> None:
+        """Bind the connection to the current event loop, or refuse to be used in it.
 
-        Args:
-            host: the host of the request, if known.
+        Called before anything is touched that belongs to a loop: slots, timers and the session.
 
         Raises:
-            ConfigurationError: the connection or session is closed, the connection belongs to
-                another event loop, or the session would send a netrc password to `host`.
+            ConfigurationError: the connection is closed, or belongs to another event loop.
         """
         if self.closed:
             raise ConfigurationError("The client is closed. Create a new client to send requests.")
@@ -119,6 +117,18 @@ class Connection:
             raise ConfigurationError(
                 "The client was first used in another event loop. Create one client per loop."
             )
+
+    def session(self, host: str | None = None) -> aiohttp.ClientSession:
+        """Return the session to send with, and open it if needed.
+
+        Args:
+            host: the host of the request, if known.
+
+        Raises:
+            ConfigurationError: `claim` refuses, the session is closed, or it would send a netrc
+                password to `host`.
+        """
+        self.claim()
         if self._given is not None:
             if host is not None:
                 _refuse_netrc(self._given, host)
@@ -200,7 +210,7 @@ def _usable_proxy(proxy: str) -> URL | None:
         url = URL(proxy)
     except ValueError:
         return None
-    return url if url.scheme in {"http", "https"} and url.host else None
+    return url if url.scheme in {"http", "https"} and is_valid_host(url) else None
 
 
 def _proxy_options(proxy: str | None) -> dict[str, Any]:
@@ -252,6 +262,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_valid_host(url: URL) -> bool:
+    """Return whether a URL has a host name that can be looked up."""
+    try:
+        # What the resolver does with it; yarl decodes the name only when asked for it.
+        return bool(url.host and (url.raw_host or "").encode("idna"))
+    except UnicodeError:
+        return False
+
+
 def connection_error(error: Exception, url: str) -> ExploreError:
     """Return the error for a request that got no response."""
     address = URL(url, encoded=True)
@@ -268,8 +287,7 @@ def connection_error(error: Exception, url: str) -> ExploreError:
         )
     if isinstance(error, aiohttp.ClientSSLError):
         return TLSError(
-            f"The TLS handshake with {host} failed: {type(error).__name__}. {_tls_advice(address)}",
-            url=url,
+            f"The TLS handshake with {host} failed: {_tls_failure(error, address)}", url=url
         )
     if isinstance(error, aiohttp.ClientConnectionError | OSError):
         return ConnectError(
@@ -306,11 +324,32 @@ def proxy_refusal(status: int, url: str) -> ProxyError:
     )
 
 
-def _tls_advice(address: URL) -> str:
+def _tls_failure(error: aiohttp.ClientSSLError, address: URL) -> str:
+    """Return which check failed, and what to do."""
     host = address.host or ""
+    certificate = getattr(error, "certificate_error", None)
+    if isinstance(certificate, tls.SSLCertVerificationError):
+        said = certificate.verify_message
+        advice = _CERTIFICATE_ADVICE.get(certificate.verify_code, _UNTRUSTED)
+        return f"the certificate was refused ({said}). {advice}"
     if is_loopback(host) or "." not in host:
-        return f"If the portal uses plain HTTP, pass http://{address.authority}."
-    return "Check the certificate; for a private CA, pass its PEM file as ssl=."
+        advice = f"If the portal uses plain HTTP, pass http://{address.authority}."
+    else:
+        advice = "Check the base URL, its port, and any proxy in between."
+    return f"{type(error).__name__}. {advice}"
+
+
+_UNTRUSTED = (
+    "No authority that this machine trusts has signed it. If you trust the one that has, pass its "
+    "PEM file as ssl=."
+)
+_WRONG_DATE = (
+    "It has expired or is not valid yet: check the clock of this machine, or tell the operator of "
+    "the portal."
+)
+_WRONG_NAME = "It was issued for another host: use the name in the certificate as the base URL."
+_CERTIFICATE_ADVICE = {9: _WRONG_DATE, 10: _WRONG_DATE, 62: _WRONG_NAME, 64: _WRONG_NAME}
+"""By the X509_V_ERR code of OpenSSL."""
 
 
 def _cause(error: Exception) -> str:

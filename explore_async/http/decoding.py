@@ -6,6 +6,7 @@ every member, and inflates in small pieces so that a tiny body cannot fill the m
 
 from __future__ import annotations
 
+import html
 import re
 import zlib
 from typing import TYPE_CHECKING
@@ -15,13 +16,15 @@ from explore_async.errors import DecodeError, TruncatedError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Inflater", "begins_like_html", "not_json", "snippet"]
+__all__ = ["Inflater", "begins_like_html", "html_page", "not_json", "snippet"]
 
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _PIECE = 64 * 1024
 _SNIPPET_CHARACTERS = 200
 _COMMENTS = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:\s+|<!--.*?-->)*", re.DOTALL)
 _HTML = (b"<!doctype html", b"<html")
+_TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
+_TITLE_CHARACTERS = 100
 _LEADS = (*_HTML, b"<!--", b"\xef\xbb\xbf")
 
 
@@ -96,12 +99,23 @@ def not_json(
         )
     return DecodeError(
         f"The response ({content_type or 'no content type'}) is not JSON ({reason}): "
-        f"{snippet(content)!r}. Check the base URL and whether the portal requires a login.",
+        f"{html_page(content) or repr(snippet(content))}. "
+        "Check the base URL and whether the portal requires a login.",
         content_type=content_type,
         snippet=snippet(content),
         status=200,
         url=url,
     )
+
+
+def html_page(start: bytes) -> str | None:
+    """Return what to call an HTML page, by its title; None if the body is not one."""
+    if not begins_like_html(start):
+        return None
+    title = _TITLE.search(start.decode("utf-8", errors="replace"))
+    words = html.unescape(title[1]).split() if title else []
+    named = " ".join(words)[:_TITLE_CHARACTERS]
+    return f"an HTML page titled {named!r}" if named else "an HTML page without a title"
 
 
 def snippet(body: bytes) -> str:

@@ -7,10 +7,17 @@ returns None if it cannot parse it. Servers and the proxies in front of them may
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-__all__ = ["parse_count", "parse_http_date", "parse_moment", "parse_retry_after"]
+__all__ = [
+    "moment_after",
+    "parse_count",
+    "parse_http_date",
+    "parse_moment",
+    "parse_retry_after",
+    "readable",
+]
 
 _EPOCH = re.compile(r"[0-9]{9,13}(\.[0-9]{1,9})?", re.ASCII)
 _MOST_DIGITS = 40
@@ -62,3 +69,16 @@ def parse_count(text: str | None) -> int | None:
     stripped = (text or "").strip()
     plain = stripped.isascii() and stripped.isdecimal() and len(stripped) <= _MOST_DIGITS
     return int(stripped) if plain else None
+
+
+def moment_after(now: datetime, seconds: float) -> datetime:
+    """Return the time that many seconds from now, or the last that a datetime can express."""
+    try:
+        return now + timedelta(seconds=seconds)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def readable(value: str) -> str:
+    """Return a header value that can be printed, whatever bytes it was made of."""
+    return value.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="replace")

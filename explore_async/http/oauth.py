@@ -35,9 +35,9 @@ from explore_async.errors import (
     ServerError,
     TokenError,
 )
-from explore_async.http.auth import HIDDEN
 from explore_async.http.connection import Connection, Hidden, connection_error, is_loopback
 from explore_async.http.headers import parse_retry_after
+from explore_async.http.redaction import redact
 
 if TYPE_CHECKING:
     import os
@@ -276,10 +276,7 @@ class OAuth2:
         every = (self._tokens, *self._spent)
         known = {self._app.client_secret, *(one.access for one in every)}
         known |= {one.refresh for one in every if one.refresh is not None}
-        # Longest first: if one secret begins with another, its remainder must not stay visible.
-        for secret in sorted(filter(None, known), key=len, reverse=True):
-            text = text.replace(secret, HIDDEN)
-        return text
+        return redact(text, known)
 
     async def _renew(self) -> None:
         if not self._unsaved:

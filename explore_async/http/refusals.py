@@ -35,7 +35,7 @@ from explore_async.errors import (
     ServerError,
     Unauthorized,
 )
-from explore_async.http.decoding import snippet
+from explore_async.http.decoding import html_page, snippet
 from explore_async.http.headers import (
     parse_count,
     parse_http_date,
@@ -59,6 +59,15 @@ __all__ = [
 _LONG_URL = 8000
 _TOO_LONG_STATUSES = frozenset({400, 413, 414, 431})
 _URL_CHARACTERS = 300
+_MOST_CHARACTERS = 2000
+_ADVICE_FOR_HTML = {
+    403: "A filter in front of the portal refused the request, not the portal, which answers in "
+    "JSON. Ask its operator, or try another network or User-Agent.",
+    404: "This host does not serve the API at this address: the base URL is wrong, or the portal "
+    "has moved. Open the portal in a browser to see its present address.",
+    500: "The portal or a server in front of it is out of order. Try again later.",
+}
+"""By status, for an error in HTML; 500 stands for all from there on."""
 _CALL_LIMIT = re.compile(rb'"call_limit"\s*:\s*([0-9]+)(?![0-9.eE])')
 
 _UNEXPECTED = re.compile(r"unexpected (.+?) at position \d+")
@@ -128,7 +137,8 @@ def error_from_reply(reply: Reply, *, now: datetime) -> APIError:
     reason = _text(fields.get("message", fields.get("error"))) or _describe(reply)
     kind = _class_of(reply.status, code)
     label = f"{code}: " if code else ""
-    message = f"{label}{reason} (HTTP {reply.status} from {_short(reply.url)}). {kind.advice}"
+    advice = _advice(kind, reply)
+    message = f"{label}{reason} (HTTP {reply.status} from {_short(reply.url)}). {advice}"
     retry_after = parse_retry_after(reply.headers.get("retry-after"), now=now)
     message += _about_length(reply)
     if kind is not QuotaExceeded:
@@ -174,12 +184,26 @@ def _fields(body: bytes) -> dict[str, object]:
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else str(value)[:2000]
+    if isinstance(value, str):
+        return value[:_MOST_CHARACTERS]
+    if value is None:
+        return None
+    try:
+        return orjson.dumps(value).decode()[:_MOST_CHARACTERS]
+    except TypeError:  # nested too deep
+        return None
+
+
+def _advice(kind: type[APIError], reply: Reply) -> str:
+    """Return what to do; a page in HTML is not from the API, but from something in front of it."""
+    if html_page(reply.body) is None:
+        return kind.advice
+    return _ADVICE_FOR_HTML.get(min(reply.status, 500), kind.advice)
 
 
 def _describe(reply: Reply) -> str:
     media = reply.headers.get("content-type") or "no content type"
-    return f"the server answered {media}: {snippet(reply.body)!r}"
+    return f"the server answered {media}: {html_page(reply.body) or repr(snippet(reply.body))}"
 
 
 def _reset_moment(fields: Mapping[str, object], headers: Mapping[str, str]) -> datetime | None:
@@ -195,6 +219,8 @@ def _reset_moment(fields: Mapping[str, object], headers: Mapping[str, str]) -> d
 
 def _call_limit(fields: Mapping[str, object], body: bytes) -> int | None:
     limit = fields.get("call_limit")
+    if isinstance(limit, str):
+        return parse_count(limit)
     if not isinstance(limit, float):
         return limit if isinstance(limit, int) else None
     # orjson rounds an integer beyond 64 bits to a float, and a quota may have 23 digits.

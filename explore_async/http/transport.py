@@ -9,6 +9,7 @@ never reaches another host.
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,9 +31,10 @@ from explore_async.errors import (
 from explore_async.http.auth import Anonymous
 from explore_async.http.body import Body, Caps, Watchdog
 from explore_async.http.call import Caller, Identity
-from explore_async.http.connection import Hidden, is_loopback, proxy_refusal
+from explore_async.http.connection import Hidden, is_loopback, is_valid_host, proxy_refusal
 from explore_async.http.deadlines import CURRENT
-from explore_async.http.decoding import not_json, snippet
+from explore_async.http.decoding import html_page, not_json, snippet
+from explore_async.http.headers import readable
 from explore_async.http.refusals import ENVELOPE_KEYS, Reply, error_from_reply, is_error_object
 
 if TYPE_CHECKING:
@@ -65,7 +67,8 @@ class Transport:
         identity: the pause and quota to continue with; new ones by default.
 
     Raises:
-        ConfigurationError: a secret would be sent over plain HTTP to another machine.
+        ConfigurationError: the host is not a host name, or a secret would be sent over plain HTTP
+            to another machine.
     """
 
     def __init__(
@@ -80,6 +83,10 @@ class Transport:
         user_agent: str,
         identity: Identity | None = None,
     ) -> None:
+        if not is_valid_host(base_url):
+            raise ConfigurationError(
+                f"{base_url.raw_host!r} is not a host name. Check the base URL."
+            )
         self.caps = caps
         self.shared = shared
         self.identity = identity or Identity()
@@ -95,9 +102,13 @@ class Transport:
             least=timeouts.min_rate, window=timeouts.window, monotonic=shared.timing.monotonic
         )
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": "gzip", "Accept": "*/*"}
-        limits = partial(aiohttp.ClientTimeout, total=None, sock_connect=timeouts.connect)
+        # aiohttp has None for no limit, and cannot round infinity.
+        connect, read = (
+            None if math.isinf(limit) else limit for limit in (timeouts.connect, timeouts.read)
+        )
+        limits = partial(aiohttp.ClientTimeout, total=None, sock_connect=connect)
         self._options: dict[str, Any] = {
-            "timeout": limits(sock_read=timeouts.read),
+            "timeout": limits(sock_read=read),
             "allow_redirects": False,
             "raise_for_status": False,
             "auto_decompress": False,
@@ -324,9 +335,9 @@ class Transport:
         if body.content_type == "text/html" or start.lstrip()[:14].lower().startswith(_HTML_STARTS):
             raise self._without_secrets(
                 DecodeError(
-                    f"The server sent an HTML page ({body.content_type or 'no content type'}) "
-                    f"instead of data: {snippet(start)!r}. Check the base URL and whether the "
-                    "portal requires a login.",
+                    f"The server sent {html_page(start) or 'an HTML page'} "
+                    f"({body.content_type or 'no content type'}) instead of data. "
+                    "Check the base URL and whether the portal requires a login.",
                     content_type=body.content_type,
                     snippet=snippet(start),
                     status=response.status,
@@ -346,11 +357,14 @@ class Transport:
     def _api_error(self, response: aiohttp.ClientResponse, content: bytes, *, url: str) -> APIError:
         reply = Reply(
             status=response.status,
-            headers={name.lower(): value for name, value in response.headers.items()},
+            headers={name.lower(): self._shown(one) for name, one in response.headers.items()},
             body=self._auth.redact(content.decode("utf-8", errors="replace")).encode(),
             url=url,
         )
         return error_from_reply(reply, now=self.shared.timing.now())
+
+    def _shown(self, header: str) -> str:
+        return self._auth.redact(readable(header))
 
     def redact(self, text: str) -> str:
         """Return the text with the client's secrets replaced, in case a server echoed one."""

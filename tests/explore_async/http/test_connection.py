@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -129,6 +131,48 @@ async def test_a_private_authority_is_trusted_when_given(tmp_path: Path, clock: 
         assert caught.value.attempts == 1
     finally:
         await server.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "days", "trusted", "reason"),
+    [
+        ("localhost", 1, False, r"authority .* ssl="),
+        ("other.example", 1, True, "another host"),
+        ("localhost", -1, True, "expired .* clock"),
+    ],
+)
+async def test_a_refused_certificate_names_the_check_that_failed(
+    tmp_path: Path, host: str, days: int, trusted: bool, reason: str
+) -> None:
+    """Authority, host name or date; each has its own remedy."""
+    authority, trust = trustme.CA(), tmp_path / "ca.pem"
+    (authority if trusted else trustme.CA()).cert_pem.write_to_path(trust)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    expires = datetime.now(UTC) + timedelta(days=days)
+    authority.issue_cert(host, not_after=expires).configure_cert(context)
+    server = TestServer(web.Application(), scheme="https", skip_url_asserts=True)
+    await server.start_server(ssl=context)
+    try:
+        async with ExploreClient(f"https://localhost:{server.port}", ssl=trust) as client:
+            with pytest.raises(TLSError, match=reason):
+                await client.dataset("trees").record("1")
+    finally:
+        await server.close()
+
+
+@pytest.mark.parametrize("host", ["a..b", ".", f"{'a' * 64}.example"])
+def test_a_host_that_cannot_be_looked_up_is_refused(host: str) -> None:
+    """Nothing is sent, and no UnicodeError comes from the resolver."""
+    with pytest.raises(ConfigurationError, match="is not a host name"):
+        ExploreClient(f"http://{host}")
+
+
+async def test_infinity_is_no_limit() -> None:
+    """For every timeout."""
+    endless = Timeouts(connect=inf, read=inf, attempt=inf)
+    async with Wire(writes(http(ROW))).running() as wire:
+        async with ExploreClient(wire.url, timeouts=endless) as client:
+            assert await client.dataset("trees").record("1") == {"id": 1}
 
 
 @pytest.mark.parametrize("authorities", ["/no/such/file.pem", False, 7])
@@ -257,3 +301,34 @@ async def test_long_clauses_reach_as_far_as_the_servers_line(portal: FakePortal)
         await trees.records(clause(7_900)).first()
         with pytest.raises(BadRequest, match="many servers accept at most 8190"):
             await trees.records(clause(8_300)).first()
+
+
+async def test_a_second_event_loop_is_refused_and_harms_nothing() -> None:
+    """It takes no slot that it could not release, and sets no timer that nobody would see."""
+    full, over = asyncio.Event(), asyncio.Event()
+
+    async def respond(writer: asyncio.StreamWriter) -> None:
+        full.set()
+        await over.wait()
+        writer.write(http(b'{"id": 1}'))
+
+    async with Wire(respond).running() as wire:
+        async with ExploreClient(wire.url, concurrency=1) as client:
+            trees = client.dataset("trees")
+
+            def elsewhere() -> None:
+                with pytest.raises(ConfigurationError, match="Create one client per loop"):
+                    asyncio.run(trees.record("1"))
+
+            async with asyncio.TaskGroup() as group:
+                first = group.create_task(trees.record("1"))
+                await full.wait()
+                await asyncio.to_thread(elsewhere)
+                over.set()
+            assert first.result() == await trees.record("1") == {"id": 1}
+            full.clear()
+            over.clear()
+            impatient = client.with_options(timeouts=Timeouts(read=0.05), retry=Retry.never())
+            with pytest.raises(RequestTimeout):
+                await impatient.dataset("trees").record("1")
+            over.set()

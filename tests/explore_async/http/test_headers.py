@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from explore_async.http.headers import parse_moment, parse_retry_after
+from explore_async.http.headers import moment_after, parse_moment, parse_retry_after, readable
 from tests.explore_async.doubles import NOW
 
 
@@ -42,3 +42,14 @@ def test_reset_times_are_read_as_bodies_and_headers_write_them(text: str) -> Non
 def test_a_reset_time_that_cannot_be_read_is_none() -> None:
     """An invalid value must not replace the 429 with another error."""
     assert parse_moment("tomorrow") is None
+
+
+def test_a_moment_beyond_the_last_year_is_the_last_moment() -> None:
+    """Retry-After may name the year 9999, and be counted from a clock that runs ahead."""
+    assert moment_after(NOW, 60) == NOW + timedelta(minutes=1)
+    assert moment_after(NOW, 1e12) == datetime.max.replace(tzinfo=UTC)
+
+
+def test_a_header_can_be_printed_whatever_it_holds() -> None:
+    """aiohttp keeps bytes that are not UTF-8 as lone surrogates."""
+    assert readable("text/\udcff\udcfe; é") == "text/\ufffd\ufffd; é"

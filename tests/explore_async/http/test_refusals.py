@@ -170,3 +170,35 @@ def test_a_long_url_is_shortened_in_the_message_only() -> None:
 def test_a_row_that_resembles_an_error_is_a_row(value: object) -> None:
     """Datasets may have columns named message or error_code."""
     assert not is_error_object(value)
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [(403, "A filter in front of the portal"), (404, "base URL is wrong"), (502, "out of order")],
+)
+def test_an_error_page_in_html_is_told_by_its_title(status: int, advice: str) -> None:
+    """It is not from the API but from a server in front of it; its markup says nothing."""
+    page = b"<!DOCTYPE html>\n<html><head><title>403 &amp;\n Go</title></head><body><h1>No</h1>"
+    caught = error(page, status, headers={"content-type": "text/html"})
+    assert "text/html: an HTML page titled '403 & Go' (HTTP" in str(caught)
+    assert advice in str(caught)
+    assert "<" not in str(caught)
+
+
+def test_a_page_without_a_title_is_only_a_page() -> None:
+    """Not even its beginning is shown."""
+    assert "an HTML page without a title" in str(error(b"<html><title> </title><p>x", 500))
+
+
+def test_a_call_limit_in_quotes_is_a_number() -> None:
+    """Gateways write numbers as strings."""
+    caught = error(b'{"errorcode": 10002, "call_limit": "10000"}', 429)
+    assert isinstance(caught, QuotaExceeded)
+    assert caught.call_limit == 10000
+
+
+@pytest.mark.parametrize("depth", [300, 900, 5000])
+def test_a_deep_error_body_is_an_error_like_any_other(depth: int) -> None:
+    """No RecursionError reaches the caller."""
+    body = b'{"error_code": "X", "message": %b%b}' % (b"[" * depth, b"]" * depth)
+    assert "HTTP 400" in str(error(body, 400))

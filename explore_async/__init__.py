@@ -1,7 +1,7 @@
 """Async client for the Opendatasoft / Huwise Explore API v2.1.
 
-`ExploreClient` leads to a portal's catalog and datasets. Errors share the root `ExploreError`.
-What few programs need is loaded when it is first used.
+`ExploreClient` gives access to a portal's catalog and datasets. All errors derive from
+`ExploreError`. Rarely used names are loaded on first use.
 """
 
 from __future__ import annotations
@@ -183,10 +183,10 @@ _LATER = {
     "Tokens": "http.oauth",
     "log_events": "instrumentation",
 }
-"""The module of each name that is loaded when it is first used."""
+"""The modules of the names that are loaded on first use."""
 
 
-if not TYPE_CHECKING:  # a type checker would take any name for granted
+if not TYPE_CHECKING:  # otherwise a type checker would accept any name
 
     def __getattr__(name: str) -> object:
         if name not in _LATER:

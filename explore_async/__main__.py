@@ -1,4 +1,4 @@
-"""`python -m explore_async` is the `explore` command."""
+"""Run `python -m explore_async` as the `explore` command."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""`ExploreClient`: a portal, and one method per operation on its catalog.
+"""`ExploreClient`: a portal, with one method per operation on its catalog.
 
-A method here says which operation it is and checks its values. What operations there are stands in
-`operations`; sending is the transport's business, running many requests the scheduler's, and
-reading pages, facets and exports belongs to `paging`, `faceting` and `exporting`.
+Each method names its operation and checks its arguments. `operations` defines the operations,
+`http.transport` sends requests, `fanout.scheduler` runs them concurrently, and `results.records`,
+`results.facets` and `results.exports` read the responses.
 """
 
 from __future__ import annotations
@@ -70,34 +70,35 @@ _KINDS: dict[str, type] = {
     "caps": Caps,
     "timing": Timing,
 }
-"""Of which class the options of a client are."""
+"""The class of each client option."""
 
 
 class ExploreClient:
-    """A portal: its catalog, its datasets, and the one session and scheduler behind them.
+    """A portal: its catalog, its datasets, and the session and scheduler that they share.
 
-    Use it as `async with ExploreClient("data.example.org") as client:`, one per event loop. Making
-    it opens nothing.
+    Use one client per event loop: `async with ExploreClient("data.example.org") as client:`.
+    Creating a client opens no connection.
 
     Args:
         base_url: `https://host`, `https://host/api/explore/v2.1`, or a bare `host`.
-        auth: an API key, an `Auth`, or None for anonymous access. The key goes into the
-            Authorization header only.
-        session: an aiohttp session to use; it is never closed or changed. None to own one.
-        concurrency: the most requests in flight at a time, over everything this client does. An
-            export counts only until its first bytes are there, so that its reader may send
-            requests; how many are open at a time is the caller's to bound.
-        timeouts: how long to wait, in seconds.
-        retry: when to send a request again; `Retry.never()` switches it off.
-        rate: the most requests per time; None for no limit but the server's.
-        proxy: `http://[user:password@]host:port`; the environment is not looked at.
-        ssl: an `ssl.SSLContext`, or a PEM file with the authorities to trust.
+        auth: an API key, an `Auth`, or None for anonymous access. The key is sent only in the
+            Authorization header.
+        session: an aiohttp session to use; the client neither closes nor changes it. None to
+            create one.
+        concurrency: the maximum number of requests in flight for the whole client. An export
+            counts only until its first bytes arrive, so that its reader can send requests; the
+            number of open exports is not limited.
+        timeouts: time limits, in seconds.
+        retry: when to retry a request; `Retry.never()` disables retries.
+        rate: the maximum rate of requests; None for no limit except the server's.
+        proxy: `http://[user:password@]host:port`; environment variables are ignored.
+        ssl: an `ssl.SSLContext`, or a PEM file with the certificate authorities to trust.
         on_event: called with each event; see `subscribe`.
         caps: the largest bodies to hold in memory, in bytes.
-        timing: clock, sleep and dice, replaced in tests.
+        timing: clock, sleep and random numbers, replaced in tests.
 
     Raises:
-        ConfigurationError: `base_url` does not lead to a portal, or a value is out of its range.
+        ConfigurationError: `base_url` is not the address of a portal, or a value is out of range.
     """
 
     def __init__(
@@ -118,8 +119,8 @@ class ExploreClient:
     ) -> None:
         if not isinstance(base_url, str | URL):
             raise ConfigurationError(
-                f"The base URL is a {type(base_url).__name__}, not a text. Pass the portal's "
-                "address, such as https://data.example.org."
+                f"The base URL has type {type(base_url).__name__}; it must be a string. Pass the "
+                "portal's address, such as https://data.example.org."
             )
         # Crash reporters print the locals of every frame.
         base_url = Hidden(base_url)
@@ -160,7 +161,7 @@ class ExploreClient:
         self._requests = Requests(transport=self._transport, scheduler=self._scheduler)
 
     def __repr__(self) -> str:
-        # One that could not be made is shown too, where the locals of a traceback are printed.
+        # Tracebacks that print locals also show a client whose __init__ has failed.
         return f"ExploreClient({getattr(self, 'base_url', '')!r})"
 
     async def __aenter__(self) -> Self:
@@ -175,13 +176,13 @@ class ExploreClient:
         await self.close()
 
     async def close(self) -> None:
-        """Cancel what is still running and close the session, if it is ours.
+        """Cancel running requests, and close the session if the client owns it.
 
-        Calls that somebody awaits elsewhere end with an error: those under way as their connection
-        is cut off, those that wait to be sent at once.
+        Calls awaited in other tasks raise an error: requests in flight when their connection
+        closes, waiting requests immediately.
 
-        A refresh of OAuth2 tokens is not cancelled but awaited, so that the new ones are saved.
-        A client made by `with_options` leaves that to the one it was made from.
+        A refresh of OAuth2 tokens is awaited, not cancelled, so that the new tokens are saved.
+        On a client made by `with_options` this method does nothing.
         """
         if self._derived:
             return
@@ -194,21 +195,23 @@ class ExploreClient:
 
     @property
     def stats(self) -> Stats:
-        """Calls, wire requests, retries, rows and bytes so far; a value, not a live view."""
-        return self._transport.shared.counters.view()
+        """A snapshot of the calls, requests, retries, rows and bytes so far, and of the limits."""
+        shared = self._transport.shared
+        return shared.counters.view(window=shared.gate.places, rate=shared.congestion.rate)
 
     @property
     def quota(self) -> Quota:
-        """What the portal's latest answers said about the calls left, for this caller."""
+        """The calls that this caller has left, as the portal last reported them."""
         return self._transport.identity.quota.view()
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
-        """Call it with each event from now on, also those of derived clients.
+        """Call `subscriber` with each event from now on, including those of derived clients.
 
-        One that raises is logged with its traceback and called no more; no request breaks.
+        If it raises, the exception is logged with its traceback and the subscription ends; the
+        request is not affected.
 
         Returns:
-            What ends the subscription when called.
+            A function that ends the subscription.
         """
         return self._transport.shared.subscribers.subscribe(subscriber)
 
@@ -220,14 +223,14 @@ class ExploreClient:
         retry: Retry | None = None,
         caps: Caps | None = None,
     ) -> Self:
-        """A client of the same portal under other policies; what is not given stays.
+        """Return a client for the same portal with other policies; omitted ones stay the same.
 
-        It shares connection, scheduler, rate, retry budget, stats and events, and closes nothing:
-        close the client it was made from. Quota and pause are shared too, unless `auth` is given,
+        It shares connection, scheduler, rate, retry budget, stats and events. Closing it does
+        nothing: close the original client. Quota and pause are shared too, unless `auth` is given,
         because a portal counts them per caller.
 
         Raises:
-            ConfigurationError: `retry` has a budget of its own, which only a new client can have.
+            ConfigurationError: `retry` has another budget, which only a new client can have.
         """
         if isinstance(auth, str):
             auth = Hidden(auth)
@@ -244,7 +247,7 @@ class ExploreClient:
         if caller is not None:
             self._learn_to_renew(caller, transport)
         twin = copy(self)
-        twin._derived = True  # noqa: SLF001 - of this very class
+        twin._derived = True  # noqa: SLF001 - the same class
         twin._transport = transport  # noqa: SLF001
         twin._requests = evolve(self._requests, transport=transport)  # noqa: SLF001
         return twin
@@ -253,8 +256,8 @@ class ExploreClient:
         shared = self._transport.shared.budget.capacity
         if budget not in {shared, Retry().budget}:
             raise ConfigurationError(
-                f"The retry budget is {budget}, but a derived client shares the one of {shared}. "
-                "Leave `budget` out here, and set it where the first client is made."
+                f"The retry budget is {budget}, but a derived client shares the original client's "
+                f"budget of {shared}. Omit `budget` here, and set it on the original client."
             )
 
     def _learn_to_renew(self, auth: Auth, transport: Transport) -> None:
@@ -265,10 +268,10 @@ class ExploreClient:
         self._renewables.append(auth)
 
     def dataset(self, dataset_id: str) -> Dataset:
-        """A handle on one dataset. Sends nothing.
+        """Return a handle for one dataset; sends nothing.
 
         Raises:
-            ConfigurationError: the identifier is empty or cannot be part of a URL.
+            ConfigurationError: the identifier is empty or would change the path of the URL.
         """
         return Dataset(dataset_id, self._requests)
 
@@ -279,15 +282,15 @@ class ExploreClient:
         max_rows: int | None = None,
         page_size: int | None = None,
     ) -> Records:
-        """The datasets of the catalog, lazily (getDatasets).
+        """Return the datasets of the catalog as a lazy object (getDatasets).
 
-        Rows are plain dicts; `DatasetInfo.from_json(row)` makes one a typed value.
+        Rows are plain dicts; `DatasetInfo.from_json(row)` converts one to a typed object.
 
         Args:
-            query: filters, order and fields; its `offset` is where to start, and its `limit`
-                stands for `max_rows` where that is not given.
-            max_rows: the most rows wanted; None for all.
-            page_size: rows per request; None for the most the server gives.
+            query: filters, order and fields. Its `offset` is the index of the first row, and its
+                `limit` is the default for `max_rows`.
+            max_rows: the maximum number of rows; None for all.
+            page_size: rows per request; None for the server's maximum.
 
         Raises:
             ConfigurationError, WindowExceeded: see `Dataset.records`.
@@ -302,37 +305,38 @@ class ExploreClient:
         *,
         names: str | Expression | Sequence[str | Expression] = (),
     ) -> Facets:
-        """Facets of the catalog, one request each (getDatasetsFacets).
+        """Return facets of the catalog, with one request each (getDatasetsFacets).
 
-        Await it for a list of `Facet`, in the order of `names`; making it sends nothing.
+        Await the result for a list of `Facet` in the order of `names`. Nothing is sent until then.
 
         Args:
-            query: which datasets to count.
-            names: facets such as `publisher` or `keyword`, or one; none for all the portal
-                declares.
+            query: selects the datasets to count.
+            names: one or more facets, such as `publisher` or `keyword`; empty for all that the
+                portal declares.
         """
         return self._requests.facets("/catalog/facets", "getDatasetsFacets", names, query)
 
     async def export_formats(self) -> tuple[ExportFormat, ...]:
-        """The formats the catalog can be exported to (listExportFormats)."""
+        """Return the formats in which the catalog can be exported (listExportFormats)."""
         return await self._requests.formats("/catalog/exports")
 
     def export(
         self, file_format: str, query: Query | None = None, *, nan_as_null: bool = False
     ) -> ExportStream:
-        """The catalog as one stream (exportDatasets); sends nothing yet.
+        """Return an export of the catalog as one stream (exportDatasets); sends nothing yet.
 
         Args:
             file_format: such as `json`, `csv`, `rdf` or `rss`; `Unlisted("...")` for one that the
-                specification does not list. `export_formats` tells what the portal has.
-            query: which datasets, and what of them.
-            nan_as_null: read a bare NaN, Infinity or -Infinity in JSON as null instead of refusing
-                it.
+                specification does not list. `export_formats` returns those of the portal.
+            query: selects the datasets and their fields.
+            nan_as_null: read a bare NaN, Infinity or -Infinity in JSON as null instead of raising
+                an error.
 
         Raises:
-            ConfigurationError: the format is unknown, or the query does not fit.
+            ConfigurationError: the format is unknown, or the query holds a parameter that the
+                export does not accept.
         """
-        listed(file_format, CATALOG_FORMATS, "export format of a catalog")
+        listed(file_format, CATALOG_FORMATS, "export format of the catalog")
         options = ExportOptions(nan_as_null=nan_as_null)
         return self._export("exportDatasets", file_format, query, options)
 
@@ -345,17 +349,18 @@ class ExploreClient:
         quote_all: bool | None = None,
         with_bom: bool | None = None,
     ) -> ExportStream:
-        r"""The catalog as CSV, in a dialect of your own (exportCatalogCSV); sends nothing yet.
+        r"""Return a CSV export of the catalog (exportCatalogCSV); sends nothing yet.
 
         Args:
-            query: which datasets, and what of them.
-            delimiter: between cells: `;` (the server's default), `,`, `\t` or `|`.
-            list_separator: between the values of a multivalued cell; `,` by default.
-            quote_all: quote all text, not only where it must be.
-            with_bom: begin with a byte order mark, as spreadsheets like it; true by default.
+            query: selects the datasets and their fields.
+            delimiter: separates cells: `;` (the server's default), `,`, `\t` or `|`.
+            list_separator: separates the values of a multivalued cell; `,` by default.
+            quote_all: quote all text, not only where necessary.
+            with_bom: begin with a byte order mark, for spreadsheets; true by default.
 
         Raises:
-            ConfigurationError: a value is not listed, or the query does not fit.
+            ConfigurationError: a value is not listed, or the query holds a parameter that the
+                export does not accept.
         """
         options = ExportOptions.csv(
             delimiter=delimiter,
@@ -373,17 +378,18 @@ class ExploreClient:
         include_exports: str | Sequence[str] | None = None,
         use_labels_in_exports: bool | None = None,
     ) -> ExportStream:
-        """The catalog as RDF/XML in an application profile of DCAT (exportCatalogDCAT).
+        """Return an RDF/XML export of the catalog in a DCAT profile (exportCatalogDCAT).
 
         Args:
             dcat_ap_format: the profile: `_ap_ch`, `_ap_de`, `_ap_se`, `_ap_sp`, `_ap_it`, `_ap_vl`
-                or `_ap_benap`; `Unlisted("...")` for another. Portals activate them one by one.
-            query: which datasets.
-            include_exports: the formats to offer as distributions, or the one; None for all.
-            use_labels_in_exports: whether the distributions name columns by label.
+                or `_ap_benap`; `Unlisted("...")` for another. Portals activate each separately.
+            query: selects the datasets.
+            include_exports: one or more formats to offer as distributions; None for all.
+            use_labels_in_exports: whether distributions use labels as column names.
 
         Raises:
-            ConfigurationError: a value is not listed, the list is empty, or the query does not fit.
+            ConfigurationError: a value is not listed, the list is empty, or the query holds a
+                parameter that the export does not accept.
         """
         listed(dcat_ap_format, DCAT_VARIANTS, "DCAT profile")
         for file_format in several(include_exports or ()):
@@ -433,23 +439,24 @@ class ExploreClient:
         ordered: bool = True,
         errors: Literal["raise", "collect"] = "raise",
     ) -> FanOut[list[Row], Any]:
-        """Read many records side by side, also of other clients and portals (getRecords).
+        """Read several `Records` concurrently, also of other clients and portals (getRecords).
 
             for rows in await client.gather_records([parks.records(), trees.records(query)]): ...
 
         Args:
-            requests: what to read; made by this client or any other of the same event loop.
-            concurrency: the most requests in flight over all portals; None for this client's.
-            max_bytes: about how many bytes of answers may wait to be taken by an iteration, before
-                only the reading whose turn is next goes on; see `FanOut`.
-            ordered: whether an iteration gives results in the order of `requests`, or as they come.
+            requests: the records, created by this client or any other in the same event loop.
+            concurrency: the maximum number of requests in flight over all portals; None for this
+                client's limit.
+            max_bytes: about how many bytes of responses an iteration holds until they are taken.
+                At the limit only the reading to be delivered next continues; see `FanOut`.
+            ordered: iterate in the order of `requests` instead of the order of completion.
             errors: `raise` the first error and cancel the rest, or `collect` errors as results.
 
         Returns:
-            What gives a list of lists of rows when awaited, and outcomes when iterated.
+            An object to await for a list of lists of rows, or to iterate for outcomes.
 
         Raises:
-            ConfigurationError: a number is below 1, or something else than records was given.
+            ConfigurationError: a number is below 1, or a request is not a `Records`.
         """
         jobs = [one.job() for one in _all_of(Records, requests)]
         places = self._places(concurrency)
@@ -486,20 +493,21 @@ class ExploreClient:
         ordered: bool = True,
         errors: Literal["raise", "collect"] = "raise",
     ) -> FanOut[list[Facet], Any]:
-        """Ask for many facets side by side, also of other clients and portals (getRecordsFacets).
+        """Read several `Facets` concurrently, also of other clients and portals (getRecordsFacets).
 
         Args:
             requests: such as `dataset.facets("name")` or `client.catalog_facets()`.
-            concurrency: the most requests in flight over all portals; None for this client's.
+            concurrency: the maximum number of requests in flight over all portals; None for this
+                client's limit.
             max_bytes: see `gather_records`.
             ordered: see `gather_records`.
             errors: `raise` the first error and cancel the rest, or `collect` errors as results.
 
         Returns:
-            What gives a list of lists of facets when awaited, and outcomes when iterated.
+            An object to await for a list of lists of facets, or to iterate for outcomes.
 
         Raises:
-            ConfigurationError: a number is below 1, or something else than facets was given.
+            ConfigurationError: a number is below 1, or a request is not a `Facets`.
         """
         jobs = [one.job() for one in _all_of(Facets, requests)]
         places = self._places(concurrency)
@@ -521,17 +529,17 @@ class ExploreClient:
     async def gather(self, *requests: Awaitable[T]) -> tuple[T, ...]: ...
 
     async def gather(self, *requests: Awaitable[Any]) -> tuple[Any, ...]:
-        """Await several requests at the same time, within this client's concurrency.
+        """Await several requests concurrently, within this client's `concurrency`.
 
             rows, facets = await client.gather(
                 dataset.records(query).to_list(), dataset.facets("genus_name", query=query)
             )
 
         Returns:
-            The results in the order given.
+            The results in the given order.
 
         Raises:
-            ExploreError: the first to fail; the others are cancelled.
+            ExploreError: the first failure; the other requests are cancelled.
         """
         return tuple(await self._scheduler.gather(requests))
 
@@ -542,48 +550,49 @@ def _all_of(kind: type[T], requests: Iterable[T]) -> list[T]:
     if stranger is None:
         return given
     raise ConfigurationError(
-        f"A {type(stranger).__name__} was given where {kind.__name__} belong. Pass what "
-        "dataset.records(...) gives to gather_records, and dataset.facets(...) to gather_facets."
+        f"A request has type {type(stranger).__name__}; it must be a {kind.__name__} object. Pass "
+        "dataset.records(...) to gather_records, and dataset.facets(...) to gather_facets."
     )
 
 
 def _refuse_other_kinds(**given: object) -> None:
-    """Refuse options of another class, which would fail at the first request or not at all."""
+    """Refuse options of the wrong class, which would fail at the first request or be ignored."""
     for name, value in given.items():
         kind = _KINDS[name]
         if value is not None and not isinstance(value, kind):
-            # The value is not repeated: it may be a secret that was meant for auth=.
+            # The value is not quoted: it may be a secret meant for auth=.
             raise ConfigurationError(
-                f"{name}= is a {type(value).__name__}; it must be made by {kind.__name__}(...)."
+                f"{name}= has type {type(value).__name__}; pass {kind.__name__}(...) instead."
             )
 
 
 def _base_url(text: str) -> URL:
-    """The API's base URL from whatever a user has at hand."""
+    """Return the API's base URL for the address that the user passed."""
     url = _read_base_url(text)
     if isinstance(url, URL):
         return url
-    # The text itself is not repeated: someone may have put a secret into it.
+    # The address is not quoted: it may contain a secret.
     raise ConfigurationError(
-        f"The base URL cannot be used: {url}. Pass the portal's address, such as "
+        f"The base URL is invalid: {url}. Pass the portal's address, such as "
         "https://data.example.org."
     )
 
 
 def _read_base_url(text: str) -> URL | str:
-    """The URL, or why it is none; nothing is raised where the locals hold the text."""
+    """Return the URL, or why it is invalid; do not raise, because the locals hold the address."""
     given = text.strip()
     try:
         url = URL(given if "://" in given else f"https://{given}")
         url.origin()
+        host = url.host  # decoded only here, which may fail
     except ValueError:
         return "it is not a URL"
-    if url.scheme not in {"http", "https"} or not url.host:
+    if url.scheme not in {"http", "https"} or not host:
         return "it must begin with https:// or http:// and name a host"
     if url.user is not None or url.password is not None:
-        return "it holds a user name or password; pass an API key as auth= instead"
+        return "it contains a user name or password; pass an API key as auth= instead"
     if url.query_string or url.fragment:
-        return "it has a query or a fragment; pass an API key as auth= instead"
+        return "it contains a query or a fragment; pass an API key as auth= instead"
     path = url.path.rstrip("/")
     if not path or path.endswith(_API_PATH):
         return url.with_path(path or _API_PATH)

@@ -1,4 +1,4 @@
-"""`Dataset`: one method per operation on a dataset (tag Dataset of the specification)."""
+"""`Dataset`: one method per operation on a dataset (the specification's tag Dataset)."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ __all__ = ["Dataset"]
 
 
 class Dataset:
-    """One dataset of a portal; made by `ExploreClient.dataset`.
+    """One dataset of a portal, created by `ExploreClient.dataset`.
 
     Attributes:
-        dataset_id: the identifier.
+        dataset_id: the dataset's identifier.
     """
 
     def __init__(self, dataset_id: str, requests: Requests) -> None:
@@ -57,10 +57,11 @@ class Dataset:
         return f"Dataset({self.dataset_id!r})"
 
     async def info(self, query: Query | None = None) -> DatasetInfo:
-        """Schema and metadata (getDataset).
+        """Return schema and metadata (getDataset).
 
         Args:
-            query: only its `select`, `lang`, `timezone` and links options; keep `dataset_id`.
+            query: may hold only `select`, `lang`, `timezone`, `include_links` and
+                `include_app_metas`; a `select` must keep `dataset_id`.
 
         Raises:
             NotFoundResource: there is no such dataset.
@@ -76,13 +77,14 @@ class Dataset:
     async def converter(
         self, *, decimals: bool = False, misfits: Literal["raise", "keep"] = "raise"
     ) -> Converter:
-        """What turns the values of this dataset's rows into Python's own (getDataset).
+        """Return a converter of this dataset's row values to Python types (getDataset).
 
         Args:
-            decimals: make `double` a Decimal too.
-            misfits: what to do with a value that is not of its field's type.
+            decimals: convert `double` to Decimal too.
+            misfits: `raise` an error for a value that does not match its field's type, or `keep`
+                the value.
         """
-        from explore_async.results.conversion import Converter  # for few programs, see `asking`
+        from explore_async.results.conversion import Converter  # rarely needed, so loaded here
 
         return Converter.from_info(await self.info(), decimals=decimals, misfits=misfits)
 
@@ -94,22 +96,23 @@ class Dataset:
         page_size: int | None = None,
         typed: bool | Converter = False,
     ) -> Records:
-        """The rows of a query, as one lazy object that sends nothing when made (getRecords).
+        """Return the rows of a query as one lazy object; sends nothing yet (getRecords).
 
         Args:
-            query: the query; its `offset` is where to start, and its `limit` stands for
-                `max_rows` where that is not given (-1 for all).
-            max_rows: the most rows wanted; None for all. Where it is given, pages are asked for
-                at once; if fewer rows match, some requests were for nothing.
+            query: the query. Its `offset` is the index of the first row, and its `limit` is the
+                default for `max_rows` (-1 for all).
+            max_rows: the maximum number of rows; None for all. If given, pages are requested
+                concurrently from the start, and some requests are wasted if fewer rows match.
             page_size: rows per request: up to 100, with `group_by` up to 20,000; None for the
-                most.
-            typed: convert values by the schema, which is asked for once; or by this converter.
+                maximum.
+            typed: convert values by the schema, which is requested once, or by a given converter.
 
         Raises:
-            WindowExceeded: offset and `max_rows` together pass 10,000 (20,000 with `group_by`);
-                or, when read without `max_rows`, more rows are there (20,000 groups or more).
-            ConfigurationError: a number is out of its range, or the query holds a parameter that
-                getRecords does not take.
+            WindowExceeded: the sum of offset and `max_rows` exceeds 10,000 (20,000 with
+                `group_by`). Without `max_rows`, raised while reading if there are more than 10,000
+                rows, or 20,000 groups or more.
+            ConfigurationError: a number is out of range, or the query holds a parameter that
+                getRecords does not accept.
         """
         return self._requests.records(
             f"{self._path}/records",
@@ -123,7 +126,7 @@ class Dataset:
     async def record(
         self, record_id: str, query: Query | None = None, *, typed: bool | Converter = False
     ) -> Row:
-        """One row by its identifier (getRecord).
+        """Return one row by its identifier (getRecord).
 
         Raises:
             NotFoundResource: there is no such record.
@@ -141,23 +144,23 @@ class Dataset:
         return await self._requests.get(path, params, read, converter.exact)
 
     def facets(self, *names: str | Expression, query: Query | None = None) -> Facets:
-        """Values of facets with their counts, one concurrent request each (getRecordsFacets).
+        """Return facet values and counts, with one concurrent request each (getRecordsFacets).
 
-        Await it for a list of `Facet`, in the order of `names`; making it sends nothing.
+        Await the result for a list of `Facet` in the order of `names`. Nothing is sent until then.
 
         Args:
-            names: fields, or `facet(name="...", limit=...)` as text or built; without any, those
-                of the query, or else all that the dataset declares.
-            query: which rows to count.
+            names: fields, or `facet(name="...", limit=...)` as a string or an expression. Without
+                names, the facets of the query, or else all that the dataset declares.
+            query: selects the rows to count.
 
         Raises:
-            ConfigurationError: the query holds a parameter that facets do not take, or an option
+            ConfigurationError: the query holds a parameter that facets do not accept, or an option
                 of `facet(...)` is not listed.
         """
         return self._requests.facets(f"{self._path}/facets", "getRecordsFacets", names, query)
 
     async def attachments(self) -> tuple[Attachment, ...]:
-        """The files that belong to the dataset (getDatasetAttachments)."""
+        """Return the files attached to the dataset (getDatasetAttachments)."""
         return await self._requests.get(f"{self._path}/attachments", [], _attachments)
 
     async def download(
@@ -167,17 +170,17 @@ class Dataset:
         *,
         progress: Callable[[Progress], None] | None = None,
     ) -> SavedFile:
-        """Write an attachment to a file that appears only when it is whole.
+        """Write an attachment to a file that appears only when it is complete.
 
-        It is asked for below this portal's own address, whatever its `href` says.
+        The request goes to this portal's own address, regardless of the attachment's `href`.
 
         Args:
             attachment: one of `attachments()`, or its identifier.
-            path: the file; an existing one is replaced at the end, in one step.
+            path: the file to write; an existing file is replaced atomically at the end.
             progress: called about once per MiB.
 
         Raises:
-            ConfigurationError: the path cannot be written; nothing was sent.
+            ConfigurationError: the path is not writable; nothing was sent.
             NotFound: there is no such attachment.
         """
         name = attachment if isinstance(attachment, str) else attachment.attachment_id
@@ -186,7 +189,7 @@ class Dataset:
             return await stream.save(path, progress=progress)
 
     async def export_formats(self) -> tuple[ExportFormat, ...]:
-        """The formats this dataset can be exported to (listDatasetExportFormats)."""
+        """Return the formats in which the dataset can be exported (listDatasetExportFormats)."""
         return await self._requests.formats(f"{self._path}/exports")
 
     def export(
@@ -200,26 +203,26 @@ class Dataset:
         typed: bool | Converter = False,
         nan_as_null: bool = False,
     ) -> ExportStream:
-        """All rows of a query as one stream (exportRecords); sends nothing yet.
+        """Return an export of all rows as one stream (exportRecords); sends nothing yet.
 
-        `async with dataset.export("jsonl", query) as stream:` gives `stream.rows()`, `batches()`,
-        `lines()`, `bytes()` and `save(path)`.
+        Use it as `async with dataset.export("jsonl", query) as stream:`, and read with
+        `stream.rows()`, `batches()`, `lines()`, `bytes()` or `save(path)`.
 
         Args:
             file_format: such as `jsonl`, `csv`, `parquet` or `geojson`; `Unlisted("...")` for one
-                that the specification does not list. `export_formats` tells what the portal has.
-            query: the query; exports take no `offset`.
-            use_labels: name columns by label instead of by name.
-            compressed: have the server compress the file itself, for formats that allow it; such
-                an export can only be saved.
-            epsg: EPSG code to project shapes to.
-            typed: convert values of rows by the schema, which is asked for once; or by this.
-            nan_as_null: read a bare NaN, Infinity or -Infinity in JSON as null instead of refusing
-                it.
+                that the specification does not list. `export_formats` returns those of the portal.
+            query: the query; exports do not accept `offset`.
+            use_labels: use labels as column names.
+            compressed: have the server compress the file, for formats that allow it; such an
+                export can only be saved.
+            epsg: EPSG code of the projection for shapes.
+            typed: convert values by the schema, which is requested once, or by a given converter.
+            nan_as_null: read a bare NaN, Infinity or -Infinity in JSON as null instead of raising
+                an error.
 
         Raises:
-            ConfigurationError: the format is unknown, or the query holds a parameter that
-                exports do not take.
+            ConfigurationError: the format is unknown, or the query holds a parameter that the
+                export does not accept.
         """
         listed(file_format, DATASET_FORMATS, "export format")
         options = ExportOptions(
@@ -242,23 +245,24 @@ class Dataset:
         epsg: int | None = None,
         typed: bool | Converter = False,
     ) -> ExportStream:
-        r"""All rows as CSV, in a dialect of your own (exportRecordsCSV); sends nothing yet.
+        r"""Return a CSV export of all rows (exportRecordsCSV); sends nothing yet.
 
-        Rows are read in the dialect that was asked for, with or without a byte order mark.
+        The stream's `rows` reads the requested dialect, with or without a byte order mark.
 
         Args:
-            query: the query; exports take no `offset`.
-            delimiter: between cells: `;` (the server's default), `,`, `\t` or `|`.
-            list_separator: between the values of a multivalued field; `,` by default.
-            quote_all: quote all text, not only where it must be.
-            with_bom: begin with a byte order mark, as spreadsheets like it; true by default.
-            use_labels: name columns by label instead of by name.
-            compressed: have the server compress the file itself; it can only be saved then.
-            epsg: EPSG code to project shapes to.
-            typed: convert cells by the schema, which is asked for once; or by this converter.
+            query: the query; exports do not accept `offset`.
+            delimiter: separates cells: `;` (the server's default), `,`, `\t` or `|`.
+            list_separator: separates the values of a multivalued field; `,` by default.
+            quote_all: quote all text, not only where necessary.
+            with_bom: begin with a byte order mark, for spreadsheets; true by default.
+            use_labels: use labels as column names.
+            compressed: have the server compress the file; it can then only be saved.
+            epsg: EPSG code of the projection for shapes.
+            typed: convert cells by the schema, which is requested once, or by a given converter.
 
         Raises:
-            ConfigurationError: a value is not listed, or the query does not fit.
+            ConfigurationError: a value is not listed, or the query holds a parameter that the
+                export does not accept.
         """
         options = ExportOptions.csv(
             delimiter=delimiter,
@@ -283,17 +287,18 @@ class Dataset:
         compressed: bool | None = None,
         epsg: int | None = None,
     ) -> ExportStream:
-        """All rows as Parquet (exportRecordsParquet); sends nothing yet.
+        """Return a Parquet export of all rows (exportRecordsParquet); sends nothing yet.
 
         Args:
-            query: the query; exports take no `offset`.
+            query: the query; exports do not accept `offset`.
             parquet_compression: `snappy` (the server's default) or `zstd`.
-            use_labels: name columns by label instead of by name.
+            use_labels: use labels as column names.
             compressed: have the server compress the file as a whole.
-            epsg: EPSG code to project shapes to.
+            epsg: EPSG code of the projection for shapes.
 
         Raises:
-            ConfigurationError: a value is not listed, or the query does not fit.
+            ConfigurationError: a value is not listed, or the query holds a parameter that the
+                export does not accept.
         """
         if parquet_compression is not None:
             listed(parquet_compression, COMPRESSIONS, "compression")
@@ -317,21 +322,22 @@ class Dataset:
         compressed: bool | None = None,
         epsg: int | None = None,
     ) -> ExportStream:
-        """All rows as GPX (exportRecordsGPX); sends nothing yet.
+        """Return a GPX export of all rows (exportRecordsGPX); sends nothing yet.
 
         Args:
-            query: the query; exports take no `offset`.
-            name_field: the field that becomes the name of a waypoint.
-            description_field_list: the fields that become its description, or the one; None for
-                what the server takes.
-            use_extension: put attributes into extensions (the server's default), or else into the
+            query: the query; exports do not accept `offset`.
+            name_field: the field with the names of the waypoints.
+            description_field_list: one or more fields for their descriptions; None for the
+                server's default.
+            use_extension: write attributes as extensions (the server's default) instead of in the
                 description.
-            use_labels: name attributes by label instead of by name.
-            compressed: have the server compress the file itself.
-            epsg: EPSG code to project shapes to.
+            use_labels: use labels as attribute names.
+            compressed: have the server compress the file.
+            epsg: EPSG code of the projection for shapes.
 
         Raises:
-            ConfigurationError: the list is empty, or the query does not fit.
+            ConfigurationError: the list is empty, or the query holds a parameter that the export
+                does not accept.
         """
         fields = description_field_list
         params = flags(
@@ -352,20 +358,20 @@ class Dataset:
         *,
         progress: Callable[[Progress], None] | None = None,
     ) -> Reconciliation:
-        """Export to a JSON Lines file, and prove it whole by counting (exportRecords, getRecords).
+        """Export to a JSON Lines file and verify its row count (exportRecords, getRecords).
 
-        The server is asked for the count first; the file appears only when as many rows came.
-        With `group_by` the groups are counted by paging, at most 20,000.
+        The client first requests the count; the file appears only if as many rows arrive. With
+        `group_by` the groups are counted by paging, which works for fewer than 20,000.
 
         Args:
-            path: the file; an existing one is replaced at the end, in one step.
-            query: the query; its `limit` is honoured.
+            path: the file to write; an existing file is replaced atomically at the end.
+            query: the query; its `limit` is respected.
             progress: called about once per MiB.
 
         Raises:
-            ConfigurationError: the path cannot be written; nothing was sent.
-            IntegrityError: another number of rows came than announced; there is no file.
-            TruncatedError: the export ended early; there is no file.
+            ConfigurationError: the path is not writable; nothing was sent.
+            IntegrityError: the number of rows differs from the count; no file is written.
+            TruncatedError: the export ended early; no file is written.
         """
         stream = self.export("jsonl", query)
 
@@ -391,10 +397,10 @@ class Dataset:
         query: Query | None = None,
         separator: str | None = None,
     ) -> ConverterSource | None:
-        """What asks for the converter of rows; None when they stay as they come."""
+        """Return a function that provides the converter of rows; None to leave rows unchanged."""
         if typed is False:
             return None
-        # Labels are in the language of the request.
+        # The labels depend on the language of the request.
         clauses = clauses_of(query)
         lang = clauses.lang if clauses is not None and labels else None
 
@@ -407,15 +413,15 @@ class Dataset:
         return converter
 
     async def _schema_converter(self, lang: str | None, admission: Admission | None) -> Converter:
-        """The converter for one language; concurrent readings ask for the schema once.
+        """Return the converter for one language; concurrent readings request the schema once.
 
-        Where the one that asks fails or is cancelled, the next asks in its place.
+        If that request fails or is cancelled, the next waiting reading sends it again.
         """
         async with self._learning[lang]:
             if lang not in self._known:
                 from explore_async.results.conversion import Converter
 
-                # The other readings of a fan-out that wait here have to make room for this one.
+                # Other readings of a fan-out wait here; the memory they hold must not block this.
                 shared = admission.shared() if admission is not None else None
                 info = await self._info(odsql.Query(lang=lang), shared)
                 self._known[lang] = Converter.from_info(info)
@@ -423,5 +429,5 @@ class Dataset:
 
 
 def _attachments(answer: object) -> tuple[Attachment, ...]:
-    files = as_list(as_object(answer, "an answer").get("attachments"), "attachments")
+    files = as_list(as_object(answer, "a response").get("attachments"), "attachments")
     return tuple(Attachment.from_json(one) for one in files)

@@ -1,14 +1,14 @@
-"""Every error this package raises: one tree under `ExploreError`, and how an answer becomes one.
+"""All errors that this package raises, derived from `ExploreError`.
 
 Each message says what happened and what to do next. Each class takes its message as the only
-positional argument and keeps the rest as plain attributes, so every error survives `pickle` and
-`copy` (and so a worker process). No error holds a live response, a header or an API key.
+positional argument and stores the rest as plain attributes, so every error survives `pickle` and
+`copy` and can cross process boundaries. No error holds a live response, a header or an API key.
 
-The classes named after the API (`ODSQLError`, `NotFoundResource`, ...) carry the very name that the
-server puts into `error_code`, because that is what a reader will search for.
+Classes for the API's errors (`ODSQLError`, `NotFoundResource`, ...) have the names that the server
+sends as `error_code`, because users search for them.
 """
 
-# ruff: noqa: N818 - the API's own names, and the established WindowExceeded / QuotaExceeded
+# ruff: noqa: N818 - names of the API, and the published WindowExceeded and QuotaExceeded
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ __all__ = [
 
 
 class ExploreError(Exception):
-    """The root: catch this to catch everything this package raises.
+    """The base class: catch it to catch every error that this package raises.
 
     Attributes:
-        message: what happened and what to do next; the same text as `str(error)`.
-        status: HTTP status of the answer, or None when there was no answer.
-        code: the API's `error_code` (or `errorcode`, as text), or None.
-        url: the URL that was asked, without secrets, or None.
-        attempts: how many times the request was sent; 0 when it was refused before sending.
+        message: what happened and what to do next; the same as `str(error)`.
+        status: HTTP status of the response, or None if there was no response.
+        code: the API's `error_code` (or `errorcode`, as a string), or None.
+        url: the requested URL, without secrets, or None.
+        attempts: how many times the request was sent; 0 if it was refused before sending.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class ExploreError(Exception):
 
 
 class ConfigurationError(ExploreError):
-    """An argument, or the way the client is used, cannot work; nothing was sent."""
+    """An argument or the use of the client is invalid; nothing was sent."""
 
 
 class StreamConsumedError(ConfigurationError):
@@ -93,10 +93,10 @@ class StreamConsumedError(ConfigurationError):
 
 
 class MissingExtraError(ExploreError, ImportError):
-    """A part of this package needs a package that is not installed.
+    """An optional package that this feature needs is not installed.
 
     Attributes:
-        name: the package that could not be imported, as on any `ImportError`; None when not said.
+        name: the missing package, as on any `ImportError`; None if unknown.
     """
 
     def __init__(self, message: str, *, name: str | None = None) -> None:
@@ -105,13 +105,13 @@ class MissingExtraError(ExploreError, ImportError):
 
 
 class WindowExceeded(ExploreError):
-    """The rows asked for lie beyond what paging may reach (getRecords, getDatasets).
+    """The requested rows are beyond the reach of paging (getRecords, getDatasets).
 
-    The server answers only up to `offset + limit <= 10000` (20000 with `group_by`).
+    The server requires `offset + limit <= 10000` (20000 with `group_by`).
 
     Attributes:
-        window: the largest `offset + limit` the server answers.
-        wanted: the `offset + limit` that would have been needed; None when it is not known.
+        window: the largest `offset + limit` that the server accepts.
+        wanted: the `offset + limit` needed for the requested rows; None if unknown.
     """
 
     def __init__(
@@ -128,11 +128,11 @@ class WindowExceeded(ExploreError):
 
 
 class TransportError(ExploreError):
-    """The request did not get a whole HTTP answer."""
+    """The request received no complete HTTP response."""
 
 
 class ConnectError(TransportError):
-    """The connection was refused, reset or dropped before an answer began."""
+    """The connection was refused, reset or dropped before a response began."""
 
 
 class NameResolutionError(ConnectError):
@@ -140,22 +140,22 @@ class NameResolutionError(ConnectError):
 
 
 class TLSError(ConnectError):
-    """The TLS handshake failed, for instance an untrusted certificate; never retried."""
+    """The TLS handshake failed, for instance on an untrusted certificate; never retried."""
 
 
 class ProxyError(ConnectError):
-    """The proxy gave no answer, or refuses to pass the request on (407: who are you?)."""
+    """The proxy did not respond, or refused the request (407, authentication required)."""
 
 
 class RequestTimeout(TransportError):
-    """No answer, or no further byte of it, came within the time allowed."""
+    """The response, or its next byte, did not arrive in time."""
 
 
 class RedirectError(TransportError):
-    """The server redirects to another origin, where the API key must not go.
+    """The server redirects to another origin, which must not receive the API key.
 
     Attributes:
-        host: host (and port) the redirect points at; None when it is missing or unreadable.
+        host: host and port of the redirect's target; None if missing or unreadable.
     """
 
     def __init__(
@@ -175,8 +175,8 @@ class TruncatedError(TransportError):
     """The body ended before it was complete.
 
     Attributes:
-        rows: complete rows received before the cut; None where rows are not counted.
-        bytes_received: decoded bytes received before the cut.
+        rows: complete rows received before the end; None if rows are not counted.
+        bytes_received: decoded bytes received before the end.
     """
 
     def __init__(
@@ -195,10 +195,10 @@ class TruncatedError(TransportError):
 
 
 class DecodeError(ExploreError):
-    """The answer is complete but is not what this operation returns, such as an HTML page.
+    """The response is complete but is not what this operation returns, such as an HTML page.
 
     Attributes:
-        content_type: media type the server declared; empty when it declared none.
+        content_type: media type that the server declared; empty if it declared none.
         snippet: the first characters of the body, on one line.
     """
 
@@ -218,15 +218,15 @@ class DecodeError(ExploreError):
 
 
 class TooLargeError(DecodeError):
-    """A body, or one line of it, is larger than the cap that protects memory."""
+    """A body, or one line of it, exceeds the cap that protects memory."""
 
 
 class IntegrityError(ExploreError):
-    """What arrived contradicts what the server announced; the result would have been wrong.
+    """The received data contradicts what the server announced; the result would be wrong.
 
     Attributes:
-        expected: what the server announced, usually a number of rows.
-        received: what arrived.
+        expected: the number that the server announced, usually of rows.
+        received: the number that arrived.
     """
 
     def __init__(
@@ -243,30 +243,30 @@ class IntegrityError(ExploreError):
 
 
 class ShortPageError(IntegrityError):
-    """A page holds another number of rows than its place in the result calls for."""
+    """A page has more or fewer rows than its position in the result requires."""
 
 
 class RepeatedPageError(IntegrityError):
-    """The server sent the same page twice, so it does not honour `offset`."""
+    """The server sent the same page twice, so it ignores `offset`."""
 
 
 class TotalCountDriftError(IntegrityError):
-    """`total_count` changed between two pages: the dataset was written to while it was read."""
+    """`total_count` changed between two pages: the dataset changed while it was read."""
 
 
 class StorageError(ExploreError):
-    """The file could not be written, for instance because the disk is full; there is no file."""
+    """The file could not be written, for instance to a full disk. No part of it remains."""
 
 
 class APIError(ExploreError):
     """The server answered with an error.
 
     Attributes:
-        reason: the server's own message, unchanged but for its length.
-        retry_after: seconds the server asks to wait, or None when it does not say.
+        reason: the server's own message, cut after 2,000 characters.
+        retry_after: seconds that the server asks to wait, or None if it does not say.
     """
 
-    advice = "Read the server's message; the request itself was understood as sent."
+    advice = "Correct the request as the server's message says, and check the base URL."
 
     def __init__(
         self,
@@ -285,13 +285,13 @@ class APIError(ExploreError):
 
 
 class BadRequest(APIError):
-    """400: the server refuses the request; sending it again will not help."""
+    """400: the server rejects the request; a retry will not help."""
 
     advice = "Correct the query; the same request will fail again."
 
 
 class ODSQLError(BadRequest):
-    """400 `ODSQLError`: the clause reads well but means nothing, such as an unknown field."""
+    """400 `ODSQLError`: the clause is well-formed but invalid, such as an unknown field."""
 
     advice = (
         "Check field names and types against the schema: `await dataset.info()`, or "
@@ -300,37 +300,40 @@ class ODSQLError(BadRequest):
 
     @property
     def clause(self) -> str | None:
-        """The parameter the server blames (`where`, `select`, ...), or None when it names none."""
+        """The parameter that the server blames (`where`, `select`, ...), or None."""
         found = re.search(r"Clause\(s\) containing the error\(s\): (\w+)", self.reason)
         return found.group(1) if found else None
 
 
 class ODSQLSyntaxError(ODSQLError):
-    """400 `ODSQLSyntaxError`: the clause cannot be read."""
+    """400 `ODSQLSyntaxError`: the clause cannot be parsed."""
 
-    advice = "Correct the clause at that position; a text literal needs quotes."
+    advice = "Correct the clause at that position; text literals need quotes."
 
     @property
     def position(self) -> int | None:
-        """0-based offset, in the clause, of the character the server stumbled over, or None."""
+        """The 0-based offset in the clause at which the server failed to parse it, or None."""
         found = re.search(r" at position (\d+)", self.reason)
         return int(found.group(1)) if found else None
 
 
 class IncompatibleTypesInComparisonFilter(ODSQLError):
-    """400: two sides of a comparison have different types, such as a date against text."""
+    """400: the two sides of a comparison have different types, such as a date and text."""
 
-    advice = "Compare like with like: date'2024-01-31' for dates, unquoted numbers for numbers."
+    advice = (
+        "Compare values of the same type: write dates as date'2024-01-31' and numbers without "
+        "quotes."
+    )
 
 
 class InvalidRESTParameterError(BadRequest):
     """400 `InvalidRESTParameterError`: a parameter such as `limit` is out of its range."""
 
-    advice = "Bring the parameter into the range the server names."
+    advice = "Set the parameter to a value in the range that the server names."
 
     @property
     def parameter(self) -> str | None:
-        """The parameter the server blames, such as `limit`, or None when it names none."""
+        """The parameter that the server blames, such as `limit`, or None."""
         found = re.search(r"Invalid value for (.+?) API parameter", self.reason)
         return found.group(1) if found else None
 
@@ -339,8 +342,8 @@ class Unauthorized(APIError):
     """401: the API key is missing, mistyped or revoked."""
 
     advice = (
-        "Pass a valid API key as `auth=`, or to the command line as EXPLORE_API_KEY; it is sent "
-        "only in the Authorization header."
+        "Pass a valid API key as `auth=`, or set EXPLORE_API_KEY for the command line. The key is "
+        "sent only in the Authorization header."
     )
 
 
@@ -348,13 +351,13 @@ class ForbiddenAccess(APIError):
     """403: the caller may not see this resource."""
 
     advice = (
-        "Ask the portal for access, or pass an API key that has it: `auth=`, or EXPLORE_API_KEY "
-        "for the command line."
+        "Request access from the portal, or use an API key with access: pass it as `auth=`, or set "
+        "EXPLORE_API_KEY for the command line."
     )
 
 
 class NotFound(APIError):
-    """404: there is nothing at this address."""
+    """404: nothing exists at this URL."""
 
     advice = "Check the base URL and the identifiers."
 
@@ -362,27 +365,25 @@ class NotFound(APIError):
 class NotFoundResource(NotFound):
     """404 `NotFoundResource`: the dataset or the record does not exist."""
 
-    advice = (
-        "Check the identifier; `client.datasets()`, or `explore datasets`, lists what there is."
-    )
+    advice = "Check the identifier; `client.datasets()` and `explore datasets` list the datasets."
 
 
 class NotFoundURI(NotFound):
-    """404 `NotFoundURI`: the portal does not know this path."""
+    """404 `NotFoundURI`: the path does not exist on this portal."""
 
-    advice = "Check the base URL; it should lead to an Explore API v2.1."
+    advice = "Check that the base URL leads to an Explore API v2.1."
 
 
 class QuotaExceeded(APIError):
-    """429: the calls allowed for a period are used up, or requests come too fast.
+    """429: the quota of calls for a period is used up, or requests are too frequent.
 
     Attributes:
-        reset_at: when calls are allowed again (aware datetime), or None when not said.
-        call_limit: calls allowed per period, or None when not said.
-        unit: the period, such as `day`, or None when not said.
+        reset_at: when calls are allowed again (aware datetime), or None if unknown.
+        call_limit: calls allowed per period, or None if unknown.
+        unit: the period, such as `day`, or None if unknown.
     """
 
-    advice = "Wait until the reset, send fewer requests, or pass an API key with a larger quota."
+    advice = "Wait until the quota resets, send fewer requests, or use an API key with more quota."
 
     def __init__(
         self,
@@ -413,13 +414,13 @@ class QuotaExceeded(APIError):
 
 
 class TokenError(ExploreError):
-    """The OAuth2 server refuses to give or renew tokens, or the new ones could not be saved.
+    """The OAuth2 server refused to issue or renew tokens, or the new ones could not be saved.
 
-    The user has to grant access again, unless the message says otherwise.
+    The user must grant access again, unless the message says otherwise.
     """
 
 
 class ServerError(APIError):
     """5xx: the portal, or a proxy in front of it, failed."""
 
-    advice = "Try again later; for a large query, narrow it or use an export."
+    advice = "Try again later; if the query is large, narrow it or use an export."

@@ -1,10 +1,11 @@
-"""What a client does, as one stream of typed events, and the counts of it.
+"""Typed events of a client's calls, their subscribers, and the counters behind `Stats`.
 
-A subscriber is any callable of one event. It is called in the event loop, between two steps of a
-request, so it must be quick and must not wait. Events hold no key and no body.
+A subscriber is any callable that takes one event. It is called synchronously in the event loop
+between two steps of a request, so it must be quick and must not block. Events hold no API key and
+no body.
 
-A subscriber that raises breaks no request: its exception is logged once with its traceback under
-the logger `explore_async`, counted in `Stats.subscriber_errors`, and it is called no more.
+An exception in a subscriber does not affect the request. It is logged with its traceback under the
+logger `explore_async` and counted in `Stats.subscriber_errors`, and the subscription ends.
 """
 
 from __future__ import annotations
@@ -42,14 +43,14 @@ _clients = itertools.count(1)
 
 @frozen(kw_only=True)
 class _Event:
-    """What all events have.
+    """The attributes of every event.
 
     Attributes:
         call: number of the logical call, from 1, the same in all its events.
-        url: the URL that was asked, without secrets.
+        url: the requested URL, without secrets.
         at: seconds on the client's monotonic clock.
-        client: number of the client in this process, from 1; what `with_options` derives has the
-            same. `client` and `call` together name one call, also for a subscriber of several.
+        client: number of the client in this process, from 1, the same for clients derived by
+            `with_options`. `client` and `call` together identify a call across all clients.
     """
 
     call: int
@@ -63,7 +64,7 @@ class RequestEvent(_Event):
     """A request is about to be sent.
 
     Attributes:
-        attempt: from 1.
+        attempt: number of the attempt, from 1.
     """
 
     attempt: int
@@ -71,12 +72,12 @@ class RequestEvent(_Event):
 
 @frozen(kw_only=True)
 class ResponseEvent(_Event):
-    """The head of an answer came.
+    """The head of a response arrived.
 
     Attributes:
-        attempt: from 1.
+        attempt: number of the attempt, from 1.
         status: HTTP status.
-        seconds: since the request was sent.
+        seconds: time since the attempt began.
     """
 
     attempt: int
@@ -89,9 +90,9 @@ class RetryEvent(_Event):
     """A request failed and will be sent again.
 
     Attributes:
-        attempt: the one that failed, from 1.
-        wait: seconds until the next.
-        error: how it failed.
+        attempt: number of the failed attempt, from 1.
+        wait: seconds until the next attempt.
+        error: the error of the failed attempt.
     """
 
     attempt: int
@@ -101,12 +102,13 @@ class RetryEvent(_Event):
 
 @frozen(kw_only=True)
 class ThrottleEvent(_Event):
-    """A request that is ready waits: for the client's own rate, or until a pause of all is over.
+    """A request must wait before it is sent.
 
     Attributes:
-        reason: `rate` or `pause`.
-        wait: seconds.
-        reset_at: the moment the server named, or None.
+        reason: `rate` for the client's own rate limit, `congestion` for the rate that the portal
+            sustains, or `pause` until a pause of the whole client ends.
+        wait: seconds to wait.
+        reset_at: the time that the server named, or None.
     """
 
     reason: Literal["rate", "congestion", "pause"]
@@ -116,11 +118,11 @@ class ThrottleEvent(_Event):
 
 @frozen(kw_only=True)
 class PageEvent(_Event):
-    """A page of rows came.
+    """A page of rows arrived.
 
     Attributes:
-        rows: how many.
-        total: how many there are in all, by the server; None when it does not say.
+        rows: number of rows on the page.
+        total: the server's `total_count`; None if it sent none.
         received: decoded bytes.
     """
 
@@ -131,7 +133,7 @@ class PageEvent(_Event):
 
 @frozen(kw_only=True)
 class BytesEvent(_Event):
-    """More of an export or another file came; told twice a second at most.
+    """More of an export or another file arrived; sent at most twice a second.
 
     Attributes:
         received: decoded bytes of this call so far.
@@ -142,14 +144,14 @@ class BytesEvent(_Event):
 
 @frozen(kw_only=True)
 class DoneEvent(_Event):
-    """A call ended; the last of its events.
+    """A call ended; its last event.
 
     Attributes:
-        attempts: how often it was sent.
-        seconds: since it began, with all its waits.
+        attempts: how many times it was sent.
+        seconds: time since the call began, including all waits.
         received: decoded bytes.
         outcome: `ok`, `error` or `cancelled`.
-        error: the error that was raised, or None.
+        error: the `ExploreError` raised, or None.
     """
 
     attempts: int
@@ -167,20 +169,24 @@ Subscriber: TypeAlias = "Callable[[Event], object]"
 
 @frozen(kw_only=True)
 class Stats:
-    """What a client has done so far, with all that was derived from it.
+    """What a client and the clients derived from it have done so far, and their present limits.
 
     Attributes:
-        calls: logical calls, such as one page or one export, however often they were sent.
-        requests: requests on the wire, with retries, redirects and those that aiohttp repeats by
-            itself; an injected session does not show the last.
-        retries: how often a call was sent again.
-        throttled: how often a request waited for a rate or a pause.
+        calls: logical calls, such as one page or one export, regardless of retries.
+        requests: requests on the wire, including retries, redirects and those that aiohttp itself
+            repeats, except those repeated by an injected session.
+        retries: how many times a call was sent again.
+        throttled: how many times a request waited for a rate or a pause.
         pages: pages of rows.
-        rows: rows in them.
+        rows: rows on these pages.
         received: decoded bytes.
         errors: calls that ended with an error.
         cancelled: calls that were cancelled.
-        subscriber_errors: subscribers dropped because they raised.
+        subscriber_errors: subscribers dropped because they raised an exception.
+        window: the requests that may be in flight now; fewer than `concurrency` after the portal
+            refused some for their number.
+        rate: the requests per second that the portal sustains, by the client's measurement; None
+            unless it refused some.
     """
 
     calls: int = 0
@@ -193,14 +199,16 @@ class Stats:
     errors: int = 0
     cancelled: int = 0
     subscriber_errors: int = 0
+    window: int = 0
+    rate: float | None = None
 
 
 class Counters:
-    """The numbers behind `Stats`, while they change."""
+    """The mutable counters behind `Stats`."""
 
     def __init__(self) -> None:
-        for one in fields(Stats):
-            setattr(self, one.name, 0)
+        for name in _COUNTED:
+            setattr(self, name, 0)
 
     calls: int
     requests: int
@@ -214,22 +222,25 @@ class Counters:
     subscriber_errors: int
 
     def sent(self) -> None:
-        """One more request is on the wire."""
+        """Count one more request on the wire."""
         self.requests += 1
 
-    def view(self) -> Stats:
-        """The numbers now."""
-        return Stats(**vars(self))
+    def view(self, *, window: int, rate: float | None) -> Stats:
+        """Return a snapshot."""
+        return Stats(**vars(self), window=window, rate=rate)
+
+
+_COUNTED = tuple(one.name for one in fields(Stats) if one.name not in ("window", "rate"))
 
 
 class Subscribers:
-    """Those who want events.
+    """The subscribers of a client.
 
     Args:
-        counters: where one that raises is counted.
+        counters: counts the subscribers that raise.
 
     Attributes:
-        listening: whether there is anybody; without, events need not be made.
+        listening: whether there are subscribers; otherwise events need not be created.
     """
 
     def __init__(self, counters: Counters) -> None:
@@ -239,7 +250,7 @@ class Subscribers:
         self.listening = False
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
-        """Call it with each event from now on; returns what ends that."""
+        """Call `subscriber` with each event from now on; return a function that ends this."""
         self._subscribers = (*self._subscribers, subscriber)
         self.listening = True
 
@@ -249,16 +260,16 @@ class Subscribers:
         return unsubscribe
 
     def emit(self, event: Event) -> None:
-        """Give the event to all, in the order they subscribed, with the number of the client."""
+        """Add the client's number to the event, and call the subscribers in order."""
         event = evolve(event, client=self._client)
         for subscriber in self._subscribers:
             try:
                 subscriber(event)
-            except Exception:  # noqa: BLE001 - whatever it raises, no request breaks
+            except Exception:  # noqa: BLE001 - a subscriber must not break a request
                 self._drop(subscriber)
                 self._counters.subscriber_errors += 1
                 _log.exception(
-                    "The subscriber %r raised at a %s and is called no more.",
+                    "The subscriber %r raised an exception on a %s and will not be called again.",
                     subscriber,
                     type(event).__name__,
                 )

@@ -1,4 +1,4 @@
-"""Ready-made subscribers: a log, OpenTelemetry spans, and a progress tally.
+"""Ready-made subscribers for logging, OpenTelemetry spans and progress reports.
 
 client.subscribe(log_events())
 client.subscribe(OpenTelemetryEvents())
@@ -33,10 +33,10 @@ __all__ = ["OpenTelemetryEvents", "ProgressEvents", "Tally", "log_events"]
 
 
 def log_events(logger: logging.Logger | None = None) -> Subscriber:
-    """Write events to a logger: retries, pauses and errors as warnings, the rest for debugging.
+    """Log retries, pauses and errors at level WARNING, and all other events at DEBUG.
 
     Args:
-        logger: `explore_async` by default.
+        logger: the logger; `explore_async` by default.
     """
     log = logger or logging.getLogger("explore_async")
 
@@ -62,9 +62,9 @@ def _words(event: Event) -> str:
             return f"HTTP {event.status} after {event.seconds:.3f} s"
         case RetryEvent():
             name = type(event.error).__name__
-            return f"attempt {event.attempt} failed ({name}), again in {event.wait:.2f} s"
+            return f"attempt {event.attempt} failed ({name}), retrying in {event.wait:.2f} s"
         case ThrottleEvent():
-            return f"waits {event.wait:.2f} s ({event.reason})"
+            return f"waiting {event.wait:.2f} s ({event.reason})"
         case PageEvent():
             return f"{event.rows} rows"
         case BytesEvent():
@@ -75,14 +75,14 @@ def _words(event: Event) -> str:
 
 
 class OpenTelemetryEvents:
-    """One client span per call, from its first request to its last byte.
+    """A subscriber that records one client span per call, from its first event to its last.
 
-    Waits and retries are events of the span. Attribute names follow the conventions for HTTP
-    clients; the query of the URL is left out, because queries can hold personal data. One of these
-    may be subscribed to several clients.
+    Waits and retries are events of the span. Attribute names follow the OpenTelemetry conventions
+    for HTTP clients. The URL's query is omitted, because it can contain personal data. One instance
+    may subscribe to several clients.
 
     Args:
-        tracer: an OpenTelemetry tracer; that of the global provider by default.
+        tracer: an OpenTelemetry tracer; the global provider's tracer by default.
 
     Raises:
         MissingExtraError: `opentelemetry-api` is not installed.
@@ -102,7 +102,7 @@ class OpenTelemetryEvents:
         self._spans: dict[tuple[int, int], Any] = {}
 
     def __call__(self, event: Event) -> None:
-        """Take one event."""
+        """Process one event."""
         # Each client numbers its calls from 1.
         key = (event.client, event.call)
         span = self._spans.get(key)
@@ -144,15 +144,15 @@ class OpenTelemetryEvents:
 
 @frozen(kw_only=True)
 class Tally:
-    """How far things are.
+    """The progress so far.
 
     Attributes:
-        calls: calls that ended.
-        pages: pages that came.
-        rows: rows in them.
-        received: decoded bytes of the calls that ended, and of the exports and files that are being
+        calls: calls that have ended.
+        pages: pages that have arrived.
+        rows: rows on these pages.
+        received: decoded bytes of the calls that have ended, and of the exports and files being
             read.
-        total: the largest number of rows that a page announced, or None.
+        total: the largest `total_count` of these pages, or None.
     """
 
     calls: int = 0
@@ -163,11 +163,11 @@ class Tally:
 
 
 class ProgressEvents:
-    """Adds up events and reports, for a progress bar.
+    """A subscriber that adds up events and reports the totals, for a progress bar.
 
     Args:
         report: called with a `Tally`.
-        every: seconds between two reports at least; call `flush` for the last one.
+        every: minimum seconds between two reports; call `flush` for the last one.
     """
 
     def __init__(self, report: Callable[[Tally], object], *, every: float = 0.1) -> None:
@@ -178,7 +178,7 @@ class ProgressEvents:
         self._streams: dict[tuple[int, int], int] = {}
 
     def __call__(self, event: Event) -> None:
-        """Take one event."""
+        """Process one event."""
         tally = self.tally
         match event:
             case PageEvent():
@@ -200,9 +200,9 @@ class ProgressEvents:
             self.flush()
 
     def _more(self, event: BytesEvent | DoneEvent) -> int:
-        """What the call received and the tally has not."""
+        """Return the call's bytes that are not in the tally yet."""
         return event.received - self._streams.get((event.client, event.call), 0)
 
     def flush(self) -> None:
-        """Report now."""
+        """Report the current tally at once."""
         self._report(self.tally)

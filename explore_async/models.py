@@ -1,7 +1,7 @@
-"""What the API answers with: frozen values that keep what they do not know in `extra`.
+"""Frozen classes for the API's responses; unknown keys are kept in `extra`.
 
-Records stay plain dicts, because their keys are the user's own fields. Everything else has a shape
-that the specification gives, and becomes one of these classes.
+Records stay plain dicts, because their keys are the user's own fields. Everything else has a
+structure defined by the specification, and becomes one of these classes.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ def _extra() -> Any:
 
 @frozen(kw_only=True)
 class Page:
-    """One answer of getRecords or getDatasets.
+    """One response of getRecords or getDatasets.
 
     Attributes:
         rows: the rows, in the server's order.
         offset: index of the first row in the whole result.
-        limit: how many rows were asked for.
-        total_count: rows in the whole result; None when the server does not say. For a query
+        limit: how many rows were requested.
+        total_count: rows in the whole result; None if the server does not say. For a query
             with `group_by` the server counts the rows of this page instead.
-        extra: whatever else the server sent, such as `links` when they were asked for.
+        extra: the other keys that the server sent, such as `links` if requested.
     """
 
     rows: list[Row] = field(repr=False)
@@ -71,15 +71,15 @@ class Page:
 
     @classmethod
     def from_json(cls, answer: object, *, offset: int, limit: int) -> Page:
-        """Read a whole answer.
+        """Convert a whole response.
 
         Raises:
-            DecodeError: it does not have the shape of one.
+            DecodeError: the response is not a page.
         """
-        whole = answer if isinstance(answer, dict) else as_object(answer, "an answer")
+        whole = answer if isinstance(answer, dict) else as_object(answer, "a response")
         if "results" not in whole:
             raise DecodeError(
-                f"The answer has no results, only {', '.join(sorted(whole)) or 'nothing'}. "
+                f"The response has no results key, only {', '.join(sorted(whole)) or 'nothing'}. "
                 "Check that the base URL leads to an Explore API v2.1."
             )
         total = whole.get("total_count")
@@ -102,12 +102,12 @@ class FacetValue:
     """One value of a facet.
 
     Attributes:
-        name: the value as shown to a reader.
+        name: the value for display.
         value: the value to pass to `refine`.
-        count: records that have it; None when the server gives no count, as for excluded values.
+        count: records with this value; None if the server sends no count, as for excluded values.
         state: `displayed`, `refined` or `excluded`.
-        children: values below this one, in a hierarchical facet.
-        extra: whatever else the server sent.
+        children: values below this one in a hierarchical facet.
+        extra: the other keys that the server sent.
     """
 
     name: str
@@ -119,10 +119,10 @@ class FacetValue:
 
     @classmethod
     def from_json(cls, value: object) -> FacetValue:
-        """Read one item of a `facets` list.
+        """Convert one item of a `facets` list.
 
         Raises:
-            DecodeError: it does not have the shape of one.
+            DecodeError: the item is not a facet value.
         """
         item = as_object(value, "a facet value")
         count = item.get("count")
@@ -145,10 +145,10 @@ _SET_NAME, _SET_VALUE, _SET_COUNT, _SET_STATE, _SET_CHILDREN, _SET_EXTRA = (
 
 
 def _facet_value(item: object) -> FacetValue:
-    """`FacetValue.from_json`, in less than half of the time for values with nothing special.
+    """Do the same as `FacetValue.from_json`, in less than half the time for common values.
 
-    They are nearly all, and a portal may send thousands. Most of the time goes into the general way
-    in which a frozen class sets its attributes, so they are put into its slots directly.
+    Nearly all values are common, and a portal may send thousands. Frozen classes set attributes
+    slowly, which takes most of the time, so this function writes to the slots directly.
     """
     if type(item) is not dict or len(item) != len(_PLAIN):
         return FacetValue.from_json(item)
@@ -172,13 +172,13 @@ def _facet_value(item: object) -> FacetValue:
 class Facet:
     """A facet with its values.
 
-    The server lists at most 100 values of a facet unless `facet(name=..., limit=...)` says
-    otherwise, and null is never one of them.
+    The server lists at most 100 values per facet unless `facet(name=..., limit=...)` sets another
+    limit, and never lists null.
 
     Attributes:
         name: the field.
         values: its values, in the server's order.
-        extra: whatever else the server sent.
+        extra: the other keys that the server sent.
     """
 
     name: str
@@ -187,10 +187,10 @@ class Facet:
 
     @classmethod
     def from_json(cls, value: object) -> Facet:
-        """Read one facet.
+        """Convert one facet.
 
         Raises:
-            DecodeError: it does not have the shape of one.
+            DecodeError: the value is not a facet.
         """
         item = as_object(value, "a facet")
         values = as_list(item.get("facets", []), "facet values")
@@ -206,12 +206,12 @@ class DatasetField:
     """A field of a dataset.
 
     Attributes:
-        name: what ODSQL calls it.
-        label: what a reader sees.
+        name: the name in ODSQL.
+        label: the name for display.
         type: `text`, `int`, `double`, `date`, `datetime`, `geo_point_2d`, ...
-        description: the portal's text, or None.
-        annotations: settings such as `facet` or `multivalued`, as the server gives them.
-        extra: whatever else the server sent.
+        description: the portal's description, or None.
+        annotations: settings such as `facet` or `multivalued`, as the server sends them.
+        extra: the other keys that the server sent.
     """
 
     name: str
@@ -223,10 +223,10 @@ class DatasetField:
 
     @classmethod
     def from_json(cls, value: object) -> DatasetField:
-        """Read one item of a dataset's `fields`.
+        """Convert one item of a dataset's `fields`.
 
         Raises:
-            DecodeError: it does not have the shape of one.
+            DecodeError: the item is not a field.
         """
         item = as_object(value, "a field")
         description = item.get("description")
@@ -243,17 +243,17 @@ class DatasetField:
 
 @frozen(kw_only=True)
 class DatasetInfo:
-    """What the portal says about a dataset.
+    """The schema and metadata of a dataset.
 
     Attributes:
-        dataset_id: identifier in URLs.
-        dataset_uid: identifier that survives renaming.
-        has_records: whether it has rows at all.
+        dataset_id: the identifier used in URLs.
+        dataset_uid: the identifier that stays the same when the dataset is renamed.
+        has_records: whether it has rows.
         data_visible: whether the caller may read the rows.
         features: capabilities, such as `geo` or `analyze`.
         fields: the schema.
         metas: metadata by template, such as `default` and `dcat`.
-        extra: whatever else the server sent.
+        extra: the other keys that the server sent.
     """
 
     dataset_id: str
@@ -267,16 +267,16 @@ class DatasetInfo:
 
     @classmethod
     def from_json(cls, value: object) -> DatasetInfo:
-        """Read one dataset, as getDataset and the rows of getDatasets give it.
+        """Convert one dataset, from getDataset or a row of getDatasets.
 
         Raises:
-            DecodeError: it does not have the shape of one.
+            DecodeError: the value is not a dataset.
         """
         rest = dict(as_object(value, "a dataset"))
         if not isinstance(rest.get("dataset_id"), str):
             raise DecodeError(
-                "The answer has no dataset_id, so it is not a dataset. Check the base URL, and "
-                "that `select` keeps dataset_id.",
+                "The response has no dataset_id, so it is not a dataset. Check the base URL, and "
+                "include dataset_id in `select`.",
                 status=200,
             )
         fields = _list_or_none(rest.pop("fields", None), "fields")
@@ -295,13 +295,13 @@ class DatasetInfo:
 
 @frozen(kw_only=True)
 class Attachment:
-    """A file that belongs to a dataset.
+    """A file attached to a dataset.
 
     Attributes:
-        attachment_id: identifier in URLs.
-        title: what a reader sees, usually the name of the file; empty when there is none.
-        mimetype: media type; empty when the server does not say.
-        extra: whatever else the server sent, such as `href`.
+        attachment_id: the identifier used in URLs.
+        title: the name for display, usually the file name; empty if there is none.
+        mimetype: media type; empty if the server does not say.
+        extra: the other keys that the server sent, such as `href`.
     """
 
     attachment_id: str
@@ -311,15 +311,15 @@ class Attachment:
 
     @classmethod
     def from_json(cls, value: object) -> Attachment:
-        """Read one item of `attachments`, as getDatasetAttachments or getDataset gives it.
+        """Convert one item of `attachments`, from getDatasetAttachments or getDataset.
 
         Raises:
-            DecodeError: it does not have the shape of one.
+            DecodeError: the item is not an attachment.
         """
         item = as_object(value, "an attachment")
         known = {**item, **_object_or_none(item.get("metas"), "metas")}
         link = _text(known.get("href"))
-        # Older portals name the attachment only in its address.
+        # Older portals send the identifier only as part of the URL.
         identifier = known.get("id") or unquote(link.rstrip("/").rpartition("/")[2])
         if not identifier:
             raise DecodeError(
@@ -336,13 +336,13 @@ class Attachment:
 
 @frozen(kw_only=True)
 class ExportFormat:
-    """A format that a dataset or a catalog can be exported to.
+    """An export format of a dataset or a catalog.
 
     Attributes:
-        name: what to pass to `export`, such as `csv`; `Unlisted(name)` for one that the
-            specification does not list.
-        href: its address, as the portal writes it; empty when the portal does not say.
-        extra: whatever else the server sent.
+        name: the name to pass to `export`, such as `csv`; as `Unlisted(name)` if the specification
+            does not list it.
+        href: the URL that the portal sent; empty if it sent none.
+        extra: the other keys that the server sent.
     """
 
     name: str
@@ -351,10 +351,10 @@ class ExportFormat:
 
     @classmethod
     def from_json(cls, value: object) -> ExportFormat | None:
-        """Read one item of `links`; None for one that leads to no format, such as `self`.
+        """Convert one item of `links`; return None for other links, such as `self`.
 
         Raises:
-            DecodeError: it does not have the shape of one.
+            DecodeError: the item is not a link.
         """
         item = as_object(value, "a link")
         name = item.get("rel")
@@ -369,13 +369,13 @@ class ExportFormat:
 
 @frozen(kw_only=True)
 class SavedFile:
-    """A file that was written, whole; may be used wherever a path may.
+    """A complete file that was saved; can be used as a path.
 
     Attributes:
         path: the file.
         bytes: its size.
-        rows: its lines, for formats of one row per line; None for the others.
-        checksum: its SHA-256, in hexadecimal, as `sha256sum` prints it.
+        rows: its number of rows, for formats with one row per line; None for others.
+        checksum: its SHA-256 in hexadecimal, as `sha256sum` prints it.
     """
 
     path: Path
@@ -389,12 +389,12 @@ class SavedFile:
 
 @frozen(kw_only=True)
 class Progress:
-    """How far an export has come.
+    """The progress of an export.
 
     Attributes:
         bytes: decoded bytes written to the file so far.
-        rows: lines written so far for formats of one row per line, None for the others.
-        expected: rows the server counted before the export; None where it was not asked.
+        rows: rows written so far, for formats with one row per line; None for others.
+        expected: rows that the server counted before the export; None if it was not asked.
     """
 
     bytes: int
@@ -404,15 +404,15 @@ class Progress:
 
 @frozen(kw_only=True)
 class Reconciliation:
-    """The proof that an export is whole: what was announced against what arrived.
+    """The proof that an export is complete: the rows received and the rows expected.
 
     Attributes:
-        expected: rows the server counted before the export.
-        received: rows in the file; equal to `expected`, or the export would have failed.
-        unique: different rows among them, told apart by a 64-bit digest of their bytes.
+        expected: rows that the server counted before the export.
+        received: rows in the file; always equal to `expected`, or the export fails.
+        unique: distinct rows among them, compared by a 64-bit digest of their bytes.
         bytes: size of the file.
         path: the file.
-        checksum: SHA-256 of the file, in hexadecimal, as `sha256sum` prints it.
+        checksum: SHA-256 of the file in hexadecimal, as `sha256sum` prints it.
     """
 
     expected: int
@@ -430,12 +430,12 @@ def _beyond(item: Mapping[str, object], known: frozenset[str]) -> dict[str, obje
 
 
 def _text(value: object, default: str = "") -> str:
-    """A text of the answer; null is as good as nothing."""
+    """Return a value of the response as a string, or the default for null or a missing key."""
     return default if value is None else str(value)
 
 
 def as_object(value: object, what: str) -> dict[str, object]:
-    """The value itself when it is a JSON object.
+    """Return the value if it is a JSON object.
 
     Raises:
         DecodeError: it is something else.
@@ -446,7 +446,7 @@ def as_object(value: object, what: str) -> dict[str, object]:
 
 
 def as_list(value: object, what: str) -> list[object]:
-    """The value itself when it is a JSON array.
+    """Return the value if it is a JSON array.
 
     Raises:
         DecodeError: it is something else.
@@ -466,7 +466,7 @@ def _list_or_none(value: object, what: str) -> list[object]:
 
 def _misshapen(value: object, what: str, shape: str) -> DecodeError:
     return DecodeError(
-        f"The server sent {what} that is {type(value).__name__}, not {shape}. "
+        f"The server sent {what} of type {type(value).__name__}, not {shape}. "
         "Check that the base URL leads to an Explore API v2.1.",
         status=200,
     )

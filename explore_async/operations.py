@@ -1,8 +1,7 @@
-"""The 16 operations of the Explore API v2.1 and the values their parameters may have, as data.
+"""The 16 operations of the Explore API v2.1, their parameters and the values these accept.
 
-A server ignores a parameter that it does not know and may answer a value that it does not know with
-something else, so both are checked here, before anything is sent. Portals grow, and so there is one
-way past every check of a value: `Unlisted`.
+A server ignores unknown parameters and may misinterpret unknown values, so both are checked here
+before anything is sent. Because portals add values, `Unlisted` passes any value unchecked.
 """
 
 from __future__ import annotations
@@ -52,12 +51,12 @@ N = TypeVar("N", bound="str | Expression")
 
 
 class Unlisted(str):
-    """A value that the specification does not list, passed through as it is.
+    """A value that the specification does not list, passed on unchecked.
 
-    It is the one way past the checks of formats, languages, DCAT variants, delimiters, compressions
-    and facet options: `dataset.export(Unlisted("docx"))`, `Query(lang=Unlisted("pl"))`,
-    `Query(facet=Unlisted('facet(name="city", sort="size")'))`. A facet that is built takes
-    `odsql.call("facet", name="city", sort="size")` for it.
+    Use it for formats, languages, DCAT profiles, delimiters, compressions and facet options:
+    `dataset.export(Unlisted("docx"))`, `Query(lang=Unlisted("pl"))`,
+    `Query(facet=Unlisted('facet(name="city", sort="size")'))`. The equivalent for a facet
+    expression is `odsql.call("facet", name="city", sort="size")`.
     """
 
     __slots__ = ()
@@ -67,25 +66,25 @@ DATASET_FORMATS = (
     *("csv", "fgb", "geojson", "gpx", "json", "jsonl", "jsonld", "kml", "n3", "ov2"),
     *("parquet", "rdfxml", "shp", "turtle", "xlsx"),
 )
-"""What a dataset can be exported to (exportRecords)."""
+"""The export formats of a dataset (exportRecords)."""
 
 DCAT_VARIANTS = tuple(f"_ap_{name}" for name in ("ch", "de", "se", "sp", "it", "vl", "benap"))
-"""The application profiles of a DCAT export (exportCatalogDCAT)."""
+"""The DCAT application profiles (exportCatalogDCAT)."""
 
 CATALOG_FORMATS = (
     *("csv", "data.json", "dcat", *(f"dcat{name}" for name in DCAT_VARIANTS)),
     *("dublin_core", "json", "rdf", "rss", "ttl", "xlsx"),
 )
-"""What a catalog can be exported to (exportDatasets)."""
+"""The export formats of the catalog (exportDatasets)."""
 
 LANGS = ("en", "fr", "nl", "pt", "it", "ar", "de", "es", "ca", "eu", "sv")
-"""The languages of names and messages."""
+"""The languages of labels and messages."""
 
 DELIMITERS = (";", ",", "\t", "|")
-"""What may stand between two cells of a CSV export."""
+"""The cell separators of CSV exports."""
 
 COMPRESSIONS = ("snappy", "zstd")
-"""How a Parquet export may be compressed."""
+"""The compression methods of Parquet exports."""
 
 FACET_OPTIONS = tuple(FUNCTION_OPTIONS)
 """The arguments of `facet(...)`."""
@@ -96,9 +95,9 @@ class Operation:
     """One operation of the specification.
 
     Attributes:
-        name: its operationId.
-        path: below the API's base; what is in braces is filled in.
-        parameters: the query parameters it takes.
+        name: the operationId.
+        path: the path below the API's base URL, with placeholders in braces.
+        parameters: the query parameters that it accepts.
     """
 
     name: str
@@ -127,7 +126,7 @@ OPERATIONS = _operations(
     ("getDatasets", "/catalog/datasets", _PAGED),
     ("listExportFormats", "/catalog/exports", ()),
     ("exportDatasets", "/catalog/exports/{format}", _CATALOG_EXPORT),
-    # The exports of one format are the general export of that format with further parameters.
+    # An export operation for one format has the general export's parameters and some of its own.
     ("exportCatalogCSV", "/catalog/exports/csv", (*_CATALOG_EXPORT, *_CSV)),
     (
         "exportCatalogDCAT",
@@ -150,11 +149,11 @@ OPERATIONS = _operations(
     ("getDatasetAttachments", f"{_DATASET}/attachments", ()),
     ("getRecord", f"{_DATASET}/records/{{record_id}}", ("select", "lang", "timezone")),
 )
-"""By operationId, in the order of the specification."""
+"""The operations by operationId, in the order of the specification."""
 
 
 def listed(value: str, allowed: Sequence[str], what: str) -> str:
-    """The value itself when it is one of those allowed, or `Unlisted`.
+    """Return the value if it is in `allowed` or is an `Unlisted`.
 
     Raises:
         ConfigurationError: it is neither.
@@ -162,13 +161,13 @@ def listed(value: str, allowed: Sequence[str], what: str) -> str:
     if value in allowed or isinstance(value, Unlisted):
         return value
     raise ConfigurationError(
-        f"{value!r} is no {what}; there are {', '.join(sorted(map(repr, allowed)))}. For one that "
-        f"only this portal has, pass Unlisted({value!r})."
+        f"{value!r} is not a valid {what}; use one of {', '.join(sorted(map(repr, allowed)))}. "
+        f"If this portal supports it, pass Unlisted({value!r})."
     )
 
 
 def flags(**options: object) -> list[tuple[str, str]]:
-    """Parameters as the API writes them, `true` for True; None is left out."""
+    """Return options as parameters, with `true` for True, and without those that are None."""
     return [
         (name, str(value).lower() if isinstance(value, bool) else str(value))
         for name, value in options.items()
@@ -180,7 +179,7 @@ def refuse_fractions(**numbers: object) -> None:
     """Check that options are whole numbers, or None.
 
     Raises:
-        ConfigurationError: one is not.
+        ConfigurationError: an option is something else.
     """
     for name, value in numbers.items():
         if value is not None and not hasattr(value, "__index__"):
@@ -188,9 +187,9 @@ def refuse_fractions(**numbers: object) -> None:
 
 
 def several(names: N | Iterable[N]) -> tuple[N, ...]:
-    """The names of a list, or the one that was given instead of a list of one.
+    """Return the names as a tuple; a single name stands for a list of one.
 
-    Taken as a list, a text would be its letters.
+    A string is one name, although it is an iterable of its characters.
     """
     if isinstance(names, str) or not isinstance(names, Iterable):
         return (names,)
@@ -198,7 +197,7 @@ def several(names: N | Iterable[N]) -> tuple[N, ...]:
 
 
 def comma_list(option: str, names: str | Iterable[str] | None) -> str | None:
-    """Names as one parameter; None where there is none.
+    """Return names as one comma-separated parameter, or None if they are None.
 
     Raises:
         ConfigurationError: the list is empty.
@@ -208,23 +207,23 @@ def comma_list(option: str, names: str | Iterable[str] | None) -> str | None:
     text = ",".join(several(names))
     if not text:
         raise ConfigurationError(
-            f"{option} names nothing. Leave it out for the server's default, or name one."
+            f"{option} is empty. Omit it for the server's default, or pass at least one name."
         )
     return text
 
 
 def clauses_of(query: Query | None) -> Clauses | None:
-    """What a query says; None where there is none.
+    """Return the clauses of a query, or None if it is None.
 
     Raises:
-        ConfigurationError: it is something else than a query, such as a text.
+        ConfigurationError: the query is something else, such as a string.
     """
     if query is None:
         return None
     if isinstance(query, odsql.Query):
         return query.clauses
     raise ConfigurationError(
-        f"A {type(query).__name__} was given where a query belongs. Pass an odsql.Query, such as "
+        f"The query has type {type(query).__name__}; it must be an odsql.Query, such as "
         "Query(where=...)."
     )
 
@@ -232,19 +231,19 @@ def clauses_of(query: Query | None) -> Clauses | None:
 def operation_params(
     query: Query | None, operation: Operation, *, extra: Sequence[tuple[str, str]] = ()
 ) -> list[tuple[str, str]]:
-    """The parameters of a query for one operation, checked before anything is sent.
+    """Return the parameters of a query for one operation, after checking them.
 
     Raises:
-        ConfigurationError: the operation does not take one of them, a value is not listed, or the
-            query is none.
+        ConfigurationError: the operation does not accept a parameter, a value is not listed, or
+            the query is not a query.
     """
     clauses = clauses_of(query)
     params = [*(query.params() if query is not None else ()), *extra]
     unknown = sorted({name for name, _ in params} - operation.parameters)
     if unknown:
         raise ConfigurationError(
-            f"{operation.name} takes no {', '.join(unknown)}; the server would ignore it silently. "
-            f"It takes: {', '.join(sorted(operation.parameters)) or 'no parameters'}."
+            f"{operation.name} does not accept {', '.join(unknown)}, and the server would silently "
+            f"ignore it. Accepted: {', '.join(sorted(operation.parameters)) or 'no parameters'}."
         )
     if clauses is not None:
         if clauses.lang is not None:
@@ -255,10 +254,10 @@ def operation_params(
 
 
 def facet_names(names: str | Expression | Iterable[str | Expression]) -> list[str]:
-    """Facets as text, with the options of `facet(...)` checked.
+    """Return facets as strings, after checking the options of `facet(...)`.
 
     Raises:
-        ConfigurationError: an option is not listed, or something else than a name was given.
+        ConfigurationError: an option is not listed, or a name is not a string or an expression.
     """
     texts = []
     for name in several(names):
@@ -269,18 +268,18 @@ def facet_names(names: str | Expression | Iterable[str | Expression]) -> list[st
             _check_facet(name.node)
         else:
             raise ConfigurationError(
-                f"A {type(name).__name__} was given where the name of a facet belongs. Pass each "
-                "name by itself, and a query as query=."
+                f"A facet name has type {type(name).__name__}; it must be a string or an "
+                "expression. Pass each name separately, and a query as query=."
             )
         texts.append(str(name))
     return texts
 
 
 def _check_facet(facet: nodes.Node) -> None:
-    """Check the options of a facet that was written as text.
+    """Check the options of a facet that was parsed from a string.
 
-    What was built has no place in a text: the helpers of `odsql` have checked it, and `odsql.call`
-    is their way past the check.
+    A node built with `odsql` has no position in a string and is not checked: the helpers of `odsql`
+    have checked it, and `odsql.call` is the documented way to bypass them.
     """
     if not isinstance(facet, odsql.nodes.Call) or facet.at is None:
         return
@@ -292,21 +291,21 @@ def _check_facet(facet: nodes.Node) -> None:
 
 
 def _check_option(name: str, value: nodes.Node, *, text: str) -> None:
-    advice = f"For what only this portal has, pass the whole facet as Unlisted({text!r})."
+    advice = f"If this portal supports it, pass the whole facet as Unlisted({text!r})."
     kind = FUNCTION_OPTIONS.get(name)
     shown = value.value if isinstance(value, odsql.nodes.Text) else odsql.render(value)
     if kind is None:
         raise ConfigurationError(
-            f"{name!r} is no option of facet(); there are {', '.join(FACET_OPTIONS)}. {advice}"
+            f"{name!r} is not an option of facet(); use {', '.join(FACET_OPTIONS)}. {advice}"
         )
     if kind == "boolean" and not isinstance(value, odsql.nodes.Boolean):
-        raise ConfigurationError(f"{name} of facet() is true or false, not {shown}. {advice}")
+        raise ConfigurationError(f"{name} of facet() must be true or false, not {shown}. {advice}")
     number = value.text if isinstance(value, odsql.nodes.Number) else ""
     if kind == "integer" and not number.isdecimal():
         raise ConfigurationError(
-            f"{name} of facet() is a whole number from 0, not {shown}. {advice}"
+            f"{name} of facet() must be a whole number, at least 0, not {shown}. {advice}"
         )
     if name == "sort" and shown not in FACET_SORTS:
         raise ConfigurationError(
-            f"{shown!r} is no order of a facet; there are {', '.join(FACET_SORTS)}. {advice}"
+            f"{shown!r} is not a sort order of facet(); use {', '.join(FACET_SORTS)}. {advice}"
         )

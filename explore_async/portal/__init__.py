@@ -1,12 +1,12 @@
-"""A local Explore API v2.1 on DuckDB, with the queries, answers and errors of a live portal.
+"""A local Explore API v2.1 on DuckDB, with the queries, responses and errors of a live portal.
 
 A `Store` holds datasets (`store`, `schema`, `catalog`). `app` serves them over HTTP: `requests`
-reads the parameters, `odsql` parses the clauses, `compiling` makes SQL of the trees with
-`conditions`, `values`, `grouping`, `facets` and the modules they use, `engine` runs it, and
-`answers` and `exporting` write the result as a live portal does. `errors` has the messages.
+reads the parameters, `odsql` parses the clauses, `compiling` compiles the trees to SQL with
+`conditions`, `values`, `grouping`, `facets` and the modules they use, `engine` runs the SQL, and
+`answers` and `exporting` write the result as a live portal does. `errors` holds the messages.
 
-Needs the extra: `pip install 'explore-async[portal]'`. Importing the package works without it;
-opening a `Store` then raises `explore_async.MissingExtraError`.
+The portal needs an extra: `pip install 'explore-async[portal]'`. Without it the package can be
+imported, but opening a `Store` raises `explore_async.MissingExtraError`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How values look in an answer: JSON text and CSV cells, made by DuckDB.
+"""The format of values in a response: JSON text and CSV cells, produced by DuckDB.
 
-JSON is laid out as Python's `json.dumps` does (recorded): `", "` and `": "`, doubles with their
+JSON has the layout of Python's `json.dumps` (recorded): `", "` and `": "`, doubles with their
 `.0`, geo points `{"lon": .., "lat": ..}`, datetimes with an offset, non-ASCII characters escaped.
-The text of a whole row is one SQL expression: rows never become Python objects.
+One SQL expression builds the JSON text of a row, so its values never become Python objects.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def dumps(value: object) -> str:
 
 
 def escaped(text: str) -> str:
-    """Escape what is not ASCII in JSON text."""
+    """Escape non-ASCII characters and DEL in JSON text."""
     if text.isascii() and "\x7f" not in text:
         return text
     return _NOT_ASCII.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def json_row(outputs: Sequence[Output], context: Context) -> str:
-    """SQL for one row as a JSON object."""
+    """Return SQL for one row as a JSON object."""
     parts = []
     for at, output in enumerate(outputs):
         start = "{" if at == 0 else ", "
@@ -69,7 +69,7 @@ def _json(value: Value, context: Context) -> str:
 
 
 def _double(sql: str) -> str:
-    """Shortest digits that read back the same; what is no number as Python writes it."""
+    """Return SQL for the shortest digits that round-trip; `NaN` and infinities as in Python."""
     return (
         f"CASE WHEN isfinite({sql}) THEN CAST({sql} AS VARCHAR) "
         f"WHEN isnan({sql}) THEN 'NaN' WHEN {sql} > 0 THEN 'Infinity' "
@@ -93,7 +93,7 @@ def _moment(value: Value, context: Context) -> str:
 
 
 def csv_cell(value: Value, context: Context, separator: str) -> str:
-    """SQL for one CSV cell; numbers stay numbers, so that the writer can leave them unquoted."""
+    """Return SQL for one CSV cell; numbers stay numbers, which the writer leaves unquoted."""
     sql = value.sql
     if value.multivalued:
         return f"array_to_string({sql}, {separator})"
@@ -109,13 +109,13 @@ def csv_cell(value: Value, context: Context, separator: str) -> str:
 
 
 def bare_geometry(text: str) -> str:
-    """Return the geometry of a GeoJSON feature, which is what CSV shows of a shape."""
+    """Return the geometry of a GeoJSON feature, the form of a shape in CSV."""
     shape = json.loads(text)
     return json.dumps(shape.get("geometry", shape))
 
 
 def parquet_column(output: Output, labels: Mapping[str, str]) -> str:
-    """SQL for one Parquet column: lists and points stay what they are, datetimes are in UTC."""
+    """Return SQL for one Parquet column: lists and points keep their type, datetimes are UTC."""
     name = labels.get(output.label, output.label).replace('"', '""')
     sql = output.value.sql
     if output.value.type == "datetime":

@@ -1,7 +1,7 @@
 """The HTTP routes of the portal, under `/api/explore/v2.1`.
 
-Shapes, order of keys, headers, limits and error texts follow what live portals were seen to send;
-`docs/portal.md` says what is faithful, what is approximate and what is refused.
+The layout of bodies, the order of keys, headers, limits and error texts follow observed responses
+of live portals. `docs/portal.md` lists what is faithful, what is approximate and what is refused.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ __all__ = ["BASE_PATH", "make_app", "serve"]
 BASE_PATH = "/api/explore/v2.1"
 RATE_LIMIT = 10_000_000
 LONGEST_LINE = 65_536
-"""Bytes of a request line; how long a URL may be on live portals is unknown."""
+"""The maximum length of a request line in bytes; the limit of live portals is unknown."""
 
 _JSON = "application/json; charset=utf-8"
 _COMMON_HEADERS = {
@@ -58,7 +58,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def _is_no_fault_of_the_client(record: logging.LogRecord) -> bool:
-    """Whether a record is worth a line: what is no HTTP is answered 400, which is enough."""
+    """Return whether to log a record: for malformed HTTP the response with status 400 is enough."""
     return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
 
 
@@ -69,7 +69,7 @@ class Portal:
     """The request handlers over one store."""
 
     def __init__(self, store: Store, *, clock: Callable[[], datetime]) -> None:
-        """Keep the store; `clock` tells the moment of a request, with an offset."""
+        """Keep the store; `clock` returns the current time as an aware datetime."""
         self.store = store
         self.engine = Engine(store)
         self.clock = clock
@@ -91,7 +91,7 @@ class Portal:
     async def _dataset_objects(
         self, plan: Plan, *, limit: int | None, offset: int = 0
     ) -> list[dict[str, Any]]:
-        """Whole dataset objects for the rows of a plan over the catalog."""
+        """Return the complete dataset objects for the rows of a plan over the catalog."""
         if limit == 0:
             return []
         shown = [output.value.sql for output in plan.outputs if output.label == "dataset_id"]
@@ -125,7 +125,7 @@ class Portal:
         return self._formats(request, "/catalog/exports", ("csv", "json"))
 
     async def catalog_export(self, request: web.Request) -> web.StreamResponse:
-        """`GET /catalog/exports/{format}`: whole datasets, or the rows of a query."""
+        """`GET /catalog/exports/{format}`: dataset objects, or the rows of a query."""
         name = _format(request, ("csv", "json"))
         query = read_query(request.query)
         plan = self._plan(query, self.store.catalog, request)
@@ -152,7 +152,7 @@ class Portal:
         return await self._page(request, plan, window.limit, window.offset)
 
     async def record(self, request: web.Request) -> web.StreamResponse:
-        """`GET .../records/{record_id}`: identifiers are undocumented, so there are none."""
+        """`GET .../records/{record_id}`: always 404; record identifiers are undocumented."""
         self._dataset(request)
         raise missing_resource("record", request.match_info["record_id"])
 
@@ -167,7 +167,7 @@ class Portal:
         return await self._facets(request, dataset, links)
 
     async def attachments(self, request: web.Request) -> web.StreamResponse:
-        """`GET .../attachments`: there are none."""
+        """`GET .../attachments`: always an empty list."""
         path = f"/catalog/datasets/{self._dataset(request).dataset_id}"
         links = [
             _link("self", _url(request, f"{path}/attachments")),
@@ -205,7 +205,7 @@ class Portal:
     async def _page(
         self, request: web.Request, plan: Plan, limit: int, offset: int
     ) -> web.StreamResponse:
-        """Answer a page of rows; of groups `total_count` is how many came back (measured)."""
+        """Send a page of rows; the `total_count` of groups is the number returned (measured)."""
         parameters = plan.context.parameters
         total = 0 if plan.kind == "groups" else await self.engine.single(plan.total, parameters)
         rows: list[str] = []
@@ -244,7 +244,7 @@ class Portal:
     async def _export(
         self, request: web.Request, plan: Plan, name: str, filename: str
     ) -> web.StreamResponse:
-        """Send an export in chunks; the first one is made before the status line is sent."""
+        """Send an export in chunks; the first chunk is computed before the status line is sent."""
         export = exporting.Export(plan, name, export_limit(request.query), request.query)
         exporting.check(export)
         async with contextlib.aclosing(exporting.export(export, self.engine)) as chunks:
@@ -252,7 +252,7 @@ class Portal:
             response = web.StreamResponse(headers=self._headers(f"{filename}.{name}"))
             response.headers[hdrs.CONTENT_TYPE] = exporting.CONTENT_TYPES[name]
             _compress(request, response)
-            # A reader that leaves is no error; closing `chunks` interrupts the statement.
+            # A client may disconnect; closing `chunks` then interrupts the statement.
             with contextlib.suppress(ConnectionResetError), _cutting(request):
                 await response.prepare(request)
                 await response.write(first)
@@ -275,7 +275,7 @@ class Portal:
         return response
 
     def _headers(self, filename: str | None) -> dict[str, str]:
-        """Headers of a success; the quota is only for show and never runs out."""
+        """Return the headers of a success; the quota counts down but is not enforced."""
         self._calls += 1
         tomorrow = (self.clock().astimezone(UTC) + timedelta(days=1)).date()
         headers = {
@@ -291,7 +291,7 @@ class Portal:
 
 @contextlib.contextmanager
 def _cutting(request: web.Request) -> Iterator[None]:
-    """Cut the connection at an error: after the first bytes nothing else tells of it."""
+    """Abort the connection on an error, which nothing else can report once the body has begun."""
     try:
         yield
     except PortalError as error:
@@ -301,9 +301,9 @@ def _cutting(request: web.Request) -> Iterator[None]:
 
 
 def _compress(request: web.Request, response: web.StreamResponse) -> None:
-    """Compress for whoever takes it; such answers announce no length (recorded)."""
+    """Compress if the client accepts gzip; `Content-Length` is then absent (recorded)."""
     accepted = "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower()
-    # Compressing the absent body of an answer to HEAD would make one.
+    # Compressing the empty body of a response to HEAD would add bytes.
     if not accepted or request.method == hdrs.METH_HEAD:
         return
     response.enable_compression(ContentCoding.gzip)
@@ -333,7 +333,7 @@ def _unknown_uri() -> PortalError:
 
 
 def _error(request: web.Request, error: PortalError) -> web.Response:
-    """An error body: indented by two, its content type without a charset (recorded)."""
+    """Make an error response: two spaces of indentation, no charset (recorded)."""
     response = web.Response(
         body=_pretty(error.body).encode(), status=error.status, content_type="application/json"
     )
@@ -366,9 +366,9 @@ async def _common_headers(_: web.Request, response: web.StreamResponse) -> None:
 
 
 def make_app(store: Store, *, clock: Callable[[], datetime] | None = None) -> web.Application:
-    """Make the application that serves `store`; the store stays the caller's to close.
+    """Make the application that serves `store`; the caller must close the store.
 
-    `clock` returns the current moment with an offset; it decides what `now()` means.
+    `clock` returns the current time as an aware datetime, which is the value of `now()`.
     """
     portal = Portal(store, clock=clock or (lambda: datetime.now(UTC)))
     app = web.Application(middlewares=[_errors])
@@ -388,14 +388,14 @@ def make_app(store: Store, *, clock: Callable[[], datetime] | None = None) -> we
         f"{one}/exports/{{format}}": portal.export,
     }
     for path, handler in routes.items():
-        # Widely used clients end paths with a slash.
+        # Widely used clients end the path with a slash.
         app.router.add_get(BASE_PATH + path, handler)
         app.router.add_get(f"{BASE_PATH}{path}/", handler)
 
     async def close(_: web.Application) -> None:
         await portal.engine.close()
 
-    # Before the server waits for its handlers, which wait for their statements.
+    # This runs before the server waits for its handlers, which wait for their statements.
     app.on_shutdown.append(close)
     return app
 
@@ -408,14 +408,14 @@ async def serve(
     port: int = 0,
     clock: Callable[[], datetime] | None = None,
 ) -> AsyncIterator[str]:
-    """Serve a store while the block runs; yields the base URL, such as `http://127.0.0.1:50123`.
+    """Serve a store while the block runs; yield the base URL, such as `http://127.0.0.1:50123`.
 
-    Port 0 takes a free one. The API is at `<base URL>/api/explore/v2.1`.
+    Port 0 chooses a free port. The API is at `<base URL>/api/explore/v2.1`.
     """
     runner = web.AppRunner(
         make_app(store, clock=clock),
         access_log=None,
-        # A reader that leaves takes its statement along.
+        # Cancelling the handler of a disconnected client interrupts its statement.
         handler_cancellation=True,
         max_line_size=LONGEST_LINE,
         logger=_LOG,

@@ -1,7 +1,7 @@
-"""The catalog as a table: which metadata of a dataset ODSQL can query, and under which names.
+"""The catalog as a table: the metadata of a dataset that ODSQL can query, and its names.
 
 Live portals accept both `default.title` and `title`, but not `metas.default.title`; `dataset_id`
-has no prefix. The metas a portal can have are open-ended; these are the common ones.
+has no prefix. A portal may define any metadata; these fields are the common ones.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ CATALOG_FIELDS: tuple[PortalField, ...] = (
 
 
 def catalog_names() -> Iterator[tuple[str, str]]:
-    """Yield every name a query may use with the field it means."""
+    """Yield each name that a query may use, with the name of its field."""
     for one in CATALOG_FIELDS:
         yield one.name, one.name
         if one.name.startswith("default."):
@@ -83,7 +83,7 @@ def catalog_row(dataset: Dataset) -> dict[str, Any]:
 
 
 def _fitted(one: PortalField, value: Any) -> Any:
-    """Fit a value to its field: metadata is free-form, so a text may stand for a list."""
+    """Convert a value to the type of its field; free-form metadata may hold a string for a list."""
     if value is None or one.type == "file":
         return value
     if one.multivalued:

@@ -1,11 +1,11 @@
-"""A query as statements: what to read, in which order, and how many records there are.
+"""Queries compiled to SQL statements for the rows, their order and the total.
 
-Values reach SQL as bound parameters only, columns by the portal's own names. A plan is one of
-three kinds: records, groups, or one aggregated row that live portals repeat.
+Values are bound parameters, and columns have the portal's own names. A plan is one of three kinds:
+records, groups, or one aggregated row that live portals repeat.
 
-Order: groups by their keys, null first, text by code point (recorded); with `order_by` null comes
-last in both directions. Ties keep the order in which records were added, so that pages fit
-together (live portals leave the order of ties open).
+Groups are ordered by their keys, null first, text by code point (recorded); with `order_by`, null
+comes last in both directions. Ties keep the order in which records were added, so that pages fit
+together (live portals do not define the order of ties).
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _LATE_LIMIT = 10_000
 
 @frozen
 class Query:
-    """The clauses of a request, parsed; several `where` are all meant.
+    """The parsed clauses of a request; several `where` clauses are joined by AND.
 
-    `texts` has the text of each clause that was parsed, by its name: keys without alias are called
-    as they were typed.
+    `texts` holds the text of `select`, `group_by` and `order_by`, because an expression without an
+    alias is labelled as it was typed.
     """
 
     select: nodes.Select | None = None
@@ -52,13 +52,13 @@ class Query:
 
     @property
     def grouped(self) -> bool:
-        """Whether the answer is groups."""
+        """True if the result consists of groups."""
         return self.group_by is not None and bool(self.group_by.items)
 
 
 @frozen
 class Output:
-    """One key of the answer: its name, and a value whose SQL names columns of the plan's rows."""
+    """One key of the result: its name, and a value whose SQL refers to columns of `Plan.rows`."""
 
     label: str
     value: Value
@@ -66,10 +66,10 @@ class Output:
 
 @frozen
 class Late:
-    """How to read a page of records: first which ones, then all their columns.
+    """The two steps of reading a page of records: first their row identifiers, then all columns.
 
-    Sorting and skipping carry only the sort keys (`keys`, a filtered SELECT); `columns` is the
-    SELECT of everything, unfiltered. On wide tables this is two to four times as fast.
+    Sorting and skipping read only the sort keys (`keys`, a filtered SELECT); `columns` is the
+    unfiltered SELECT of all columns. On wide tables this is two to four times as fast.
     """
 
     keys: str
@@ -78,10 +78,17 @@ class Late:
 
 @frozen
 class Plan:
-    """What answers a query.
+    """The SQL of a query.
 
-    `rows` is a SELECT without order and limit, `order` what follows it, `total` counts the records
-    that the filters let through. `ordered_by_aggregate` says whether `order_by` needs an aggregate.
+    Attributes:
+        kind: records, groups, or one aggregated row that is repeated.
+        outputs: the keys of a row of the result.
+        rows: a SELECT without ORDER BY and LIMIT.
+        order: the ORDER BY clause of `rows`, or an empty string.
+        total: a SELECT that counts the records that match the filters.
+        context: the context with the bound values.
+        ordered_by_aggregate: True if `order_by` sorts groups by an aggregate.
+        late: the two steps of reading a page of records; None for other kinds.
     """
 
     kind: Literal["records", "groups", "repeated"]
@@ -94,7 +101,7 @@ class Plan:
     late: Late | None = None
 
     def page(self, shown: Sequence[str], *, limit: int | None, offset: int = 0) -> str:
-        """Return a SELECT of the `shown` expressions over a page of rows, None for all rows."""
+        """Return a SELECT of the `shown` expressions over a page; limit None means all rows."""
         listed = ", ".join(shown)
         window = f"LIMIT {self.context.bind(limit)} OFFSET {self.context.bind(offset)}"
         if self.late is None or limit is None or limit > _LATE_LIMIT:
@@ -111,8 +118,8 @@ def compile_query(query: Query, dataset: Dataset, settings: Settings) -> Plan:
     """Compile a query against a dataset.
 
     Raises:
-        PortalError: with the status, code and text of the live server for what it refuses, and
-            with the code `NotSupportedByLocalPortal` for what only this portal refuses.
+        PortalError: with the status, code and text of the live server if a live portal refuses the
+            query, and with the code `NotSupportedByLocalPortal` if only this portal does.
     """
     context = Context(dataset, Parameters(), settings)
     where = conditions(query, context)
@@ -125,7 +132,7 @@ def compile_query(query: Query, dataset: Dataset, settings: Settings) -> Plan:
 
 
 def conditions(query: Query, context: Context, *, but: str = "") -> list[str]:
-    """Compile all filters of a query; `but` leaves out the refinements of one facet."""
+    """Compile all filters of a query, without the refinements of the facet `but`."""
     compiled = [
         compile_condition(where.condition, context)
         for where in query.where
@@ -145,7 +152,7 @@ def _total(where: Sequence[str], context: Context) -> str:
 
 
 def _label(node: nodes.Node, context: Context) -> str:
-    """What an expression without alias is called: its text as it was typed."""
+    """Return the label of an expression without an alias: its text as typed."""
     if isinstance(node, nodes.Field):
         return node.name
     span = node.span
@@ -184,7 +191,7 @@ def _records(
 def _selected(
     items: Sequence[nodes.Node], context: Context
 ) -> tuple[dict[str, Value], dict[str, Value]]:
-    """Return what is selected, by label and in order, and the part of it that has an alias."""
+    """Return the selected values by label, in order, and those of them that have an alias."""
     selected: dict[str, Value] = {}
     aliases: dict[str, Value] = {}
     for item in items:
@@ -217,7 +224,7 @@ def _fields(context: Context, matches: Callable[[str], bool]) -> dict[str, Value
 
 
 def _matcher(call: nodes.Call) -> Callable[[str], bool]:
-    """Read the pattern of `include` and `exclude`: a name, or a beginning followed by `*`."""
+    """Read the pattern of `include` or `exclude`: a field name, or a prefix followed by `*`."""
     argument = call.arguments[0] if call.arguments else None
     if not isinstance(argument, nodes.Pattern):
         raise malformed(f"{call.name}() takes a field name that may end in *", "select")
@@ -230,7 +237,7 @@ def _matcher(call: nodes.Call) -> Callable[[str], bool]:
 def _record_order(
     order_by: nodes.OrderBy | None, aliases: dict[str, Value], context: Context
 ) -> list[tuple[str, str]]:
-    """Sort keys of records with their directions; a constant sorts nothing."""
+    """Return the sort keys of records with their directions; constants are omitted."""
     keys = []
     for node, direction in _orderings(order_by):
         if isinstance(node, nodes.Call) and node.name == "random":
@@ -246,7 +253,7 @@ def _record_order(
 
 
 def _orderings(order_by: nodes.OrderBy | None) -> list[tuple[nodes.Expression, str]]:
-    """Read expressions and directions; a minus sign is the older way to say descending."""
+    """Read expressions and directions; a minus sign is the legacy form of `desc`."""
     read = []
     for item in order_by.items if order_by is not None else ():
         expression, descending = item.expression, item.direction == "desc"
@@ -257,7 +264,7 @@ def _orderings(order_by: nodes.OrderBy | None) -> list[tuple[nodes.Expression, s
 
 
 def _random(node: nodes.Call, context: Context) -> str:
-    """An order that looks random and is the same for the same seed."""
+    """Return a pseudorandom sort key, which is the same for the same seed."""
     seed = node.arguments[0] if len(node.arguments) == 1 else None
     if not isinstance(seed, nodes.Number) or not isinstance(seed.value, int):
         raise malformed("random() takes a whole number", context.clause)
@@ -266,7 +273,7 @@ def _random(node: nodes.Call, context: Context) -> str:
 
 def _sortable(value: Value) -> str:
     if value.multivalued or value.type in ("geo_point_2d", "geo_shape", "file"):
-        raise not_supported("Sorting by a list, a place or a file")
+        raise not_supported("Sorting by a list, a geographic field or a file")
     return value.sql
 
 
@@ -276,7 +283,7 @@ def _sortable(value: Value) -> str:
 def _repeated(
     query: Query, items: Sequence[nodes.Node], where: Sequence[str], context: Context
 ) -> Plan:
-    """An aggregate without group_by: one row, which live portals repeat for every record."""
+    """Compile an aggregate without group_by: one row, which live portals repeat per record."""
     selected = _aggregated(
         items, context.within("select", query.texts.get("select")), aliases=set()
     )
@@ -294,7 +301,7 @@ def _repeated(
 def _aggregated(
     items: Sequence[nodes.Node], context: Context, *, aliases: set[str]
 ) -> list[tuple[str, Value]]:
-    """Compile select items that may not read fields outside of an aggregate."""
+    """Compile select items; they may read fields only inside an aggregate."""
     compiled: list[tuple[str, Value]] = []
     for item in items:
         expression = item.expression if isinstance(item, nodes.Labelled) else item
@@ -329,7 +336,7 @@ def _groups(query: Query, where: Sequence[str], context: Context) -> Plan:
         names.add(label)
     selected = _aggregated(rest, context.within("select", query.texts.get("select")), aliases=names)
     outputs = [Output(key.label, key.show(f"k{at}")) for at, key in enumerate(keys)]
-    # Measured: an alias in select for something that is grouped answers null.
+    # Measured: in select, an alias for a group key is null.
     outputs += [Output(label, Value("CAST(NULL AS VARCHAR)", "text")) for label in repeated]
     outputs += [
         Output(label, evolve(value, sql=f"a{at}")) for at, (label, value) in enumerate(selected)
@@ -375,7 +382,7 @@ def _keys(group_by: nodes.GroupBy | None, context: Context) -> list[GroupKey]:
 def _besides_keys(
     select: nodes.Select | None, keys: Sequence[GroupKey]
 ) -> tuple[list[nodes.Node], list[str]]:
-    """Split select: what is no key, and the aliases it gives to what is one."""
+    """Return the select items that are not group keys, and the aliases of those that are."""
     rest: list[nodes.Node] = []
     repeated: list[str] = []
     for item in select.items if select is not None else ():
@@ -399,7 +406,7 @@ def _group_order(
     selected: Sequence[tuple[str, Value]],
     context: Context,
 ) -> tuple[str, list[Value], bool]:
-    """Return ORDER BY, the aggregates only it needs, and whether it sorts by an aggregate."""
+    """Return ORDER BY, the aggregates that only it uses, and True if it sorts by an aggregate."""
     by_key = [f"k{at} ASC NULLS FIRST" for at in range(len(keys))]
     listed: list[str] = []
     extra: list[Value] = []
@@ -411,7 +418,7 @@ def _group_order(
             extra.append(_order_aggregate(node, context))
         aggregate = not known.startswith("k")
         if has_aggregate(node) and fields_began:
-            # Refused by the reference; the live text is unknown.
+            # The reference forbids this; the live text is unknown.
             raise malformed("Aggregations must come before fields", "order_by")
         fields_began = fields_began or not aggregate
         by_aggregate = by_aggregate or aggregate

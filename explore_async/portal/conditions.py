@@ -1,8 +1,8 @@
-"""Conditions: a `where` tree as SQL that DuckDB filters with.
+"""Conditions: `where` trees compiled to SQL filters.
 
-A comparison with null is not true. `NOT` is the exact complement of what it negates, so records
-with null come back under it, while `!=` drops them (both measured on live portals). SQL has three
-truth values and ODSQL two: null counts as false wherever something is negated.
+A comparison with null is not true. `NOT` is the exact complement of its operand and keeps records
+with null, while `!=` drops them (both measured on live portals). SQL has three truth values and
+ODSQL two, so null counts as false in the operand of `NOT`.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def compile_condition(node: nodes.Node, context: Context) -> str:
     """Compile a condition to a boolean expression in parentheses.
 
     Raises:
-        PortalError: it makes no sense, or not in this clause.
+        PortalError: the condition is invalid, or not allowed in this clause.
     """
     compiler = _CONDITIONS.get(type(node))
     if compiler is None:
-        raise malformed(f"{type(node).__name__} is no condition", context.clause)
+        raise malformed(f"{type(node).__name__} is not a condition", context.clause)
     return compiler(node, context)
 
 
@@ -94,7 +94,7 @@ def _comparison(node: nodes.Comparison, context: Context) -> str:
 
 
 def _nothing(left: nodes.Node, right: nodes.Node, context: Context) -> str:
-    """A comparison with null is not true, but what is compared must make sense."""
+    """Compile a comparison with null: never true, but the other side must be valid."""
     for side in (left, right):
         if not isinstance(side, nodes.Null):
             compile_value(side, context)
@@ -110,7 +110,7 @@ def _compare(value: Value, operator: str, right: nodes.Node, context: Context) -
         period = dates.period_of(right, value.type, context)
         return dates.compare_with_period(value, operator, period, context)
     if value.type == "text" and isinstance(right, nodes.Number):
-        # Live portals take a bare number for a text of digits: code_insee = 44035.
+        # Live portals compare a text field with a bare number as text: code_insee = 44035.
         right = nodes.Text(right.text)
     other = compile_value(right, context)
     comparable(value, other, context)
@@ -122,7 +122,7 @@ def _compare(value: Value, operator: str, right: nodes.Node, context: Context) -
 
 
 def _compare_lists(value: Value, operator: str, other: Value) -> str:
-    """`=` is true for any element; `!=` for lists without it, and not for null."""
+    """Compare a list: `=` matches any element, `!=` lists without the value, but not null."""
     if value.multivalued and other.multivalued:
         raise not_supported("A comparison of two multivalued fields")
     many, one = (value, other) if value.multivalued else (other, value)
@@ -131,7 +131,7 @@ def _compare_lists(value: Value, operator: str, other: Value) -> str:
 
 
 def _in_range(node: nodes.InRange, context: Context) -> str:
-    """Both ends as comparisons; a bracket that faces outwards excludes its end."""
+    """Compile both ends as comparisons; a bracket that faces outwards excludes its end."""
     value = compile_value(node.value, context)
     if value.type not in NUMERIC | TEMPORAL:
         raise incompatible_types(context.clause)
@@ -144,14 +144,14 @@ def _in_range(node: nodes.InRange, context: Context) -> str:
 
 
 def _as_day(node: nodes.Expression) -> nodes.Expression:
-    """After a colon a day may be eight digits: `[20220312 TO 20220401]`."""
+    """Read eight digits as a day, which is allowed after a colon: `[20220312 TO 20220401]`."""
     if isinstance(node, nodes.Number) and len(node.text) == 8 and node.text.isdecimal():
         return nodes.Date(node.text)
     return node
 
 
 def _in_list(value: Value, items: Sequence[nodes.Node], context: Context) -> str:
-    """True for any of the items; one bound list, so that its length does not matter."""
+    """Match any of the items; they are one bound list, so its length does not matter."""
     bound = [_item(value, item, context) for item in items]
     if value.multivalued:
         return f"(list_has_any({value.sql}, {context.bind(bound)}))"
@@ -191,7 +191,7 @@ def _is(node: nodes.Is, context: Context) -> str:
         return f"({value.sql} IS {negation}NULL)"
     if value.type != "boolean":
         raise incompatible_types(context.clause)
-    # Whether `is not true` keeps null on live portals is unknown; here it is the complement.
+    # `is not true` is the complement and keeps null; live portals are unknown here.
     return f"({value.sql} IS {negation}{'TRUE' if node.constant.value else 'FALSE'})"
 
 
@@ -219,13 +219,13 @@ def _inside(arguments: Sequence[nodes.Node], context: Context) -> str:
 
 
 def _disjoint(arguments: Sequence[nodes.Node], context: Context) -> str:
-    """Points outside; a record without a point is nowhere, so it is not disjoint (unknown)."""
+    """Match points outside; a record without a point does not match (unknown)."""
     inside = _inside(arguments, context)
     return f"({geometry.point_field(arguments[0], context)} IS NOT NULL AND NOT {inside})"
 
 
 def _geometry(arguments: Sequence[nodes.Node], context: Context) -> str:
-    """The older `geometry(field, geom'..', MODE)`; without a mode it intersects."""
+    """Compile the legacy `geometry(field, geom'..', MODE)`; the default mode is INTERSECTS."""
     if len(arguments) not in (2, 3):
         raise malformed("geometry() takes two or three arguments", context.clause)
     mode = "intersects"
@@ -234,7 +234,7 @@ def _geometry(arguments: Sequence[nodes.Node], context: Context) -> str:
         mode = word.text.lower() if isinstance(word, nodes.Word) else ""
     if mode not in GEOMETRY_MODES:
         modes = ", ".join(GEOMETRY_MODES).upper()
-        raise malformed(f"geometry() takes one of {modes}", context.clause)
+        raise malformed(f"The mode of geometry() must be one of {modes}", context.clause)
     return (_disjoint if mode == "disjoint" else _inside)(arguments[:2], context)
 
 

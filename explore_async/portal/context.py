@@ -1,4 +1,4 @@
-"""What every part of the compiler shares: bound parameters, typed SQL, the clause at hand."""
+"""Types that all parts of the compiler share: bound parameters, typed SQL and the context."""
 
 from __future__ import annotations
 
@@ -27,32 +27,39 @@ _REFERENCE = re.compile(r"\$p\d+")
 
 
 class Parameters:
-    """The values of one statement, by the names that stand for them in its SQL.
+    """The bound values of one statement, by parameter name.
 
-    This is the only way by which anything a user wrote reaches DuckDB.
+    Everything a user wrote reaches DuckDB as a bound value, except the column names of a Parquet
+    export, which are quoted identifiers.
     """
 
     def __init__(self) -> None:
-        """Start without values."""
+        """Start with no values."""
         self._values: dict[str, Any] = {}
 
     def bind(self, value: Any) -> str:
-        """Keep a value and return the reference that stands for it in SQL."""
+        """Store a value and return its placeholder for SQL."""
         name = f"p{len(self._values)}"
         self._values[name] = value
         return f"${name}"
 
     def used_by(self, sql: str) -> dict[str, Any]:
-        """Return the values `sql` refers to; DuckDB refuses any more."""
+        """Return the values that `sql` refers to; DuckDB refuses unused ones."""
         names = {reference[1:] for reference in _REFERENCE.findall(sql)}
         return {name: self._values[name] for name in sorted(names)}
 
 
 @frozen
 class Value:
-    """SQL for one value, with what is known about it.
+    """SQL for one value, with its properties.
 
-    `aggregate` says that it is computed over many records, `constant` that it needs no record.
+    Attributes:
+        sql: the SQL expression.
+        type: the ODS type of the value.
+        multivalued: True if the value is a list.
+        aggregate: True if it is computed over many records.
+        constant: True if it does not depend on a record.
+        precision: the precision of a date.
     """
 
     sql: str
@@ -65,10 +72,12 @@ class Value:
 
 @frozen
 class Settings:
-    """What a request says besides its query.
+    """The settings of a request besides its query.
 
-    `timezone` shifts datetimes in answers, groups and date functions; `now` is the moment of the
-    request, with an offset; `language` names months and days.
+    Attributes:
+        now: the time of the request, as an aware datetime.
+        timezone: the time zone of datetimes in results, groups and date functions.
+        language: the language of month and day names.
     """
 
     now: datetime
@@ -77,15 +86,20 @@ class Settings:
 
     @property
     def is_utc(self) -> bool:
-        """Whether datetimes need no shift."""
+        """True if datetimes need no conversion."""
         return self.timezone.key == "UTC"
 
 
 @frozen
 class Context:
-    """The place in which a node is compiled.
+    """The context in which a node is compiled.
 
-    `clause` is the name errors give it, `text` what the user typed there.
+    Attributes:
+        dataset: the dataset of the query.
+        parameters: the bound values of the statement.
+        settings: the settings of the request.
+        clause: the name of the current clause, as errors quote it.
+        text: the text of the clause as the user typed it; None if it was not parsed from text.
     """
 
     dataset: Dataset
@@ -95,7 +109,7 @@ class Context:
     text: str | None = None
 
     def within(self, clause: str, text: str | None = None) -> Context:
-        """Return the same context for another clause, and its text if it was parsed from one."""
+        """Return a copy of this context for another clause and its text."""
         return evolve(self, clause=clause, text=text)
 
     def bind(self, value: Any) -> str:
@@ -103,10 +117,10 @@ class Context:
         return self.parameters.bind(value)
 
     def column(self, name: str) -> Column:
-        """Look a field up.
+        """Look up a field.
 
         Raises:
-            PortalError: there is none of that name.
+            PortalError: the dataset has no field of that name.
         """
         column = self.dataset.columns.get(name)
         if column is None:
@@ -114,7 +128,7 @@ class Context:
         return column
 
     def local(self, sql: str) -> str:
-        """SQL for a UTC timestamp as the clock of the request's time zone shows it."""
+        """Return SQL that converts a UTC timestamp to local time in the request's time zone."""
         if self.settings.is_utc:
             return sql
         zone = self.bind(self.settings.timezone.key)

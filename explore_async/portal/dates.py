@@ -1,11 +1,11 @@
-"""Dates: literals as periods, `now(...)`, parts and patterns.
+"""Dates: literals as periods, `now(...)`, date parts and format patterns.
 
 A date literal is the whole period it names: `date'2026-08-29'` is that day, so `>` skips it and
-`<=` includes it. Years, months, hours, minutes and seconds work in the same way; that days do was
-measured on live portals, the rest follows from it (unknown).
+`<=` includes it. This was measured on live portals for days; the portal treats years, months,
+hours, minutes and seconds in the same way (unknown).
 
-A literal without an offset is read in the `timezone` of the request when it is compared with a
-datetime field (unknown on live portals), and as it stands with a date field.
+When a literal without an offset is compared with a datetime field, it is in the `timezone` of the
+request (unknown on live portals); with a date field no time zone applies.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _FULL_DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?", re.DOTALL)
 
 @frozen
 class Period:
-    """From `start` up to and without `end`; naive, in UTC or, for date fields, in no zone."""
+    """The time from `start` up to, not including, `end`; naive UTC, or no zone for date fields."""
 
     start: datetime
     end: datetime
@@ -61,11 +61,11 @@ class Period:
 def read_period(text: str, *, zone: tzinfo, clause: str) -> Period:
     """Read a date literal.
 
-    Takes a year, a month, a day (`2024-01-31`, `2024/01/31`, `20240131`), with a time and an
-    offset if wanted. `zone` is where a literal without offset is.
+    It is a year, a month or a day (`2024-01-31`, `2024/01/31`, `20240131`); a day may have a time
+    and an offset. `zone` is the time zone of a literal without an offset.
 
     Raises:
-        PortalError: the text is anything else.
+        PortalError: the text is not a date literal.
     """
     match = _LITERAL.fullmatch(text.strip())
     if match is None or (match["hour"] and not match["day"]):
@@ -96,7 +96,7 @@ def _start(match: re.Match[str]) -> datetime:
 
 
 def _end(start: datetime, match: re.Match[str]) -> datetime:
-    """Where the period ends: one unit of the smallest part that was written after its start."""
+    """Return the end of the period: one unit of the smallest written part after its start."""
     try:
         if not match["month"]:
             return start.replace(year=start.year + 1)
@@ -116,7 +116,7 @@ def _end(start: datetime, match: re.Match[str]) -> datetime:
 
 
 def _add_months(moment: datetime, months: int) -> datetime:
-    """Shift by months; a day that the month does not have becomes its last one."""
+    """Shift by months; a day that the new month lacks becomes its last day."""
     index = moment.year * 12 + moment.month - 1 + months
     year, month = divmod(index, 12)
     day = min(moment.day, calendar.monthrange(year, month + 1)[1])
@@ -142,10 +142,10 @@ def _in_utc(moment: datetime, zone: tzinfo) -> datetime:
 
 
 def period_of(node: nodes.Node, kind: ValueType, context: Context) -> Period:
-    """Read what a date or datetime field is compared with.
+    """Read the literal with which a date or datetime field is compared.
 
-    A date literal may be partial. A quoted text or a number must be a whole day, as live portals
-    want: `"2024"` and `2024` are refused, `"2024-05-01"` is taken.
+    A date literal may be partial. A text literal must name a whole day and a number is refused, as
+    on live portals: `"2024-05-01"` is accepted, `"2024"` and `2024` are not.
     """
     zone = UTC if kind == "date" else context.settings.timezone
     if isinstance(node, nodes.Date):
@@ -156,7 +156,7 @@ def period_of(node: nodes.Node, kind: ValueType, context: Context) -> Period:
 
 
 def compare_with_period(value: Value, operator: str, period: Period, context: Context) -> str:
-    """SQL that compares a date value with a whole period."""
+    """Return SQL that compares a date value with a whole period."""
     if operator in ("=", ":", "!="):
         low, high = context.bind(period.start), context.bind(period.end)
         inside = f"({value.sql} >= {low} AND {value.sql} < {high})"
@@ -170,11 +170,11 @@ def compare_with_period(value: Value, operator: str, period: Period, context: Co
 # ---------------------------------------------------------------- functions
 
 PARTS = frozenset({"year", "month", "day", "hour", "minute", "second"})
-"""The functions that take one part of a date."""
+"""The functions that return one part of a date."""
 
 
 def date_part(name: str, value: Value, context: Context) -> Value:
-    """Compile `year(date)` and its like; datetimes are read in the zone of the request."""
+    """Compile `year(date)` and similar; datetimes are in the time zone of the request."""
     if value.type not in ("date", "datetime"):
         raise malformed(f"{name}() takes a date", context.clause)
     local = context.local(value.sql) if value.type == "datetime" else value.sql
@@ -196,11 +196,11 @@ _ENGLISH = {"E": "%a", "EEEE": "%A", "MMMM": "%B"}
 
 
 def format_date(value: Value, pattern: str, context: Context) -> Value:
-    """Compile `date_format(date, pattern)` for the symbols that have one meaning.
+    """Compile `date_format(date, pattern)` for the symbols with an unambiguous meaning.
 
-    Weeks are ISO weeks and days of the week count from Monday (1), as in the pattern language the
-    reference describes. Names are English only; `xx` and `w` are refused, like every symbol that
-    the reference does not list.
+    Weeks are ISO weeks and weekdays count from Monday (1), as in the pattern language that the
+    reference describes. Names are English only. `xx`, `w` and every symbol that the reference does
+    not list are refused.
     """
     if value.type not in ("date", "datetime"):
         raise malformed("date_format() takes a date", context.clause)
@@ -225,7 +225,7 @@ def _template(symbol: str, context: Context) -> str:
         return (symbol[1:-1].replace("''", "'") or "'").replace("%", "%%")
     if symbol in "?,.:/- ":
         return symbol
-    raise not_supported(f"The symbol {symbol!r} of date_format()")
+    raise not_supported(f"The date_format() symbol {symbol!r}")
 
 
 _WEEKDAYS = ("mondays", "tuesdays", "wednesdays", "thursdays", "fridays", "saturdays", "sundays")
@@ -233,21 +233,21 @@ _DURATIONS = frozenset(NOW_SHIFTS) - {"years", "months", *_WEEKDAYS}
 
 
 def now(arguments: Iterable[nodes.Node], context: Context) -> Value:
-    """Compile `now(...)`: singular names set a part, plural ones shift, the last of a name counts.
+    """Compile `now(...)`: singular names set a part, plural names shift.
 
-    Parts are set first, on the clock of the request's time zone; then years and months, then the
-    rest, then the days of the week.
+    If a name is repeated, its last value counts. Parts are set first, in the time zone of the
+    request; then years and months are shifted, then the other units, then the weekdays.
     """
     parts: dict[str, int] = {}
     for argument in arguments:
         if not isinstance(argument, nodes.Named):
-            raise malformed("now() takes named arguments only", context.clause)
+            raise malformed("now() takes only named arguments", context.clause)
         parts.pop(argument.name, None)
         parts[argument.name] = _whole(argument, context)
     try:
         moment = _moved(context.settings.now.astimezone(context.settings.timezone), parts)
     except (ValueError, OverflowError) as error:
-        raise malformed("now() leaves the years 1 to 9999", context.clause) from error
+        raise malformed("now() must stay within the years 1 to 9999", context.clause) from error
     return Value(
         f"CAST({context.bind(_in_utc(moment, context.settings.timezone))} AS TIMESTAMP)",
         "datetime",
@@ -268,7 +268,7 @@ def _whole(argument: nodes.Named, context: Context) -> int:
     number = sign * node.value
     low, high = NOW_PARTS[name]
     if (low is not None and number < low) or (high is not None and number > high):
-        raise malformed(f"now() takes no {name}={number}", context.clause)
+        raise malformed(f"now() does not accept {name}={number}", context.clause)
     return number
 
 
@@ -293,14 +293,14 @@ def _moved(moment: datetime, parts: dict[str, int]) -> datetime:
 
 
 def _last_day(moment: datetime, name: str, number: int) -> int:
-    """The last day of the month that setting one part leads to."""
+    """Return the last day of the month after setting one part."""
     year = number if name == "year" else moment.year
     month = number if name == "month" else moment.month
     return calendar.monthrange(year, month)[1]
 
 
 def _to_weekday(moment: datetime, weekday: int, count: int) -> datetime:
-    """The count-th such day from `moment` on, or back from it; the day itself is the first."""
+    """Return the count-th such weekday on or after `moment`, or on or before it if negative."""
     if count > 0:
         return moment + timedelta(days=(weekday - moment.weekday()) % 7 + 7 * (count - 1))
     return moment - timedelta(days=(moment.weekday() - weekday) % 7 + 7 * (-count - 1))

@@ -1,7 +1,7 @@
-"""Where statements run: a few threads of their own, so that the event loop never waits for DuckDB.
+"""Statements run in a thread pool of their own, so the event loop never waits for DuckDB.
 
-Rows of an export come in batches; memory does not grow with the size of an answer. A statement
-ends when nobody waits for it any more: its request was given up, or the portal stops.
+The rows of an export come in batches, so memory use does not grow with its size. A statement is
+interrupted when its request is cancelled or the portal stops.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ T = TypeVar("T")
 Row = tuple[Any, ...]
 
 BATCH = 2_000
-"""Rows per batch of an export."""
+"""The number of rows per batch of an export."""
 
 _PAUSE = 0.02
 
 
 class Engine:
-    """Runs statements of one store; `workers` is how many at a time."""
+    """Runs the statements of one store, at most `workers` at a time."""
 
     def __init__(self, store: Store, *, workers: int = 4) -> None:
-        """Start no thread before there is work."""
+        """Create the engine; threads start with the first work."""
         self._store = store
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="portal")
         self._open: set[_Statement] = set()
@@ -51,20 +51,20 @@ class Engine:
         )
 
     async def close(self) -> None:
-        """Interrupt what is running, refuse what is waiting, and stop the threads."""
+        """Interrupt running statements, refuse waiting ones, and stop the threads."""
         self._closing = True
         await asyncio.gather(*(statement.end() for statement in self._open))
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Run a function in one of the threads."""
+        """Run a function in a thread of the pool."""
         return await asyncio.wrap_future(self._submit(work))
 
     async def rows(self, sql: str, parameters: Parameters) -> list[Row]:
         """Return all rows of a statement.
 
         Raises:
-            PortalError: a number leaves its type, or the portal stops.
+            PortalError: a number overflows its type, or the portal stops.
         """
         async with self._statement() as statement:
             cursor = statement.cursor
@@ -73,20 +73,20 @@ class Engine:
             )
 
     async def single(self, sql: str, parameters: Parameters) -> int:
-        """Return the only value of a statement that counts."""
+        """Return the single value of a counting statement."""
         counted = await self.rows(sql, parameters)
         return int(counted[0][0])
 
     async def execute(self, sql: str, parameters: Parameters) -> None:
-        """Run a statement for what it does."""
+        """Run a statement and discard its result."""
         await self.rows(sql, parameters)
 
     async def stream(
         self, sql: str, parameters: Parameters, write: Callable[[list[Row]], bytes]
     ) -> AsyncGenerator[bytes]:
-        """Yield what `write` makes of each batch of rows; both run in the threads.
+        """Yield `write(rows)` for each batch of rows; statement and `write` run in the threads.
 
-        Close the generator when stopping early: that interrupts the statement.
+        Close the generator to stop early; this interrupts the statement.
         """
         async with self._statement() as statement:
             cursor = statement.cursor
@@ -101,7 +101,7 @@ class Engine:
 
     @contextlib.asynccontextmanager
     async def _statement(self) -> AsyncIterator[_Statement]:
-        """Open a statement; leaving the block in whatever way ends it."""
+        """Open a statement and end it on leaving the block."""
         statement = _Statement(self._store.cursor())
         self._open.add(statement)
         try:
@@ -130,28 +130,28 @@ class Engine:
         except self._interrupted as error:
             raise stopping() from error
         except self._refused as error:
-            # What DuckDB says quotes the portal's own SQL.
-            raise not_supported("A computation that leaves its type") from error
+            # DuckDB's message would quote the portal's own SQL.
+            raise not_supported("A number that overflows its type") from error
 
 
 class _Statement:
-    """A cursor of its own, and what a thread does with it at the moment."""
+    """A cursor and the latest job that uses it."""
 
     def __init__(self, cursor: DuckDBPyConnection) -> None:
         self.cursor = cursor
         self.job: Future[Any] | None = None
 
     async def end(self) -> None:
-        """Interrupt until no thread works with the cursor.
+        """Interrupt until no thread uses the cursor.
 
-        Once is not enough: DuckDB forgets an interruption that comes before the statement begins.
+        One interrupt is not enough: DuckDB ignores an interrupt before the statement begins.
         """
         while self.job is not None and not self.job.done():
             self.cursor.interrupt()
             await asyncio.sleep(_PAUSE)
 
     def close(self) -> None:
-        """Close the cursor, in the thread that still has it if there is one."""
+        """Close the cursor, after its last job if there is one."""
         if self.job is None:
             self.cursor.close()
         else:

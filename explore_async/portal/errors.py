@@ -1,7 +1,7 @@
-"""What the portal refuses, and in which words.
+"""The errors of the portal and their messages.
 
-The texts are those of the live server wherever one was seen. Where the live text is unknown the
-message is the portal's own; `docs/portal.md` lists which is which.
+The messages repeat the wording of a live server wherever it was observed. Otherwise they are the
+portal's own; `docs/portal.md` lists the unknown ones.
 """
 
 from __future__ import annotations
@@ -31,9 +31,12 @@ NOT_SUPPORTED = "NotSupportedByLocalPortal"
 
 
 class PortalError(Exception):
-    """A request that is answered with an error body.
+    """A request that the portal answers with an error.
 
-    `status` is the HTTP status, `code` the `error_code` and `message` the `message` of the body.
+    Attributes:
+        status: the HTTP status.
+        code: the `error_code` of the body.
+        message: the `message` of the body.
     """
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -44,12 +47,12 @@ class PortalError(Exception):
 
     @property
     def body(self) -> dict[str, Any]:
-        """The JSON body, keys in the order of the live server."""
+        """The JSON body, with its keys in the order of a live server."""
         return {"error_code": self.code, "message": self.message}
 
 
 def missing_extra(package: str) -> MissingExtraError:
-    """A package of the `portal` extra is not installed."""
+    """Return the error for a missing package of the `portal` extra."""
     return MissingExtraError(
         f"The local portal needs the package {package!r}: "
         "install it with `pip install 'explore-async[portal]'`.",
@@ -58,28 +61,28 @@ def missing_extra(package: str) -> MissingExtraError:
 
 
 def malformed(reason: str, clause: str | None = None) -> PortalError:
-    """A query that parses but means nothing; `clause` is named as the live server does."""
+    """Return the error for a query that parses but is invalid; the message ends with `clause`."""
     tail = "" if clause is None else f". Clause(s) containing the error(s): {clause}."
     return PortalError(400, QUERY_ERROR, f"ODSQL query is malformed: {reason}{tail}")
 
 
 def unknown_field(name: str, clause: str) -> PortalError:
-    """A field, label or facet that the dataset does not have."""
+    """Return the error for a field, label or facet that the dataset does not have."""
     return malformed(f"Unknown field: {name}", clause)
 
 
 def not_allowed(what: str, clause: str) -> PortalError:
-    """Something that may stand in other clauses only: recorded of a field, unknown of the rest."""
+    """Return the error for something that only other clauses allow (recorded for a field only)."""
     return malformed(f"{what} is not allowed in the current clause", clause)
 
 
 def declared_twice(alias: str) -> PortalError:
-    """An alias that two expressions claim."""
+    """Return the error for an alias that two expressions use."""
     return malformed(f"Alias '{alias}' is declared several times")
 
 
 def geo_grouping() -> PortalError:
-    """Grouping by a geographic field."""
+    """Return the error for grouping by a geographic field."""
     return malformed(
         "Aggregation on geo point field is not possible. "
         "Use the geo_cluster(position, int_precision) aggregation function instead"
@@ -87,12 +90,12 @@ def geo_grouping() -> PortalError:
 
 
 def stat_aggregation() -> PortalError:
-    """A statistic over something that is neither a number nor a date."""
+    """Return the error for a statistic of values that are neither numbers nor dates."""
     return malformed("StatAggregation only supports numeric or date expression.")
 
 
 def incompatible_types(clause: str) -> PortalError:
-    """A comparison of things that cannot be compared, such as a date field with a bare year."""
+    """Return the error for incompatible operands, such as a date field and a bare year."""
     return PortalError(
         400,
         "IncompatibleTypesInComparisonFilter",
@@ -101,22 +104,22 @@ def incompatible_types(clause: str) -> PortalError:
 
 
 def invalid_parameter(message: str) -> PortalError:
-    """A parameter of the request, not of the query, that is out of bounds."""
+    """Return the error for an invalid parameter of the request other than a clause."""
     return PortalError(400, "InvalidRESTParameterError", message)
 
 
 def missing_resource(kind: str, identifier: str) -> PortalError:
-    """A dataset, record or attachment that does not exist."""
+    """Return the error for a dataset, record or attachment that does not exist."""
     return PortalError(
         404, "NotFoundResource", f"The requested {kind} {identifier} does not exist."
     )
 
 
 def not_supported(what: str) -> PortalError:
-    """Something a live portal can do and this one cannot: refused rather than answered wrongly."""
+    """Return the error for a feature of live portals that this portal does not support."""
     return PortalError(400, NOT_SUPPORTED, f"{what} is not supported by this local portal.")
 
 
 def stopping() -> PortalError:
-    """A request that the portal has no time for, because it was told to stop."""
+    """Return the error for a request that a stopping portal does not complete."""
     return PortalError(503, "ServiceUnavailable", "The local portal is stopping.")

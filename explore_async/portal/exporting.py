@@ -1,9 +1,9 @@
-"""Exports: every row of an answer as a stream of bytes.
+"""Exports: all rows of a result as a stream of bytes.
 
-JSON is one array whose rows are joined by a bare comma, CSV has `;`, CRLF and a byte order mark
-(all recorded). JSON Lines ends every row with a line feed and leaves characters as they are
-(unknown). Parquet is what DuckDB writes (datetimes in UTC; lists and points keep their structure,
-which is unknown on live portals).
+JSON is one array whose rows are joined by a bare comma; CSV has `;`, CRLF and a byte order mark
+(all recorded). JSON Lines ends every row with a line feed and does not escape characters (unknown).
+DuckDB writes Parquet: datetimes are in UTC; lists and points keep their structure, which is unknown
+on live portals.
 """
 
 from __future__ import annotations
@@ -67,14 +67,14 @@ CONTENT_TYPES = {
     "jsonl": "application/x-ndjson; charset=utf-8",
     "parquet": "application/octet-stream; charset=utf-8",
 }
-"""Content types; those of JSON Lines and Parquet are unknown on live portals."""
+"""Content types by format; those of JSON Lines and Parquet are unknown on live portals."""
 
 _CHUNK = 1 << 18
 
 
 @frozen
 class Export:
-    """One export: a plan, its format, how many rows (None: all) and the request's parameters."""
+    """One export: plan, format, maximum number of rows (None: all) and request parameters."""
 
     plan: Plan
     format: str
@@ -83,14 +83,14 @@ class Export:
 
     @property
     def labels(self) -> dict[str, str]:
-        """Names of fields that `use_labels=true` replaces."""
+        """The labels by field name if `use_labels=true`, else an empty mapping."""
         if not flag(self.parameters, "use_labels", default=False):
             return {}
         return {one.name: one.label for one in self.plan.context.dataset.fields}
 
 
 def check(one: Export) -> None:
-    """Refuse what live portals refuse, or what this portal does not do."""
+    """Refuse an export that live portals refuse or that this portal does not support."""
     beyond = one.limit is None or one.limit > GROUP_LIMIT
     if one.plan.kind == "groups" and one.plan.ordered_by_aggregate and beyond:
         raise malformed(
@@ -103,9 +103,9 @@ def check(one: Export) -> None:
 
 
 def export(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
-    """Yield the bytes of an export; close it when leaving early, as it holds a statement.
+    """Yield the bytes of an export; close the generator to stop early, as it holds a statement.
 
-    Call `check` first, while an error can still be answered.
+    Call `check` first, while an error response can still be sent.
     """
     return _WRITERS[one.format](one, engine)
 
@@ -113,7 +113,7 @@ def export(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
 async def _batches(
     one: Export, shown: list[str], write: Callable[[list[Row]], bytes], engine: Engine
 ) -> AsyncGenerator[bytes]:
-    """Rows of the plan, written in batches; the one aggregated row comes once per record."""
+    """Yield the rows of the plan in batches; a single aggregated row is repeated per record."""
     plan = one.plan
     parameters = plan.context.parameters
     if plan.kind != "repeated":
@@ -172,7 +172,7 @@ async def _csv(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
     names = [labels.get(output.label, output.label) for output in outputs]
     header = (_byte_order_mark(one) + lines([names])).encode()
     shown = [csv_cell(output.value, context, separator) for output in outputs]
-    # The header waits for the first rows, so that their errors can still be answered as errors.
+    # The header is sent with the first rows, so that an error before them gets an error response.
     async with aclosing(_batches(one, shown, write, engine)) as chunks:
         async for chunk in chunks:
             yield header + chunk
@@ -182,7 +182,7 @@ async def _csv(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
 
 
 def _csv_lines(one: Export) -> Callable[[Iterable[Sequence[Any]]], str]:
-    """Return what writes rows as the request's `delimiter` and `quote_all` say."""
+    """Return a function that writes rows with the request's `delimiter` and `quote_all`."""
     delimiter = one.parameters.get("delimiter", "") or ";"
     if delimiter not in (";", ",", "\t", "|"):
         # The live text is unknown.
@@ -207,7 +207,7 @@ def _byte_order_mark(one: Export) -> str:
 
 
 def _quotes_all(one: Export) -> bool:
-    """`quote_all` quotes every text, header and null included; numbers stay bare."""
+    """Read `quote_all`: it quotes all text, including the header and null, but not numbers."""
     return flag(one.parameters, "quote_all", default=False)
 
 
@@ -238,7 +238,7 @@ def catalog(one: Export, datasets: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _metas_columns(datasets: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Return all metas there are: `dcat` first, then `default`, then the rest (recorded)."""
+    """Return the keys of all metas: `dcat` first, then `default`, then the rest (recorded)."""
     columns = {
         (space, name): None
         for dataset in datasets
@@ -249,7 +249,7 @@ def _metas_columns(datasets: Sequence[Mapping[str, Any]]) -> list[tuple[str, str
 
 
 def _metas_cell(value: Any, one: Export) -> Any:
-    """Join a list; booleans and numbers are written as Python writes them, as live portals do."""
+    """Join a list and write an object as JSON; live portals write other values as Python does."""
     if isinstance(value, list):
         return _list_separator(one).join(map(str, value))
     return json.dumps(value) if isinstance(value, dict) else value
@@ -259,7 +259,7 @@ def _metas_cell(value: Any, one: Export) -> Any:
 
 
 async def _parquet(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
-    """Let DuckDB write a file of its own, send it, remove it."""
+    """Let DuckDB write a temporary file, send it and remove it."""
     compression = one.parameters.get("parquet_compression", "") or "snappy"
     if compression not in ("snappy", "zstd"):
         # The live text is unknown.
@@ -284,7 +284,7 @@ async def _parquet(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
 
 
 def _check_columns(one: Export) -> None:
-    """Refuse names that differ in case only, or not at all: DuckDB would rename their columns."""
+    """Refuse column names that are equal or differ only in case: DuckDB would rename them."""
     seen: set[str] = set()
     for output in one.plan.outputs:
         name = one.labels.get(output.label, output.label)

@@ -1,6 +1,6 @@
-"""What a facet is in a request: its field's annotations, unless `facet(...)` says otherwise.
+"""The definition of a facet: the annotations of its field, overridden by `facet(...)`.
 
-The same holds for counting the values of a facet and for refining on them.
+It applies both to counting the values of a facet and to refining on them.
 """
 
 from __future__ import annotations
@@ -29,10 +29,14 @@ Option = str | bool | int
 
 @frozen
 class Facet:
-    """One facet: which field, and how its values are told apart, sorted and cut off.
+    """One facet: its field, and the hierarchy, order and number of its values.
 
-    `separator` makes a hierarchy of texts; dates are one anyway. Values of a `disjunctive` facet
-    are alternatives.
+    Attributes:
+        name: the name of the field.
+        disjunctive: True if several refined values are alternatives.
+        separator: the separator of the levels of a hierarchy; None for a flat facet.
+        sort: the order of the values.
+        limit: the maximum number of values.
     """
 
     name: str
@@ -43,10 +47,10 @@ class Facet:
 
 
 def declared_facet(name: str, dataset: Dataset) -> Facet:
-    """Return the facet as the annotations of its field describe it.
+    """Return the facet that the annotations of its field describe.
 
     Raises:
-        PortalError: there is no such field, or it can be no facet here.
+        PortalError: the field does not exist, or its type cannot be a facet here.
     """
     described = _column(name, dataset).field
     separator = "/" if described.type in TEMPORAL else described.annotation("hierarchical")
@@ -58,7 +62,7 @@ def read_facet(node: nodes.Node, dataset: Dataset) -> Facet:
     """Read a `facet` parameter: a field, or `facet(name="...", ...)`.
 
     Raises:
-        PortalError: it is neither, or its options make no sense.
+        PortalError: it is neither, or an option is invalid.
     """
     if isinstance(node, nodes.Field):
         return declared_facet(node.name, dataset)
@@ -68,7 +72,7 @@ def read_facet(node: nodes.Node, dataset: Dataset) -> Facet:
 
 
 def facet_named(name: str, given: Iterable[nodes.Node], dataset: Dataset) -> Facet:
-    """Return the facet that a refinement on `name` is about; of several descriptions the last."""
+    """Return the facet `name` as the last `facet(...)` for it, or else its field, defines it."""
     described = [one for one in given if isinstance(one, nodes.Call) and _name(one) == name]
     return _described(described[-1], dataset) if described else declared_facet(name, dataset)
 
@@ -119,11 +123,11 @@ def _option(argument: nodes.Named) -> Option:
         return value.value
     if kind == "integer" and isinstance(value, nodes.Number) and isinstance(value.value, int):
         return value.value
-    raise malformed(f"facet() takes no such {argument.name}", "facet")
+    raise malformed(f"facet() does not accept this value of {argument.name}", "facet")
 
 
 def _separator(given: Mapping[str, Option], facet: Facet, dataset: Dataset) -> str | None:
-    """What parts the levels: of dates always `/`; without any given one, `/` (unknown)."""
+    """Return the separator of levels: always `/` for dates, and `/` by default (unknown)."""
     if not given["hierarchical"]:
         return None
     if dataset.columns[facet.name].field.type in TEMPORAL:
@@ -133,11 +137,11 @@ def _separator(given: Mapping[str, Option], facet: Facet, dataset: Dataset) -> s
 
 def _sort(option: Option) -> str:
     if option not in FACET_SORTS:
-        raise malformed(f"facet() sorts by one of {', '.join(FACET_SORTS)}", "facet")
+        raise malformed(f"The sort of facet() must be one of {', '.join(FACET_SORTS)}", "facet")
     return str(option)
 
 
 def _limit(option: Option) -> int:
     if not 0 <= int(option) <= _HIGHEST_LIMIT:
-        raise malformed(f"The limit of facet() is from 0 to {_HIGHEST_LIMIT}", "facet")
+        raise malformed(f"The limit of facet() must be from 0 to {_HIGHEST_LIMIT}", "facet")
     return int(option)

@@ -1,12 +1,12 @@
-"""Facets: how often each value occurs, given the filters of a request.
+"""Facets: the number of occurrences of each value among the records that match the filters.
 
-Values come by count, the most frequent first, unless the field's `facetsort` or the `sort` of
-`facet(...)` says otherwise; equal counts by name (recorded). 100 values at most (recorded), unless
-`facet(limit=...)` asks for another number. Null is no value.
+By default values are sorted by count, the most frequent first, and equal counts by name (recorded);
+the field's `facetsort` or the `sort` of `facet(...)` changes the order. A facet has at most 100
+values (recorded), or the `limit` of `facet(...)`. Null is not counted.
 
-Dates are a hierarchy of years, months and days, hierarchical texts one of their parts; a level
-below appears once its parent is refined (documented). How live portals lay such levels out is
-unknown: here they are items of the same list, `name` the last part and `value` the whole path.
+Dates are a hierarchy of years, months and days, and hierarchical texts a hierarchy of their parts.
+A level appears when its parent is refined (documented). The layout of levels on live portals is
+unknown: here all levels are in one list, with the last part as `name` and the path as `value`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ORDERS = {
 
 
 def wanted_facets(given: Sequence[nodes.Node], dataset: Dataset) -> list[Facet]:
-    """Read the `facet` parameters; without any, all facets that the fields declare."""
+    """Read the `facet` parameters; without any, return the facets that the fields declare."""
     if given:
         return [read_facet(node, dataset) for node in given]
     return [
@@ -54,7 +54,7 @@ def wanted_facets(given: Sequence[nodes.Node], dataset: Dataset) -> list[Facet]:
 async def count_facet(
     facet: Facet, query: Query, dataset: Dataset, settings: Settings, engine: Engine
 ) -> dict[str, Any]:
-    """Count one facet; a disjunctive one ignores the refinements on itself."""
+    """Count the values of one facet; a disjunctive facet ignores its own refinements."""
     context = Context(dataset, Parameters(), settings)
     where = conditions(query, context, but=facet.name if facet.disjunctive else "")
     column = context.within("facet").column(facet.name)
@@ -84,7 +84,7 @@ def _source(column: Column, where: Sequence[str], context: Context) -> str:
 
 
 def _count(source: str, level: str, facet: Facet, column: Column, context: Context) -> str:
-    """Count the values of one level: what stands below the path `level`."""
+    """Return SQL that counts the values one level below the path `level`."""
     value, below = "f", "f IS NOT NULL"
     if facet.separator:
         separator = context.bind(facet.separator)
@@ -103,7 +103,7 @@ def _count(source: str, level: str, facet: Facet, column: Column, context: Conte
 
 
 def _parents(value: str, facet: Facet) -> list[str]:
-    """Return a refined path and the paths above it: each of them is opened."""
+    """Return a refined path and the paths above it; the levels below each of them are shown."""
     parts = value.split(facet.separator)
     return [(facet.separator or "").join(parts[:end]) for end in range(1, len(parts) + 1)]
 

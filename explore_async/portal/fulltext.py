@@ -1,14 +1,14 @@
-"""Words: `like`, bare text, `search`, `suggest`, `startswith`.
+"""Full-text conditions: `like`, bare text literals, `search`, `suggest` and `startswith`.
 
-An approximation of a search engine. Words are runs of letters and digits, compared without case
-and without accents. Only text fields are searched.
+They approximate a search engine. Words are runs of letters and digits, compared without case and
+accents. Only text fields are searched.
 
-* `like` and a bare text: every word stands somewhere in the text, in any order; `*` at the end of
-  a word of `like` matches its beginning.
-* `search`: every word stands there or differs by one letter (words above two letters) or two
-  (above five); the last may be the beginning of a word.
-* `suggest`: every word is the beginning of a word.
-* `startswith`: the value begins with the text; case counts.
+* `like` and a bare text literal: every word occurs in the text, in any order; in `like`, `*` at the
+  end of a word makes it a prefix.
+* `search`: every word occurs in the text, with up to one edit in words of more than two letters and
+  two edits in words of more than five; the last word may be a prefix.
+* `suggest`: every word is a prefix of a word in the text.
+* `startswith`: the value starts with the text, case-sensitively.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def folded(text: str) -> str:
 
 
 def like(value: Value, pattern: str, context: Context) -> str:
-    """SQL for `value like "words"`; a pattern without words matches nothing (unknown)."""
+    """Return SQL for `value like "words"`; a pattern without words matches nothing (unknown)."""
     if value.type != "text":
         raise incompatible_types(context.clause)
     words = _WORD_OR_PREFIX.findall(folded(pattern))
@@ -49,20 +49,20 @@ def like(value: Value, pattern: str, context: Context) -> str:
 
 
 def bare_text(text: str, context: Context) -> str:
-    """SQL for a text literal that is a condition of its own."""
+    """Return SQL for a text literal that is a condition."""
     haystack = _haystack(_text_columns(context))
     return _all_words(haystack, _WORD.findall(folded(text)), context)
 
 
 def suggest(arguments: Sequence[nodes.Node], context: Context) -> str:
-    """SQL for `suggest([fields,] text)`."""
+    """Return SQL for `suggest([fields,] text)`."""
     columns, text = _arguments("suggest", arguments, context)
     words = [f"{word}*" for word in _WORD.findall(folded(text))]
     return _all_words(_haystack(columns), words, context)
 
 
 def search(arguments: Sequence[nodes.Node], context: Context) -> str:
-    """SQL for `search([fields,] text)`."""
+    """Return SQL for `search([fields,] text)`."""
     columns, text = _arguments("search", arguments, context)
     haystack = _haystack(columns)
     words = _WORD.findall(folded(text))
@@ -76,7 +76,7 @@ def search(arguments: Sequence[nodes.Node], context: Context) -> str:
 
 
 def startswith(arguments: Sequence[nodes.Node], context: Context) -> str:
-    """SQL for `startswith([fields,] text)`: any of the fields, any element of a list."""
+    """Return SQL for `startswith([fields,] text)`: any of the fields, any element of a list."""
     columns, text = _arguments("startswith", arguments, context)
     start = context.bind(text)
     found = []
@@ -96,14 +96,14 @@ def _all_words(haystack: str, words: Sequence[str], context: Context) -> str:
 
 
 def _pattern(word: str) -> str:
-    """A regular expression for one word, or for its beginning."""
+    """Return a regular expression for a whole word, or for a prefix if it ends with `*`."""
     if word.endswith("*"):
         return f"(?:^|{_BREAK}){word[:-1]}"
     return f"(?:^|{_BREAK}){word}(?:$|{_BREAK})"
 
 
 def _one_word(haystack: str, word: str, context: Context, *, prefix: bool) -> str:
-    """SQL: the word stands in the text, almost stands there or, the last one, begins a word."""
+    """Return SQL for one word of `search`: equal, within the edit distance, or a prefix."""
     exact = context.bind(_pattern(f"{word}*" if prefix else word))
     matched = f"regexp_matches({haystack}, {exact})"
     tolerated = 2 if len(word) > 5 else 1 if len(word) > 2 else 0
@@ -114,13 +114,13 @@ def _one_word(haystack: str, word: str, context: Context, *, prefix: bool) -> st
         f"len(list_filter(string_split_regex({haystack}, '{_BREAK}+'), lambda w: "
         f"abs(length(w) - {length}) <= {allowed} AND levenshtein(w, {other}) <= {allowed})) > 0"
     )
-    # Of n + 1 parts of a word, n changes leave one whole: a cheap test before the expensive one.
+    # After n edits one of n + 1 parts is unchanged: a cheap test before the edit distance.
     parts = (f"contains({haystack}, {context.bind(part)})" for part in _parts(word, tolerated + 1))
     return f"({matched} OR (({' OR '.join(parts)}) AND {close}))"
 
 
 def _parts(word: str, count: int) -> list[str]:
-    """Cut a word into parts of nearly the same length."""
+    """Split a word into parts of nearly equal length."""
     cuts = [len(word) * at // count for at in range(count + 1)]
     return [word[start:end] for start, end in pairwise(cuts)]
 
@@ -130,7 +130,7 @@ def _arguments(
 ) -> tuple[list[Column], str]:
     *fields, text = arguments
     if not isinstance(text, nodes.Text):
-        raise malformed(f"{name}() takes a text as its last argument", context.clause)
+        raise malformed(f"{name}() takes a text literal as its last argument", context.clause)
     if not fields or isinstance(fields[0], nodes.Star):
         return _text_columns(context), text.value
     return [_text_column(one, context) for one in fields], text.value

@@ -1,9 +1,9 @@
-"""Geography over points: distances in metres, boxes, polygons.
+"""Geographic functions and conditions on points: distances in metres, boxes and polygons.
 
 Points are fields of type `geo_point_2d`. Geometries are WKT or GeoJSON, longitude first, in
-degrees on WGS 84. Polygons are flat in longitude and latitude, without edges across the 180th
-meridian; whether a point exactly on an edge is inside is not defined. What is not listed here
-(lines, shapes in the data, WKB) is refused, never guessed.
+degrees on WGS 84. Polygons are flat in longitude and latitude, and their edges must not cross the
+180th meridian. A point exactly on an edge may count as inside or outside. Everything else (lines,
+`geo_shape` fields, WKB) is refused.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 EARTH_RADIUS = 6_371_008.7714
-"""Metres; the mean radius of the Earth (IUGG), as search engines use it for distances."""
+"""The mean radius of the Earth (IUGG) in metres, which search engines use for distances."""
 
 _METRES = {
     "mi": 1609.344, "yd": 0.9144, "ft": 0.3048, "m": 1.0, "cm": 0.01, "km": 1000.0, "mm": 0.001,
@@ -52,14 +52,14 @@ Position = tuple[float, float]
 
 @frozen
 class Shape:
-    """A geometry as rings of positions (longitude, latitude); a point is one ring of one."""
+    """A geometry as rings of (longitude, latitude); a point is one ring of one position."""
 
     type: str
     rings: tuple[tuple[Position, ...], ...]
 
 
 def read_shape(node: nodes.Node, context: Context) -> Shape:
-    """Read a point, polygon or multipolygon literal; refuse everything else by name."""
+    """Read a point, polygon or multipolygon literal; refuse any other geometry."""
     if not isinstance(node, nodes.Geometry):
         raise malformed("A geometry literal geom'...' is expected", context.clause)
     text = node.text.strip()
@@ -102,7 +102,7 @@ def _read_geojson(text: str, context: Context) -> Shape | None:
         if kind == "multipolygon":
             return _checked(kind, tuple(_ring(ring) for part in coordinates for ring in part))
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise malformed("The geometry is no GeoJSON geometry", context.clause) from error
+        raise malformed("The geometry is not a valid GeoJSON geometry", context.clause) from error
     return None
 
 
@@ -111,7 +111,10 @@ def _ring(coordinates: Sequence[Sequence[float]]) -> tuple[Position, ...]:
 
 
 def _checked(kind: str, rings: tuple[tuple[Position, ...], ...]) -> Shape | None:
-    """A point has one position, a ring of a polygon four at least, the last one like the first."""
+    """Return the shape, or None if it is invalid.
+
+    A point has one position; a ring has at least four, and the last equals the first.
+    """
     if kind == "point":
         return Shape(kind, rings) if len(rings) == 1 and len(rings[0]) == 1 else None
     closed = all(len(ring) > 3 and ring[0] == ring[-1] for ring in rings)
@@ -119,7 +122,7 @@ def _checked(kind: str, rings: tuple[tuple[Position, ...], ...]) -> Shape | None
 
 
 def point_field(node: nodes.Node, context: Context) -> str:
-    """SQL of a geo_point_2d field; other fields are refused."""
+    """Return the SQL of a `geo_point_2d` field; refuse other fields."""
     if not isinstance(node, nodes.Field):
         raise malformed("A geographic field is expected", context.clause)
     column = context.column(node.name)
@@ -131,7 +134,7 @@ def point_field(node: nodes.Node, context: Context) -> str:
 
 
 def metres(node: nodes.Node, context: Context) -> float:
-    """Read a distance such as `800m`; the unit may be in any case."""
+    """Return the metres of a distance such as `800m`; the case of the unit does not matter."""
     if not isinstance(node, nodes.Quantity) or node.unit.lower() not in DISTANCE_UNITS:
         units = ", ".join(DISTANCE_UNITS)
         raise malformed(f"A distance with a unit ({units}) is expected", context.clause)
@@ -139,7 +142,7 @@ def metres(node: nodes.Node, context: Context) -> float:
 
 
 def distance(field: nodes.Node, literal: nodes.Node, context: Context) -> Value:
-    """Great-circle distance in metres, by the haversine formula on a sphere."""
+    """Compile the great-circle distance in metres: the haversine formula on a sphere."""
     longitude, latitude = _point(literal, context)
     return Value(_haversine(point_field(field, context), longitude, latitude, context), "double")
 
@@ -147,7 +150,7 @@ def distance(field: nodes.Node, literal: nodes.Node, context: Context) -> Value:
 def within_distance(
     field: nodes.Node, literal: nodes.Node, radius: nodes.Node, context: Context
 ) -> str:
-    """SQL: not further than the radius; a band of latitudes comes first because it is cheap."""
+    """Return SQL for a distance up to the radius; the cheap test of the latitude comes first."""
     column = point_field(field, context)
     longitude, latitude = _point(literal, context)
     reach = metres(radius, context)
@@ -174,9 +177,9 @@ def _haversine(column: str, longitude: float, latitude: float, context: Context)
 
 
 def in_bbox(arguments: Sequence[nodes.Node], context: Context) -> str:
-    """SQL for `in_bbox(field, latitude1, longitude1, latitude2, longitude2)`; edges included.
+    """Return SQL for `in_bbox(field, latitude1, longitude1, latitude2, longitude2)`.
 
-    Corners in the wrong order give no rows, as on live portals.
+    Edges are included. Corners in the wrong order match no rows, as on live portals.
     """
     if len(arguments) != 5:
         raise malformed("in_bbox() takes a field and four numbers", context.clause)
@@ -195,11 +198,11 @@ def _number(node: nodes.Node, context: Context) -> float:
 
 
 def in_polygon(field: nodes.Node, literal: nodes.Node, context: Context) -> str:
-    """SQL: the point lies in the polygon, by the even-odd rule over all its edges."""
+    """Return SQL for a point in a polygon: the even-odd rule over all edges."""
     column = point_field(field, context)
     shape = read_shape(literal, context)
     if shape.type == "point":
-        raise not_supported("A geographic condition with a point that is not a distance")
+        raise not_supported("A point in a geographic condition other than a distance")
     edges = [
         {"x1": first[0], "y1": first[1], "x2": second[0], "y2": second[1]}
         for ring in shape.rings

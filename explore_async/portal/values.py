@@ -1,7 +1,6 @@
-"""Values: fields, literals, arithmetic, functions and aggregates as typed SQL.
+"""Values: fields, literals, arithmetic, functions and aggregates compiled to typed SQL.
 
-Which functions a clause takes is written in `odsql.syntax.functions.CATALOGUE`, and asked there
-once.
+`odsql.syntax.functions.CATALOGUE` defines the functions that each clause allows.
 """
 
 from __future__ import annotations
@@ -30,18 +29,18 @@ if TYPE_CHECKING:
 __all__ = ["AGGREGATES", "compile_value", "has_aggregate", "has_field"]
 
 AGGREGATES = frozenset(one.name for one in CATALOGUE.values() if one.kind in ("aggregate", "count"))
-"""Functions over many records."""
+"""The functions over many records."""
 
 _LETTERS = {"select": "S", "where": "W", "group_by": "G", "order_by": "O"}
 
 
 def has_aggregate(node: nodes.Node) -> bool:
-    """Whether an aggregate stands anywhere in `node`."""
+    """Return True if `node` contains an aggregate."""
     return any(isinstance(one, nodes.Call) and one.name in AGGREGATES for one in nodes.walk(node))
 
 
 def has_field(node: nodes.Node) -> bool:
-    """Whether `node` reads a field outside of any aggregate."""
+    """Return True if `node` reads a field outside of an aggregate."""
     if isinstance(node, nodes.Field):
         return True
     if isinstance(node, nodes.Call) and node.name in AGGREGATES:
@@ -53,7 +52,7 @@ def compile_value(node: nodes.Node, context: Context) -> Value:
     """Compile an expression.
 
     Raises:
-        PortalError: it makes no sense, or not in this clause.
+        PortalError: the expression is invalid, or not allowed in this clause.
     """
     if isinstance(node, nodes.Field):
         return _field(node, context)
@@ -75,7 +74,7 @@ def compile_value(node: nodes.Node, context: Context) -> Value:
         return _arithmetic(node, context)
     if isinstance(node, nodes.Call):
         return _call(node, context)
-    raise malformed(f"{type(node).__name__} is no value here", context.clause)
+    raise malformed(f"{type(node).__name__} is not a value", context.clause)
 
 
 def _field(node: nodes.Field, context: Context) -> Value:
@@ -106,7 +105,7 @@ def _numeric(node: nodes.Node, context: Context) -> Value:
 
 
 def _arithmetic(node: nodes.Arithmetic, context: Context) -> Value:
-    """A chain from left to right; a division is a double, and null where the divisor is zero."""
+    """Compile a chain from left to right; a quotient is a double, and null if the divisor is 0."""
     if context.clause == "group_by":
         raise not_allowed("Arithmetic", context.clause)
     values = [_numeric(operand, context) for operand in node.operands]
@@ -153,8 +152,8 @@ def _call(node: nodes.Call, context: Context) -> Value:
 
 
 def _check_clause(name: str, context: Context) -> None:
-    """Refuse a function that has no place in the clause."""
-    # The catalogue lists `where` for the older filter distance(.., .., 1km), which is no value.
+    """Refuse a function that the clause does not allow."""
+    # The catalogue lists `where` for the legacy filter distance(.., .., 1km), which is not a value.
     filters = name == "distance" and context.clause == "where"
     if filters or _LETTERS[context.clause] not in CATALOGUE[name].clauses:
         raise not_allowed(f"Function {name}", context.clause)
@@ -169,7 +168,7 @@ def _date_format(arguments: Sequence[nodes.Node], context: Context) -> Value:
     _arity("date_format", arguments, 2, context)
     pattern = arguments[1]
     if not isinstance(pattern, nodes.Text):
-        raise malformed("date_format() takes a text as its pattern", context.clause)
+        raise malformed("date_format() takes a text literal as its pattern", context.clause)
     return dates.format_date(compile_value(arguments[0], context), pattern.value, context)
 
 
@@ -178,7 +177,7 @@ def _of_text(name: str, arguments: Sequence[nodes.Node], context: Context) -> Va
     _arity(name, arguments, 1, context)
     value = compile_value(arguments[0], context)
     if value.type != "text" or value.multivalued:
-        raise malformed(f"{name}() takes a single text", context.clause)
+        raise malformed(f"{name}() takes one text value", context.clause)
     return evolve(value, sql=f"{name}({value.sql})", type="text" if name == "lower" else "int")
 
 
@@ -205,7 +204,7 @@ def _ifnull(arguments: Sequence[nodes.Node], context: Context) -> Value:
 
 def _aggregate(name: str, arguments: Sequence[nodes.Node], context: Context) -> Value:
     if any(has_aggregate(one) for one in arguments):
-        raise malformed("An aggregation cannot hold another one", context.clause)
+        raise malformed("An aggregation cannot contain another one", context.clause)
     if name in ("envelope", "bbox"):
         raise not_supported(f"The aggregation {name}()")
     if name == "count":
@@ -222,7 +221,7 @@ def _aggregate(name: str, arguments: Sequence[nodes.Node], context: Context) -> 
 
 
 def _statistic(name: str, value: Value) -> Value:
-    """Compile `avg`, `median` (doubles) or `sum` (whole for whole numbers)."""
+    """Compile `avg`, `median` (doubles) or `sum` (an integer for integers)."""
     if value.type in TEMPORAL:
         raise not_supported(f"{name}() of dates")
     if name == "sum" and value.type == "int":
@@ -246,7 +245,7 @@ def _count(arguments: Sequence[nodes.Node], context: Context) -> Value:
 
 
 def _percentile(arguments: Sequence[nodes.Node], context: Context) -> Value:
-    """Compile `percentile(x, p)`, p from 0 to 100, interpolated between the neighbours."""
+    """Compile `percentile(x, p)`, p from 0 to 100, interpolated between neighbouring values."""
     _arity("percentile", arguments, 2, context)
     value, percent = compile_value(arguments[0], context), arguments[1]
     if value.type not in NUMERIC:
@@ -258,7 +257,7 @@ def _percentile(arguments: Sequence[nodes.Node], context: Context) -> Value:
 
 
 def comparable(first: Value, second: Value, context: Context) -> None:
-    """Check that two values can stand on the two sides of a comparison.
+    """Check that two values can be compared.
 
     Raises:
         PortalError: they cannot.

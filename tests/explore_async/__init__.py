@@ -1,1 +1,1 @@
-"""The client, tested over real loopback sockets wherever the wire matters."""
+"""The client's tests, over real loopback sockets where the wire matters."""

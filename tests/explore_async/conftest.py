@@ -1,4 +1,4 @@
-"""Fixtures of the client's tests, and the rule that no test leaves anything behind."""
+"""Fixtures of the client's tests, and the check that no test leaves anything behind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DESCRIPTORS = Path("/proc/self/fd")
 
 
 def sockets() -> int:
-    """The open sockets of this process; 0 where the system does not tell."""
+    """Return the number of open sockets of this process; 0 if the system does not list them."""
     if not DESCRIPTORS.is_dir():
         return 0
     return sum(_target(entry).startswith("socket:") for entry in DESCRIPTORS.iterdir())
@@ -29,13 +29,13 @@ def sockets() -> int:
 def _target(entry: Path) -> str:
     try:
         return str(entry.readlink())
-    except OSError:  # the descriptor of the listing itself
+    except OSError:  # the descriptor that lists the directory
         return ""
 
 
 @pytest.fixture
 def sessions(monkeypatch: pytest.MonkeyPatch) -> list[aiohttp.ClientSession]:
-    """Every session that is made during the test."""
+    """Every session created during the test."""
     made: list[aiohttp.ClientSession] = []
     original = aiohttp.ClientSession.__init__
 
@@ -54,7 +54,7 @@ def _in_use(session: aiohttp.ClientSession) -> list[str]:
 
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The connections that were still in use when their session was closed."""
+    """The connections still in use when their session was closed."""
     found: list[str] = []
     original = aiohttp.ClientSession.close
 
@@ -72,7 +72,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def temporary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for temporary files, of this test alone."""
+    """A directory for temporary files that only this test uses."""
     folder = tmp_path_factory.mktemp("temporary")
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     return folder
@@ -82,7 +82,7 @@ def temporary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 async def nothing_left(
     tmp_path: Path, temporary: Path, sessions: list[aiohttp.ClientSession], held: list[str]
 ) -> AsyncIterator[None]:
-    """After each test: every session closed, no task, no connection and no temporary file."""
+    """Check that every session is closed, and no task, connection or temporary file is left."""
     open_before, running_before = sockets(), asyncio.all_tasks()
     yield
     allowed = running_before | {asyncio.current_task()}
@@ -107,12 +107,12 @@ async def portal() -> AsyncIterator[FakePortal]:
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock that stands still until somebody sleeps."""
+    """A clock that advances only when something sleeps."""
     return Clock()
 
 
 @pytest.fixture
 async def client(portal: FakePortal, clock: Clock) -> AsyncIterator[ExploreClient]:
-    """A client of the fake portal, with room for eight requests."""
+    """A client of the fake portal with a concurrency of eight."""
     async with ExploreClient(portal.url, timing=clock.timing()) as client:
         yield client

@@ -1,4 +1,4 @@
-"""Stand-ins for a portal: a well-behaved one with switches, a raw socket, and a clock."""
+"""Test doubles: a configurable portal, a raw socket server, and a clock."""
 
 from __future__ import annotations
 
@@ -27,27 +27,28 @@ NOW = datetime(2026, 8, 17, 12, 0, tzinfo=UTC)
 
 
 def rows(count: int) -> list[dict[str, Any]]:
-    """That many different rows."""
+    """Return `count` distinct rows."""
     return [{"id": number, "name": f"row {number}"} for number in range(count)]
 
 
 def json_body(value: object, *, status: int = 200) -> web.Response:
-    """A JSON answer as a portal sends it."""
+    """Return a JSON response with a portal's headers."""
     kind = "application/json; charset=utf-8" if status == 200 else "application/json"
     return web.Response(body=orjson.dumps(value), status=status, headers={"Content-Type": kind})
 
 
 class FakePortal:
-    """A portal with one dataset, `trees`, that keeps the server's rules on limit and offset.
+    """A portal with one dataset, `trees`, that enforces the server's rules on limit and offset.
 
     Attributes:
-        rows: the dataset.
-        grouped_total: what a grouped answer says in total_count: `returned`, or `absent`.
-        override: answers in place of the portal when it returns a response.
-        before: awaited before an answer, for instance to hold it back.
+        rows: the rows of the dataset.
+        grouped_total: the total_count of a grouped response: the number of rows `returned`, or
+            `absent`.
+        override: takes a request and returns the response, or None for the portal's own.
+        before: awaited before each response, for instance to delay it.
         requests: the path and parameters of every request, in order.
         headers: the headers of every request, in order.
-        peak: the most requests that were in flight at once.
+        peak: the largest number of requests in flight at once.
     """
 
     def __init__(self) -> None:
@@ -72,11 +73,11 @@ class FakePortal:
             yield self
 
     def offsets(self) -> list[int]:
-        """The offsets asked for, in order."""
+        """Return the requested offsets, in order."""
         return [int(params["offset"]) for _, params in self.requests if "offset" in params]
 
     async def until_requests(self, count: int) -> None:
-        """Wait until that many requests have arrived."""
+        """Wait until `count` requests have arrived."""
         async with self.arrived:
             await self.arrived.wait_for(lambda: len(self.requests) >= count)
 
@@ -127,11 +128,11 @@ class FakePortal:
 
 
 class Wire:
-    """A server that writes bytes, for faults that no web framework would commit.
+    """A server that writes raw bytes, for faults that a web framework cannot produce.
 
     Attributes:
-        connections: how many were accepted.
-        heads: the request heads received.
+        connections: the number of accepted connections.
+        heads: the received request heads.
     """
 
     def __init__(
@@ -169,7 +170,7 @@ class Wire:
 
 
 def http(body: bytes, *headers: str, status: str = "200 OK", length: int | None = None) -> bytes:
-    """A whole HTTP answer; `length` lies about the body's length, -1 leaves it out."""
+    """Return a whole HTTP response; `length` fakes the Content-Length, and -1 omits it."""
     told = len(body) if length is None else length
     lines = [f"HTTP/1.1 {status}", *headers]
     if told >= 0:
@@ -178,7 +179,7 @@ def http(body: bytes, *headers: str, status: str = "200 OK", length: int | None 
 
 
 def writes(*answers: bytes) -> Callable[[asyncio.StreamWriter], Awaitable[object]]:
-    """Answer the first connection with the first of these, and so on; the last one repeats."""
+    """Respond to each connection with the next of `answers`; the last one repeats."""
     remaining = list(answers)
 
     async def respond(writer: asyncio.StreamWriter) -> None:
@@ -188,21 +189,21 @@ def writes(*answers: bytes) -> Callable[[asyncio.StreamWriter], Awaitable[object
 
 
 def jsonl(count: int) -> bytes:
-    """A jsonl export of that many rows."""
+    """Return a jsonl export of `count` rows."""
     return b"".join(orjson.dumps(row) + b"\n" for row in rows(count))
 
 
 def gzipped(body: bytes) -> bytes:
-    """The body as one gzip member."""
+    """Compress the body as one gzip member."""
     return gzip.compress(body)
 
 
 class Clock:
-    """Time that passes only when somebody sleeps.
+    """A clock that advances only when something sleeps.
 
     Attributes:
         waits: the seconds of every sleep.
-        now: the present.
+        now: the current time.
     """
 
     def __init__(self, now: datetime = NOW) -> None:
@@ -211,7 +212,7 @@ class Clock:
         self._seconds = 0.0
 
     def timing(self, *, chance: float = 0.0) -> Timing:
-        """What a client takes as `timing=`."""
+        """Return the `timing=` argument for a client."""
         return Timing(
             sleep=self._sleep,
             monotonic=lambda: self._seconds,
@@ -227,19 +228,19 @@ class Clock:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """All files of a folder, hidden ones too."""
+    """Return all files in a directory, including hidden ones."""
     return sorted(folder.iterdir())
 
 
 async def settle() -> None:
-    """Let everything that is ready run."""
+    """Let all ready tasks run."""
     for _ in range(20):
         await asyncio.sleep(0)
 
 
 @contextmanager
 def served(store: Store) -> Iterator[str]:
-    """The address of a portal in a thread of its own, for code that runs its own event loop."""
+    """Serve a portal in a separate thread, for code that runs its own event loop; yield its URL."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

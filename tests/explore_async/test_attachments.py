@@ -1,4 +1,4 @@
-"""Attachments: an answer is a list of them, or an error."""
+"""Attachments: a response is a list of them, or an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def test_no_attachments_are_an_empty_list(client: ExploreClient, portal: FakePortal) -> None:
-    """As the server says it."""
+    """An empty list is a valid response."""
     portal.override = lambda request: json_body({"links": [], "attachments": []})
     assert await client.dataset("trees").attachments() == ()
 
@@ -35,13 +35,13 @@ async def test_no_attachments_are_an_empty_list(client: ExploreClient, portal: F
 async def test_an_answer_of_another_shape_is_an_error(
     client: ExploreClient, portal: FakePortal, answer: object
 ) -> None:
-    """It is not taken for a dataset without attachments."""
+    """It must not look like a dataset without attachments."""
     portal.override = lambda request: json_body(answer)
     with pytest.raises(DecodeError, match="Check that the base URL leads to"):
         await client.dataset("trees").attachments()
 
 
 def test_what_the_server_leaves_open_is_empty() -> None:
-    """And not the word None."""
+    """Null becomes an empty string and not the word None."""
     one = Attachment.from_json({"id": "plan", "title": None, "mimetype": None})
     assert (one.title, one.mimetype) == ("", "")

@@ -1,4 +1,4 @@
-"""Cancelled at any moment, the client lets go of everything."""
+"""A client that is cancelled at any time releases all its resources."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def ticks(count: int) -> None:
 
 
 async def cancelled_after(work: Awaitable[None], moment: int) -> bool:
-    """Run the work, cancel it after that many ticks; whether it was still running."""
+    """Cancel the work after `moment` ticks; return whether it was still running."""
     task = asyncio.ensure_future(work)
     await ticks(moment)
     running = task.cancel()
@@ -62,7 +62,7 @@ async def cancelled_after(work: Awaitable[None], moment: int) -> bool:
 async def test_cancelled_at_any_moment_nothing_leaks(
     portal: FakePortal, tmp_path: Path, work: Callable[[Dataset, Path], Awaitable[None]]
 ) -> None:
-    """No connection, no place in the scheduler, no task, no file; and the next call works."""
+    """Connections, slots, tasks and files are all released, and the next call works."""
     portal.rows = rows(450)
     moment, finished = 0, 0
     while finished < 3:
@@ -86,7 +86,7 @@ async def test_cancelled_at_any_moment_nothing_leaks(
 
 
 async def test_cancelled_while_closing_the_session_is_closed(portal: FakePortal) -> None:
-    """Leaving the block may itself be interrupted."""
+    """The client's `__aexit__` may itself be cancelled."""
 
     async def hanging(*_: object) -> None:
         await asyncio.sleep(60)

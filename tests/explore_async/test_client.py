@@ -1,4 +1,4 @@
-"""The client: addresses, operations and models, read from recorded answers."""
+"""The client: base URLs, operations and models, tested with recorded responses."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ BASE = f"{HOST}/api/explore/v2.1"
     ],
 )
 def test_a_portal_is_addressed_as_it_is_known(given: str, expected: str) -> None:
-    """By domain, by address, or by the API's own address."""
+    """The base URL may be a domain, an IP address, or the API's full URL."""
     assert ExploreClient(given).base_url == expected
 
 
@@ -70,7 +70,7 @@ def test_a_portal_is_addressed_as_it_is_known(given: str, expected: str) -> None
     ],
 )
 def test_an_address_that_leads_nowhere_is_refused(given: Any) -> None:
-    """Before anything is sent, and without repeating what may hold a secret."""
+    """Nothing is sent, and the message does not quote the URL, which may contain a secret."""
     with pytest.raises(ConfigurationError, match="base URL") as caught:
         ExploreClient(given)
     assert "secret" not in str(caught.value)
@@ -89,7 +89,7 @@ def test_an_address_that_leads_nowhere_is_refused(given: Any) -> None:
 async def test_identifiers_stay_one_segment(
     client: ExploreClient, portal: FakePortal, dataset_id: str, path: str
 ) -> None:
-    """Whatever they contain, they cannot change the path."""
+    """They are percent-encoded, so they cannot change the path."""
     assert f"/datasets/{path}/records?" in client.dataset(dataset_id).records().url()
     raw = []
 
@@ -104,7 +104,7 @@ async def test_identifiers_stay_one_segment(
 
 @pytest.mark.parametrize("dataset_id", ["", ".", ".."])
 def test_identifiers_that_change_the_path_are_refused(dataset_id: str) -> None:
-    """`..` would lead to another operation."""
+    """`..` would address another operation."""
     with pytest.raises(ConfigurationError, match="identifier"):
         ExploreClient(HOST).dataset(dataset_id)
 
@@ -119,7 +119,7 @@ async def test_odsql_arrives_as_it_was_written(client: ExploreClient, portal: Fa
 async def test_info_reads_a_recorded_dataset(
     canned: aioresponses, recorded: Callable[[str], bytes]
 ) -> None:
-    """getDataset, with everything the server sent kept."""
+    """getDataset keeps everything that the server sent."""
     body = recorded("vancouver/metadata-property-tax-report.json")
     canned.get(f"{BASE}/catalog/datasets/property-tax-report", body=body)
     async with ExploreClient(HOST) as client:
@@ -138,7 +138,7 @@ async def test_info_reads_a_recorded_dataset(
 async def test_rows_of_the_catalog_can_be_typed(
     canned: aioresponses, recorded: Callable[[str], bytes]
 ) -> None:
-    """The operation getDatasets gives dicts; DatasetInfo reads them."""
+    """getDatasets returns dicts, and DatasetInfo converts them."""
     canned.get(f"{BASE}/catalog/datasets?limit=2&offset=0", body=recorded("ukpn/getDatasets.json"))
     async with ExploreClient(HOST) as client:
         row, _ = await client.datasets(max_rows=2).to_list()
@@ -147,7 +147,7 @@ async def test_rows_of_the_catalog_can_be_typed(
 
 
 async def test_datasets_are_paged_like_records(client: ExploreClient, portal: FakePortal) -> None:
-    """The same lazy object at another path."""
+    """The lazy object is the same, with another path."""
     assert await client.datasets(max_rows=3).to_list() == portal.rows[:3]
     assert portal.requests == [("/catalog/datasets", {"limit": "3", "offset": "0"})]
 
@@ -155,7 +155,7 @@ async def test_datasets_are_paged_like_records(client: ExploreClient, portal: Fa
 async def test_export_formats_are_the_links(
     canned: aioresponses, recorded: Callable[[str], bytes]
 ) -> None:
-    """listDatasetExportFormats, without the link to itself."""
+    """listDatasetExportFormats returns all links except the one to itself."""
     body = recorded("enw/list-export-formats-example.json")
     canned.get(f"{BASE}/catalog/datasets/x/exports", body=body)
     async with ExploreClient(HOST) as client:
@@ -169,7 +169,7 @@ async def test_export_formats_are_the_links(
 async def test_recorded_pages_are_read(
     canned: aioresponses, recorded: Callable[[str], bytes]
 ) -> None:
-    """A page of Paris with ten of 1,486 rows, and grouped rows without a total."""
+    """The pages are ten of 1,486 rows from Paris, and grouped rows without a total."""
     base = f"{BASE}/catalog/datasets/velib/records"
     canned.get(f"{base}?limit=10&offset=0", body=recorded("velib-fi/01-records.json"))
     grouped = recorded("velib-fi/16-group_by-text.json")
@@ -186,7 +186,7 @@ async def test_recorded_pages_are_read(
 async def test_a_missing_record_is_not_found(
     canned: aioresponses, recorded: Callable[[str], bytes]
 ) -> None:
-    """getRecord, with the server's words."""
+    """The error of getRecord quotes the server's message."""
     canned.get(
         f"{BASE}/catalog/datasets/x/records/1", status=404, body=recorded("errors/404-record.json")
     )
@@ -203,7 +203,7 @@ async def test_a_missing_record_is_not_found(
 async def test_what_is_no_dataset_is_an_error(
     client: ExploreClient, portal: FakePortal, answer: dict[str, Any]
 ) -> None:
-    """It is not taken for an empty one."""
+    """It must not look like a dataset without fields."""
     portal.override = lambda request: json_body(answer)
     with pytest.raises(DecodeError):
         await client.dataset("x").info()
@@ -213,10 +213,10 @@ async def test_what_is_no_dataset_is_an_error(
 async def test_parameters_of_another_operation_are_refused(
     client: ExploreClient, portal: FakePortal, query: Query
 ) -> None:
-    """A portal ignores them silently."""
-    with pytest.raises(ConfigurationError, match="getDataset takes no"):
+    """A portal would silently ignore them."""
+    with pytest.raises(ConfigurationError, match="getDataset does not accept"):
         await client.dataset("trees").info(query)
-    with pytest.raises(ConfigurationError, match="getRecord takes no"):
+    with pytest.raises(ConfigurationError, match="getRecord does not accept"):
         await client.dataset("trees").record("1", query)
     assert portal.requests == []
 
@@ -231,7 +231,7 @@ def schema_or_rows(request: web.Request) -> web.Response | None:
 async def test_concurrent_readings_ask_for_the_schema_once(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """Once for each language, where the names are labels."""
+    """With labels as names, they request it once per language."""
     portal.override = schema_or_rows
     trees = client.dataset("trees")
     await client.gather(*(trees.records(typed=True).to_list() for _ in range(5)))
@@ -252,7 +252,7 @@ async def test_concurrent_readings_ask_for_the_schema_once(
 async def test_a_reading_that_fails_to_get_the_schema_leaves_it_to_the_next(
     client: ExploreClient, portal: FakePortal, way: str
 ) -> None:
-    """It breaks only itself."""
+    """One failed request for the schema fails only one reading."""
     refusals = [json_body({}, status=404)] if way == "refused" else []
     gate = asyncio.Event()
 
@@ -278,7 +278,7 @@ async def test_a_reading_that_fails_to_get_the_schema_leaves_it_to_the_next(
 
 
 async def test_who_asks_for_the_schema_waits_for_no_other_reading(portal: FakePortal) -> None:
-    """Or whoever takes the results, and waits for the schema too, would wait for ever."""
+    """Otherwise a consumer of the results that also needs the schema would wait forever."""
     portal.override = schema_or_rows
     async with ExploreClient(portal.url, concurrency=1) as client:
         trees = client.dataset("trees")
@@ -306,7 +306,7 @@ async def test_who_asks_for_the_schema_waits_for_no_other_reading(portal: FakePo
     ids=str,
 )
 def test_an_option_of_another_type_is_refused(wrong: dict[str, Any]) -> None:
-    """When the client is made, and by its name."""
+    """The error is raised when the client is created, and names the option."""
     (name,) = wrong
     with pytest.raises(ConfigurationError, match=f"{name}[= ]"):
         ExploreClient("host", **wrong)
@@ -330,27 +330,27 @@ def test_an_option_of_another_type_is_refused(wrong: dict[str, Any]) -> None:
 )
 @pytest.mark.parametrize("wrong", ["a > 1", 5])
 def test_what_is_no_query_is_refused(ask: Callable[[Any, object], object], wrong: object) -> None:
-    """With the way to write one."""
+    """The message shows how to write a query."""
     with pytest.raises(ConfigurationError, match=r"Query\(where=...\)"):
         ask(ExploreClient("host").dataset("trees"), wrong)
 
 
 @pytest.mark.parametrize("wrong", [Query(), 5, ["a", "b"]])
 def test_what_is_no_name_of_a_facet_is_refused(wrong: Any) -> None:
-    """A query belongs behind its keyword."""
+    """A query passed as a name is a likely mistake, so the message names the keyword."""
     with pytest.raises(ConfigurationError, match="query as query="):
         ExploreClient("host").dataset("trees").facets(wrong)
 
 
 @pytest.mark.parametrize("wrong", [{"max_rows": 150.5}, {"max_rows": "5"}, {"page_size": 9.0}])
 def test_a_number_of_rows_is_whole(wrong: dict[str, Any]) -> None:
-    """Rounding is the caller's business."""
+    """The client does not round or convert the caller's numbers."""
     with pytest.raises(ConfigurationError, match="whole number"):
         ExploreClient("host").dataset("trees").records(**wrong)
 
 
 def test_reprs_say_what_they_stand_for() -> None:
-    """In a notebook, for instance."""
+    """Notebooks and tracebacks display them."""
     client = ExploreClient("host")
     assert repr(client) == "ExploreClient('https://host/api/explore/v2.1')"
     assert repr(client.dataset("trees")) == "Dataset('trees')"
@@ -388,7 +388,7 @@ async def test_an_export_ends_with_its_true_outcome(
     raised: type[BaseException] | None,
     outcome: str,
 ) -> None:
-    """Cut, broken off by its reader, or whole; and the error is the one that was raised."""
+    """A complete, truncated or abandoned export reports its outcome and the error raised."""
     told: list[Event] = []
     async with Wire(writes(answer)).running() as wire:
         async with ExploreClient(wire.url, on_event=told.append) as client:
@@ -406,6 +406,6 @@ async def outcome_of(
     try:
         async with client.dataset("trees").export("jsonl") as stream:
             await read(stream)
-    except BaseException as error:  # noqa: BLE001 - the outcome is what is looked at
+    except BaseException as error:  # noqa: BLE001 - the test examines any outcome
         return error
     return None

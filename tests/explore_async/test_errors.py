@@ -1,4 +1,4 @@
-"""Errors: one tree, and every class survives a process boundary."""
+"""Errors: they have one base class, and each survives a process boundary."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLASSES = [
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_every_error_survives_pickle_and_copy(kind: type[ExploreError]) -> None:
-    """With all its attributes, whatever they are."""
+    """All attributes of the copy are equal to those of the original."""
     parameters = inspect.signature(kind.__init__).parameters.values()
     values = {each.name: 7 for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY}
     original = kind("what happened", **values)  # type: ignore[arg-type]
@@ -36,6 +36,6 @@ def test_every_error_survives_pickle_and_copy(kind: type[ExploreError]) -> None:
 
 
 def test_there_is_one_root() -> None:
-    """`except ExploreError` is enough for everything this package raises."""
+    """`except ExploreError` catches every error that this package raises."""
     raised = {name for name in errors.__all__ if inspect.isclass(getattr(errors, name))}
     assert {kind.__name__ for kind in CLASSES} == raised

@@ -1,4 +1,4 @@
-"""Events: what happens is told in order, and a bad listener breaks nothing."""
+"""Events: they arrive in order, and a failing subscriber breaks nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def read(clock: Clock, *answers: bytes, listener: Callable[[Event], object
 
 
 async def test_a_call_tells_what_happens_to_it(clock: Clock) -> None:
-    """Each try, each answer, each wait, the page, the end."""
+    """There is an event for each attempt, response, wait and page, and for the end."""
     events: list[Event] = []
     client = await read(clock, BUSY, http(PAGE), listener=events.append)
     names = [type(event).__name__.removesuffix("Event") for event in events]
@@ -60,7 +60,7 @@ async def test_a_call_tells_what_happens_to_it(clock: Clock) -> None:
 
 
 async def test_a_subscription_ends(portal: FakePortal) -> None:
-    """By what `subscribe` returned."""
+    """Calling the function that `subscribe` returned ends it."""
     events: list[Event] = []
     async with ExploreClient(portal.url) as client:
         end = client.subscribe(events.append)
@@ -74,19 +74,19 @@ async def test_a_subscription_ends(portal: FakePortal) -> None:
 async def test_a_listener_that_raises_is_dropped_loudly(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The request is not harmed; the log has the traceback, the stats the count."""
+    """The request succeeds, the log has the traceback, and the stats count the subscriber."""
 
     def bad(event: Event) -> None:
-        raise ValueError("my own fault")
+        raise ValueError("error in the subscriber")
 
     client = await read(clock, http(PAGE), listener=bad)
     assert client.stats.subscriber_errors == 1
     assert [one.levelname for one in caplog.records] == ["ERROR"]
-    assert "my own fault" in caplog.text
+    assert "error in the subscriber" in caplog.text
 
 
 async def test_the_log_warns_of_retries(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    """And says the rest to those who debug; the key is in none of it."""
+    """Other events are logged at DEBUG, and no message contains the API key."""
     caplog.set_level(logging.DEBUG, "explore_async")
     await read(clock, BUSY, http(PAGE), listener=log_events())
     (warning,) = (one for one in caplog.records if one.levelno == logging.WARNING)
@@ -96,7 +96,7 @@ async def test_the_log_warns_of_retries(clock: Clock, caplog: pytest.LogCaptureF
 
 
 async def test_progress_adds_up(clock: Clock) -> None:
-    """With a last report by `flush`."""
+    """`flush` sends the last report."""
     tallies: list[Tally] = []
     progress = ProgressEvents(tallies.append, every=60)
     await read(clock, http(PAGE), listener=progress)
@@ -111,7 +111,7 @@ PIECES = [b"x" * 1000] * 12
 async def stream(
     clock: Clock, *, seconds: float, listener: Callable[[Event], object] | None
 ) -> ExploreClient:
-    """A client that has read a file whose pieces came that many seconds apart."""
+    """Return a client after reading a file whose pieces arrived `seconds` apart."""
     go_on = asyncio.Event()
     timing = clock.timing()
 
@@ -143,7 +143,7 @@ async def stream(
 async def test_the_bytes_of_an_export_are_told_while_they_come(
     clock: Clock, seconds: float, told: list[int]
 ) -> None:
-    """Twice a second at most, by the clock of the client, however many pieces there are."""
+    """At most two events per second of the client's clock, for any number of pieces."""
     events: list[Event] = []
     await stream(clock, seconds=seconds, listener=events.append)
     assert [event.received for event in events if isinstance(event, BytesEvent)] == told
@@ -153,7 +153,7 @@ async def test_the_bytes_of_an_export_are_told_while_they_come(
 
 
 async def test_nothing_is_made_for_nobody(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a subscriber no event of the bytes comes into being."""
+    """Without a subscriber no BytesEvent is created."""
     made: list[object] = []
     monkeypatch.setattr(call, "BytesEvent", lambda **values: made.append(values))
     client = await stream(clock, seconds=1, listener=None)
@@ -162,7 +162,7 @@ async def test_nothing_is_made_for_nobody(clock: Clock, monkeypatch: pytest.Monk
 
 
 async def test_events_say_whose_they_are(portal: FakePortal) -> None:
-    """Calls are numbered by each client; what was derived from one counts with it."""
+    """Each client numbers its calls; a derived client shares the numbers of the original."""
     events: list[Event] = []
     async with ExploreClient(portal.url) as one, ExploreClient(portal.url) as other:
         one.subscribe(events.append)
@@ -176,7 +176,7 @@ async def test_events_say_whose_they_are(portal: FakePortal) -> None:
 
 
 def spans() -> tuple[Any, OpenTelemetryEvents]:
-    """A memory of finished spans, and the subscriber that fills it."""
+    """Return an in-memory exporter of finished spans, and the subscriber that fills it."""
     export = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
     sdk = pytest.importorskip("opentelemetry.sdk.trace")
     processors = pytest.importorskip("opentelemetry.sdk.trace.export")
@@ -187,7 +187,7 @@ def spans() -> tuple[Any, OpenTelemetryEvents]:
 
 
 async def test_calls_of_several_clients_are_spans_apart(portal: FakePortal) -> None:
-    """Though both number their calls from 1, and run at the same time."""
+    """Both clients number their calls from 1 and run at the same time."""
     memory, subscriber = spans()
     other = FakePortal()
     held = asyncio.Event()
@@ -208,7 +208,7 @@ async def test_calls_of_several_clients_are_spans_apart(portal: FakePortal) -> N
 
 
 async def test_progress_adds_up_while_files_come(clock: Clock) -> None:
-    """Each byte once: those of a call that ended are not added to those of its pieces."""
+    """Each byte counts once: the end of a call does not add the bytes of its pieces again."""
     tallies: list[Tally] = []
     await stream(clock, seconds=1, listener=ProgressEvents(tallies.append))
     assert [tally.received for tally in tallies] == [*range(2_000, 12_001, 1_000), 12_000]
@@ -216,7 +216,7 @@ async def test_progress_adds_up_while_files_come(clock: Clock) -> None:
 
 
 async def test_progress_of_two_files_is_told_apart() -> None:
-    """Whose bytes they are is known by client and call."""
+    """Client and call together identify a file."""
     progress = ProgressEvents(lambda tally: None)
     at: dict[str, Any] = {"url": "", "at": 0.0}
     done: dict[str, Any] = {"attempts": 1, "seconds": 1.0, "outcome": "ok", **at}
@@ -232,7 +232,7 @@ async def test_progress_of_two_files_is_told_apart() -> None:
 
 
 async def test_a_call_is_a_span(clock: Clock) -> None:
-    """With its status, its tries and its size, and without the query of its URL."""
+    """It has the status, the number of retries and the size, but not the query of the URL."""
     memory, subscriber = spans()
     await read(clock, BUSY, http(PAGE), listener=subscriber)
     (span,) = memory.get_finished_spans()

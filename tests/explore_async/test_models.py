@@ -1,4 +1,4 @@
-"""Models keep what they do not know, and the tree of a hierarchical facet."""
+"""Models keep unknown keys, and the tree of a hierarchical facet."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from explore_async import (
 
 
 def test_a_hierarchical_facet_keeps_its_children() -> None:
-    """To any depth, with what each level does not know."""
+    """Every level keeps its children and its unknown keys."""
     day = {"name": "01", "value": "2024/02/01", "count": 2, "state": "displayed", "new": 1}
     month = {"name": "02", "value": "2024/02", "count": 2, "state": "displayed", "facets": [day]}
     year = {"name": "2024", "value": "2024", "count": 2, "state": "refined", "facets": [month]}
@@ -40,7 +40,7 @@ VALUES: st.SearchStrategy[object] = (
 
 @given(st.dictionaries(KEYS, VALUES))
 def test_the_values_of_a_facet_are_read_as_each_by_itself(item: dict[str, object]) -> None:
-    """Though there is a shorter way for those with nothing special."""
+    """The faster path for common values gives the same result."""
     item = {**item, "facets": []} if "facets" in item else item
     (value,) = Facet.from_json({"name": "a", "facets": [item]}).values
     assert repr(value) == repr(FacetValue.from_json(item))
@@ -51,13 +51,13 @@ def test_the_values_of_a_facet_are_read_as_each_by_itself(item: dict[str, object
 
 
 def test_a_field_keeps_what_it_does_not_know() -> None:
-    """Portals grow."""
+    """Portals add keys."""
     field = DatasetField.from_json({"name": "a", "type": "text", "sensitive": True})
     assert field.extra == {"sensitive": True}
 
 
 def test_null_is_the_default_and_not_a_text() -> None:
-    """Portals send it for what they do not know."""
+    """Portals send null for unknown values."""
     empty = dict.fromkeys(("dataset_uid", "has_records", "data_visible", "features", "metas"))
     info = DatasetInfo.from_json({"dataset_id": "a", **empty})
     assert (info.dataset_uid, info.has_records, info.data_visible) == ("", False, True)
@@ -72,7 +72,7 @@ def test_null_is_the_default_and_not_a_text() -> None:
 
 
 def test_all_models_of_a_dataset_have_a_hash() -> None:
-    """As values that do not change may be kept in a set."""
+    """Frozen objects should work as members of a set."""
     field = {"name": "a", "type": "text", "annotations": {"facet": []}, "new": {}}
     answer = {"dataset_id": "a", "fields": [field], "metas": {"default": {}}, "new": {}}
     assert len({DatasetInfo.from_json(answer), DatasetInfo.from_json(answer)}) == 1
@@ -80,7 +80,7 @@ def test_all_models_of_a_dataset_have_a_hash() -> None:
 
 
 def test_a_format_is_a_link_with_a_name() -> None:
-    """What leads nowhere, or to the list itself, is none."""
+    """A link without a name, or to the list itself, is not a format."""
     link = {"rel": "csv", "href": "https://host/exports/csv", "title": "CSV"}
     one = ExportFormat.from_json(link)
     assert one == ExportFormat(name="csv", href=link["href"], extra={"title": "CSV"})
@@ -99,12 +99,12 @@ def test_a_format_is_a_link_with_a_name() -> None:
     ],
 )
 def test_an_attachment_is_read_in_each_layout(item: dict[str, object]) -> None:
-    """Those of getDataset, of the specification and of older portals."""
+    """The layouts are those of getDataset, of the specification and of older portals."""
     one = Attachment.from_json(item)
     assert (one.attachment_id, one.title, one.mimetype) == ("a_b", "t", "m")
 
 
 def test_an_attachment_without_identifier_is_refused() -> None:
-    """It could not be asked for."""
+    """It could not be downloaded."""
     with pytest.raises(DecodeError, match="identifier"):
         Attachment.from_json({"metas": {}})

@@ -1,4 +1,4 @@
-"""The operations against the specification: every parameter has a place, every value is checked."""
+"""The operations accept every parameter of the specification and check every value."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ CLAUSES = {attribute.name for attribute in Clauses.__attrs_attrs__}
 
 
 def parameters(operation_id: str) -> list[dict[str, Any]]:
-    """The parameters of an operation as the specification has them."""
+    """Return the specification's parameters of an operation."""
     found: list[dict[str, Any]] = SPECIFICATION[operation_id]["parameters"]
     return found
 
 
 def enumeration(operation_id: str, name: str) -> set[str]:
-    """The values the specification lists for a parameter."""
+    """Return the values that the specification lists for a parameter."""
     return next(set(one["enum"]) for one in parameters(operation_id) if one["name"] == name)
 
 
 def test_all_operations_have_a_method() -> None:
-    """Sixteen, and each says its operationId."""
+    """There are 16, and each docstring contains the operationId."""
     assert list(ops.OPERATIONS) == list(SPECIFICATION)
     assert set(METHODS) == set(SPECIFICATION)
     for operation_id, method in METHODS.items():
@@ -70,7 +70,7 @@ def test_all_operations_have_a_method() -> None:
 
 @pytest.mark.parametrize("operation_id", SPECIFICATION)
 def test_every_parameter_has_a_place(operation_id: str) -> None:
-    """A keyword of the method, or a clause of its query."""
+    """A parameter is an argument of the method or a clause of its query."""
     accepted = ops.OPERATIONS[operation_id].parameters
     keywords = set(inspect.signature(METHODS[operation_id]).parameters)
     for one in parameters(operation_id):
@@ -81,7 +81,7 @@ def test_every_parameter_has_a_place(operation_id: str) -> None:
 
 
 def test_the_enumerations_are_those_of_the_specification() -> None:
-    """None is missing and none is made up."""
+    """No value is missing, and no value is added."""
     assert set(ops.DATASET_FORMATS) == enumeration("exportRecords", "format")
     assert set(ops.DATASET_FORMATS) == enumeration("exportCatalogDCAT", "include_exports")
     assert set(ops.CATALOG_FORMATS) == enumeration("exportDatasets", "format")
@@ -111,7 +111,7 @@ async def test_a_value_that_is_not_listed_is_refused(
     portal: FakePortal,
     ask: Callable[[ExploreClient, Callable[[str], str]], object],
 ) -> None:
-    """Before sending; `Unlisted` lets it pass."""
+    """The error is raised before sending; `Unlisted` passes the check."""
     with pytest.raises(ConfigurationError, match="Unlisted"):
         ask(client, str)
     ask(client, Unlisted)
@@ -141,7 +141,7 @@ WRONG_FACETS = [
 async def test_a_facet_option_that_is_not_listed_is_refused(
     client: ExploreClient, ask: Callable[[Dataset, str], object], text: str
 ) -> None:
-    """As a name or in a query; the error writes the way past the check out."""
+    """The check covers names and queries, and its error shows the `Unlisted` call to use."""
     trees = client.dataset("trees")
     with pytest.raises(ConfigurationError) as caught:
         ask(trees, text)
@@ -150,7 +150,7 @@ async def test_a_facet_option_that_is_not_listed_is_refused(
 
 
 async def test_an_unlisted_facet_option_arrives(client: ExploreClient, portal: FakePortal) -> None:
-    """Written as text or built, as it is."""
+    """It is sent unchanged, both from a string and from an expression."""
     text = 'facet(name="a", sort="size")'
     built = call("facet", name="a", sort="size")
     trees = client.dataset("trees")
@@ -170,12 +170,12 @@ async def test_an_unlisted_facet_option_arrives(client: ExploreClient, portal: F
     ],
 )
 async def test_listed_facet_options_pass(client: ExploreClient, facet: Any) -> None:
-    """All that the specification has."""
+    """The facets use every option of the specification."""
     client.dataset("trees").facets(facet, query=Query(facet=facet))
 
 
 async def test_options_arrive_as_the_specification_writes_them(client: ExploreClient) -> None:
-    """In the URL, once each."""
+    """Each option is in the URL once."""
     trees = client.dataset("trees")
     url = trees.export_csv(
         Query(where="a = 1"), delimiter="\t", list_separator="|", quote_all=True, with_bom=False
@@ -197,7 +197,7 @@ async def test_options_arrive_as_the_specification_writes_them(client: ExploreCl
 async def test_a_text_is_one_name_and_not_its_letters(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """Wherever a list of names is taken."""
+    """This holds for every argument that accepts a list of names."""
     gpx = client.dataset("trees").export_gpx(description_field_list="name")
     assert gpx.url.endswith("?description_field_list=name")
     dcat = client.export_dcat("_ap_ch", include_exports="csv")
@@ -207,13 +207,13 @@ async def test_a_text_is_one_name_and_not_its_letters(
 
 
 def test_an_empty_list_of_names_is_refused() -> None:
-    """It would read as none, and be taken for all; facets say that it means all."""
+    """The server would take it for all; only for facets it is documented to mean all."""
     client = ExploreClient("host")
     nothing: list[str] = []
-    with pytest.raises(ConfigurationError, match="description_field_list names nothing"):
+    with pytest.raises(ConfigurationError, match="description_field_list is empty"):
         client.dataset("trees").export_gpx(description_field_list=nothing)
     for empty in (nothing, ""):
-        with pytest.raises(ConfigurationError, match="include_exports names nothing"):
+        with pytest.raises(ConfigurationError, match="include_exports is empty"):
             client.export_dcat("_ap_ch", include_exports=empty)
     assert client.catalog_facets(names=[]).names == ()
 
@@ -221,7 +221,7 @@ def test_an_empty_list_of_names_is_refused() -> None:
 async def test_formats_of_the_catalog(
     client: ExploreClient, portal: FakePortal, recorded: Callable[[str], bytes]
 ) -> None:
-    """Read from a recorded answer."""
+    """The response is a recorded one."""
     body = json.loads(recorded("enw/list-export-formats-example.json"))
     portal.override = lambda request: json_body(body)
     assert "data.json" in [one.name for one in await client.export_formats()]
@@ -231,7 +231,7 @@ async def test_formats_of_the_catalog(
 async def test_attachments_are_listed_and_downloaded(
     client: ExploreClient, portal: FakePortal, tmp_path: Path
 ) -> None:
-    """Below the portal's own address, whatever the link says."""
+    """The request goes to the portal's own address and not to the link's."""
     href = "https://elsewhere.example/api/v2/catalog/datasets/trees/attachments/cities_zip"
     item = {"href": href, "metas": {"mime-type": "application/zip", "title": "cities.zip"}}
 
@@ -265,7 +265,7 @@ async def test_attachments_are_listed_and_downloaded(
 async def test_a_refusal_shows_the_place_in_the_query(
     client: ExploreClient, portal: FakePortal, code: str, message: str, caret: str
 ) -> None:
-    """The server counts characters; the note of the error shows them."""
+    """The server sends an offset, and the note of the error shows it with a caret."""
     text = f"{message} Clause(s) containing the error(s): where."
     portal.override = lambda request: json_body({"error_code": code, "message": text}, status=400)
     with pytest.raises(ODSQLError) as caught:
@@ -282,7 +282,7 @@ async def test_a_refusal_shows_the_place_in_the_query(
 async def test_an_offset_into_another_text_is_not_shown(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """The portal read something else than was sent, so the caret would be at a wrong place."""
+    """The portal quotes another clause than was sent, so the caret would be misplaced."""
     said = "unexpected = at position 8 in other = 1 AND b = 2."
     message = f"ODSQL syntax exception: {said} Clause(s) containing the error(s): where."
     answer = {"error_code": "ODSQLSyntaxError", "message": message}
@@ -295,7 +295,7 @@ async def test_an_offset_into_another_text_is_not_shown(
 async def test_links_and_metas_are_asked_for_as_true_or_false(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """As the specification writes a boolean, and not as Python does."""
+    """The specification writes booleans in lower case, unlike Python."""
     portal.override = lambda request: json_body(
         {"total_count": 0, "results": [], "dataset_id": "trees"}
     )

@@ -28,7 +28,7 @@ def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
 @pytest.mark.parametrize(
     ("program", "absent"),
     [
-        ("import odsql", {"attr", "odsql.nodes"}),
+        ("import odsql", {"attr", "odsql.syntax.nodes"}),
         (
             "import odsql; odsql.parse_where('a = 1')",
             {"lark", "odsql.builder.expressions", "difflib"},

@@ -408,6 +408,9 @@ async def test_a_reading_ends_though_the_server_takes_less(
         trees = client.dataset("trees")
         assert await trees.records(Query(order_by="id")).to_list() == portal.rows
     assert client.stats.errors == 0
+    assert client.stats.retries > 0
+    assert client.stats.window <= 16
+    assert client.stats.rate is not None
 
 
 async def test_a_server_that_only_refuses_is_asked_until_the_deadline(clock: Clock) -> None:

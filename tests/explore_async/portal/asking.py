@@ -1,4 +1,4 @@
-"""What the portal's tests ask with: one GET over loopback, and the datasets they ask about."""
+"""Helpers of the portal tests: GET requests over loopback, and the sample datasets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GEONAMES = "datasets/geonames-all-cities-with-a-population-1000"
 
 @frozen
 class Answer:
-    """An HTTP answer, its body decompressed."""
+    """An HTTP response with a decompressed body."""
 
     status: int
     headers: Mapping[str, str]
@@ -37,7 +37,7 @@ class Answer:
 
     @property
     def results(self) -> list[dict[str, Any]]:
-        """The rows of a successful answer."""
+        """The rows of a successful response."""
         assert self.status == 200, self.body
         rows: list[dict[str, Any]] = self.json["results"]
         return rows
@@ -57,9 +57,9 @@ class Asker:
         accepting: str = "gzip",
         **parameters: str | int,
     ) -> Answer:
-        """GET a path below the catalog; `repeated` are parameters given more than once.
+        """GET a path below the catalog; `repeated` holds parameters that occur more than once.
 
-        `accepting` is the content coding the client takes.
+        `accepting` is the content coding that the client accepts.
         """
         pairs = [*repeated, *((name, str(value)) for name, value in parameters.items())]
         headers = {"accept-encoding": accepting}
@@ -68,18 +68,18 @@ class Asker:
             return Answer(response.status, response.headers, await response.read())
 
     async def ids(self, where: str, **parameters: str) -> list[int]:
-        """The identifiers of the things that a condition lets through."""
+        """Return the identifiers of the things that match a condition."""
         answer = await self.get("datasets/things/records", where=where, select="id", **parameters)
         return [row["id"] for row in answer.results]
 
 
 def recorded(name: str) -> Any:
-    """A recorded JSON body."""
+    """Return a recorded JSON body."""
     return json.loads((RECORDED / name).read_text(encoding="utf-8"))
 
 
 def fill_samples(store: Store) -> None:
-    """Add the small datasets: recorded rows of two portals, and one of every type."""
+    """Add the sample datasets: recorded rows of two portals, and `things` of nearly all types."""
     _add_velib(store)
     _add_trees(store)
     store.add("things", THINGS_FIELDS, THINGS, metas={"default": {"title": "Things"}})
@@ -99,7 +99,7 @@ def _add_velib(store: Store) -> None:
 
 
 def _add_trees(store: Store) -> None:
-    """The recorded CSV read back into records, with the recorded schema."""
+    """Add the records of the recorded CSV, with the recorded schema."""
     described = recorded("vancouver/metadata-public-trees.json")
     text = (RECORDED / "vancouver/data-public-trees-csv.csv").read_text(encoding="utf-8")
     rows = [_tree(row) for row in csv.DictReader(text.splitlines(), delimiter=";")]

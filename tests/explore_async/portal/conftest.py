@@ -1,4 +1,4 @@
-"""Fixtures of the portal's tests: stores are filled once, portals live as long as a test."""
+"""Fixtures of the portal tests: stores are filled once per session, portals run per test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def samples() -> Iterator[Store]:
-    """A store with the small datasets."""
+    """A store with the sample datasets."""
     with Store() as store:
         fill_samples(store)
         yield store
@@ -32,13 +32,13 @@ def cities() -> Iterator[Store]:
 
 @pytest.fixture
 async def ask(samples: Store) -> AsyncIterator[Asker]:
-    """Asks a portal over the small datasets; for it, it is noon of 29 August 2026 in UTC."""
+    """A client of a portal with the sample datasets, whose time is noon on 29 August 2026 UTC."""
     async with serve(samples, clock=lambda: NOW) as url, aiohttp.ClientSession() as session:
         yield Asker(url, session)
 
 
 @pytest.fixture
 async def ask_cities(cities: Store) -> AsyncIterator[Asker]:
-    """Asks a portal over the cities of the world."""
+    """A client of a portal with the cities of the world."""
     async with serve(cities) as url, aiohttp.ClientSession() as session:
         yield Asker(url, session)

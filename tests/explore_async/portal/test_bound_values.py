@@ -1,4 +1,4 @@
-"""Values reach SQL as bound parameters only: nothing a user writes becomes part of a statement."""
+"""Values, labels and field names of a request do not become part of the SQL of its page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from explore_async.portal.compiling import Plan
 
 MARK = "zqx9173"
-"""Stands in every literal; no statement of the portal has a reason to hold it."""
+"""A mark in every text literal; the portal's own SQL does not contain it."""
 
 _sendable = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 hostile = st.text(_sendable, max_size=12).map(lambda text: f"{MARK}{text}'\"; DROP TABLE t1; --")
@@ -52,7 +52,7 @@ def statement(plan: Plan) -> str:
 def test_no_value_of_a_condition_is_in_the_statement(
     samples: Store, condition: nodes.Expression, refinement: nodes.Refinement, negated: bool
 ) -> None:
-    """Whatever is compared, searched or refined, the SQL text does not contain it, and runs."""
+    """The SQL contains no compared, searched or refined value, and DuckDB runs it."""
     dataset = samples.dataset("things")
     assert dataset is not None
     where = nodes.Where(nodes.Not(condition) if negated else condition)
@@ -70,7 +70,7 @@ def test_no_value_of_a_condition_is_in_the_statement(
 @settings(max_examples=50, deadline=None)
 @given(label=hostile)
 def test_no_alias_is_in_the_statement(samples: Store, label: str) -> None:
-    """Labels become keys of JSON as parameters, too."""
+    """Labels, which become JSON keys, are bound parameters, too."""
     dataset = samples.dataset("things")
     assert dataset is not None
     select = nodes.Select((nodes.Labelled(name, label), nodes.Text(label)))
@@ -80,7 +80,7 @@ def test_no_alias_is_in_the_statement(samples: Store, label: str) -> None:
 
 @pytest.mark.parametrize("field", ["id; DROP TABLE t1", 'id" OR 1=1 --'])
 def test_columns_have_names_of_the_portals_own(field: str) -> None:
-    """A field name, however odd, is looked up and never written into SQL."""
+    """A field name is looked up and never written into SQL, whatever it contains."""
     with Store() as store:
         dataset = store.add("odd", [{"name": field, "type": "int"}], [{field: 1}])
         where = nodes.Where(nodes.Comparison(nodes.Field(field), "=", nodes.Number("1")))

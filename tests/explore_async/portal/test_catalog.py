@@ -7,7 +7,7 @@ from tests.explore_async.portal.asking import GEONAMES, Asker, recorded
 
 
 async def test_a_dataset_object_is_laid_out_as_recorded(ask: Asker) -> None:
-    """The recorded schema comes back whole; keys stand in the recorded order."""
+    """The response has the complete recorded schema and the recorded order of keys."""
     answer = await ask.get("datasets/public-trees")
     expected = recorded("vancouver/metadata-public-trees.json")
     assert list(answer.json) == list(expected)
@@ -17,7 +17,7 @@ async def test_a_dataset_object_is_laid_out_as_recorded(ask: Asker) -> None:
 
 
 async def test_datasets_are_listed_whole(ask: Asker) -> None:
-    """Without select the page holds dataset objects."""
+    """Without `select`, a page contains complete dataset objects."""
     answer = await ask.get("datasets", limit=2)
     assert answer.json["total_count"] == 3
     assert [one["dataset_id"] for one in answer.results] == ["velib", "public-trees"]
@@ -25,7 +25,7 @@ async def test_datasets_are_listed_whole(ask: Asker) -> None:
 
 
 async def test_selected_metadata_has_flat_keys(ask: Asker) -> None:
-    """Measured: `select=default.data_processed` answers a dotted key."""
+    """Measured: `select=default.data_processed` returns a dotted key."""
     answer = await ask.get(
         "datasets", select="dataset_id, default.title, records_count", where='title like "trees"'
     )
@@ -35,14 +35,14 @@ async def test_selected_metadata_has_flat_keys(ask: Asker) -> None:
 
 
 async def test_datasets_are_sorted_by_title(ask: Asker) -> None:
-    """`title` is known without its prefix, `metas.default.title` is not known at all."""
+    """The field is `title` or `default.title`; `metas.default.title` is unknown."""
     answer = await ask.get("datasets", order_by="title desc", select="title")
     assert [row["title"] for row in answer.results] == ["velib", "Things", "Public trees"]
     assert (await ask.get("datasets", order_by="metas.default.title")).status == 400
 
 
 async def test_metas_as_a_whole_cannot_be_selected(ask: Asker) -> None:
-    """The recorded refusal."""
+    """The message is the recorded one."""
     answer = await ask.get("datasets", limit=1, select="dataset_id,metas")
     assert answer.json["message"] == (
         "ODSQL query is malformed: Unknown field: metas. Clause(s) containing the error(s): select."
@@ -50,14 +50,14 @@ async def test_metas_as_a_whole_cannot_be_selected(ask: Asker) -> None:
 
 
 async def test_select_on_one_dataset(ask: Asker) -> None:
-    """The same flat keys for a single dataset; the schema can be had alone."""
+    """A single dataset has the same flat keys; `fields` can be selected."""
     answer = await ask.get("datasets/velib", select="dataset_id, fields")
     assert answer.json["dataset_id"] == "velib"
     assert answer.json["fields"] == (await ask.get("datasets/velib")).json["fields"]
 
 
 async def test_catalog_facets_count_datasets(ask: Asker) -> None:
-    """Links and items as recorded; values by name."""
+    """Links and items are as recorded; values are sorted by name."""
     answer = await ask.get("facets", facet="publisher")
     assert answer.json == {
         "links": [
@@ -81,7 +81,7 @@ async def test_catalog_facets_count_datasets(ask: Asker) -> None:
 
 
 async def test_the_catalog_can_be_exported(ask: Asker) -> None:
-    """As dataset objects in JSON, as a table in CSV."""
+    """JSON contains dataset objects, CSV a table."""
     listed = (await ask.get("exports/json")).json
     assert [one["dataset_id"] for one in listed] == ["velib", "public-trees", "things"]
     table = await ask.get("exports/csv", select="dataset_id", with_bom="false")
@@ -92,7 +92,7 @@ async def test_the_catalog_can_be_exported(ask: Asker) -> None:
 
 
 async def test_the_catalog_as_a_table_has_the_metas(ask: Asker) -> None:
-    """Recorded: `dcat` first, then `default`, `datasetid` last; booleans as `True`."""
+    """Recorded: `dcat` comes first, then `default`, `datasetid` last; true is `True`."""
     metas = {
         "custom": {"note": "a; b"},
         "default": {"title": "One", "keyword": ["x", "y"], "federated": False},
@@ -114,12 +114,12 @@ async def test_the_catalog_as_a_table_has_the_metas(ask: Asker) -> None:
 
 
 async def test_there_are_no_attachments(ask: Asker) -> None:
-    """The list is there and empty."""
+    """The response contains an empty list."""
     assert (await ask.get("datasets/velib/attachments")).json["attachments"] == []
 
 
 async def test_headers_of_a_success(ask: Asker) -> None:
-    """The quota resets at the next midnight, in the recorded spelling; nothing is cached."""
+    """The quota resets at the next midnight, in the recorded format; nothing is cached."""
     first = (await ask.get("datasets")).headers
     assert first["x-ratelimit-reset"] == "2026-08-30 00:00:00+00:00"
     assert first["cache-control"] == "no-cache, no-store, max-age=0, must-revalidate"
@@ -131,6 +131,6 @@ async def test_headers_of_a_success(ask: Asker) -> None:
 
 
 async def test_the_cities_have_the_documented_schema(ask_cities: Asker) -> None:
-    """Names, types, labels, descriptions and annotations of the documented example, in order."""
+    """Names, types, labels, descriptions, annotations and order are those of the reference."""
     fields = (await ask_cities.get(GEONAMES)).json["fields"]
     assert fields == recorded("documented/openapi-example.dataset-v2.1.json")["fields"]

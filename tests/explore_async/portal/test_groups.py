@@ -21,7 +21,7 @@ async def rows(ask: Asker, **parameters: str) -> list[dict[str, Any]]:
 
 
 async def test_groups_are_ordered_by_key_null_first(ask: Asker) -> None:
-    """The null group is there and comes first; keys stand before aggregates."""
+    """The null group comes first; keys come before aggregates."""
     assert await rows(ask, group_by="code", select="count(*), code") == [
         {"code": None, "count(*)": 1},
         {"code": "44035", "count(*)": 2},
@@ -30,7 +30,7 @@ async def test_groups_are_ordered_by_key_null_first(ask: Asker) -> None:
 
 
 async def test_text_keys_are_ordered_by_code_point(ask: Asker) -> None:
-    """The recorded order of keys: `*` before digits, digits as text."""
+    """In the recorded order `*` comes before digits, and digits are ordered as text."""
     keys = recorded("misc/paris-comptages.group_by-text-order.json")["first_keys_in_order"]
     with Store() as store:
         store.add("keys", [{"name": "k", "type": "text"}], [{"k": key} for key in reversed(keys)])
@@ -40,19 +40,19 @@ async def test_text_keys_are_ordered_by_code_point(ask: Asker) -> None:
 
 
 async def test_the_total_of_groups_is_how_many_came_back(ask: Asker) -> None:
-    """Measured: with a limit, total_count is the number of rows returned."""
+    """Measured: with a limit, `total_count` is the number of rows returned."""
     answer = await ask.get(THINGS, group_by="id", limit=3)
     assert answer.json["total_count"] == 3
 
 
 async def test_without_a_limit_all_groups_come_back(ask_cities: Asker) -> None:
-    """The default of ten is for records; groups come back up to 20,000."""
+    """The default limit of 10 applies to records only; up to 20,000 groups are returned."""
     answer = await ask_cities.get(f"{GEONAMES}/records", group_by="country_code")
     assert answer.json["total_count"] == len(answer.results) > 200
 
 
 async def test_order_by_an_alias(ask: Asker) -> None:
-    """An aggregate sorts by its alias; ties are ordered by key."""
+    """Groups can be sorted by the alias of an aggregate; ties are ordered by key."""
     assert await rows(ask, group_by="code", select="count(*) as n", order_by="n desc") == [
         {"code": "44035", "n": 2},
         {"code": None, "n": 1},
@@ -70,25 +70,25 @@ async def test_order_by_an_aggregate_that_is_not_selected(ask: Asker) -> None:
 
 
 async def test_a_key_without_alias_is_called_as_typed(ask: Asker) -> None:
-    """Case and spaces stay as the user wrote them."""
+    """Case and spaces stay as typed."""
     (first, *_) = await rows(ask, group_by="YEAR( day )", select="COUNT(*)", where="id = 1")
     assert first == {"YEAR( day )": 2026, "COUNT(*)": 1}
 
 
 async def test_an_alias_in_select_for_a_key_is_null(ask: Asker) -> None:
-    """Measured: group_by=hour(f) with select=hour(f) as k answers the key and a null."""
+    """Measured: group_by=hour(f) with select=hour(f) as k returns the key and a null."""
     (row,) = await rows(ask, group_by="hour(moment)", select="hour(moment) as k", where="id=2")
     assert row == {"hour(moment)": 0, "k": None}
 
 
 async def test_a_key_is_selected_by_its_alias(ask: Asker) -> None:
-    """An alias of group_by in select is the key, not another column."""
+    """In `select`, an alias of `group_by` is the key, not another column."""
     (row,) = await rows(ask, group_by="code as c", select="c, count(*) as n", where="id=2")
     assert row == {"c": "69123", "n": 1}
 
 
 async def test_multivalued_keys_explode(ask: Asker) -> None:
-    """Every element is a group; a record without any is in the null group."""
+    """Each element is a group; a record without elements is in the null group."""
     assert await rows(ask, group_by="tags", select="count(*) as n") == [
         {"tags": None, "n": 1},
         {"tags": "a", "n": 1},
@@ -119,13 +119,13 @@ async def test_multivalued_keys_explode(ask: Asker) -> None:
     ],
 )
 async def test_aggregates(ask: Asker, select: str, expected: object) -> None:
-    """Sums of whole numbers stay whole; averages and percentiles are doubles."""
+    """Sums of integers are integers; averages and percentiles are doubles."""
     (row, *_) = await rows(ask, select=select)
     assert row == {select: expected}
 
 
 async def test_an_average_of_nothing_is_null(ask: Asker) -> None:
-    """A group without values has null, not zero."""
+    """The average and sum of no values are null, not zero."""
     assert await rows(ask, group_by="id", where="id=4", select="avg(size), sum(size)") == [
         {"id": 4, "avg(size)": None, "sum(size)": None}
     ]
@@ -133,7 +133,7 @@ async def test_an_average_of_nothing_is_null(ask: Asker) -> None:
 
 @pytest.fixture
 async def ask_capacities(ask: Asker) -> AsyncIterator[Asker]:
-    """A portal over as many stations of each capacity range as were recorded."""
+    """A client of a portal with the recorded number of stations per capacity range."""
     counted = recorded("velib-fi/19-group_by-range-explicit-alias.json")["results"]
     lows = {"[*, 14]": 14, "[40, *]": 60}
     rows = [
@@ -148,7 +148,7 @@ async def ask_capacities(ask: Asker) -> AsyncIterator[Asker]:
 
 
 async def test_explicit_steps_answer_as_recorded(ask_capacities: Asker) -> None:
-    """Closed labels on whole numbers, `*` for the open ends, the alias of group_by as key."""
+    """Labels of whole numbers are closed, `*` marks open ends, the key is the alias of group_by."""
     answer = await ask_capacities.get(
         "datasets/velib/records",
         select="count(*)",
@@ -182,19 +182,19 @@ async def test_explicit_steps_answer_as_recorded(ask_capacities: Asker) -> None:
     ],
 )  # fmt: skip
 async def test_ranges(ask: Asker, group_by: str, expected: list[str | None]) -> None:
-    """Buckets are ordered by their bounds, not by their labels; null has its own."""
+    """Buckets are ordered by their bounds, not by their labels; null has its own bucket."""
     found = await rows(ask, group_by=group_by)
     assert [row[group_by] for row in found] == expected
 
 
 @pytest.mark.parametrize("unit", sorted(INTERVAL_UNITS))
 async def test_every_unit_of_time_makes_ranges(ask: Asker, unit: str) -> None:
-    """The case of a unit counts: `m` is a minute, `M` a month."""
+    """Units are case-sensitive: `m` is a minute, `M` a month."""
     assert await rows(ask, group_by=f"range(moment, 1 {unit})", where="id = 1")
 
 
 async def test_ranges_of_dates_follow_the_time_zone(ask: Asker) -> None:
-    """In Paris a day begins two hours earlier; bounds then carry the offset."""
+    """In Paris a day begins two hours earlier; the bounds have the offset."""
     found = await rows(
         ask, group_by="range(moment, 1 day)", where="id < 3", timezone="Europe/Paris"
     )
@@ -204,13 +204,13 @@ async def test_ranges_of_dates_follow_the_time_zone(ask: Asker) -> None:
 
 
 async def test_steps_leave_out_what_is_outside(ask: Asker) -> None:
-    """Without `*` a value beyond the steps is in no bucket."""
+    """Without `*`, a value outside the steps is in no bucket."""
     found = await rows(ask, group_by="range(id, 2, 4)", select="count(*) as n")
     assert found == [{"range(id, 2, 4)": "[2, 3]", "n": 2}]
 
 
 async def test_no_key_of_an_answer_is_given_twice(ask: Asker) -> None:
-    """A key that is listed twice comes once; an alias that hides a key is refused."""
+    """A key that is listed twice is returned once; an alias equal to a key is refused."""
     (row,) = await rows(ask, group_by="code, code", where="id=2")
     assert row == {"code": "69123"}
     answer = await ask.get(THINGS, group_by="code", select="count(*) as code")

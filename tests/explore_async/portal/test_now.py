@@ -1,4 +1,4 @@
-"""`now(...)`: what each argument does to the moment of the request."""
+"""`now(...)`: the effect of each argument on the time of the request."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     ],
 )
 async def test_now(ask: Asker, arguments: str, expected: str) -> None:
-    """Singular names set, plural names shift, days are clamped, the last of a name counts."""
+    """Singular names set, plural names shift, days are clamped, the last value of a name counts."""
     answer = await ask.get("datasets/things/records", select=f"now({arguments}) as t", limit=1)
     assert answer.results == [{"t": f"{expected}+00:00"}]
 
 
 async def test_parts_are_set_on_the_clock_of_the_time_zone(ask: Asker) -> None:
-    """Midnight is midnight in Paris."""
+    """With `timezone=Europe/Paris`, hour 0 is midnight in Paris."""
     answer = await ask.get(
         "datasets/things/records", select="now(hour=0) as t", limit=1, timezone="Europe/Paris"
     )
@@ -47,14 +47,14 @@ async def test_parts_are_set_on_the_clock_of_the_time_zone(ask: Asker) -> None:
     "arguments", ["year=0", "month=13", "day=0", "hour=24", "microsecond=1000000", "weekday=-1"]
 )
 async def test_parts_have_bounds(ask: Asker, arguments: str) -> None:
-    """A part beyond what a clock or calendar shows is refused; days beyond a month are clamped."""
+    """A part that no clock or calendar shows is refused; days beyond a month are clamped."""
     answer = await ask.get("datasets/things/records", select=f"now({arguments})")
     assert answer.status == 400
-    assert f"now() takes no {arguments}" in answer.json["message"]
+    assert f"now() does not accept {arguments}" in answer.json["message"]
 
 
 async def test_leaving_the_calendar_is_refused(ask: Asker) -> None:
-    """Year 10000 and year 0 do not exist."""
+    """Years are limited to 1 to 9999."""
     for arguments in ("years=9000", "years=-3000"):
         answer = await ask.get("datasets/things/records", select=f"now({arguments})")
         assert answer.status == 400

@@ -1,4 +1,4 @@
-"""Records: layout, windows, selections and order, against recorded answers where there are any."""
+"""Records: layout, windows, selections and order, compared with recorded responses if any."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ THINGS = "datasets/things/records"
 
 
 async def test_a_page_of_records_is_the_recorded_one_byte_for_byte(ask: Asker) -> None:
-    """The recorded page differs in its total only: the store holds the ten rows of that page."""
+    """Only the total differs, because the store holds only the ten rows of the recorded page."""
     answer = await ask.get("datasets/velib/records")
     body = (RECORDED / "velib-fi/01-records.json").read_bytes().strip()
     assert answer.body == body.replace(b'"total_count": 1486', b'"total_count": 10')
@@ -25,20 +25,20 @@ async def test_a_page_of_records_is_the_recorded_one_byte_for_byte(ask: Asker) -
 
 
 async def test_select_keeps_its_own_order_and_every_key(ask: Asker) -> None:
-    """Two selected fields answer as recorded."""
+    """The response to two selected fields is the recorded one."""
     answer = await ask.get("datasets/velib/records", select="stationcode,name")
     assert answer.results == recorded("velib-fi/03-select.json")["results"]
 
 
 async def test_every_field_is_there_even_when_null(ask: Asker) -> None:
-    """A record without values has all keys of the schema, in its order."""
+    """A record without values has all keys of the schema, in schema order."""
     (row,) = (await ask.get(THINGS, where="id = 4")).results
     assert list(row.values()) == [4, *[None] * 11]
     assert list(row)[:3] == ["id", "name", "tags"]
 
 
 async def test_values_of_every_type(ask: Asker) -> None:
-    """Doubles keep `.0`, points are longitude first, datetimes have an offset, lists are arrays."""
+    """Doubles keep `.0`, points have longitude first, datetimes an offset; lists are arrays."""
     body = (await ask.get(THINGS, where="id = 2", select="exclude(shape)")).body.decode()
     assert body == (
         '{"total_count": 1, "results": [{"id": 2, "name": "Old Mill Museum", "tags": ["b"], '
@@ -49,7 +49,7 @@ async def test_values_of_every_type(ask: Asker) -> None:
 
 
 async def test_a_geo_shape_is_a_feature(ask: Asker) -> None:
-    """Shapes come back as the GeoJSON feature they were."""
+    """Shapes are returned as the GeoJSON features that were added."""
     (row,) = (await ask.get("datasets/public-trees/records", limit=1, select="geom")).results
     assert row["geom"]["type"] == "Feature"
     assert row["geom"]["geometry"]["type"] == "Point"
@@ -57,7 +57,7 @@ async def test_a_geo_shape_is_a_feature(ask: Asker) -> None:
 
 
 async def test_the_time_zone_shifts_datetimes_but_not_dates(ask: Asker) -> None:
-    """`timezone` changes the offset of a datetime; a date stays."""
+    """`timezone` converts datetimes; dates do not change."""
     (row,) = (
         await ask.get(THINGS, where="id=1", select="day, moment", timezone="Europe/Paris")
     ).results
@@ -65,7 +65,7 @@ async def test_the_time_zone_shifts_datetimes_but_not_dates(ask: Asker) -> None:
 
 
 async def test_fractions_of_seconds_are_kept(ask: Asker) -> None:
-    """Microseconds appear only where there are any."""
+    """Microseconds appear unless they are zero."""
     (row,) = (await ask.get(THINGS, where="id=3", select="moment")).results
     assert row["moment"] == "2026-08-30T12:00:00.250000+00:00"
 
@@ -89,13 +89,13 @@ async def test_fractions_of_seconds_are_kept(ask: Asker) -> None:
     ],
 )  # fmt: skip
 async def test_select_expressions(ask: Asker, select: str, expected: dict[str, object]) -> None:
-    """Expressions are named by their alias, or else as they were typed."""
+    """The key of an expression is its alias, or else its text as typed."""
     (row,) = (await ask.get(THINGS, where="id=1", select=select)).results
     assert row == expected
 
 
 async def test_star_and_exclude(ask: Asker) -> None:
-    """`*` with another expression adds it; `exclude` takes fields away from all of them."""
+    """An expression after `*` is added to all fields; `exclude` removes fields from them."""
     (row,) = (await ask.get(THINGS, where="id=1", select="*, id+1 as next")).results
     assert list(row)[-1] == "next"
     assert len(row) == 13
@@ -108,7 +108,7 @@ async def test_star_and_exclude(ask: Asker) -> None:
 async def test_a_compressed_answer_announces_no_length(
     ask: Asker, path: str, status: int, coding: str, announced: bool
 ) -> None:
-    """So there is no size that a client could check; uncompressed answers have one."""
+    """A client cannot check the size of a compressed body; uncompressed ones have a length."""
     answer = await ask.get(path, accepting=coding)
     assert answer.status == status
     assert ("content-length" in answer.headers) == announced
@@ -116,7 +116,7 @@ async def test_a_compressed_answer_announces_no_length(
 
 
 async def test_an_answer_to_head_has_no_body(ask: Asker) -> None:
-    """Not even a compressed one; the connection can be used again."""
+    """Compression adds no body either, and the connection can be reused."""
     url = f"{ask.url}/api/explore/v2.1/catalog/{THINGS}"
     async with ask.session.head(url, headers={"accept-encoding": "gzip"}) as response:
         assert (response.status, await response.read()) == (200, b"")
@@ -125,13 +125,13 @@ async def test_an_answer_to_head_has_no_body(ask: Asker) -> None:
 
 
 async def test_limit_zero_counts(ask: Asker) -> None:
-    """`limit=0` answers the total and no rows."""
+    """`limit=0` returns the total and no rows."""
     answer = await ask.get(THINGS, limit=0)
     assert answer.body == b'{"total_count": 4, "results": []}'
 
 
 async def test_the_default_limit_is_ten(ask_cities: Asker) -> None:
-    """Without `limit` ten records come back; -1 gives a full page of a hundred."""
+    """Without `limit` ten records are returned; -1 returns a full page of a hundred."""
     assert len((await ask_cities.get(f"{GEONAMES}/records", select="name")).results) == 10
     assert (
         len((await ask_cities.get(f"{GEONAMES}/records", select="name", limit=-1)).results) == 100
@@ -139,7 +139,7 @@ async def test_the_default_limit_is_ten(ask_cities: Asker) -> None:
 
 
 async def test_pages_fit_together(ask_cities: Asker) -> None:
-    """Records that tie in order_by keep one order, so pages neither repeat nor lose any."""
+    """Records that tie in order_by have a stable order, so pages neither repeat nor skip any."""
     seen = [
         row["geoname_id"]
         for offset in range(0, 500, 100)
@@ -170,26 +170,26 @@ async def test_pages_fit_together(ask_cities: Asker) -> None:
     ],
 )
 async def test_order_by(ask: Asker, order_by: str, expected: list[int]) -> None:
-    """Null comes last in both directions; labels of select may be sorted by."""
+    """Null comes last in both directions; labels of `select` are allowed."""
     answer = await ask.get(THINGS, select="id, size*10 as big", order_by=order_by)
     assert [row["id"] for row in answer.results] == expected
 
 
 async def test_random_order_repeats_for_the_same_seed(ask: Asker) -> None:
-    """`random(seed)` is an order like any other: the same seed, the same order."""
+    """The order of `random(seed)` depends only on the seed."""
     first = await ask.get(THINGS, select="id", order_by="random(7)")
     second = await ask.get(THINGS, select="id", order_by="random(7)")
     assert first.body == second.body
 
 
 async def test_repeated_where_parameters_are_all_meant(ask: Asker) -> None:
-    """Several `where` are joined by AND."""
+    """Several `where` parameters are joined by AND."""
     answer = await ask.get(THINGS, ("where", "id > 1"), ("where", "id < 3"), select="id")
     assert answer.results == [{"id": 2}]
 
 
 async def test_unknown_parameters_are_ignored(ask: Asker) -> None:
-    """A misspelt parameter answers 200, as measured."""
+    """Measured: a misspelt parameter gets status 200."""
     assert (await ask.get(THINGS, limt=1, bogus="x")).json["total_count"] == 4
 
 
@@ -199,7 +199,7 @@ async def test_a_trailing_slash_is_accepted(ask: Asker) -> None:
 
 
 async def test_an_ungrouped_aggregate_repeats_its_row(ask: Asker) -> None:
-    """Live portals repeat the row for every record of the page."""
+    """Live portals repeat the row for each record of the page."""
     answer = await ask.get(THINGS, select="count(*) as total", limit=1)
     assert answer.body == b'{"total_count": 4, "results": [{"total": 4}]}'
     answer = await ask.get(THINGS, select="count(*) as total, max(size)")
@@ -207,7 +207,7 @@ async def test_an_ungrouped_aggregate_repeats_its_row(ask: Asker) -> None:
 
 
 async def test_not_a_number_is_written_bare(ask: Asker) -> None:
-    """A double that is no number was seen as a bare NaN in live exports."""
+    """Live exports contained a bare NaN."""
     with Store() as store:
         store.add("nan", [{"name": "x", "type": "double"}], [{"x": float("nan")}])
         async with serve(store) as url:
@@ -216,7 +216,7 @@ async def test_not_a_number_is_written_bare(ask: Asker) -> None:
 
 
 async def test_a_slow_query_does_not_hold_up_others(ask_cities: Asker) -> None:
-    """DuckDB works in threads of its own; the event loop keeps answering."""
+    """DuckDB runs in threads, so the event loop keeps serving requests."""
     slow = asyncio.create_task(
         ask_cities.get(f"{GEONAMES}/records", where="search(name, 'versailes')")
     )

@@ -1,4 +1,4 @@
-"""Refusals: the status, code and text of the live server, byte for byte where recorded."""
+"""Refusals: the status, code and text of the live server, byte for byte if recorded."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ TREES = "datasets/public-trees"
 async def test_a_refused_query_answers_the_recorded_body(
     ask: Asker, path: str, parameters: dict[str, str], body: str
 ) -> None:
-    """Status 400, two spaces of indentation, a content type without charset, not compressed."""
+    """The body has two spaces of indentation, no charset and no compression; the status is 400."""
     answer = await ask.get(path, **parameters)
     assert answer.body == (RECORDED / body).read_bytes().strip()
     assert answer.status == 400
@@ -63,7 +63,7 @@ async def test_a_refused_query_answers_the_recorded_body(
 
 
 async def test_a_dataset_that_is_not_there(ask: Asker) -> None:
-    """404 as recorded: compressed, never cached."""
+    """The recorded 404 is compressed and never cached."""
     answer = await ask.get("datasets/does-not-exist")
     assert answer.body == (RECORDED / "vancouver/error-not-found.json").read_bytes().strip()
     assert answer.status == 404
@@ -72,7 +72,7 @@ async def test_a_dataset_that_is_not_there(ask: Asker) -> None:
 
 
 async def test_a_record_that_is_not_there(ask: Asker) -> None:
-    """Record identifiers are undocumented: none is found."""
+    """Record identifiers are undocumented, so no record is found."""
     answer = await ask.get(f"{RECORDS}/1")
     assert (answer.status, answer.body) == (
         404,
@@ -81,7 +81,7 @@ async def test_a_record_that_is_not_there(ask: Asker) -> None:
 
 
 async def test_a_path_that_is_not_there(ask: Asker) -> None:
-    """An unknown path is no resource but a URI that does not exist."""
+    """The error of an unknown path is about the URI, not about a resource."""
     answer = await ask.get("nothing/here")
     assert (answer.status, answer.body) == (
         404,
@@ -91,7 +91,7 @@ async def test_a_path_that_is_not_there(ask: Asker) -> None:
 
 @pytest.mark.parametrize("clause", ["where", "select", "order_by", "group_by"])
 async def test_an_unknown_field_names_its_clause(ask: Asker, clause: str) -> None:
-    """The text that was recorded for select and where, with the clause in question."""
+    """The text was recorded for `select` and `where`; it names the clause."""
     query = "no_such_field > 3" if clause == "where" else "no_such_field"
     answer = await ask.get(RECORDS, **{clause: query})
     assert answer.json == {
@@ -119,7 +119,7 @@ async def test_an_unknown_field_names_its_clause(ask: Asker, clause: str) -> Non
     ],
 )
 async def test_what_cannot_be_compared_is_refused(ask: Asker, where: str) -> None:
-    """A bare year for a date, text for a number, an order among texts: measured on live portals."""
+    """Measured: a bare year for a date, text for a number and an order of texts are refused."""
     answer = await ask.get(RECORDS, where=where)
     assert answer.status == 400
     assert answer.json["error_code"] == "IncompatibleTypesInComparisonFilter"
@@ -143,7 +143,7 @@ async def test_what_cannot_be_compared_is_refused(ask: Asker, where: str) -> Non
 async def test_what_only_a_live_portal_can_do_is_refused(
     ask: Asker, parameters: dict[str, str]
 ) -> None:
-    """No answer is better than a wrong one."""
+    """An error is better than a wrong result."""
     answer = await ask.get(RECORDS, **parameters)
     assert answer.status == 400
     assert answer.json["error_code"] == "NotSupportedByLocalPortal"
@@ -173,7 +173,7 @@ async def test_what_only_a_live_portal_can_do_is_refused(
     ],
 )
 async def test_other_refusals_say_why(ask: Asker, parameters: dict[str, str], reason: str) -> None:
-    """Live texts that are unknown are the portal's own; the code is ODSQLError."""
+    """Where the live text is unknown, the portal has its own; the code is ODSQLError."""
     answer = await ask.get(RECORDS, **parameters)
     assert answer.status == 400
     assert answer.json["error_code"] == "ODSQLError"
@@ -198,7 +198,7 @@ async def test_other_refusals_say_why(ask: Asker, parameters: dict[str, str], re
 async def test_a_function_stands_in_its_clauses_only(
     ask: Asker, parameters: dict[str, str], what: str
 ) -> None:
-    """Which clauses those are is in the reference; the wording is the one recorded of a field."""
+    """The reference lists the clauses; the wording is that recorded for a field."""
     answer = await ask.get(RECORDS, **parameters)
     (clause,) = parameters
     assert answer.status == 400
@@ -224,19 +224,19 @@ async def test_a_function_stands_in_its_clauses_only(
     ],
 )
 async def test_parameters_out_of_bounds(ask: Asker, parameters: dict[str, str]) -> None:
-    """Parameters are refused as parameters, not as a query."""
+    """The error code is that of parameters, not of the query."""
     answer = await ask.get(RECORDS, **parameters)
     assert answer.status == 400
     assert answer.json["error_code"] == "InvalidRESTParameterError"
 
 
 async def test_numbers_that_overflow_are_refused(ask: Asker) -> None:
-    """A whole number beyond 64 bits is an error, not a server failure; no SQL is shown."""
+    """An integer beyond 64 bits gets status 400, and the message contains no SQL."""
     answer = await ask.get(RECORDS, select="id * 9223372036854775807 * 2 as big")
     assert answer.status == 400
     assert answer.json == {
         "error_code": "NotSupportedByLocalPortal",
-        "message": "A computation that leaves its type is not supported by this local portal.",
+        "message": "A number that overflows its type is not supported by this local portal.",
     }
 
 
@@ -251,7 +251,7 @@ async def test_numbers_that_overflow_are_refused(ask: Asker) -> None:
 async def test_the_sum_that_is_refused_is_the_one_named(
     ask: Asker, parameters: dict[str, str], found: int, window: int
 ) -> None:
-    """A limit of -1 takes nothing away from the offset."""
+    """A limit of -1 counts as 0 in the sum."""
     answer = await ask.get(RECORDS, **parameters)
     assert answer.json["message"] == (
         f"Invalid value for sum of offset + limit API parameter: {found} was found "
@@ -260,7 +260,7 @@ async def test_the_sum_that_is_refused_is_the_one_named(
 
 
 async def test_long_urls_are_taken(ask: Asker) -> None:
-    """A list of some thousand values fits; whether it does on live portals is unknown."""
+    """A list of thousands of values fits; whether it does on live portals is unknown."""
     where = f"id in ({','.join(map(str, range(9_000)))})"
     answer = await ask.get(RECORDS, where=where)
     assert len(where) > 40_000
@@ -270,7 +270,7 @@ async def test_long_urls_are_taken(ask: Asker) -> None:
 async def test_a_url_that_is_too_long_is_no_failure(
     ask: Asker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is answered with status 400, without a traceback in the log of the portal."""
+    """The portal responds with status 400 and logs no traceback."""
     answer = await ask.get(RECORDS, where="x" * 70_000)
     assert answer.status == 400
     assert not caplog.records

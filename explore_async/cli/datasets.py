@@ -1,4 +1,4 @@
-"""`explore datasets`: the datasets of a portal (getDatasets)."""
+"""`explore datasets`: list the datasets of a portal (getDatasets)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,11 @@ __all__ = ["datasets"]
 @limit_option(20)
 @FORMAT_OPTION
 def datasets(url: str, limit: int, layout: str, **filters: Any) -> None:
-    """List the datasets of a portal."""
+    """List the datasets of a portal.
+
+    The table shows the identifier, number of records and title of each dataset. With --format
+    jsonl, all metadata is printed.
+    """
     run(_datasets(url, make_query(**filters), limit, layout))
 
 

@@ -1,9 +1,8 @@
-"""`explore demo`: the main job of this package, end to end, shown step by step.
+"""`explore demo`: a guided tour of this package, step by step.
 
-It asks a portal for records and facets at the same time with a query built in Python, shows what a
-broken query looks like, exports the whole dataset to a file and proves that nothing is missing.
-Without a URL it starts the local portal; against any other portal it makes up its query from the
-schema of the dataset.
+It builds a query in Python and requests records and facets concurrently, shows the diagnostic for
+an invalid query, exports the whole dataset to a file and verifies that no row is missing. Without a
+URL it starts the local portal. For any other dataset it derives the query from the schema.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _BROKEN = 'contains(name, "Paris") AND population <> 0'
 
 @frozen
 class Show:
-    """What the demo asks: a query, the Python that built it, and facets."""
+    """The requests of the demo: a query, the Python source that builds it, and facets."""
 
     query: Query
     source: str
@@ -46,13 +45,21 @@ class Show:
 
 
 @click.command()
-@click.option("--url", envvar="EXPLORE_URL", help="A portal; without it a local one is started.")
-@click.option("--dataset", metavar="ID", help="A dataset of that portal.")
+@click.option("--url", envvar="EXPLORE_URL", help="URL of a portal, or set EXPLORE_URL.")
+@click.option("--dataset", metavar="ID", help="Identifier of a dataset.")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File for the export."
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write."
 )
 def demo(url: str | None, dataset: str | None, output: Path | None) -> None:
-    """Show the main job end to end: query, concurrent pages and facets, a proved export."""
+    """Show the main features of this package, step by step.
+
+    The demo builds a query, prints its rows and facets, shows the diagnostic for an invalid query,
+    and exports the whole dataset with a check of its row count.
+
+    Without --url it starts a local portal with the cities of the world. Without --dataset it uses
+    the cities, or the first dataset with records on the given portal. Without --output it writes
+    DATASET.jsonl in the current directory.
+    """
     run(_demo(url=url, dataset_id=dataset, output=output, connect=connect))
 
 
@@ -66,13 +73,13 @@ async def _demo(
     """Run the demo and print what happens.
 
     Args:
-        url: the portal; None for the local one, started for as long as the demo runs.
-        dataset_id: the dataset; None for the cities or the portal's first one with records.
-        output: where the export goes; None for `<dataset>.jsonl` in the working directory.
-        connect: makes the client for a base URL.
+        url: the portal; None to start a local one while the demo runs.
+        dataset_id: the dataset; None for the cities, or for the portal's first with records.
+        output: the export file; None for `<dataset>.jsonl` in the working directory.
+        connect: creates a client for a base URL.
 
     Raises:
-        ExploreError: the portal cannot be asked, or what it answers does not add up.
+        ExploreError: a request failed, or the responses are inconsistent.
     """
     async with _portal(url) as base_url, connect(base_url) as client:
         dataset = client.dataset(dataset_id or await _first_dataset(client, local=url is None))
@@ -87,7 +94,7 @@ async def _demo(
 
 @asynccontextmanager
 async def _portal(url: str | None) -> AsyncIterator[str]:
-    """Give the URL to ask: the one given, or that of a local portal."""
+    """Yield the given URL, or the URL of a local portal that runs during the block."""
     if url is not None:
         yield url
         return
@@ -108,7 +115,7 @@ async def _first_dataset(client: ExploreClient, *, local: bool) -> str:
         info = DatasetInfo.from_json(row)
         if info.has_records and info.data_visible and info.fields:
             return info.dataset_id
-    msg = f"{client.base_url} lists no dataset with records; name one with --dataset."
+    msg = f"{client.base_url} lists no dataset with records. Choose a dataset with --dataset."
     raise ConfigurationError(msg)
 
 
@@ -128,7 +135,7 @@ Query()
 
 
 def _show_for(info: DatasetInfo) -> Show:
-    """Make up a query that any dataset can answer, from its schema."""
+    """Derive a query from the schema of a dataset."""
     plain = [one.name for one in info.fields if one.type in ("text", "int", "double", "date")][:4]
     numbers = [one.name for one in info.fields if one.type in ("int", "double")]
     facets = tuple(one.name for one in info.fields if "facet" in one.annotations)[:3]
@@ -150,21 +157,21 @@ def _heading(text: str) -> None:
 
 
 def _print_query(show: Show) -> None:
-    _heading("1. A query, built in Python")
+    _heading("1. A query built in Python")
     click.echo(printable(show.source))
-    _heading("   ... and its ODSQL")
+    _heading("   ... and the same query in ODSQL")
     for name, text in show.query.params():
         click.echo(printable(f"{name:>9} = {text}"))
 
 
 async def _print_answers(client: ExploreClient, dataset: Dataset, show: Show) -> None:
-    """Ask for pages and facets at the same time, and print them in order."""
+    """Request pages and facets concurrently, and print them in order."""
     filters = Query(where=show.query.clauses.where)
     records = dataset.records(show.query, max_rows=_FETCHED_ROWS)
     rows, facets, total = await client.gather(
         records.to_list(), dataset.facets(*show.facets, query=filters), records.count()
     )
-    _heading(f"2. {len(rows):,} of {total:,} rows, and {len(facets)} facets, fetched concurrently")
+    _heading(f"2. {len(rows):,} of {total:,} rows and {len(facets)} facets, fetched concurrently")
     click.echo(table(rows[:_SHOWN_ROWS]))
     if len(rows) > _SHOWN_ROWS:
         click.echo(f"... and {len(rows) - _SHOWN_ROWS} more")
@@ -174,7 +181,7 @@ async def _print_answers(client: ExploreClient, dataset: Dataset, show: Show) ->
 
 
 def _print_diagnostic() -> None:
-    _heading("3. A broken query is refused before anything is sent")
+    _heading("3. An invalid query is rejected before it is sent")
     try:
         parse_where(_BROKEN)
     except ODSQLSyntaxError as error:
@@ -184,7 +191,7 @@ def _print_diagnostic() -> None:
 async def _print_export(dataset: Dataset, output: Path | None) -> None:
     total = await dataset.records().count()
     path = output if output is not None else Path(file_name(dataset.dataset_id, "jsonl"))
-    _heading(f"4. The whole dataset, {total:,} rows, to {path}")
+    _heading(f"4. All {total:,} rows of the dataset, exported to {path}")
     with progress_bar("export") as progress:
         proof = await dataset.export_verified(path, progress=progress)
     click.echo(f"expected rows  {proof.expected:>12,}")

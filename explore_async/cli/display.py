@@ -1,7 +1,7 @@
-"""What the command line prints: tables, bars and progress. Plain text; rich only for progress.
+"""The output of the command line: tables and bars in plain text, and progress with rich.
 
-Text from a portal is shown with its control characters replaced, so that no dataset can send
-commands to a terminal.
+Control characters in text from a portal are replaced, so that no dataset can send commands to a
+terminal.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 __all__ = ["FACET_VALUES", "bars", "print_rows", "printable", "progress_bar", "table"]
 
 FACET_VALUES = 100
-"""How many values of a facet a portal lists unless it is asked for more."""
+"""How many values a portal lists per facet by default."""
 _CELL_WIDTH = 32
 _BAR_WIDTH = 30
 _HIDDEN_CONTROLS = re.compile("[\x7f-\x9f]")
 
 
 def printable(text: str) -> str:
-    """The text with a space for each character that is not to be seen; lines stay lines."""
+    """Replace each unprintable character with a space, except line breaks."""
     return "".join(one if one.isprintable() or one == "\n" else " " for one in text)
 
 
 def table(rows: Sequence[Mapping[str, object]], *, cell_width: int = _CELL_WIDTH) -> str:
-    """Lay rows out in columns, numbers to the right; `(no rows)` for none.
+    """Format rows as a table with numbers aligned right; `(no rows)` if there are none.
 
-    Longer cells are cut to `cell_width` columns of the terminal. Chinese, Japanese and Korean
-    characters take two each.
+    Longer cells are cut to `cell_width` terminal columns. Chinese, Japanese and Korean characters
+    take two columns each.
     """
     if not rows:
         return "(no rows)"
@@ -68,8 +68,8 @@ def bars(facet: Facet, *, limit: int = 8) -> str:
     ]
     hidden = len(facet.values) - len(values)
     if len(facet.values) == FACET_VALUES:
-        more = f"at least {hidden} more" if hidden else "perhaps more"
-        lines.append(f"... and {more}; a portal lists {FACET_VALUES} values unasked")
+        more = f"at least {hidden} more" if hidden else "possibly more"
+        lines.append(f"... and {more}; a portal lists {FACET_VALUES} values by default")
     elif hidden:
         lines.append(f"... and {hidden} more")
     return "\n".join(lines)
@@ -77,9 +77,9 @@ def bars(facet: Facet, *, limit: int = 8) -> str:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[Progress], None]]:
-    """Show progress on standard error while the block runs; yields what to call.
+    """Show progress on standard error while the block runs; yield the function to call.
 
-    Nothing is shown before the first call, so that an error which comes before it stands alone.
+    Nothing is shown before the first call, so that an error before it is the only output.
     """
     try:
         from rich.console import Console
@@ -94,7 +94,7 @@ def progress_bar(label: str) -> Iterator[Callable[[Progress], None]]:
     task = bar.add_task(label, total=None, done="")
 
     def show_bar(progress: Progress) -> None:
-        bar.start()  # does nothing when it is started
+        bar.start()  # does nothing if already started
         bar.update(task, total=progress.expected, completed=progress.rows, done=_done(progress))
 
     try:
@@ -106,9 +106,9 @@ def progress_bar(label: str) -> Iterator[Callable[[Progress], None]]:
 
 @contextmanager
 def _plain_progress(label: str) -> Iterator[Callable[[Progress], None]]:
-    """One line that overwrites itself; all there is without the `progress` extra.
+    """Show progress on one line that overwrites itself; used without the `progress` extra.
 
-    Where standard error is no terminal, only its last state is written, as rich does.
+    If standard error is not a terminal, only the last state is written, as rich does.
     """
     last = ""
 
@@ -147,7 +147,7 @@ def _padded(text: str, width: int, *, right: bool = False) -> str:
 
 
 def _cell(value: object, width: int) -> str:
-    # A cell never shows more characters than columns, so most of a long text need not be looked at.
+    # Only the start of a long text can be visible: four characters per column allow for marks.
     text = printable(_text(value)[: 4 * width]).replace("\n", " ")
     if _width(text) <= width:
         return text
@@ -161,7 +161,7 @@ def _cell(value: object, width: int) -> str:
 
 
 def _width(text: str) -> int:
-    """How many columns of a terminal a text takes."""
+    """Return the number of terminal columns that a text takes."""
     return len(text) if text.isascii() else sum(map(_columns, text))
 
 
@@ -192,7 +192,7 @@ def _bar(share: float) -> str:
 
 
 def _block() -> str:
-    """What bars are made of, in an encoding that may not have the block."""
+    """Return the character for bars: a block, or `#` if the encoding has no block."""
     try:
         "█".encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
@@ -206,10 +206,10 @@ def print_rows(rows: Iterable[Row], layout: str) -> None:
         click.echo(table(list(rows)))
         return
     for row in rows:
-        # Bytes, because JSON Lines is UTF-8 whatever the terminal's encoding is.
+        # Bytes, because JSON Lines is always UTF-8, unlike the terminal.
         click.echo(_HIDDEN_CONTROLS.sub(_escaped, orjson.dumps(row).decode()).encode())
 
 
 def _escaped(control: re.Match[str]) -> str:
-    """A control character that JSON allows in a text, so that a terminal does not obey it."""
+    """Escape a control character that JSON allows in strings but a terminal would obey."""
     return f"\\u{ord(control[0]):04x}"

@@ -1,4 +1,4 @@
-"""`explore export`: all rows of a dataset in a file (exportRecords)."""
+"""`explore export`: export the rows of a dataset to a file (exportRecords)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,11 @@ __all__ = ["export"]
 @shape_options
 @limit_option(None)
 @click.option(
-    "--format", "file_format", type=click.Choice(sorted(DATASET_FORMATS)), default="jsonl"
+    "--format",
+    "file_format",
+    type=click.Choice(sorted(DATASET_FORMATS)),
+    default="jsonl",
+    help="File format; jsonl by default.",
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write."
@@ -53,7 +57,12 @@ def export(
     output: Path | None,
     **clauses: Any,
 ) -> None:
-    """Export all rows of a dataset to a file; jsonl is counted and proved whole."""
+    """Export the rows of a dataset to a file.
+
+    DATASET is an identifier that `explore datasets` lists. The file appears only when it is
+    complete. For jsonl, the number of rows is also checked against the server's count. Without
+    --output the file is DATASET.FORMAT in the current directory.
+    """
     path = output if output is not None else Path(file_name(dataset, file_format))
     run(_export(dataset, url, make_query(**clauses), file_format, path))
 
@@ -77,7 +86,7 @@ async def _export(dataset_id: str, url: str, query: Query, file_format: str, pat
 
 @contextlib.contextmanager
 def _export_bar(client: ExploreClient) -> Iterator[Callable[[Progress], None]]:
-    """A bar that also moves while a slow portal fills one block."""
+    """Show a progress bar that also moves while a slow portal sends one block."""
     written, received = Progress(bytes=0, rows=None), 0
     with progress_bar("export") as show:
 

@@ -1,4 +1,4 @@
-"""`explore facets`: facets of a dataset with their counts (getRecordsFacets)."""
+"""`explore facets`: print facet values with their counts (getRecordsFacets)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ __all__ = ["facets"]
 @portal_option
 @filter_options
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most values each."
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="Maximum number of values per facet.",
 )
 @FORMAT_OPTION
 def facets(
@@ -40,7 +44,11 @@ def facets(
     layout: str,
     **filters: Any,
 ) -> None:
-    """Print facets of a dataset with their counts; without NAMES, those it declares."""
+    """Print the facet values of a dataset with their counts.
+
+    DATASET is an identifier that `explore datasets` lists. NAMES are fields or facet(...)
+    expressions; by default, the facets that the dataset declares.
+    """
     run(_facets(dataset, names, url, make_query(**filters), limit, layout))
 
 
@@ -61,8 +69,8 @@ async def _facets(
             continue
         if limit > len(one.values) == FACET_VALUES:
             click.echo(
-                f"{printable(one.name)}: a portal lists {FACET_VALUES} values, and more only of "
-                f"facets that are named here",
+                f"{printable(one.name)}: a portal lists {FACET_VALUES} values by default; to get "
+                f"more, pass the name of the facet as an argument",
                 err=True,
             )
         values = one.values[:limit]
@@ -73,5 +81,5 @@ async def _facets(
 
 
 def _facet(name: str, limit: int) -> str:
-    """What asks for a facet, and for more values than a portal lists unasked."""
+    """Return the ODSQL of a facet, with a limit if it exceeds the portal's default."""
     return str(facet(name, limit=limit) if limit > FACET_VALUES else F[name])

@@ -4,10 +4,10 @@
     explore records --url https://opendata.paris.fr DATASET --where "capacity > 30" --limit 5
     explore export --url https://opendata.paris.fr DATASET -o stations.jsonl
 
-The portal comes from `--url` or EXPLORE_URL, an API key from EXPLORE_API_KEY only: on a command
-line every user of the machine could read it. Exit status: 0 done, 1 it failed and says why on
-standard error, 2 wrong usage, 128 and its number where a signal ended it. The first Ctrl-C cleans
-up, the second ends the program at once.
+The portal comes from `--url` or EXPLORE_URL. An API key comes only from EXPLORE_API_KEY, because
+every user of the machine can read a command line. Exit status: 0 success, 1 failure with a message
+on standard error, 2 wrong usage, 128 plus the signal's number after a signal. The first Ctrl-C
+cleans up, the second ends the program immediately.
 """
 
 from __future__ import annotations
@@ -37,31 +37,31 @@ __all__ = ["main"]
 
 
 class _Commands(click.Group):
-    """Commands whose failures are one message and exit status 1, never a traceback."""
+    """Commands that fail with one message and exit status 1, never with a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command and turn the errors that a user can mend into messages."""
+        """Run a command and report the errors that a user can fix as messages."""
         try:
             result = super().invoke(ctx)
-            sys.stdout.flush()  # now, when what goes wrong can still be said
+            sys.stdout.flush()  # now, while an error can still be reported
         except (ExploreError, odsql.ODSQLError) as error:
-            # A server's words may be part of it, and could send commands to the terminal.
+            # The message may quote the server, which could send commands to the terminal.
             raise click.ClickException(printable(str(error))) from None
         except KeyboardInterrupt:
             click.echo("Aborted!", err=True)
             raise SystemExit(SIGNALLED + signal.SIGINT) from None
         except OSError as error:
-            if error.errno == errno.EPIPE:  # the reader of a pipe has left; click ends quietly
+            if error.errno == errno.EPIPE:  # the pipe's reader has exited; click ends quietly
                 raise
             _drop_output()
             reason = error.strerror or str(error)
-            msg = f"The output cannot be written: {reason}. Check the disk and where it goes."
+            msg = f"Cannot write the output: {reason}. Free space, or redirect it elsewhere."
             raise click.ClickException(msg) from None
         return result
 
 
 def _drop_output() -> None:
-    """What could not be written must not be tried, and complained of, once more at the end."""
+    """Discard unwritten output, so that Python does not fail to write it again at exit."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -69,9 +69,13 @@ def _drop_output() -> None:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(odsql.__version__, package_name="explore-async", prog_name="explore")
 def main() -> None:
-    """Ask open data portals that publish through the Explore API v2.1."""
+    """Query and export open data from portals with the Explore API v2.1.
+
+    Most commands need the URL of a portal: pass --url, or set EXPLORE_URL. If the portal requires
+    an API key, set EXPLORE_API_KEY.
+    """
     for stream in (sys.stdout, sys.stderr):
-        # What the terminal's encoding lacks is shown as an escape, and is no reason to fail.
+        # Characters that the terminal's encoding lacks are shown as escapes instead of failing.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 

@@ -1,4 +1,4 @@
-"""The options that several commands share, the query they make, and the client to send it with."""
+"""Options shared by several commands, and the query and the client made from them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 
 def connect(url: str) -> ExploreClient:
-    """Make a client for a portal, with the API key of EXPLORE_API_KEY if there is one."""
+    """Create a client for a portal, with the API key from EXPLORE_API_KEY if set."""
     # Only from the environment: every user of the machine can read a command line.
     return ExploreClient(url, auth=os.environ.get("EXPLORE_API_KEY") or None)
 
@@ -33,38 +33,64 @@ def connect(url: str) -> ExploreClient:
 def portal_option(command: Callable[..., None]) -> Callable[..., None]:
     """Add `--url`."""
     return click.option(
-        "--url", envvar="EXPLORE_URL", required=True, help="The portal. [env: EXPLORE_URL]"
+        "--url", envvar="EXPLORE_URL", required=True, help="URL of the portal, or set EXPLORE_URL."
     )(command)
 
 
 def filter_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add `--where`, `--refine`, `--exclude` and `--timezone`."""
-    for name, text in (
-        ("--where", "Condition; several are ANDed."),
-        ("--refine", "Facet filter, facet:value."),
-        ("--exclude", "Facet value to leave out, facet:value."),
-    ):
-        command = click.option(name, multiple=True, metavar="ODSQL", help=text)(command)
-    return click.option("--timezone", metavar="NAME", help="Time zone of datetimes.")(command)
+    return _with_options(
+        command,
+        click.option(
+            "--where",
+            multiple=True,
+            metavar="ODSQL",
+            help="Condition. Repeatable; all conditions must hold.",
+        ),
+        click.option(
+            "--refine",
+            multiple=True,
+            metavar="FACET:VALUE",
+            help="Keep only rows with this facet value. Repeatable.",
+        ),
+        click.option(
+            "--exclude",
+            multiple=True,
+            metavar="FACET:VALUE",
+            help="Leave out rows with this facet value. Repeatable.",
+        ),
+        click.option("--timezone", metavar="NAME", help="Time zone of datetimes; UTC by default."),
+    )
 
 
 def shape_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add `--select`, `--group-by`, `--order-by` and `--lang`."""
-    for name, text in (
-        ("--select", "What to return."),
-        ("--group-by", "What to group by."),
-        ("--order-by", "What to order by."),
-    ):
-        command = click.option(name, metavar="ODSQL", help=text)(command)
-    return click.option("--lang", metavar="CODE", help="Language of names, fr for example.")(
-        command
+    return _with_options(
+        command,
+        click.option("--select", metavar="ODSQL", help="Fields and expressions to return."),
+        click.option("--group-by", metavar="ODSQL", help="Fields and expressions to group by."),
+        click.option("--order-by", metavar="ODSQL", help="Fields and expressions to sort by."),
+        click.option("--lang", metavar="CODE", help="Language of names and messages, such as fr."),
     )
+
+
+def _with_options(
+    command: Callable[..., None], *options: Callable[[Callable[..., None]], Callable[..., None]]
+) -> Callable[..., None]:
+    # The help lists the option first that was added last.
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def limit_option(default: int | None) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Add `--limit`."""
     return click.option(
-        "--limit", type=click.IntRange(min=0), default=default, show_default=True, help="Most rows."
+        "--limit",
+        type=click.IntRange(min=0),
+        default=default,
+        show_default=True,
+        help="Maximum number of rows.",
     )
 
 
@@ -74,11 +100,11 @@ FORMAT_OPTION = click.option(
     type=click.Choice(["table", "jsonl"]),
     default="table",
     show_default=True,
-    help="How to print.",
+    help="Output format.",
 )
 
 
 def make_query(**clauses: Any) -> Query:
-    """Make the query of the options that were given."""
+    """Create a query from the given options."""
     given = {name: value for name, value in clauses.items() if value not in (None, ())}
     return Query(**given)

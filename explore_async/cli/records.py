@@ -1,4 +1,4 @@
-"""`explore records`: rows of a dataset (getRecords)."""
+"""`explore records`: print rows of a dataset (getRecords)."""
 
 from __future__ import annotations
 
@@ -30,10 +30,13 @@ __all__ = ["records"]
 @filter_options
 @shape_options
 @limit_option(10)
-@click.option("--offset", type=click.IntRange(min=0), help="Rows to skip.")
+@click.option("--offset", type=click.IntRange(min=0), help="Number of rows to skip.")
 @FORMAT_OPTION
 def records(dataset: str, url: str, limit: int, layout: str, **clauses: Any) -> None:
-    """Print rows of a dataset, pages fetched concurrently."""
+    """Print rows of a dataset.
+
+    DATASET is an identifier that `explore datasets` lists. Pages are fetched concurrently.
+    """
     run(_records(dataset, url, make_query(**clauses), limit, layout))
 
 

@@ -1,4 +1,4 @@
-"""Runs the work of a command until it is done, or a signal ends it."""
+"""Runs the work of a command until it completes or a signal ends it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["SIGNALLED", "run"]
 
 SIGNALLED = 128
-"""What shells add to the number of the signal that ended a program."""
+"""The number that shells add to that of the signal that ended a program."""
 _ENDING = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
@@ -25,15 +25,14 @@ _PATIENCE = 1.0  # seconds
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
-    """Do the work until it is done, or a signal ends it.
+    """Run the work until it completes or a signal ends it.
 
-    The first signal cancels the work, which then removes what it has begun. The second ends the
-    program at once, wherever it is: the system does that, so that not even a disk that hangs can
-    hold it up.
+    The first signal cancels the work, which then removes partial files. The second signal gets the
+    system's default action, which ends the program immediately, even if a disk hangs.
 
     Raises:
-        KeyboardInterrupt: it was SIGINT, as Ctrl-C sends.
-        SystemExit: it was another one; the status is 128 and its number, as shells have it.
+        KeyboardInterrupt: the signal was SIGINT, as from Ctrl-C.
+        SystemExit: it was another signal; the status is 128 plus its number, as in shells.
     """
     caught: list[int] = []
     try:
@@ -50,7 +49,7 @@ async def _until_signalled(work: Coroutine[Any, Any, None], caught: list[int]) -
     def cancel() -> None:
         if task is not None:
             task.cancel()
-        say = partial(click.echo, "Cleaning up. Once more ends it at once.", err=True)
+        say = partial(click.echo, "Cleaning up. Press Ctrl-C again to quit immediately.", err=True)
         loop.call_later(_PATIENCE, say)
 
     def stop(number: int, _: object) -> None:
@@ -62,17 +61,17 @@ async def _until_signalled(work: Coroutine[Any, Any, None], caught: list[int]) -
         loop.call_soon_threadsafe(cancel)
 
     before: dict[int, Any] = {}
-    # Outside of the main thread signals are not ours.
+    # Only the main thread can set signal handlers.
     for ending in _ENDING if current_thread() is main_thread() else ():
-        # Ignored behind nohup, and None where another language has its handler.
+        # SIG_IGN under nohup; None if the handler was not installed from Python.
         if signal.getsignal(ending) in (signal.SIG_IGN, None):
             continue
         before[ending] = signal.getsignal(ending)
-        # This wakes the loop up. The handler alone would wait for it where the signal comes to
-        # another thread, or just before the loop begins to wait: it runs in the main thread.
-        with contextlib.suppress(NotImplementedError):  # the loop of Windows always wakes up
+        # This wakes the event loop. Python runs handlers in the main thread, so without it a signal
+        # that reaches another thread, or arrives just before the loop waits, would be delayed.
+        with contextlib.suppress(NotImplementedError):  # on Windows the loop wakes anyway
             loop.add_signal_handler(ending, stop, ending, None)
-        signal.signal(ending, stop)  # at once, also where the loop is busy
+        signal.signal(ending, stop)  # runs even while the loop is busy
     try:
         await work
     finally:

@@ -1,4 +1,4 @@
-"""`explore schema`: saves the schemas of datasets, and tells what has changed since."""
+"""`explore schema`: save the schemas of datasets, and compare them with a portal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["schema"]
 
 @click.group()
 def schema() -> None:
-    """Save the schemas of datasets, and see what has changed since."""
+    """Save the schemas of datasets and compare them with a portal."""
 
 
 @schema.command()
@@ -43,7 +43,11 @@ def schema() -> None:
     help="Folder for the files.",
 )
 def pull(url: str, datasets: tuple[str, ...], output: Path) -> None:
-    """Save what a portal says about the fields of DATASETS, for `odsql check --schema`."""
+    """Save the schemas of datasets, one JSON file each.
+
+    URL is the address of the portal. DATASETS are identifiers that `explore datasets` lists. The
+    files are for `odsql check --schema` and `explore schema diff`.
+    """
     make_folder(output)
     run(_pull(url, datasets, output))
 
@@ -53,7 +57,9 @@ async def _pull(url: str, datasets: tuple[str, ...], output: Path) -> None:
         schemas = await fetch_schemas(client, datasets)
     for dataset_id, found in zip(datasets, schemas, strict=True):
         if found is None:
-            msg = f"{url} has no dataset {dataset_id}; `explore datasets --url {url}` lists them"
+            msg = (
+                f"{url} has no dataset {dataset_id}. List them with `explore datasets --url {url}`."
+            )
             raise click.ClickException(msg)
         click.echo(f"{await save_schema(found, output)}: {len(found.fields)} fields")
 
@@ -70,9 +76,11 @@ async def _pull(url: str, datasets: tuple[str, ...], output: Path) -> None:
     help="File or folder of saved schemas.",
 )
 def diff(url: str, queries: tuple[Path, ...], saved: Path) -> None:
-    """Hold saved schemas against a portal, and find the QUERIES in files that no longer work.
+    """Compare saved schemas with a portal.
 
-    Exit status 1 if a field is gone or has changed its type.
+    URL is the address of the portal. QUERIES are files and folders in which to find queries that no
+    longer work. The exit status is 1 if a dataset or field is gone, a field has another type, or a
+    query no longer works.
     """
     run(_diff(url, load_schemas(saved), queries))
 
@@ -92,4 +100,4 @@ async def _diff(url: str, saved: Mapping[str, Schema], queries: tuple[Path, ...]
         click.echo(f"{query.place}: {query.reason}")
     if gone or broken or any(change.breaking for change in changes):
         raise SystemExit(1)
-    click.echo("nothing breaks" if changes else "all schemas are up to date")
+    click.echo("no breaking changes" if changes else "all schemas are up to date")

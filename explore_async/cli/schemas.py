@@ -1,7 +1,7 @@
-"""Schemas of datasets, saved in a repository and held against the portal (getDataset).
+"""Schemas of datasets, saved in a repository and compared with the portal (getDataset).
 
-What is saved is small and stable: names, types and annotations, in the form that `odsql.Schema`
-reads. So a field that was renamed or that changed its type shows in a diff, and the queries it
+A saved schema is small and stable: it holds names, types and annotations, in the form that
+`odsql.Schema` reads. A diff then shows a renamed field or a changed type, and the queries that it
 breaks can be found before they fail in production.
 """
 
@@ -43,10 +43,10 @@ __all__ = [
 
 @frozen
 class Change:
-    """How one field of a saved schema differs from the portal's.
+    """A difference in one field between a saved schema and the portal's.
 
-    `saved` and `live` are types; None where the field is not there. With `annotations` they are
-    its annotations instead, in words.
+    `saved` and `live` are types, or None if the field is missing. With `annotations` they are the
+    field's annotations as text instead.
     """
 
     dataset_id: str
@@ -74,10 +74,10 @@ class Change:
 
 
 async def fetch_schemas(client: ExploreClient, dataset_ids: Sequence[str]) -> list[Schema | None]:
-    """Ask for the schemas of datasets, concurrently (getDataset).
+    """Request the schemas of datasets concurrently (getDataset).
 
     Returns:
-        The schemas in the order asked; None for a dataset that does not exist.
+        The schemas in the given order; None for a dataset that does not exist.
 
     Raises:
         ExploreError: a request failed.
@@ -101,10 +101,10 @@ def _schema(info: DatasetInfo) -> Schema:
 
 
 async def save_schema(schema: Schema, folder: Path) -> Path:
-    """Write a schema to `<dataset>.json` in an existing folder, in one step.
+    """Write a schema atomically to `<dataset>.json` in an existing folder.
 
     Raises:
-        ConfigurationError: the file cannot be written.
+        ConfigurationError: the file is not writable.
     """
     path = folder / file_name(schema.dataset_id, "json")
     text = json.dumps(schema.to_json(), indent=2, ensure_ascii=False) + "\n"
@@ -116,20 +116,20 @@ async def save_schema(schema: Schema, folder: Path) -> Path:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for schemas, if it is not there.
+    """Create a folder for schemas if it does not exist.
 
     Raises:
-        ConfigurationError: it cannot be made.
+        ConfigurationError: the folder cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        msg = f"{folder} cannot be made: {error.strerror}. Choose another folder with -o."
+        msg = f"Cannot create {folder}: {error.strerror}. Choose another folder with -o."
         raise ConfigurationError(msg) from None
 
 
 def compare(saved: Schema, live: Schema) -> list[Change]:
-    """Return how the fields differ, those of the saved schema first, then the new ones."""
+    """Return the differences between fields: first those of the saved schema, then new fields."""
     before, now = saved.fields, live.fields
     return [
         change
@@ -158,7 +158,7 @@ def _annotations(field: SchemaField) -> str:
 
 @frozen
 class BrokenQuery:
-    """A query of a file that the portal's schema breaks: where it stands and why."""
+    """A query in a file that the portal's schema breaks: its place and the reason."""
 
     place: str
     reason: str
@@ -167,10 +167,10 @@ class BrokenQuery:
 def broken_queries(
     paths: Iterable[Path], *, saved: Mapping[str, Schema], live: Mapping[str, Schema]
 ) -> Iterator[BrokenQuery]:
-    """Find the queries in files that are right by the saved schemas and wrong by the portal's.
+    """Find queries in files that are valid for the saved schemas and invalid for the portal's.
 
-    Which dataset a query is about is settled as `odsql check` does it. Files that hold no text are
-    passed over; `odsql check` reports them.
+    The dataset of a query is determined as in `odsql check`. Files that are not text are skipped;
+    `odsql check` reports them.
     """
     assumed = Assumptions(only=next(iter(saved)) if len(saved) == 1 else None)
     for path in walk(paths):
@@ -199,7 +199,7 @@ def _newly_broken(
 
 
 def _what(diagnostic: Diagnostic) -> tuple[object, ...]:
-    """Return what makes two findings the same; their hints may name other fields."""
+    """Return the key by which two findings are equal; it omits hints, which may differ."""
     one = diagnostic
     return one.code, one.parameter, one.start, one.end, one.message
 

@@ -1,4 +1,4 @@
-"""`explore serve`: a local portal with the cities of the world."""
+"""`explore serve`: run a local portal with the cities of the world."""
 
 from __future__ import annotations
 
@@ -13,9 +13,19 @@ __all__ = ["serve"]
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8021, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8021,
+    show_default=True,
+    help="Port to listen on; 0 for any free port.",
+)
 def serve(host: str, port: int) -> None:
-    """Serve a local portal with the cities of the world, until interrupted."""
+    """Run a local portal with the cities of the world.
+
+    The command prints the URL of the API and runs until Ctrl-C. The dataset is
+    geonames-all-cities-with-a-population-1000.
+    """
     try:
         run(_serve(host, port))
     except KeyboardInterrupt:
@@ -34,6 +44,6 @@ async def _serve(host: str, port: int) -> None:
                 click.echo("Press Ctrl-C to stop.", err=True)
                 await asyncio.Event().wait()
         except OSError as error:
-            reason = f"cannot listen on {host}:{port}: {error.strerror}"
-            msg = f"{reason}; choose another --host or --port"
+            reason = f"Cannot listen on {host}:{port}: {error.strerror}"
+            msg = f"{reason}. Choose another --host or --port."
             raise click.ClickException(msg) from None

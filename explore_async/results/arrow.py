@@ -1,7 +1,7 @@
-"""Rows as Arrow tables, and from there as pandas and Polars frames; all of it optional.
+"""Conversion of rows to Arrow tables, and from there to pandas and Polars data frames.
 
-Nothing here is imported until it is asked for, and what is missing is named with the extra to
-install.
+These packages are optional and are imported on first use. If one is missing, the error names the
+extra to install.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def require(name: str) -> Any:
     """Import an optional package.
 
     Raises:
-        MissingExtraError: it is not installed; names the extra that has it.
+        MissingExtraError: the package is not installed; the message names the extra.
     """
     try:
         return importlib.import_module(name)
@@ -50,20 +50,20 @@ def require(name: str) -> Any:
 
 
 def schema_of(converter: Converter) -> pa.Schema:
-    """The Arrow columns of converted rows of a dataset.
+    """Return the Arrow schema for a dataset's converted rows.
 
-    A dataset may keep a date as a year or a month, so such columns are text; shapes and other
-    objects are JSON text, because they differ from row to row.
+    A date field that holds only years or months is a string column. Shapes and other objects are
+    JSON text, because their structure differs between rows.
     """
     arrow = require("pyarrow")
     return arrow.schema([(converter.key(one), _column(arrow, one)) for one in converter.fields])
 
 
 def table(rows: Sequence[Row], *, converter: Converter | None = None) -> pa.Table:
-    """Rows as one Arrow table.
+    """Return rows as one Arrow table.
 
-    Columns have the types of the converter's fields; the others those of their values, and JSON
-    text where the values have no common type.
+    Columns have the types of the converter's fields. Other columns have the type of their values,
+    or hold JSON text if the values have no common type.
     """
     arrow = require("pyarrow")
     known = schema_of(converter) if converter is not None else arrow.schema([])
@@ -82,7 +82,7 @@ def table(rows: Sequence[Row], *, converter: Converter | None = None) -> pa.Tabl
 async def row_batches(
     rows: AsyncGenerator[Row, None], *, size: int, schema: pa.Schema | None
 ) -> AsyncGenerator[pa.RecordBatch, None]:
-    """Rows as record batches of one schema, that of the first batch when none is given."""
+    """Yield rows as record batches of one schema, by default that of the first batch."""
     if size < 1:
         raise ConfigurationError(f"size is {size}; a batch holds at least 1 row.")
     thread = OwnThread("batches")
@@ -105,10 +105,12 @@ async def row_batches(
 async def parquet_batches(
     save: Callable[[Path], Awaitable[object]], *, size: int
 ) -> AsyncGenerator[pa.RecordBatch, None]:
-    """The batches of a Parquet export, through a temporary file.
+    """Yield the batches of a Parquet export, through a temporary file.
 
     Raises:
-        DecodeError: it is no Parquet file, or a broken one.
+        ConfigurationError: `size` is less than 1.
+        StorageError: writing or reading the temporary file failed.
+        DecodeError: the export is not a valid Parquet file.
     """
     arrow = require("pyarrow")
     if size < 1:
@@ -122,12 +124,12 @@ async def parquet_batches(
     except (arrow.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise StorageError(
-                f"The temporary file of the Parquet export failed: {error.strerror}. Free space, "
-                "or choose another place with TMPDIR."
+                f"Cannot use the temporary file of the Parquet export: {error.strerror}. Free "
+                "space, or choose another folder with TMPDIR."
             ) from error
         raise DecodeError(
-            f"The Parquet export cannot be read: {error}. Ask for it again; if it persists, report "
-            "it to the portal.",
+            f"The Parquet export cannot be read: {error}. Request it again; if the error persists, "
+            "report it to the portal.",
             status=200,
         ) from error
     finally:
@@ -135,7 +137,7 @@ async def parquet_batches(
 
 
 class _Scratch:
-    """A Parquet file in a temporary folder; all of it is used in one thread."""
+    """A Parquet file in a temporary folder, used in only one thread."""
 
     def __init__(self) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -162,7 +164,7 @@ class _Scratch:
 
     @property
     def _path(self) -> Path:
-        assert self._folder is not None  # noqa: S101 - made before
+        assert self._folder is not None  # noqa: S101 - `make` comes first
         return Path(self._folder.name) / "export.parquet"
 
 
@@ -180,17 +182,17 @@ def _batch(rows: list[Row], schema: pa.Schema | None) -> pa.RecordBatch:
 
 
 def _array(arrow: Any, values: list[object], kind: Any, name: str) -> Any:
-    """One column, in which every value is what it was.
+    """Return a column that preserves every value.
 
-    Arrow itself would make 2 of 2.5 in a column of integers, and midnight of a moment in one of
-    days. Here an integer becomes the same number in a column of floats, and anything becomes its
-    JSON text in a column of text; all else that is not of the column's type does not fit.
+    Arrow itself would convert 2.5 to 2 in an integer column, and a datetime to midnight in a date
+    column. Here a float column accepts an integer as the same number, and a string column accepts
+    any value as JSON text; any other value that does not have the column's type is an error.
     """
     if kind is not None and _is_text(arrow, kind):
         return arrow.array([_text(value) for value in values], kind)
     plain = [_plain(value) for value in values]
     if kind is not None and arrow.types.is_null(kind) and any(one is not None for one in plain):
-        raise _misfit(name, "the rows of the first batch are all null in it, and so is its type")
+        raise _misfit(name, "its type is null, because its values in the first batch are all null")
     try:
         column = arrow.array(plain, kind)
         changed = _first_changed(arrow, plain, column)
@@ -210,7 +212,7 @@ def _is_text(arrow: Any, kind: Any) -> bool:
 
 
 def _first_changed(arrow: Any, values: list[object], column: Any) -> object:
-    """The first value that is another one in the column; None when all are the same."""
+    """Return the first value that the column changed; None if it preserves all values."""
     if set(map(type, values)) <= {_exact_type(arrow, column.type), type(None)}:
         return None
     found = column.to_pylist()
@@ -219,13 +221,13 @@ def _first_changed(arrow: Any, values: list[object], column: Any) -> object:
 
 
 def _exact_type(arrow: Any, kind: Any) -> type:
-    """The Python type of which every value has its place in a column, or nothing is silent."""
+    """Return the Python type whose values a column preserves or rejects, but never changes."""
     kinds = {arrow.int64(): int, arrow.float64(): float, arrow.bool_(): bool, arrow.date32(): date}
     return str if _is_text(arrow, kind) else kinds.get(kind, type(None))
 
 
 def _same(value: object, kept: object) -> bool:
-    """Whether Arrow kept a value; in a struct it adds null where an object has no such key."""
+    """Return whether Arrow preserved a value; in a struct it adds nulls for missing keys."""
     if isinstance(value, dict) and isinstance(kept, dict):
         return value.keys() <= kept.keys() and all(
             _same(value.get(key), each) for key, each in kept.items()
@@ -241,8 +243,8 @@ def _same(value: object, kept: object) -> bool:
 
 def _misfit(name: str, reason: str) -> DecodeError:
     return DecodeError(
-        f"{name} does not fit its column: {reason}. Have the columns declared, by typed=True or as "
-        "schema=, give what is computed a name that no field has, or read rows instead.",
+        f"{name} does not fit its column: {reason}. Declare the columns with typed=True or "
+        "schema=, name computed values differently from all fields, or read rows instead.",
         status=200,
     )
 

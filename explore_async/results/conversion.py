@@ -1,19 +1,19 @@
-"""From the values of JSON and CSV to Python's own, by the schema of a dataset; always opt-in.
+"""Conversion of JSON and CSV values to Python types by a dataset's schema; always opt-in.
 
-A `Converter` knows the fields of one dataset. It changes values of fields it knows, by name, and
-leaves every other one, so aliases and aggregates stay as the server sent them.
+A `Converter` knows the fields of one dataset. It converts values by the names of these fields and
+leaves all others unchanged, so aliases and aggregates stay as the server sent them.
 
 | type | becomes |
 |---|---|
-| `date` | `datetime.date`; a year or a month alone, which Python has no type for, stays text |
+| `date` | `datetime.date`; a year or a month alone stays a string, as Python has no type for it |
 | `datetime` | `datetime.datetime` with its zone |
 | `geo_point_2d` | `GeoPoint` |
 | `decimal`, and with `decimals=True` `double` | `decimal.Decimal` |
-| `int`, `double`, `text`, `geo_shape`, `file` | themselves; from CSV: int, float, text, object |
+| `int`, `double`, `text`, `geo_shape`, `file` | unchanged; from CSV: int, float, str, object |
 
-Decimals and integers have the digits the server sent. Where only rows are at hand and not their
-JSON, as in `Converter.rows`, a decimal has those of the nearest float, 15 to 17 of them, and an
-integer beyond 64 bits, which was rounded on the way, is a misfit.
+Decimals and integers keep all digits that the server sent. If only decoded rows are available, as
+in `Converter.rows`, a decimal has the 15 to 17 digits of the nearest float, and an integer beyond
+64 bits is a misfit, because decoding has rounded it.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ __all__ = ["Converter", "ConverterSource", "GeoPoint"]
 _PARTIAL_DATE = re.compile(r"\d{4}(-\d{2})?")
 _MISFITS = (ValueError, InvalidOperation, KeyError, TypeError, RecursionError)
 _MOMENT = Annotated[datetime, msgspec.Meta(tz=True)]
-# Beyond 64 bits orjson makes an integer a float, and its last digits are lost.
+# orjson decodes an integer beyond 64 bits as a float, which loses its last digits.
 _ROUNDED_FROM = 2.0**63
 _LACKING = frozenset({float, list})
 _EXACT = json.JSONDecoder(parse_float=Decimal, parse_constant=lambda _: None)
 _OBJECTS = frozenset({"geo_shape", "file", "image", "json_blob"})
 
-# Fetches the schema of a dataset, in the place of a reading where there is one.
+# Fetches the schema of a dataset, under the admission of a fan-out's reading if given.
 ConverterSource: TypeAlias = "Callable[[Admission | None], Awaitable[Converter]]"
 
 
 class GeoPoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A place on earth, in degrees (WGS 84).
+    """A geographic point, in degrees (WGS 84).
 
     Attributes:
-        lon: degrees east.
-        lat: degrees north.
+        lon: longitude, in degrees east.
+        lat: latitude, in degrees north.
     """
 
     lon: float
@@ -66,15 +66,15 @@ class GeoPoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 @frozen(kw_only=True)
 class Converter:
-    """Converts rows of one dataset; pure, and it never changes the row it is given.
+    """Converts rows of one dataset; it never changes the row that it is given.
 
     Attributes:
         fields: the fields of the dataset.
-        decimals: make `double` a Decimal too.
-        misfits: what to do with a value that is not of its field's type: `raise` DecodeError, or
-            `keep` it as it came.
-        by_label: rows have the labels of fields as keys, as exports with `use_labels` do.
-        list_separator: what stands between the values of a multivalued field in CSV.
+        decimals: convert `double` to Decimal too.
+        misfits: what to do with a value that does not match its field's type: `raise` DecodeError,
+            or `keep` the value unchanged.
+        by_label: the keys of rows are field labels, as in exports with `use_labels`.
+        list_separator: separates the values of a multivalued field in CSV.
     """
 
     fields: tuple[DatasetField, ...]
@@ -90,9 +90,7 @@ class Converter:
 
     def __attrs_post_init__(self) -> None:
         if self.misfits not in {"raise", "keep"}:
-            raise ConfigurationError(
-                f"Converter(misfits={self.misfits!r}) cannot work; it must be 'raise' or 'keep'."
-            )
+            raise ConfigurationError(f"misfits is {self.misfits!r}; it must be 'raise' or 'keep'.")
 
     @_json.default
     def _json_readers(self) -> Mapping[str, _Reader]:
@@ -126,31 +124,31 @@ class Converter:
         decimals: bool = False,
         misfits: Literal["raise", "keep"] = "raise",
     ) -> Converter:
-        """The converter for a dataset, from its schema."""
+        """Create the converter of a dataset from its schema."""
         return cls(fields=info.fields, decimals=decimals, misfits=misfits)
 
     def key(self, one: DatasetField) -> str:
-        """What a row calls a field."""
+        """Return the key of a field in rows."""
         return one.label if self.by_label else one.name
 
     def kind(self, one: DatasetField) -> str:
-        """The type that values of a field get: `double` becomes `decimal` where that is wanted."""
+        """Return the type of a field's converted values: `decimal` for `double` with `decimals`."""
         return "decimal" if one.type == "double" and self.decimals else one.type
 
     def restore(self, row: Row, raw: bytes) -> None:
-        """Put the digits that a float has not into a row just decoded, from the JSON it was.
+        """Restore the digits that floats lost in a decoded row, from its JSON.
 
-        Costs nothing much unless there is a decimal, or an integer that was rounded.
+        This is cheap unless the row has a decimal or a rounded integer.
         """
         decimals, integers = self._lacking(row)
         if decimals or integers:
             _put(row, _with_all_digits(raw), decimals, integers)
 
     def exact(self, raw: bytes) -> object:
-        """The value of a JSON text; if it is a row, its numbers have all their digits.
+        """Decode a JSON text; if it is a row, its numbers keep all digits.
 
         Raises:
-            orjson.JSONDecodeError: it is not JSON.
+            orjson.JSONDecodeError: the text is not JSON.
         """
         row: object = orjson.loads(raw)
         if isinstance(row, dict):
@@ -158,7 +156,7 @@ class Converter:
         return row
 
     def restore_page(self, rows: list[Row], raw: bytes) -> None:
-        """`restore`, for the `results` of an answer."""
+        """Do the same as `restore` for the `results` of a response."""
         lacking = [self._lacking(row) for row in rows]
         if not any(decimals or integers for decimals, integers in lacking):
             return
@@ -167,7 +165,7 @@ class Converter:
             _put(row, its, *names)
 
     def _lacking(self, row: Row) -> tuple[list[str], list[str]]:
-        """The decimals and the integers of a row that a float may have taken digits from."""
+        """Return the decimals and integers of a row that may have lost digits as floats."""
         get = row.get
         for name in self._with_digits:
             if type(get(name)) in _LACKING:
@@ -178,19 +176,19 @@ class Converter:
         return decimals, [name for name in self._integers if _is_rounded(get(name))]
 
     def row(self, row: Row) -> Row:
-        """A row with the values of JSON converted.
+        """Return a copy of a row with its JSON values converted.
 
         Raises:
-            DecodeError: a value is not of its field's type, unless `misfits` is `keep`.
+            DecodeError: a value does not match its field's type, unless `misfits` is `keep`.
         """
         return self.rows([row])[0]
 
     def rows(self, rows: Iterable[Row], *, exact: bool = False) -> list[Row]:
-        """`row`, over many.
+        """Return copies of rows with their JSON values converted, as `row` does.
 
         Args:
             rows: plain rows.
-            exact: their integers have all digits, so that none was rounded.
+            exact: the integers have all their digits, so none needs a check for rounding.
         """
         made = [row.copy() for row in rows]
         for name, reader in self._json.items():
@@ -200,7 +198,7 @@ class Converter:
             try:
                 read = reader.all(values)
             except _MISFITS:
-                # One of them is no plain value of the type: a list, a year alone, a misfit.
+                # At least one value is special: a list, a year alone or a misfit.
                 read = [self._read(name, reader.one, value) for value in values]
             if read is values:
                 continue
@@ -210,10 +208,10 @@ class Converter:
         return made
 
     def text_row(self, row: Row) -> Row:
-        """A row with the cells of a CSV file converted.
+        """Return a copy of a row with its CSV cells converted.
 
         Raises:
-            DecodeError: a cell is not of its field's type, unless `misfits` is `keep`.
+            DecodeError: a cell does not match its field's type, unless `misfits` is `keep`.
         """
         made = row.copy()
         for name, read in self._text.items():
@@ -235,12 +233,12 @@ class Converter:
         kind = next(one.type for one in self.fields if self.key(one) == name)
         if _is_rounded(value) and kind == "int":
             return DecodeError(
-                f"{name} is int, and {_shown(value)} was rounded, because it has more than "
-                "64 bits. Rows that are read with typed= keep its digits; or read plain rows.",
+                f"{name} has type int, but {_shown(value)} was rounded, because it exceeds 64 "
+                "bits. Read the rows with typed= to keep all digits, or read plain rows.",
                 status=200,
             )
         return DecodeError(
-            f"{name} is {kind}, and {_shown(value)} is none. Leave it as it is with "
+            f"{name} has type {kind}, but holds {_shown(value)}. Keep such values with "
             "Converter.from_info(info, misfits='keep'), or read plain rows.",
             status=200,
         )
@@ -248,11 +246,11 @@ class Converter:
 
 @frozen
 class _Reader:
-    """How values of one type are read from JSON.
+    """Converts JSON values of one type.
 
     Attributes:
-        one: reads any value that may come.
-        all: reads a column of them at once, or raises: only None and plain values of the type.
+        one: converts any value.
+        all: converts a column of None and plain values of the type, or raises an error.
     """
 
     one: Callable[[object], object]
@@ -260,7 +258,7 @@ class _Reader:
 
 
 def _each(read: Callable[[str], object]) -> Callable[[object], object]:
-    """Read text; an alias of the same name may hold another type, which stays."""
+    """Convert strings; values of other types, from an alias of the same name, stay unchanged."""
 
     def one(value: object) -> object:
         if isinstance(value, str):
@@ -278,7 +276,7 @@ def _date(text: str) -> date | str:
 
 def _datetime(text: str) -> datetime:
     try:
-        # As pages are decoded: to the nearest microsecond.
+        # Rounds to the nearest microsecond, as the decoding of pages does.
         return msgspec.convert(text, _MOMENT)
     except msgspec.ValidationError:
         moment = datetime.fromisoformat(text)
@@ -296,22 +294,22 @@ def _integer(value: object) -> object:
 
 
 def _is_rounded(value: object) -> bool:
-    # The list of a multivalued field is flat.
+    # The list of a multivalued field is never nested.
     values = value if isinstance(value, list) else [value]
     return any(isinstance(one, float) and abs(one) >= _ROUNDED_FROM for one in values)
 
 
 def _with_all_digits(raw: bytes) -> Any:
-    """The value of a JSON text, its numbers as decimals and integers of any size.
+    """Decode a JSON text, with its numbers as decimals and integers of any size.
 
     Raises:
-        orjson.JSONDecodeError: it is nested too deep for the decoder that keeps digits.
+        orjson.JSONDecodeError: the text is nested too deeply for the decoder that keeps digits.
     """
     text = raw.decode("utf-8")
     try:
         return _EXACT.decode(text)
     except RecursionError as error:
-        msg = "nested too deep"
+        msg = "nested too deeply"
         raise orjson.JSONDecodeError(msg, text, 0) from error
 
 
@@ -319,7 +317,7 @@ def _shown(value: object) -> str:
     try:
         return f"{value!r:.80}"
     except RecursionError:
-        return "a value that is nested too deep to show"
+        return "a value nested too deeply to show"
 
 
 def _put(row: Row, exact: Row, decimals: list[str], integers: list[str]) -> None:
@@ -330,7 +328,7 @@ def _put(row: Row, exact: Row, decimals: list[str], integers: list[str]) -> None
 
 
 def _with_integers(value: object, exact: object) -> object:
-    """The value with the integers of the exact one; an average, say, stays the float it is."""
+    """Return the value with the exact integers; a float, such as an average, stays unchanged."""
     if isinstance(value, list) and isinstance(exact, list):
         return [its if isinstance(its, int) else one for one, its in zip(value, exact, strict=True)]
     return exact if isinstance(exact, int) else value
@@ -341,7 +339,7 @@ def _decimal(value: object) -> object:
         return [_decimal(each) for each in value]
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return value
-    # The shortest text of a float is the nearest to what the server wrote that is still known.
+    # The shortest repr of a float is the closest known form of what the server sent.
     return Decimal(value if isinstance(value, str) else repr(value))
 
 

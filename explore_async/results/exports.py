@@ -1,11 +1,11 @@
-"""Exports: whole results as one stream, to rows, to bytes or to a file (exportRecords and others).
+"""Exports: whole results as one stream of rows or bytes, or as a file (exportRecords and others).
 
 An export has no row window, may be larger than memory, and announces neither its length nor its
-number of rows. So a stream that ends early is found by its framing, its gzip stream and its last
-line, and for certain only by counting: `ExportStream.save_verified` counts.
+number of rows. Its framing, gzip stream and last line reveal most streams that end early, but only
+counting is certain: `ExportStream.save_verified` counts.
 
-A file appears under its name only when it is whole. Until then it is a hidden file beside it, and
-after an error or a cancellation there is no file at all.
+A file appears under its name only when it is complete. Until then it is a hidden file in the same
+directory, and an error or a cancellation removes it.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ __all__ = ["ATTACHMENT", "EXPORT_ENDS", "ExportStream", "Reading"]
 EXPORT_ENDS: Mapping[str, bytes] = MappingProxyType(
     {"csv": b"\n", "geojson": b"}", "json": b"]", "parquet": b"PAR1"}
 )
-"""What a whole file of a format ends with, whatever is in it."""
+"""The last bytes of every complete file of a format."""
 
 ATTACHMENT = "attachment"
-"""The format of a file that may be anything, and is saved as it comes."""
+"""The format name for a file of unknown format, which is saved unchecked."""
 
 _START = 64 * 1024
 _BLOCK = 1024 * 1024
@@ -84,17 +84,17 @@ T = TypeVar("T")
 
 @frozen(kw_only=True)
 class Reading:
-    """How the bytes of an export are understood.
+    """How to read the bytes of an export.
 
     Attributes:
-        file_format: such as `jsonl`.
-        end: what a whole file of it ends with.
-        line_cap: the longest row, in bytes.
-        delimiter: what stands between two cells of CSV.
-        nan_as_null: read a bare NaN, which is not JSON, as null instead of refusing it.
-        converter: asks for what converts the rows; None to leave them as they come.
-        packed: the server compresses the file itself, so it can only be saved.
-        redact: takes the secrets of the client out of a text.
+        file_format: the format, such as `jsonl`.
+        end: the last bytes of a complete file.
+        line_cap: the maximum length of a row, in bytes.
+        delimiter: separates CSV cells.
+        nan_as_null: read a bare NaN, which is not JSON, as null instead of raising an error.
+        converter: provides the converter of rows; None to leave rows unchanged.
+        packed: the server compresses the file, so it can only be saved.
+        redact: removes the client's secrets from a string.
     """
 
     file_format: str
@@ -108,14 +108,14 @@ class Reading:
 
 
 class ExportStream:
-    """One export, read once, inside `async with` (exportRecords).
+    """One export, to be read once inside `async with` (exportRecords).
 
-    Nothing is sent when it is made or entered; the request goes out with the first `rows`,
-    `lines`, `bytes` or `save`. Leaving the block closes the connection, however much was read.
+    Creating and entering it sends nothing; `rows`, `batches`, `lines`, `bytes` and `save` send the
+    request. Leaving the block closes the connection.
 
     Attributes:
         url: the URL, without credentials.
-        bytes_received: decoded bytes so far.
+        bytes_received: the number of decoded bytes received so far.
     """
 
     def __init__(
@@ -145,7 +145,9 @@ class ExportStream:
 
     async def __aenter__(self) -> Self:
         if self._entered:
-            raise StreamConsumedError("An export is entered once. Call dataset.export() again.")
+            raise StreamConsumedError(
+                "An export can be entered only once. Call dataset.export() again."
+            )
         self._entered = True
         await self._stack.__aenter__()
         return self
@@ -160,15 +162,15 @@ class ExportStream:
         await self._stack.__aexit__(kind, error, traceback)
 
     def rows(self) -> AsyncGenerator[Row, None]:
-        """The rows of a `jsonl`, `json` or `csv` export, decoded one by one.
+        """Yield the rows of a `jsonl`, `json` or `csv` export, one by one.
 
-        Cells of CSV are text, and None where they are empty, unless the export is `typed`.
+        Unless the export is `typed`, CSV cells are strings, or None if empty.
 
         Raises:
-            ConfigurationError: the export has another format, or is CSV whose delimiter is not one
-                character; nothing was sent.
-            TruncatedError: the export ended early; it says how many rows came before.
-            DecodeError: there is something that is not a row.
+            ConfigurationError: the export has another format, or is CSV with a delimiter that is
+                not one character; nothing was sent.
+            TruncatedError: the export ended early; the error's `rows` is the number received.
+            DecodeError: the export contains something other than rows.
         """
         self._require("rows", _ROWS)
         return self._rows_by_line() if self._format == "jsonl" else self._rows_by_reader()
@@ -176,21 +178,22 @@ class ExportStream:
     async def batches(
         self, *, size: int = _BATCH, schema: pa.Schema | None = None
     ) -> AsyncGenerator[pa.RecordBatch, None]:
-        """The rows as Arrow record batches of one schema (needs the extra `parquet`).
+        """Yield the rows as Arrow record batches of one schema (needs the extra `parquet`).
 
-        A Parquet export is put into a temporary file first, because it is read from its end.
-        No value is changed to fit: an integer becomes the same number in a column of floats, and
-        anything its JSON text in a column of text; all else must be of its column's type.
+        A Parquet export is first saved to a temporary file, because Parquet is read from the end.
+        No value is altered to fit its column. A float column accepts an integer as the same number,
+        and a string column accepts any value as JSON text. All other values must have the column's
+        type.
 
         Args:
-            size: the most rows in a batch.
-            schema: the columns; None for those of the dataset in a typed export, and otherwise for
-                those of the first batch. Parquet has its own.
+            size: the maximum number of rows in a batch.
+            schema: the columns; None for the dataset's schema in a typed export, and otherwise for
+                the columns of the first batch. Ignored for Parquet, which has its own.
 
         Raises:
             MissingExtraError: pyarrow is not installed; nothing was sent.
             ConfigurationError: as for `rows`; nothing was sent.
-            DecodeError: a value does not fit the schema, or a Parquet export is broken.
+            DecodeError: a value does not fit the schema, or a Parquet export is invalid.
         """
         self._require("batches", _ROWS | {"parquet"})
         arrow.require("pyarrow")
@@ -219,7 +222,7 @@ class ExportStream:
                         if type(row) is not dict:
                             if line.isspace():
                                 continue
-                            row = self._row(line)  # says what is wrong, or reads a NaN
+                            row = self._row(line)  # raises a precise error, or reads a NaN
                         if first is None:
                             first = row
                         if "error_code" in row and _ends_it(row, first):
@@ -249,22 +252,22 @@ class ExportStream:
 
     @property
     def rows_received(self) -> int:
-        """Rows or lines so far, for `rows` and `lines`."""
+        """The number of rows or lines read so far."""
         return self._rows - length_hint(self._untaken)
 
     def _taken(self, group: list[T]) -> Iterator[T]:
-        """The rows or lines of a group; how many are left, their iterator knows."""
+        """Iterate over a group of rows or lines; its iterator counts those left."""
         self._rows += len(group)
         self._untaken = taken = iter(group)
         return taken
 
     @contextmanager
     def _completing(self, *, counted: bool = False) -> Iterator[None]:
-        """Say in an error about what came which answer it was, and no secret that it echoed."""
+        """Add the request to errors about the response, and remove secrets that it echoes."""
         try:
             yield
         except (ConfigurationError, MissingExtraError):
-            raise  # no answer is to blame
+            raise  # not caused by the response
         except ExploreError as error:
             if self._attempts:
                 self._complete(error, counted=counted)
@@ -291,10 +294,10 @@ class ExportStream:
         )
 
     async def lines(self) -> AsyncGenerator[Chunk, None]:
-        """The lines, without their line ends and otherwise as they came.
+        """Yield the lines unchanged, but without their line ends.
 
-        Those of CSV are not its rows: the first begins with the byte order mark, if there is one,
-        and a quoted cell with a line break in it is in several lines. `rows` reads both.
+        Lines of CSV differ from its rows: the first keeps a byte order mark, and a quoted cell with
+        a line break spans several lines. `rows` handles both.
 
         Raises:
             TooLargeError: a line is longer than the cap.
@@ -307,12 +310,12 @@ class ExportStream:
                         yield line.removesuffix(_LINE_END).removesuffix(b"\r")
 
     async def _line_groups(self) -> AsyncGenerator[list[Chunk], None]:
-        """The lines as they come, with their line ends; only the last may have none."""
+        """Yield groups of lines with their line ends; only the last line may lack one."""
         rest: list[Chunk] = []
         size = 0
         async with aclosing(self._for_lines()) as chunks:
             async for chunk in chunks:
-                lines = BytesIO(chunk).readlines()  # several times as quick as split()
+                lines = BytesIO(chunk).readlines()  # several times as fast as split()
                 rest.append(lines[0])
                 size += len(lines[0])
                 if size > self._line_cap + len(_LINE_END):
@@ -330,11 +333,11 @@ class ExportStream:
             yield [last]
 
     async def bytes(self) -> AsyncGenerator[Chunk, None]:
-        """The decoded bytes, in pieces of any size.
+        """Yield the decoded bytes in chunks of any size.
 
         Raises:
-            StreamConsumedError: the stream was read before, is not entered, or was left meanwhile.
-            TruncatedError: the export ended early, or its last 64 KiB are not the end of its
+            StreamConsumedError: the stream was already read, not entered, or left while reading.
+            TruncatedError: the export ended early, or its last 64 KiB are not a valid end of its
                 format.
         """
         ends = Ends()
@@ -346,11 +349,11 @@ class ExportStream:
             self._refuse_a_cut_end(ends)
 
     def _for_lines(self) -> AsyncGenerator[Chunk, None]:
-        """The bytes, for who looks at the last line of jsonl itself and knows its number."""
+        """Yield the bytes; the caller checks the last line of jsonl, because it counts lines."""
         return self._chunks() if self._by_line else self.bytes()
 
     async def _chunks(self) -> AsyncGenerator[Chunk, None]:
-        """The bytes; only their framing and their gzip stream tell here whether they are whole."""
+        """Yield the bytes; completeness is checked only by framing and gzip stream."""
         body = await self._opened()
         try:
             async for chunk in body.chunks():
@@ -365,19 +368,19 @@ class ExportStream:
     async def save(
         self, path: str | os.PathLike[str], *, progress: Callable[[Progress], None] | None = None
     ) -> SavedFile:
-        """Write the export to a file that appears only when it is whole.
+        """Write the export to a file that appears only when it is complete.
 
         Args:
-            path: where to put it; an existing file is replaced at the end, in one step.
-            progress: called about once per MiB written, and once at the end; a plain function.
+            path: the file to write; an existing file is replaced atomically at the end.
+            progress: a plain function, called about once per MiB written and once at the end.
 
         Returns:
-            The path with the size, the rows where they are counted, and a SHA-256.
+            The path with the size, the number of rows if counted, and a SHA-256.
 
         Raises:
-            ConfigurationError: the path cannot be written, or `progress` is a coroutine function;
+            ConfigurationError: the path is not writable, or `progress` is a coroutine function;
                 nothing was sent.
-            TruncatedError: the export ended early; there is no file.
+            TruncatedError: the export ended early; no file is written.
         """
         _refuse_to_await(progress)
         async with PartFile(Path(path), tally=self._tally()) as part:
@@ -393,18 +396,18 @@ class ExportStream:
         count: Callable[[], Awaitable[int]],
         progress: Callable[[Progress], None] | None = None,
     ) -> Reconciliation:
-        """Write a `jsonl` export to a file that appears only when it has the announced rows.
+        """Write a `jsonl` export to a file that appears only if its row count is as announced.
 
         Args:
-            path: where to put it.
-            count: asks the server how many rows there will be; called before the export begins.
-            progress: called about once per MiB written, and once at the end; a plain function.
+            path: the file to write; an existing file is replaced atomically at the end.
+            count: requests the number of rows from the server; called before the export begins.
+            progress: a plain function, called about once per MiB written and once at the end.
 
         Raises:
-            ConfigurationError: the export is not jsonl, the path cannot be written, or `progress`
+            ConfigurationError: the export is not jsonl, the path is not writable, or `progress`
                 is a coroutine function; nothing was sent.
-            IntegrityError: another number of rows came than announced; there is no file.
-            TruncatedError: the export ended early; there is no file.
+            IntegrityError: the number of rows differs from the count; no file is written.
+            TruncatedError: the export ended early; no file is written.
         """
         self._require("save_verified", frozenset({"jsonl"}))
         _refuse_to_await(progress)
@@ -415,8 +418,8 @@ class ExportStream:
                 await self._write(part, progress, expected=expected)
                 if tally.rows != expected:
                     raise IntegrityError(
-                        f"The export has {tally.rows} rows, the server counted {expected}; no file "
-                        "was kept. The dataset may have been written to meanwhile: ask again.",
+                        f"The export has {tally.rows} rows, but the server counted {expected}; no "
+                        "file was kept. The dataset may have changed meanwhile. Export it again.",
                         expected=expected,
                         received=tally.rows,
                     )
@@ -444,14 +447,15 @@ class ExportStream:
             if progress is not None:
                 progress(Progress(bytes=part.size, rows=part.rows, expected=expected))
 
-        # Not one growing buffer, which would be moved in memory again and again.
+        # A list, because one growing buffer would be copied repeatedly.
         pieces: list[Chunk] = []
         held = 0
         try:
             async with aclosing(self._for_lines()) as chunks:
                 async for chunk in chunks:
                     pieces.append(chunk)
-                    held += getsizeof(chunk)  # most of it, where a piece is a few bytes
+                    # Includes the object's overhead, which dominates small chunks.
+                    held += getsizeof(chunk)
                     if held >= _BLOCK:
                         await flush()
                         held = 0
@@ -463,9 +467,9 @@ class ExportStream:
             raise
 
     def _refuse_a_cut_end(self, ends: Ends) -> None:
-        """Look for what a whole file of this format ends with.
+        """Refuse a body that does not end like a complete file of this format.
 
-        A body that is delimited by the end of the connection alone may stop anywhere.
+        A body delimited only by the end of the connection may stop anywhere.
         """
         if self._format == ATTACHMENT:
             return
@@ -475,8 +479,8 @@ class ExportStream:
         if ended and is_whole("" if packed else self._format, ends.head, tail):
             return
         raise TruncatedError(
-            f"The {self._format} export does not end like one, after {self.bytes_received} bytes, "
-            "so it was cut. Ask for it again."
+            f"The {self._format} export was cut off after {self.bytes_received} bytes: its last "
+            "bytes are not the end of that format. Request it again."
         )
 
     def _tally(self) -> LineTally | None:
@@ -485,19 +489,19 @@ class ExportStream:
     def _require(self, method: str, formats: frozenset[str]) -> None:
         if self._reading.packed:
             raise ConfigurationError(
-                f"{method}() cannot read a file that the server compressed. Leave `compressed` out "
-                "(bodies are compressed on the way anyhow), or use save()."
+                f"{method}() cannot read a file that the server compressed. Omit `compressed` "
+                "(responses are compressed in transit anyway), or use save()."
             )
         if self._format not in formats:
             raise ConfigurationError(
-                f"{method}() reads {', '.join(sorted(formats))} exports, and this one is "
+                f"{method}() reads {', '.join(sorted(formats))} exports, but this one is "
                 f'{self._format}. Use dataset.export("jsonl", ...), or read bytes().'
             )
         delimiter = self._reading.delimiter
         if self._format == "csv" and (len(delimiter) != 1 or delimiter in _NO_DELIMITERS):
             raise ConfigurationError(
-                f"{method}() cannot tell cells apart at {delimiter!r}; nothing was sent. Give one "
-                "character that is neither a quote nor a line end, or read lines(), bytes() or "
+                f"{method}() cannot separate cells at {delimiter!r}; nothing was sent. Pass one "
+                "character that is neither a quote nor a line end, or use lines(), bytes() or "
                 "save()."
             )
 
@@ -506,18 +510,18 @@ class ExportStream:
         return self._format == "jsonl" and not self._reading.packed
 
     def _refuse_when_left(self) -> None:
-        """A closed body just ends, which looks like a short result."""
+        """Raise an error if the block was left: a closed body ends like a short result."""
         if self._left:
             raise StreamConsumedError(
-                f"The export was left after {self.bytes_received} bytes, and something of it is "
-                "still being read. Read it to its end inside `async with dataset.export(...)`."
+                f"The `async with` block was left after {self.bytes_received} bytes, while the "
+                "export was still being read. Read it to its end inside the block."
             )
 
     async def _opened(self) -> Body:
         if not self._entered or self._used:
             raise StreamConsumedError(
-                "An export is read once, inside `async with dataset.export(...) as stream:`. "
-                "Call dataset.export() again for another reading."
+                "An export can be read only once, inside `async with dataset.export(...) as "
+                "stream:`. Call dataset.export() again to read it again."
             )
         self._used = True
         body = await self._stack.enter_async_context(self._open_body())
@@ -527,14 +531,14 @@ class ExportStream:
         return body
 
     async def _refuse_html(self, body: Body) -> None:
-        """Refuse a page that would be saved as a file, or read as rows of CSV."""
+        """Refuse an HTML page, which would be saved as a file or read as CSV rows."""
         start, _ = await body.peek(
             lambda seen: len(seen) >= _START or begins_like_html(seen) is not None
         )
         if begins_like_html(start):
             raise DecodeError(
-                f"The server answered an HTML page instead of data: {snippet(start)!r}. Check the "
-                "base URL and whether the portal asks to log in.",
+                f"The server sent an HTML page instead of data: {snippet(start)!r}. Check the base "
+                "URL, and whether the portal requires a login.",
                 content_type=body.content_type,
                 snippet=snippet(start),
             )
@@ -551,15 +555,15 @@ class ExportStream:
         if is_cut_row(line):
             raise cut_inside(self.rows_received)
         raise DecodeError(
-            f"Line {self.rows_received} of the export is not a row: {reason}. It begins "
-            f"{snippet(line)!r}. Ask for it again; if it persists, report it to the portal.",
+            f"Line {self.rows_received} of the export is not a row: {reason}. It begins with "
+            f"{snippet(line)!r}. Request it again; if the error persists, report it to the portal.",
             snippet=snippet(line),
         )
 
     def _line_too_long(self) -> TooLargeError:
         return TooLargeError(
             f"Line {self.rows_received + 1} of the export is longer than {self._line_cap} bytes. "
-            "Raise `caps.line`, or read bytes() or save() instead."
+            "Raise `caps.line`, or use bytes() or save() instead."
         )
 
 
@@ -567,11 +571,11 @@ def _refuse_to_await(progress: Callable[[Progress], None] | None) -> None:
     if progress is None or not any(map(iscoroutinefunction, (progress, type(progress).__call__))):
         return
     raise ConfigurationError(
-        "progress is a coroutine function, which would never be awaited; nothing was sent. Give a "
-        "plain function, which may put what it is told into a queue."
+        "progress is a coroutine function, which would never be awaited; nothing was sent. Pass a "
+        "plain function; it may put each Progress into a queue."
     )
 
 
 def _ends_it(row: Row, first: Row) -> bool:
-    """Whether a row is the error with which a server broke the export off."""
+    """Return whether a row is the error object with which the server ended the export."""
     return is_error_object(row) and row.keys() != first.keys()

@@ -1,7 +1,7 @@
 """Facets of one dataset or catalog, one request per facet (getRecordsFacets, getDatasetsFacets).
 
-A portal computes the facets of one request one after the other; asked for separately they are
-computed side by side, so the whole takes as long as the slowest facet.
+A portal computes the facets of one request one after the other. In separate requests they are
+computed concurrently, so the total time is that of the slowest facet.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _FIELD = re.compile(r"\w+(\.\w+)*", re.ASCII)
 
 @frozen(kw_only=True, eq=False)
 class Facets:
-    """Facets that are asked for when they are awaited; making it sends nothing.
+    """Facets to await; creating the object sends nothing.
 
-    Awaiting gives one `Facet` per name, in the order asked; without names those that the portal
-    declares, in its order. It may be awaited again, and asks again.
+    Awaiting returns one `Facet` per name, in the given order, or without names those that the
+    portal declares, in its order. Awaiting again sends the requests again.
 
     Attributes:
-        names: field names or `facet(...)` expressions; none for all that the portal declares.
-        portal: base URL of the portal.
+        names: field names or `facet(...)` expressions; empty for all that the portal declares.
+        portal: the base URL of the portal.
 
     Raises when awaited:
-        ExploreError: the first request to fail; the others are cancelled.
+        ExploreError: the first failure; the other requests are cancelled.
     """
 
     names: tuple[str, ...]
@@ -51,11 +51,11 @@ class Facets:
         return self.fetch().__await__()
 
     async def fetch(self) -> list[Facet]:
-        """What awaiting does."""
+        """Request the facets, as awaiting does."""
         return await self._fetch(None)
 
     def job(self) -> Job[list[Facet]]:
-        """The same as one reading of a fan-out."""
+        """Return `fetch` as one reading of a fan-out."""
         return Job(portal=self.portal, run=self._fetch)
 
     async def _fetch(self, admission: Admission | None) -> list[Facet]:
@@ -65,30 +65,30 @@ class Facets:
 
 
 def facets_of(answer: object) -> list[Facet]:
-    """The facets of an answer.
+    """Return the facets of a response.
 
     Raises:
-        DecodeError: it holds none.
+        DecodeError: the response holds no facets.
     """
-    whole = as_object(answer, "an answer")
+    whole = as_object(answer, "a response")
     if "facets" not in whole:
         raise DecodeError(
-            f"The answer has no facets, only {', '.join(sorted(whole)) or 'nothing'}. "
+            f"The response has no facets key, only {', '.join(sorted(whole)) or 'nothing'}. "
             "Check that the base URL leads to an Explore API v2.1."
         )
     return [Facet.from_json(each) for each in as_list(whole["facets"], "facets")]
 
 
 def facet_of(answer: object, name: str) -> Facet:
-    """The one facet of an answer that was asked for one.
+    """Return the facet of a response to a request for one facet.
 
     Raises:
-        DecodeError: the answer holds no facets.
+        DecodeError: the response holds no facets.
         IntegrityError: it holds several and none of that name, or one of another field.
     """
     facets = facets_of(answer)
     if not facets:
-        # A facet that no matching record has a value for is left out of the answer.
+        # The server omits a facet if no matching record has a value for it.
         return Facet(name=name, values=())
     if len(facets) == 1 and _may_answer(facets[0].name, name):
         return facets[0]
@@ -97,18 +97,18 @@ def facet_of(answer: object, name: str) -> Facet:
         return named
     others = ", ".join(facet.name for facet in facets)
     raise IntegrityError(
-        f"One facet, {name}, was asked for, and {others} came. "
-        "Read it again; if it persists, report it to the portal.",
+        f"The request was for one facet, {name}, but the response holds {others}. "
+        "Request it again; if the error persists, report it to the portal.",
         expected=1,
         received=len(facets),
     )
 
 
 def _may_answer(answered: str, asked: str) -> bool:
-    """Whether a facet of that name may be the one that was asked for.
+    """Return whether a facet of that name may be the requested one.
 
-    A field is answered under its own name. What becomes of `facet(...)`, of backquotes and of a
-    prefix such as `default.` is not known, so none of them is held against the answer.
+    The server names the facet of a field after the field. Its names for `facet(...)`, backquotes
+    and prefixes such as `default.` are not known, so any name is accepted for them.
     """
     if _FIELD.fullmatch(asked) is None:
         return True

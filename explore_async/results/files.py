@@ -1,7 +1,7 @@
-"""Files that appear only when they are whole, and the counting of the lines that go into them.
+"""Files that appear only when they are complete, and the counting of their lines.
 
-All disk work but the opening and the final rename runs in a thread of its own: the event loop does
-not wait for the disk, and the threads that resolve host names are not kept busy with it.
+All disk work except opening and renaming runs in a separate thread, so it blocks neither the event
+loop nor the threads that resolve host names.
 """
 
 from __future__ import annotations
@@ -55,12 +55,13 @@ _HEAD = 4096
 _ZIP_END = 22
 _TAIL = _ZIP_END + 65_535  # the end record of an archive with the longest comment
 _NAME_BYTES = 200
-_LINES = 64 * 1024  # as many bytes as stay in the cache of a processor
+_LINES = 64 * 1024  # bytes that fit into a processor cache
 _OPENING, _CLOSING = set(b"{"), set(b"}")
+_DEVICES = re.compile(r"con|prn|aux|nul|(?:com|lpt)[0-9]", re.IGNORECASE)
 _NOT_IN_NAMES = re.compile(r"[^\w.-]")
 
 _ZIP_BEGINS = b"PK\3\4"
-_ZIP_ENDS = b"PK\5\6"  # the record behind the directory, which is at the end of every archive
+_ZIP_ENDS = b"PK\5\6"  # the end record, which follows the directory in every archive
 _ZIP = frozenset({"xlsx"})
 _JSON = frozenset({"data.json", "jsonld"})
 _XML = frozenset({"gpx", "kml", "rdfxml", "rss"})
@@ -75,25 +76,28 @@ _ROOT = re.compile(
 
 
 def file_name(dataset_id: str, file_format: str) -> str:
-    """A name for the export of a dataset; no part of a path, whatever the identifier holds."""
-    return f"{_NOT_IN_NAMES.sub('_', dataset_id)}.{file_format}"
+    """Return a file name for the export of a dataset; never a path, for any identifier."""
+    name = _NOT_IN_NAMES.sub("_", dataset_id)
+    # Windows keeps these names for devices, whatever the suffix.
+    reserved = _DEVICES.fullmatch(name.partition(".")[0])
+    return f"{'_' if reserved else ''}{name}.{file_format}"
 
 
 class OwnThread:
-    """A thread for work that blocks: neither the event loop waits for it, nor other such work.
+    """A thread for blocking work, which delays neither the event loop nor other such work.
 
-    The threads that resolve host names are shared by the whole program, and may all be busy.
+    The event loop's own threads resolve host names for the whole program, and may all be busy.
     """
 
     def __init__(self, name: str) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"explore-{name}")
 
     async def run(self, work: Callable[[], _Found]) -> _Found:
-        """Do it after what was begun before; once begun, no cancellation ends it."""
+        """Run the work after earlier work; once started, it cannot be cancelled."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     async def end(self, clean: Callable[[], None]) -> None:
-        """Clean up after what may still run there; a cancellation waits until that is done."""
+        """Clean up after any running work; a cancellation is raised only after that."""
         cleaning = asyncio.get_running_loop().run_in_executor(self._executor, clean)
         self.let_go()
         cancelled: asyncio.CancelledError | None = None
@@ -107,27 +111,26 @@ class OwnThread:
             raise cancelled
 
     def let_go(self) -> None:
-        """End the thread when it has nothing more to do."""
+        """End the thread once it has no more work."""
         self._executor.shutdown(wait=False)
 
 
 class PartFile:
-    """A hidden file beside its target, renamed onto it by `commit` and removed without it.
+    """A hidden file in the target's directory, renamed to the target by `commit`.
 
-    Without `commit` it is removed behind the block that may still be on its way to the disk, while
-    the event loop goes on.
+    Without `commit` it is removed after any block that is still being written; the event loop
+    continues meanwhile.
 
     Args:
-        target: the final name, of a file or of none yet. A symbolic link stays one: the file that
-            it points to is replaced.
-        tally: counts the lines, for formats of one row per line.
+        target: the final path. If it is a symbolic link, the file that it points to is replaced.
+        tally: counts the lines, for formats with one row per line.
 
     Attributes:
-        target: the final name.
-        size: bytes written.
+        target: the final path.
+        size: the number of bytes written.
 
     Raises:
-        ConfigurationError: on entering, when the file cannot be created.
+        ConfigurationError: on entering, if the file cannot be created.
     """
 
     def __init__(self, target: Path, *, tally: LineTally | None = None) -> None:
@@ -143,28 +146,30 @@ class PartFile:
 
     @property
     def rows(self) -> int | None:
-        """Lines written so far, or None where they are not counted."""
+        """The number of rows written so far, or None if they are not counted."""
         return None if self._tally is None else self._tally.rows
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of what was written, in hexadecimal."""
+        """The SHA-256 of the bytes written, in hexadecimal."""
         return self._digest.hexdigest()
 
     async def __aenter__(self) -> Self:
         if self._final.is_dir():
-            raise ConfigurationError(f"{self.target} is a directory; give the name of a file.")
+            raise ConfigurationError(f"{self.target} is a directory. Pass the path of a file.")
         if self._final.exists() and not self._final.is_file():
             # Renaming a file onto /dev/null or a pipe would replace the device itself.
-            raise ConfigurationError(f"{self.target} is no regular file; give the name of a file.")
+            raise ConfigurationError(
+                f"{self.target} is not a regular file. Pass the path of a file."
+            )
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
         try:
             # 0o666 leaves the permissions to the umask, as for any file a program creates.
             self._descriptor = os.open(self._part, flags, 0o666)
         except OSError as error:
             raise ConfigurationError(
-                f"{self.target} cannot be written: {error.strerror}. Nothing was sent; check that "
-                "the directory exists and may be written to."
+                f"Cannot write {self.target}: {error.strerror}. Nothing was sent; check that the "
+                "directory exists and is writable."
             ) from error
         return self
 
@@ -175,7 +180,7 @@ class PartFile:
         traceback: TracebackType | None,
     ) -> None:
         if self._committed:
-            # Not awaited, or a cancellation could take back what has happened.
+            # Not awaited, because a cancellation here would contradict the commit.
             self._thread.let_go()
             return
         await self._thread.end(self._remove)
@@ -188,35 +193,36 @@ class PartFile:
             self._part.unlink(missing_ok=True)
 
     async def write(self, *pieces: bytes) -> None:
-        """Append some pieces as one block.
+        """Append pieces as one block.
 
         Raises:
-            StorageError: the disk refuses it.
-            TooLargeError, DecodeError: the tally refuses it.
+            StorageError: writing failed.
+            TooLargeError, DecodeError: the tally refuses the block.
         """
         await self._in_thread(lambda: self._append(b"".join(pieces)))
 
     async def finish(self) -> None:
-        """Check the end of what was written and force it to the disk.
+        """Check the last line, and flush the file to the disk.
 
         Raises:
-            TruncatedError: the last line is cut.
+            TruncatedError: the last line is cut off.
         """
         await self._in_thread(self._flush)
 
     def commit(self) -> None:
-        """Give the file its final name, replacing an older one in one step.
+        """Rename the file to its final path, atomically replacing an existing file.
 
-        Not awaited, so that no cancellation can come between the rename and its report.
+        This is not a coroutine, so that no cancellation can occur between the rename and its
+        report.
 
         Raises:
             StorageError: the rename failed; the file is removed.
         """
         try:
             if self._final.exists():
-                # Who may read the older one may read this one, and nobody else.
+                # The new file keeps the permissions of the one it replaces.
                 self._part.chmod(stat.S_IMODE(self._final.stat().st_mode))
-            # Some systems rename no file that is open.
+            # Some systems cannot rename an open file.
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
             self._part.replace(self._final)
@@ -246,7 +252,7 @@ class PartFile:
 
 
 class Ends:
-    """The beginning and the end of what passes by in pieces; no piece is copied on the way.
+    """Keeps the first and last bytes of a stream of pieces without copying the pieces.
 
     Attributes:
         head: the first bytes, at most 4,096.
@@ -259,7 +265,7 @@ class Ends:
 
     @property
     def tail(self) -> bytes:
-        """The last bytes, at most 64 KiB and a little."""
+        """The last bytes, at most 65,557."""
         return b"".join(self._last)[-_TAIL:]
 
     def feed(self, piece: bytes) -> None:
@@ -273,12 +279,14 @@ class Ends:
 
 
 def is_whole(file_format: str, head: bytes, tail: bytes) -> bool:
-    """Whether a file ends as its own beginning demands, for formats that are ZIP, XML or JSON.
+    """Return whether a file can be complete, by its first and last bytes.
+
+    Checks jsonl and files based on ZIP, XML or JSON; other files pass unless they are empty.
 
     Args:
-        file_format: such as `kml`; empty when it is not known, as where the server packed it.
-        head: its first bytes.
-        tail: its last bytes.
+        file_format: the format, such as `kml`; empty if unknown, as for a compressed file.
+        head: the first bytes.
+        tail: the last bytes.
     """
     if not head:
         return file_format in _MAY_BE_EMPTY
@@ -297,7 +305,7 @@ def is_whole(file_format: str, head: bytes, tail: bytes) -> bool:
 
 
 def _ends_with_a_row(tail: bytes) -> bool:
-    """Whether the last line is whole; one that is longer than the tail is known by its end only."""
+    """Return whether the last line is complete; of a line longer than the tail, check the end."""
     before, _, last = tail.rpartition(b"\n")
     if not before and len(tail) == _TAIL:
         return last.rstrip().endswith(b"}")
@@ -305,7 +313,7 @@ def _ends_with_a_row(tail: bytes) -> bool:
 
 
 def _is_whole_zip(tail: bytes) -> bool:
-    """Whether the end record is there, with the comment whose length is its last two bytes."""
+    """Return whether the end record is present, with a comment as long as its last field says."""
     record = tail[max(0, tail.rfind(_ZIP_ENDS)) :]
     comment = int.from_bytes(record[_ZIP_END - 2 : _ZIP_END], "little")
     return record.startswith(_ZIP_ENDS) and len(record) == _ZIP_END + comment
@@ -314,7 +322,7 @@ def _is_whole_zip(tail: bytes) -> bool:
 def _is_whole_xml(begins: bytes, ends: bytes, *, far: bool) -> bool:
     root = _ROOT.match(begins)
     if root is None:
-        # Either it is cut, or so much stands before the first element that its name is not at hand.
+        # Either the file is cut off, or its first element begins after the head.
         return far and ends.endswith(b">")
     if root["empty"]:
         return ends.endswith(b"/>")
@@ -322,16 +330,16 @@ def _is_whole_xml(begins: bytes, ends: bytes, *, far: bool) -> bool:
 
 
 class LineTally:
-    """Counts the rows of a jsonl stream and looks at its ends, without decoding what is between.
+    """Counts the rows of a jsonl stream; only the first and last row are decoded.
 
     Args:
-        line_cap: the longest line allowed, in bytes.
-        distinct: count different rows too. This keeps an 8-byte digest of each different row,
-            about 100 bytes of memory per row with Python's set around it. Among a million rows the
-            chance that any two different ones are taken for the same is 1 in 37 million.
+        line_cap: the maximum length of a line, in bytes.
+        distinct: count unique rows too. This keeps an 8-byte digest per unique row in a set, which
+            takes about 100 bytes of memory. Among a million rows, the probability that two
+            different rows have the same digest is 1 in 37 million.
 
     Attributes:
-        rows: lines that are not blank.
+        rows: the number of lines that are not blank.
     """
 
     def __init__(self, *, line_cap: int, distinct: bool = False) -> None:
@@ -344,7 +352,7 @@ class LineTally:
 
     @property
     def unique(self) -> int:
-        """Different rows so far; 0 when they are not counted."""
+        """The number of unique rows so far; 0 if they are not counted."""
         return len(self._digests or ())
 
     def feed(self, block: bytes) -> None:
@@ -354,7 +362,7 @@ class LineTally:
             TooLargeError: a line is longer than the cap.
             DecodeError: a line is not a JSON object.
         """
-        stream = BytesIO(block)  # finds lines several times as quickly as split()
+        stream = BytesIO(block)  # finds lines several times as fast as split()
         while lines := stream.readlines(_LINES):
             self._take_lines(lines)
 
@@ -373,10 +381,10 @@ class LineTally:
             self._take(line.rstrip(b"\r\n"))
 
     def finish(self) -> None:
-        """Look at the last line once all is fed.
+        """Check the last line after all bytes.
 
         Raises:
-            TruncatedError: it is cut, or holds the error that the server broke off with.
+            TruncatedError: the line is cut off, or is the error with which the server ended.
         """
         if self._rest:
             rest, self._rest = self._rest, b""
@@ -393,8 +401,9 @@ class LineTally:
             return
         if line[:1] != b"{" or line[-1:] != b"}":
             raise DecodeError(
-                f"Line {self.rows + 1} of the export is not a row; it begins {snippet(line)!r}. "
-                "Ask for it again; if it persists, report it to the portal.",
+                f"Line {self.rows + 1} of the export is not a row; it begins with "
+                f"{snippet(line)!r}. Request it again; if the error persists, report it to the "
+                "portal.",
                 snippet=snippet(line),
                 status=200,
             )
@@ -412,21 +421,23 @@ class LineTally:
 
 
 def cut_inside(row: int) -> TruncatedError:
-    """The error of an export whose last row, of this number, is not whole."""
-    return TruncatedError(f"The export was cut inside row {row}. Ask for it again.", rows=row - 1)
+    """Return the error for an export whose last row, of this number, is incomplete."""
+    return TruncatedError(
+        f"The export was cut off inside row {row}. Request it again.", rows=row - 1
+    )
 
 
 def broken_off(rows: int, line: bytes) -> TruncatedError:
-    """The error of an export that has a line with an error behind so many rows."""
+    """Return the error for an export in which an error line follows `rows` rows."""
     return TruncatedError(
-        f"The server broke the export off after {rows} rows with an error: {snippet(line)}. Ask "
-        "for it again.",
+        f"The server ended the export after {rows} rows with an error: {snippet(line)}. Request "
+        "it again.",
         rows=rows,
     )
 
 
 def _are_rows(lines: list[bytes]) -> bool:
-    """Whether all look like JSON objects; quicker than a look at each, and nearly always true."""
+    """Return whether all lines look like JSON objects; faster than checking each line."""
     begins = set(map(itemgetter(0), lines))
     return begins <= _OPENING and set(map(itemgetter(-2), lines)) <= _CLOSING
 
@@ -436,7 +447,7 @@ def _digest(row: bytes) -> bytes:
 
 
 def _shortened(name: str) -> str:
-    """A name with room for more: file systems allow 255 bytes, which are fewer characters."""
+    """Shorten a name to leave room for a suffix: file systems allow 255 bytes, not characters."""
     return os.fsencode(name)[:_NAME_BYTES].decode("utf-8", errors="ignore")
 
 
@@ -449,6 +460,6 @@ def _decoded(line: bytes) -> object:
 
 def _storage_error(target: Path, error: OSError) -> StorageError:
     return StorageError(
-        f"{target} could not be written: {error.strerror}. Nothing was kept; free space or choose "
-        "another place, and ask again."
+        f"Cannot write {target}: {error.strerror}. Nothing was kept. Free space or choose another "
+        "path, and save it again."
     )

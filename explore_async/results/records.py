@@ -1,16 +1,16 @@
-"""Pages of records: which to ask for, and whether together they are the result (getRecords).
+"""Pages of records: which to request, and whether together they are the result (getRecords).
 
-The rules are the server's:
+The server sets the rules:
 
-* a page holds at most 100 rows, and `offset + limit` may not pass 10,000;
-* with `group_by` it is 20,000 for both, and `total_count` is the number of rows *returned* (older
-  portals leave it out), so the end is known only by a page that is not full;
-* nothing holds a snapshot: rows written while pages are read shift the pages that follow.
+* A page holds at most 100 rows, and `offset + limit` must not exceed 10,000.
+* With `group_by` both limits are 20,000, and `total_count` is the number of rows *returned* (older
+  portals omit it), so only a page that is not full marks the end.
+* There is no snapshot: rows written during a reading shift the following pages.
 
-Whatever does not add up is an error, because a result that is short looks like a result. Held
-against each other are the lengths of pages, `total_count`, and the first and last row of each page.
-Rows that a server moves between pages without changing these, such as ties of `order_by`, come
-twice or not at all unnoticed: equal rows may be honest data, so only a unique order helps.
+Any inconsistency is an error, because a short result looks like a complete one. The checks compare
+the lengths of pages, `total_count`, and the first and last row of each page. They cannot detect
+rows that the server moves between pages without changing these, such as ties of `order_by`: such a
+row is delivered twice or not at all. Equal rows can be valid data, so only a unique order helps.
 """
 
 from __future__ import annotations
@@ -74,17 +74,17 @@ _GROUPED_WINDOW = 20_000
 
 @frozen(kw_only=True)
 class Plan:
-    """Which rows are wanted, and in what portions. Checked when made, before anything is sent.
+    """The requested rows and their page size, validated on creation.
 
     Attributes:
-        start: index of the first row wanted.
-        max_rows: the most rows wanted; None for all there are.
-        page_size: rows per request; None for the most the server gives.
+        start: the index of the first row.
+        max_rows: the maximum number of rows; None for all.
+        page_size: rows per request; None for the server's maximum.
         grouped: whether the query has a `group_by`.
 
     Raises:
-        ConfigurationError: a number is out of its range.
-        WindowExceeded: `start + max_rows` lies beyond what the server pages through.
+        ConfigurationError: a number is out of range.
+        WindowExceeded: `start + max_rows` exceeds the server's window.
     """
 
     start: int
@@ -97,11 +97,11 @@ class Plan:
         largest = self.window if self.grouped else _PAGE
         if self.page_size is not None and not 1 <= self.page_size <= largest:
             raise ConfigurationError(
-                f"page_size is {self.page_size}; this query takes 1 to {largest}."
+                f"page_size is {self.page_size}; for this query it must be from 1 to {largest}."
             )
         if self.start < 0 or (self.max_rows is not None and self.max_rows < 0):
             raise ConfigurationError(
-                f"offset is {self.start} and max_rows {self.max_rows}; neither may be negative."
+                f"offset is {self.start} and max_rows is {self.max_rows}; neither may be negative."
             )
         last = self.start + (1 if self.max_rows is None else self.max_rows)
         if last > self.window:
@@ -109,40 +109,44 @@ class Plan:
 
     @property
     def window(self) -> int:
-        """The largest `offset + limit` the server answers."""
+        """The largest `offset + limit` that the server accepts."""
         return _GROUPED_WINDOW if self.grouped else _WINDOW
 
     @property
     def step(self) -> int:
-        """Rows per request."""
+        """The number of rows per request."""
         return self.page_size or (_GROUPED_WINDOW if self.grouped else _PAGE)
 
     @property
     def stop(self) -> int:
-        """Index behind the last row that may be asked for."""
+        """The index after the last row that may be requested."""
         return self.window if self.max_rows is None else self.start + self.max_rows
 
     def limit_at(self, offset: int) -> int:
-        """The `limit` to send for the page that begins at `offset`."""
+        """Return the `limit` of the page that begins at `offset`."""
         return min(self.step, self.stop - offset)
 
     def end(self, total: int) -> int:
-        """Index behind the last row of this plan in a result of `total` rows.
+        """Return the index after the last row of this plan in a result of `total` rows.
 
         Raises:
-            WindowExceeded: all rows are wanted and there are more than the window holds.
+            WindowExceeded: all rows are requested, and there are more than the window holds.
         """
         if self.max_rows is None and total > self.window:
             raise self.beyond(total)
         return min(total, self.stop)
 
     def beyond(self, wanted: int | None) -> WindowExceeded:
-        """The error for rows that paging cannot reach."""
-        what = f"Rows up to number {wanted} are" if wanted is not None else "More rows are"
+        """Return the error for rows that paging cannot reach."""
+        what = (
+            f"Rows up to number {wanted} are requested"
+            if wanted is not None
+            else "There may be more rows"
+        )
         return WindowExceeded(
-            f"{what} wanted, but the server pages only through the first {self.window}. "
-            "Use an export (`dataset.export(...)`, `explore export`), which has no such window, "
-            "narrow the query with `where`, or ask for the first rows (`max_rows`, `--limit`).",
+            f"{what}, but the server pages only through the first {self.window}. "
+            "Use an export (`dataset.export(...)`, `explore export`), which has no such limit, "
+            "narrow the query with `where`, or request fewer rows (`max_rows`, `--limit`).",
             window=self.window,
             wanted=wanted,
         )
@@ -150,21 +154,22 @@ class Plan:
 
 @frozen(kw_only=True, eq=False)
 class Records:
-    """The rows of a query, as one lazy object; making it sends nothing (getRecords, getDatasets).
+    """The rows of a query as one lazy object; creating it sends nothing (getRecords, getDatasets).
 
-    Await it for the first page, iterate it for rows, or use `pages`, `count`, `first`, `to_list`.
-    Each use begins anew; after an error, `resume()` gives what the last reading did not deliver.
-    Pages are fetched concurrently and delivered in order; a slow reader stops new requests.
+    Await it for the first page, iterate over it for rows, or use `pages`, `count`, `first` or
+    `to_list`. Each use starts from the beginning; after an error, `resume()` returns the rows that
+    were not delivered. Pages are fetched concurrently and delivered in order; a slow reader delays
+    new requests.
 
-    Leaving a loop early is clean: the requests in flight are cancelled as soon as the event loop
-    runs again. Where that must have happened by a certain line, use `async with records.open()`.
+    If a loop is left early, requests in flight are cancelled as soon as the event loop runs again.
+    To have them cancelled when a block ends, use `async with records.open()`.
 
     Raises while reading:
-        WindowExceeded: there are more rows than the server pages through and no `max_rows` is
-            set; raised before the first row, and for groups, which the server does not count, after
-            the last that it gives.
-        IntegrityError: pages are short, repeat, or `total_count` changes between them.
-        ExploreError: a request failed for good.
+        WindowExceeded: there are more rows than the server pages through, and `max_rows` is not
+            set. Raised before the first row, or for groups, which the server does not count, after
+            the last group in reach.
+        IntegrityError: a page is short or repeated, or `total_count` changes between pages.
+        ExploreError: a request failed, after any retries.
     """
 
     plan: Plan
@@ -184,20 +189,20 @@ class Records:
         return self._rows()
 
     def open(self) -> aclosing[AsyncGenerator[Row, None]]:
-        """The rows, in an `async with` block that has cancelled its requests when it is left."""
+        """Return the rows for an `async with` block that cancels its requests on exit."""
         return aclosing(self._rows())
 
     @property
     def position(self) -> int:
-        """Index of the first row that the last reading did not deliver."""
+        """The index of the first row that the last reading did not deliver."""
         return self._bookmark.position(self.plan.start)
 
     def resume(self) -> Records:
-        """The rows that the last reading did not deliver, for going on after an error.
+        """Return the rows that the last reading did not deliver, to continue after an error.
 
-        A row counts as delivered when the loop got it, with `pages` a page, and with `to_list` and
-        the frames nothing until all of it is there. The rows are those the server has now:
-        `total_count` must be what it was, and nothing else can be checked.
+        A row counts as delivered once a loop has received it, or with `pages` its page. `to_list`
+        and the data frames deliver all rows or none. The server sends its current rows: only a
+        changed `total_count` is detected.
         """
         position = self.position
         left = None
@@ -210,15 +215,15 @@ class Records:
         )
 
     def url(self) -> str:
-        """The URL of the first page, without credentials. Sends nothing."""
+        """Return the URL of the first page, without credentials; sends nothing."""
         return self._address(self.plan.start, max(1, self.plan.limit_at(self.plan.start)))
 
     async def to_list(self) -> list[Row]:
-        """All rows, in memory; when it fails, none of them counts as delivered."""
+        """Return all rows as a list; if it fails, none of them counts as delivered."""
         return await self._all_rows(None)
 
     def job(self) -> Job[list[Row]]:
-        """`to_list` as one reading of a fan-out."""
+        """Return `to_list` as one reading of a fan-out."""
         return Job(portal=self.portal, run=self._all_rows)
 
     async def _all_rows(self, admission: Admission | None) -> list[Row]:
@@ -230,9 +235,9 @@ class Records:
         return rows
 
     async def to_arrow(self) -> pa.Table:
-        """All rows as an Arrow table (needs the extra `parquet`).
+        """Return all rows as an Arrow table (needs the extra `parquet`).
 
-        Columns of a `typed` reading have the types of the schema, others those of their values.
+        Columns of a `typed` reading have the schema's types; others have the types of their values.
 
         Raises:
             MissingExtraError: pyarrow is not installed; nothing was sent.
@@ -244,7 +249,7 @@ class Records:
             return frames.table(await self.to_list(), converter=converter)
 
     async def to_pandas(self) -> pandas.DataFrame:
-        """All rows as a pandas data frame, by way of Arrow (needs the extra `pandas`).
+        """Return all rows as a pandas data frame, through Arrow (needs the extra `pandas`).
 
         Raises:
             MissingExtraError: pandas or pyarrow is not installed; nothing was sent.
@@ -255,7 +260,7 @@ class Records:
         return frame
 
     async def to_polars(self) -> polars.DataFrame:
-        """All rows as a Polars data frame, by way of Arrow (needs the extra `polars`).
+        """Return all rows as a Polars data frame, through Arrow (needs the extra `polars`).
 
         Raises:
             MissingExtraError: polars or pyarrow is not installed; nothing was sent.
@@ -266,20 +271,20 @@ class Records:
         return frame
 
     async def first(self) -> Row | None:
-        """The first row, or None when there is none; asks for one row only."""
+        """Request one row; return the first row, or None if there is none."""
         if self.plan.max_rows == 0:
             return None
         page = await self._only_page(1)
         return page.rows[0] if page.rows else None
 
     async def count(self) -> int:
-        """How many rows match on the server, whatever `offset` and `max_rows` say.
+        """Return the number of matching rows on the server, ignoring `offset` and `max_rows`.
 
-        One request without rows. With `group_by` the server does not count the groups, so they
-        are paged through.
+        This takes one request without rows. With `group_by`, the groups are counted by paging,
+        because the server does not count them.
 
         Raises:
-            WindowExceeded: there are more groups than the window holds.
+            WindowExceeded: there are 20,000 groups or more, which fills the window.
         """
         if not self.plan.grouped:
             page = await self._ask(0, 0, None, None)
@@ -299,7 +304,7 @@ class Records:
         return rows
 
     async def pages(self) -> AsyncGenerator[Page, None]:
-        """The pages, in order. Close it (`contextlib.aclosing`) when leaving it early."""
+        """Yield the pages in order. Close the iterator (`contextlib.aclosing`) to stop early."""
         async with aclosing(await self._kept_pages()) as pages:
             async for page in pages:
                 self._bookmark.rows = iter(())
@@ -319,7 +324,7 @@ class Records:
         return await self._only_page(limit)
 
     async def _only_page(self, limit: int) -> Page:
-        """The page at the start, which no other will be held against."""
+        """Return the page at the start, checking only its length."""
         page = await self._ask(self.plan.start, limit, await self._typed(None), None)
         total = None if self.plan.grouped else page.total_count
         try:
@@ -331,7 +336,7 @@ class Records:
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
-        """Forget how far the reading came when its rows are thrown away with an error."""
+        """Reset the bookmark if an error discards the rows."""
         try:
             yield
         except BaseException:
@@ -339,16 +344,16 @@ class Records:
             raise
 
     async def _kept_pages(self, admission: Admission | None = None) -> AsyncGenerator[Page, None]:
-        """The pages of a reading that begins anew, from which `resume` may go on."""
+        """Start a new reading, which `resume` can continue, and return its pages."""
         self._bookmark.begin(self.plan.start, self._total)
         typed = await self._typed(admission)
         return self._pages(self.plan, typed, self._bookmark, admission)
 
     async def _typed(self, admission: Admission | None) -> TypedRows | None:
-        """What decodes the rows of a typed reading."""
+        """Return the decoder of a typed reading; None for plain rows."""
         if self._converter is None or self.plan.max_rows == 0:
             return None
-        # What few programs need is loaded when it is needed.
+        # Rarely needed, so imported here.
         from explore_async.results.typed_pages import TypedRows
 
         return TypedRows(await self._converter(admission))
@@ -360,13 +365,13 @@ class Records:
         bookmark: _Bookmark,
         admission: Admission | None,
     ) -> AsyncGenerator[Page, None]:
-        """The pages; `bookmark` learns how far the reading has come."""
+        """Yield the checked pages, and record in `bookmark` how far the reading has come."""
         if plan.max_rows == 0:
             return
         ask = partial(self._ask, typed=typed, admission=admission)
         check = _Check(plan=plan, ask=ask, total=self._total)
-        # Who says how many rows are wanted gets them without waiting for the first page; if there
-        # are fewer, some requests, not more than fit side by side, were for nothing.
+        # With max_rows, pages are requested without waiting for the first. If there are fewer rows,
+        # some requests are wasted, but not more than run concurrently.
         at_once = not plan.grouped and plan.max_rows is not None and plan.max_rows > plan.step
         asked = (
             self._scheduler.ordered(_jobs(ask, check, plan.start))
@@ -389,7 +394,7 @@ class Records:
                 yield page
 
     async def _after_the_first(self, ask: _Ask, check: _Check) -> AsyncGenerator[Page, None]:
-        """The pages, those after the first only when it has told how many there are."""
+        """Yield the first page, then the rest as its `total_count` requires."""
         plan = check.plan
         first = await ask(plan.start, plan.limit_at(plan.start))
         yield first
@@ -404,7 +409,7 @@ class Records:
     async def _unknown_pages(
         self, ask: _Ask, first: Page, plan: Plan
     ) -> AsyncGenerator[Page, None]:
-        """The pages after the first, one by one, until one is not full."""
+        """Yield the pages after the first, one by one, until one is not full."""
         page = first
         while len(page.rows) == page.limit:
             offset = page.offset + page.limit
@@ -419,20 +424,20 @@ class Records:
 
 
 def _frames() -> ModuleType:
-    # What few programs need is loaded when it is needed.
+    # Rarely needed, so imported here.
     from explore_async.results import arrow
 
     return arrow
 
 
 class _Bookmark:
-    """How far the last reading of some records came.
+    """The position of the last reading of a `Records`.
 
-    The rows handed out one by one are counted by their iterator, which costs a reader nothing.
+    The page's iterator counts the rows delivered one by one, which costs nothing per row.
 
     Attributes:
-        rows: what is left of the last page.
-        total: rows in the whole result, as far as it is known.
+        rows: the remaining rows of the last page.
+        total: the number of rows in the whole result, if known.
     """
 
     def __init__(self) -> None:
@@ -441,24 +446,24 @@ class _Bookmark:
         self._behind: int | None = None
 
     def begin(self, start: int, total: int | None) -> None:
-        """Begin anew."""
+        """Start again."""
         self.rows, self.total, self._behind = iter(()), total, start
 
     def deliver(self, page: Page, total: int | None) -> None:
-        """Take the next page of a result of so many rows."""
+        """Record the next page of a result of `total` rows."""
         self.total = total
         self.rows = iter(page.rows)
         self._behind = page.offset + len(page.rows)
 
     def position(self, start: int) -> int:
-        """Index of the first row that was not delivered."""
+        """Return the index of the first row that was not delivered."""
         return start if self._behind is None else self._behind - length_hint(self.rows)
 
 
 def _jobs(
     ask: _Ask, check: _Check, begin: int
 ) -> Iterator[Callable[[], Coroutine[object, object, Page]]]:
-    """What asks for each page from an index on, until the end as it is known when a job begins."""
+    """Yield one job per page from index `begin` to the end as it is then known."""
     offset, step, stop = begin, check.plan.step, check.plan.stop
     while offset < check.end:
         yield partial(ask, offset, min(step, stop - offset))
@@ -466,7 +471,7 @@ def _jobs(
 
 
 def _mark(rows: list[Row]) -> bytes:
-    """The content of rows, as bytes."""
+    """Return the content of rows as bytes."""
     try:
         return orjson.dumps(rows, default=repr)
     except TypeError:  # an integer of more than 64 bits
@@ -474,7 +479,7 @@ def _mark(rows: list[Row]) -> bytes:
 
 
 def _refuse_wrong_length(page: Page, total: int | None) -> None:
-    """Refuse a page that has more or fewer rows than belong at its place."""
+    """Refuse a page with more or fewer rows than its position in the result requires."""
     received = len(page.rows)
     expected = min(received, page.limit)
     if total is not None:
@@ -482,21 +487,21 @@ def _refuse_wrong_length(page: Page, total: int | None) -> None:
     if received == expected:
         return
     raise ShortPageError(
-        f"The page at offset {page.offset} holds {received} rows where {expected} belong. "
-        "Read it again; if it persists, report it to the portal.",
+        f"The page at offset {page.offset} holds {received} rows, but {expected} are expected. "
+        "Read it again; if the error persists, report it to the portal.",
         expected=expected,
         received=received,
     )
 
 
 class _Check:
-    """Holds the pages of one reading against each other, in the order they are delivered.
+    """Checks the pages of one reading against each other, in the order of delivery.
 
     Attributes:
-        plan: which rows are wanted.
-        total: rows in the whole result as the first page says; None when it cannot be known.
-        end: index behind the last row, as far as it is known.
-        begun: whether the first page came.
+        plan: the requested rows.
+        total: the number of rows in the whole result, from the first page; None if unknown.
+        end: the index after the last row, as far as known.
+        begun: whether the first page has arrived.
     """
 
     def __init__(
@@ -517,10 +522,10 @@ class _Check:
         self._repeats_are_data = False
 
     def begin(self, first: Page) -> None:
-        """Learn from the first page how many rows there are; later ones teach nothing.
+        """Take the number of rows from the first page.
 
         Raises:
-            WindowExceeded: all rows are wanted and there are more than the window holds.
+            WindowExceeded: all rows are requested, and there are more than the window holds.
         """
         self.begun = True
         if self.total is None and not self.plan.grouped:
@@ -532,11 +537,11 @@ class _Check:
         """Check a page before its rows are delivered.
 
         Returns:
-            Whether it looks like one that was delivered before; `settle_repeat` finds out.
+            Whether the page may be a repeat of an earlier one; `settle_repeat` decides.
 
         Raises:
-            TotalCountDriftError: it announces another total than the first page.
-            ShortPageError: it has more or fewer rows than belong at its place.
+            TotalCountDriftError: its `total_count` differs from that of the first page.
+            ShortPageError: it has more or fewer rows than its position requires.
         """
         if page.total_count != self.total and self.total is not None:
             raise self._drift(page)
@@ -545,8 +550,8 @@ class _Check:
             self.end = page.offset + len(page.rows)
         if not page.rows:
             return False
-        # The ends of a page stand for the page: comparing all of it would cost as much as
-        # decoding it, and an accidental likeness is settled by asking once more.
+        # Only the first and last row are compared: comparing all rows would cost as much as
+        # decoding them, and another request settles an accidental match.
         mark = (len(page.rows), _mark([page.rows[0], page.rows[-1]]))
         repeated = mark in self._seen and not self._repeats_are_data
         self._seen.add(mark)
@@ -555,27 +560,27 @@ class _Check:
 
     def _drift(self, page: Page) -> TotalCountDriftError:
         return TotalCountDriftError(
-            f"total_count went from {self.total} to {page.total_count} while pages were read: the "
-            "dataset is being written to, so rows may be missing or double. Read it again, or use "
-            "an export, which is one consistent answer.",
+            f"total_count changed from {self.total} to {page.total_count} during the reading, "
+            "because the dataset changed; rows may be missing or duplicated. Read it again, or use "
+            "an export, which is one consistent response.",
             expected=self.total,
             received=page.total_count,
         )
 
     async def settle_repeat(self, page: Page) -> None:
-        """Tell a server that repeats itself from data that does.
+        """Distinguish a server that ignores `offset` from data that repeats.
 
-        With a narrow `select` two honest pages may well be equal. An honest server then also gives
-        the row before this page followed by this page when asked one row earlier, and gives
-        nothing behind the end. Grouped rows contain their keys and never repeat.
+        With a narrow `select`, two correct pages can be equal. A correct server then returns, one
+        row earlier, the row before this page followed by this page, and no rows after the end.
+        Grouped rows contain their keys and never repeat.
 
         Raises:
-            RepeatedPageError: it is the server.
+            RepeatedPageError: the server ignores `offset`.
         """
         if self.plan.grouped or not await self._moves_with_offset(page):
             raise RepeatedPageError(
-                f"The page at offset {page.offset} was sent before: the server, or a cache on the "
-                "way, does not honour `offset`. Use an export instead, and report it to the "
+                f"The page at offset {page.offset} repeats an earlier page, so the server or a "
+                "cache ignores `offset`. Use an export instead, and report the error to the "
                 "portal.",
                 expected=page.offset,
             )

@@ -1,6 +1,7 @@
-"""How an operation becomes requests: what a client and its datasets share.
+"""Converts operations to requests, for a client and its datasets.
 
-What only exports need is loaded with the first export, as it takes as long to load as all the rest.
+The modules that only exports need are imported with the first export, because importing them takes
+as long as all the others together.
 """
 
 from __future__ import annotations
@@ -56,13 +57,13 @@ T = TypeVar("T")
 
 @frozen(kw_only=True)
 class ExportOptions:
-    """What an export is asked for beside its query.
+    """The options of an export besides its query.
 
     Attributes:
-        params: further parameters, as text.
-        delimiter: what stands between two cells, for CSV.
+        params: further parameters, as strings.
+        delimiter: separates CSV cells.
         nan_as_null: read a bare NaN, Infinity or -Infinity as null.
-        converter: asks for what converts the rows.
+        converter: provides the converter of rows; None to leave rows unchanged.
     """
 
     params: Sequence[tuple[str, str]] = ()
@@ -78,7 +79,7 @@ class ExportOptions:
         converter: ConverterSource | None = None,
         **dialect: object,
     ) -> ExportOptions:
-        """Those of a CSV export.
+        """Return the options of a CSV export.
 
         Raises:
             ConfigurationError: the delimiter is not listed.
@@ -99,8 +100,8 @@ class Requests:
     """Sends operations over one transport.
 
     Attributes:
-        transport: where requests go.
-        scheduler: when they run.
+        transport: sends the requests.
+        scheduler: runs them concurrently.
     """
 
     transport: Transport
@@ -114,17 +115,17 @@ class Requests:
         decode: Callable[[bytes], object] = orjson.loads,
         admission: Admission | None = None,
     ) -> T:
-        """What one JSON answer means.
+        """Send a request and convert its JSON response.
 
         Args:
             path: see `Transport.url`.
             params: see `Transport.url`.
-            read: makes the result of the answer, or raises what is wrong with it.
+            read: converts the decoded response to the result, or raises an error.
             decode: see `Transport.get_json`.
             admission: see `Transport.get_json`.
 
         Raises:
-            ODSQLError: the query is refused; a note of the error shows the place.
+            ODSQLError: the server rejected the query; a note on the error shows the place.
         """
         return await self._get(self.transport.url(path, params), params, read, decode, admission)
 
@@ -148,7 +149,7 @@ class Requests:
             raise
 
     def _complete(self, error: ExploreError, url: str, attempts: int) -> None:
-        """Say in an error about a good answer which one it was, and no secret that it echoed."""
+        """Add the request to an error about a 200 response, and remove secrets that it echoes."""
         error.status, error.url, error.attempts = 200, url, attempts
         error.message = self.transport.redact(error.message)
         error.args = (error.message,)
@@ -156,7 +157,7 @@ class Requests:
             error.snippet = self.transport.redact(error.snippet)
 
     async def formats(self, path: str) -> tuple[ExportFormat, ...]:
-        """The formats that something can be exported to."""
+        """Return the export formats of a dataset or of the catalog."""
         return await self.get(path, [], _formats)
 
     def records(
@@ -169,7 +170,7 @@ class Requests:
         page_size: int | None,
         converter: ConverterSource | None = None,
     ) -> Records:
-        """The rows of a query, lazily."""
+        """Return the rows of a query as a lazy object."""
         clauses = clauses_of(query)
         plan = Plan(
             start=(clauses.offset or 0) if clauses is not None else 0,
@@ -180,10 +181,10 @@ class Requests:
         return self._paged(path, OPERATIONS[operation_id], query, plan, converter)
 
     async def count(self, path: str, operation_id: str, query: Query | None) -> int:
-        """How many rows a query has on the server.
+        """Return the number of rows of a query on the server.
 
         Raises:
-            WindowExceeded: they are groups, which are counted by paging, and too many for that.
+            WindowExceeded: there are 20,000 groups or more, which is too many to count by paging.
         """
         clauses = clauses_of(query)
         grouped = clauses is not None and clauses.group_by is not None
@@ -192,10 +193,9 @@ class Requests:
             return await self._paged(path, OPERATIONS[operation_id], query, plan, None).count()
         except WindowExceeded as error:
             raise WindowExceeded(
-                f"There are more than {error.window} groups, and the server counts no more, so an "
-                "export of them cannot be proved whole. Export without the proof "
-                "(`dataset.export(...)`, `explore export --format json`), or narrow the query "
-                "with `where`.",
+                f"There are {error.window} groups or more, which cannot be counted, so the export "
+                "cannot be verified. Export without verification (`dataset.export(...)`, "
+                "`explore export --format json`), or narrow the query with `where`.",
                 window=error.window,
             ) from None
 
@@ -206,7 +206,7 @@ class Requests:
         names: str | Expression | Sequence[str | Expression],
         query: Query | None,
     ) -> Facets:
-        """Facets, lazily."""
+        """Return facets as a lazy object."""
         params = operation_params(query, OPERATIONS[operation_id])
         declared = [value for name, value in params if name == "facet"]
         fixed = [(name, value) for name, value in params if name != "facet"]
@@ -235,7 +235,7 @@ class Requests:
         query: Query | None,
         options: ExportOptions,
     ) -> ExportStream:
-        """An export as one stream; `path` leads to the exports of its dataset or catalog."""
+        """Return an export as one stream; `path` is that of the exports of a dataset or catalog."""
         from explore_async.results.exports import EXPORT_ENDS, Reading
 
         params = operation_params(query, OPERATIONS[operation_id], extra=options.params)
@@ -252,7 +252,7 @@ class Requests:
         return self._stream(target, params, reading)
 
     def file(self, path: str) -> ExportStream:
-        """A file of any content, such as an attachment, as one stream; nothing is sent yet."""
+        """Return a file of any content, such as an attachment, as one stream; sends nothing yet."""
         from explore_async.results.exports import Reading
 
         reading = Reading(file_format="attachment", line_cap=self.transport.caps.line)
@@ -270,8 +270,8 @@ class Requests:
 
         @asynccontextmanager
         async def body() -> AsyncIterator[Body]:
-            # Only the refusal of the request is explained, not what a reader of the rows raises;
-            # but the call learns of both, because its end is told as it was.
+            # Explain only an error that rejects the request, not one raised while reading rows. The
+            # stack passes both to the call, which must report how it ended.
             async with AsyncExitStack() as stack:
                 opening = self.transport.stream(url, opaque=opaque)
                 try:
@@ -299,13 +299,13 @@ class Requests:
         params = operation_params(query, operation)
         fixed = [(name, value) for name, value in params if name not in {"limit", "offset"}]
 
-        # Encoded once, and not for each of a hundred pages.
+        # Encoded once, not for each page.
         prefix = self.transport.url(path, fixed) + ("&" if fixed else "?")
 
         def address(offset: int, limit: int) -> str:
             return f"{prefix}limit={limit}&offset={offset}"
 
-        # How often a page was asked for is remembered for errors that are found in it later.
+        # Attempts per page, for errors that are found in the page later.
         retried: dict[int, int] = {}
 
         def ask(
@@ -336,12 +336,12 @@ class Requests:
 
 
 def _formats(answer: object) -> tuple[ExportFormat, ...]:
-    links = as_list(as_object(answer, "an answer").get("links"), "links")
+    links = as_list(as_object(answer, "a response").get("links"), "links")
     return tuple(one for one in map(ExportFormat.from_json, links) if one is not None)
 
 
 def row_limit(query: Query | None) -> int | None:
-    """The query's own limit; -1 is how the API says that there is none."""
+    """Return the query's limit; None for no limit, which the API writes as -1."""
     clauses = clauses_of(query)
     limit = clauses.limit if clauses is not None else None
     return None if limit == -1 else limit
@@ -351,8 +351,10 @@ def segment(text: str, what: str) -> str:
     """Percent-encode one path segment.
 
     Raises:
-        ConfigurationError: it is empty or would change the path of the URL.
+        ConfigurationError: the text is empty or would change the path of the URL.
     """
     if not text or text in {".", ".."}:
-        raise ConfigurationError(f"{text!r} is no {what}; it would change the path of the URL.")
+        raise ConfigurationError(
+            f"{text!r} is not a valid {what}; it would change the path of the URL."
+        )
     return quote(text, safe="")

@@ -1,7 +1,7 @@
-"""Rows from the bytes of an export, as they come: a JSON array, or CSV.
+"""Streaming readers of rows from an export: a JSON array, or CSV.
 
-Each reader takes chunks of any size and gives the rows that are complete. What is left when the
-bytes end is a cut export, and an error.
+Each reader takes chunks of any size and returns the rows that they complete. If an incomplete row
+is left at the end, the export was cut off, which is an error.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ _CELL = re.compile(r'"((?:[^"]|"")*)"|([^"\r\n]*)')
 
 
 Restore = Callable[[dict[str, object], bytes], None]
-"""Puts the digits that a float has not into a row, from the JSON it was decoded from."""
+"""Restores the digits that floats lost in a row, from the JSON of the row."""
 
 
 class Reader(Protocol):
-    """Turns chunks into rows."""
+    """Reads rows from chunks."""
 
     def feed(self, chunk: bytes) -> list[Row]:
-        """The rows that these bytes complete."""
+        """Return the rows that these bytes complete."""
         ...
 
     def finish(self) -> list[Row]:
-        """The rows that the end of the bytes completes.
+        """Return the rows that the end of the bytes completes.
 
         Raises:
-            TruncatedError: the bytes end inside a row, or without the end of the format.
+            TruncatedError: the bytes end inside a row or before the end of the format.
         """
         ...
 
@@ -63,8 +63,8 @@ def load_row(piece: bytes, *, nan_as_null: bool) -> object:
     """Decode one row.
 
     Raises:
-        ValueError: it is not JSON, perhaps because it is not whole.
-        DecodeError: it holds a bare NaN or Infinity, and these are not to be read as null.
+        ValueError: the row is not JSON, perhaps because it is incomplete.
+        DecodeError: the row holds a bare NaN or Infinity, and `nan_as_null` is false.
     """
     try:
         return orjson.loads(piece)
@@ -75,17 +75,17 @@ def load_row(piece: bytes, *, nan_as_null: bool) -> object:
     if nan_as_null:
         return value
     raise DecodeError(
-        f"A row holds a bare NaN or Infinity, which is not JSON: {snippet(piece)!r}. To read them "
-        "as null, pass nan_as_null=True.",
+        f"A row holds a bare NaN or Infinity, which is not JSON: {snippet(piece)!r}. Pass "
+        "nan_as_null=True to read them as null.",
         snippet=snippet(piece),
         status=200,
     )
 
 
 class Nesting:
-    """Knows, from the pieces of a JSON text in order, whether something in it is still open.
+    """Tracks, over the pieces of a JSON text in order, whether a value is still open.
 
-    Only quotes and brackets are looked at, and those by counting, so it costs little.
+    It only counts quotes and brackets, which is fast.
     """
 
     def __init__(self) -> None:
@@ -94,11 +94,11 @@ class Nesting:
 
     @property
     def open(self) -> bool:
-        """Whether an object, an array or a text has begun and not ended."""
+        """Whether an object, an array or a string has begun and not ended."""
         return self._in_text or self._depth > 0
 
     def feed(self, piece: bytes) -> None:
-        """Take the next piece; it must not end between a backslash and what that escapes."""
+        """Take the next piece, which must not end between a backslash and the escaped character."""
         if b"\\" in piece:
             piece = piece.replace(rb"\\", b"").replace(rb"\"", b"")
         parts = piece.split(b'"')
@@ -109,14 +109,14 @@ class Nesting:
 
 
 def is_cut(piece: bytes) -> bool:
-    """Whether a piece of JSON ends while something in it is open."""
+    """Return whether a piece of JSON ends inside a value."""
     nesting = Nesting()
     nesting.feed(piece)
     return nesting.open
 
 
 def is_cut_row(line: bytes) -> bool:
-    """Whether the last line of a jsonl text, which may have no line end, is but a part of a row."""
+    """Return whether the last line of jsonl, with or without a line end, is an incomplete row."""
     line = line.rstrip()
     return bool(line) and (is_cut(line) or not line.endswith(b"}"))
 
@@ -124,10 +124,10 @@ def is_cut_row(line: bytes) -> bool:
 class ArrayReader:
     """Reads a JSON array of objects, object by object.
 
-    A row can end only where `},{` stands. At the first such place of a row, what is before it is
-    simply decoded: if that is an object, it is the row, for what a complete object is followed by
-    cannot be part of it. If it is none, the row has objects or texts with `},{` in it, and its end
-    is the first such place where nothing is open. So each byte is looked at a few times at most.
+    A row can end only at `},{`. At the first such place the bytes before it are decoded: if they
+    are an object, they are the row, because a complete object cannot continue. Otherwise the row
+    contains objects or strings with `},{`, and it ends at the first such place where no value is
+    open. So each byte is examined at most a few times.
     """
 
     def __init__(self, *, nan_as_null: bool, cap: int, restore: Restore | None = None) -> None:
@@ -141,7 +141,7 @@ class ArrayReader:
         self._counted = 0
 
     def feed(self, chunk: bytes) -> list[Row]:
-        """The rows that these bytes complete."""
+        """Return the rows that these bytes complete."""
         data = self._data
         data += chunk
         if not self._begun:
@@ -154,29 +154,31 @@ class ArrayReader:
                 rows.append(row)
                 start = match.end()
             self._looked_at = match.end()
-        # A place that the chunk cuts in two begins behind a brace.
+        # A `},{` that the chunk cuts in two begins with the last brace.
         cut = len(data[self._looked_at :].rstrip(_IN_BETWEEN))
         self._looked_at = max(self._looked_at, self._looked_at + cut - 1) - start
         self._counted = max(0, self._counted - start)
         del data[:start]
         if len(data) > self._cap:
             raise TooLargeError(
-                f"A row of the export is longer than {self._cap} bytes. Raise `caps.line`, or read "
+                f"A row of the export is longer than {self._cap} bytes. Raise `caps.line`, or use "
                 "bytes() or save() instead.",
                 status=200,
             )
         return rows
 
     def finish(self) -> list[Row]:
-        """The last row."""
+        """Return the last row."""
         end = bytes(self._data).strip()
         if not self._begun or not end.endswith(b"]"):
-            raise TruncatedError("The export was cut before the end of its array. Ask again.")
+            raise TruncatedError(
+                "The export was cut off before the end of its array. Request it again."
+            )
         last = end[:-1].strip()
         if not last:
             return []
         if is_cut(last):
-            raise TruncatedError("The export was cut inside a row. Ask for it again.")
+            raise TruncatedError("The export was cut off inside a row. Request it again.")
         return [self._row(last)]
 
     def _begin(self) -> None:
@@ -190,7 +192,7 @@ class ArrayReader:
         self._data[:] = stripped.lstrip()
 
     def _row_between(self, start: int, end: int) -> Row | None:
-        """The row from `start` to `end`; None when that is only the beginning of one."""
+        """Return the row from `start` to `end`; None if that is only the beginning of a row."""
         if self._nesting is None:
             row = _object_or_none(self._data[start:end])
             if row is not None:
@@ -219,7 +221,7 @@ class ArrayReader:
 
 
 class CSVReader:
-    """Reads CSV with a header; cells are text, and an empty one, which is also null, is None."""
+    """Reads CSV with a header; cells are strings, or None if empty, which also means null."""
 
     def __init__(self, *, delimiter: str, cap: int) -> None:
         self._delimiter = delimiter
@@ -229,13 +231,13 @@ class CSVReader:
         self._names: list[str] = []
 
     def feed(self, chunk: bytes) -> list[Row]:
-        """The rows that these bytes complete."""
+        """Return the rows that these bytes complete."""
         try:
             data = self._rest + self._decoder.decode(chunk)
         except UnicodeDecodeError as error:
             raise DecodeError(
-                f"The CSV export is not UTF-8: {error.reason}. A proxy may have changed it; ask "
-                "for another format.",
+                f"The CSV export is not UTF-8: {error.reason}. A proxy may have changed it. "
+                "Request another format.",
                 status=200,
             ) from error
         end = _end_of_records(data)
@@ -243,17 +245,17 @@ class CSVReader:
         if len(self._rest) > self._cap:
             raise TooLargeError(
                 f"A row of the export is longer than {self._cap} characters. Raise `caps.line`, "
-                "or read bytes() or save() instead.",
+                "or use bytes() or save() instead.",
                 status=200,
             )
         return self._rows(data[:end])
 
     def finish(self) -> list[Row]:
-        """Nothing: every row of CSV has its line end, and before the rows comes a header."""
+        """Check the end: every CSV row ends with a line end, and a header is required."""
         if self._rest or self._decoder.getstate()[0]:
-            raise TruncatedError("The CSV export was cut inside a row. Ask for it again.")
+            raise TruncatedError("The CSV export was cut off inside a row. Request it again.")
         if not self._names:
-            raise TruncatedError("The CSV export was cut before its header. Ask for it again.")
+            raise TruncatedError("The CSV export was cut off before its header. Request it again.")
         return []
 
     def _rows(self, text: str) -> list[Row]:
@@ -268,11 +270,11 @@ class CSVReader:
             return list(csv.reader(_lines(text), delimiter=self._delimiter, strict=True))
         except csv.Error as error:
             if "field limit" in str(error):
-                # The limit belongs to the whole process, so it is not ours to raise.
+                # The limit applies to the whole process, so this package must not raise it.
                 return list(_slow_records(text, self._delimiter))
             raise DecodeError(
                 f"The CSV export cannot be read: {error}. Check the delimiter "
-                f"({self._delimiter!r}), or ask for another format.",
+                f"({self._delimiter!r}), or request another format.",
                 status=200,
             ) from error
 
@@ -280,8 +282,9 @@ class CSVReader:
         if len(cells) == len(self._names) or not cells:
             return dict(zip(self._names, (cell or None for cell in cells or [""]), strict=True))
         raise DecodeError(
-            f"A row of the CSV export has {len(cells)} cells, its header {len(self._names)}: "
-            f"{snippet(repr(cells).encode())}. Check the delimiter, or ask for another format.",
+            f"A row of the CSV export has {len(cells)} cells, but its header has "
+            f"{len(self._names)}: {snippet(repr(cells).encode())}. Check the delimiter, or request "
+            "another format.",
             status=200,
         )
 
@@ -290,8 +293,8 @@ class CSVReader:
             return
         double = sorted({name for name in self._names if self._names.count(name) > 1})
         raise DecodeError(
-            f"Several columns are called {', '.join(double)}. Export names instead of labels, or "
-            "read lines().",
+            f"Several columns have the same name: {', '.join(double)}. Export names instead of "
+            "labels, or use lines().",
             status=200,
         )
 
@@ -305,7 +308,7 @@ def _object_or_none(piece: bytes | bytearray) -> Row | None:
 
 
 def _end_of_records(text: str) -> int:
-    """Index behind the last line end that is not inside quotes."""
+    """Return the index after the last line end that is not inside quotes."""
     end = text.rfind("\n") + 1
     quotes = text.count('"', 0, end)
     while end and quotes % 2:
@@ -316,12 +319,12 @@ def _end_of_records(text: str) -> int:
 
 
 def _lines(text: str) -> list[str]:
-    # splitlines() would also split at the line ends of Unicode, which may stand in a cell.
+    # splitlines() would also split at Unicode line ends, which a cell may contain.
     return [f"{line}\n" for line in text.split("\n")[:-1]]
 
 
 def _slow_records(text: str, delimiter: str) -> list[list[str]]:
-    """Records with cells longer than the csv module takes."""
+    """Parse records with cells longer than the csv module accepts."""
     records: list[list[str]] = []
     cells: list[str] = []
     plain = re.compile(rf"[^{re.escape(delimiter)}\r\n]*")
@@ -329,7 +332,7 @@ def _slow_records(text: str, delimiter: str) -> list[list[str]]:
     while place < len(text):
         quoted = _CELL.match(text, place) if text[place] == '"' else None
         match = quoted or plain.match(text, place)
-        assert match is not None  # noqa: S101 - `plain` matches the empty text too
+        assert match is not None  # noqa: S101 - `plain` also matches an empty string
         cells.append(quoted.group(1).replace('""', '"') if quoted else match.group())
         place = match.end()
         if text.startswith(delimiter, place):
@@ -343,8 +346,8 @@ def _slow_records(text: str, delimiter: str) -> list[list[str]]:
 
 def _refusal(piece: bytes) -> DecodeError:
     return DecodeError(
-        f"The export is no array of rows; there is {snippet(piece)!r}. Ask for it again; if it "
-        "persists, report it to the portal.",
+        f"The export is not an array of rows; it contains {snippet(piece)!r}. Request it again; if "
+        "the error persists, report it to the portal.",
         snippet=snippet(piece),
         status=200,
     )

@@ -1,12 +1,11 @@
 """Pages of typed rows, decoded in one step.
 
-To make plain rows of a body, and then dates, points and decimals of their values, takes twice as
-long as the plain rows alone. msgspec makes all of it while it reads the JSON, and keeps every digit
-of a number. It must be told the keys of the rows, which are those of the first row it meets.
+Decoding a body to plain rows and then converting their values to dates, points and decimals takes
+twice as long as decoding alone. msgspec does both while it parses the JSON, and keeps all digits of
+a number. It needs the keys of the rows, which are taken from the first row.
 
-A body that does not fit is decoded in two steps by the `Converter`, which has the last word on what
-a value becomes: a year alone where a date is declared, a value of another type, a row with other
-keys. Both ways give the same rows.
+A body that does not fit is decoded in two steps, with the `Converter`: for instance a year alone in
+a date field, a value of another type, or a row with other keys. Both ways return the same rows.
 """
 
 from __future__ import annotations
@@ -36,20 +35,20 @@ _MISFITS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class _Head(msgspec.Struct):
-    """What is looked at to learn the keys."""
+    """The part of a response that is decoded to learn the keys."""
 
     results: list[msgspec.Raw]
 
 
 class _Typed(dict[str, object]):
-    """An answer whose rows have their types already."""
+    """A response whose rows are already typed."""
 
 
 class TypedRows:
     """Decodes the pages of one reading.
 
     Args:
-        converter: what values become.
+        converter: defines the fields, and converts pages that need two steps.
     """
 
     def __init__(self, converter: Converter) -> None:
@@ -59,19 +58,19 @@ class TypedRows:
         self._learn(())
 
     def decode(self, body: bytes) -> object:
-        """The JSON value of a body; if it is a page that fits, its rows are typed.
+        """Decode a body; if it is a page that fits, its rows are typed.
 
         Raises:
-            orjson.JSONDecodeError: it is not JSON.
+            orjson.JSONDecodeError: the body is not JSON.
         """
         answer = self._at_once(body) if self._fitting else None
         return self._in_two_steps(body) if answer is None else answer
 
     def page(self, answer: object, *, offset: int, limit: int) -> Page:
-        """The page of typed rows that a decoded answer holds.
+        """Return the page of typed rows in a decoded response.
 
         Raises:
-            DecodeError: it holds none, or a value that is not of its type.
+            DecodeError: the response is not a page, or a value does not match its type.
         """
         page = Page.from_json(answer, offset=offset, limit=limit)
         if isinstance(answer, _Typed):
@@ -85,7 +84,7 @@ class TypedRows:
             keys = _keys_of(body)
             if keys is None:
                 return None
-            # A page that has the keys and does not fit all the same will not be the only one.
+            # If a page with these keys does not fit, others will not fit either.
             self._fitting = keys != self._keys
             if not self._fitting:
                 return None
@@ -110,7 +109,7 @@ class TypedRows:
 
 
 def _keys_of(body: bytes) -> tuple[str, ...] | None:
-    """The keys of the first row of a page; None when there are none to learn."""
+    """Return the keys of a page's first row; None if they cannot be used."""
     try:
         first, *_ = msgspec.json.decode(body, type=_Head).results
         row = msgspec.json.decode(first)
@@ -127,9 +126,9 @@ def _can_be_an_attribute(key: str) -> bool:
 
 @lru_cache(maxsize=64)
 def _decoder(fields: tuple[tuple[str, str], ...]) -> msgspec.json.Decoder[Any]:
-    """What decodes a page of rows with these keys and types."""
+    """Return a decoder for pages of rows with these keys and types."""
     types = [(key, _TYPES.get(kind, Any)) for key, kind in fields]
-    # They live for one page and refer to nothing, so the collector need not know of them.
+    # Rows live for one page and form no cycles, so the garbage collector can ignore them.
     row = msgspec.defstruct("Row", types, forbid_unknown_fields=True, gc=False)
     page = msgspec.defstruct(
         "Answer",

@@ -201,7 +201,7 @@ def test_24_a_second_signal_ends_a_program_that_still_cleans_up(
             assert process.stdout.readline() == "syncing\n"
             process.send_signal(first)
             said = iter(process.stderr.readline, "")
-            assert any("Once more ends it at once" in line for line in said)
+            assert any("Press Ctrl-C again to quit" in line for line in said)
             assert process.poll() is None
             process.send_signal(second)
             assert process.wait(20) == -second

@@ -171,7 +171,7 @@ async def test_30_an_export_that_is_not_utf_8_is_an_error_or_kept_byte_by_byte(
     """The encoding is not guessed, and the content of a saved file is not checked."""
     async with Wire(writes(http(body))).running() as wire, ExploreClient(wire.url) as client:
         trees = client.dataset("trees")
-        with pytest.raises(DecodeError, match=r"Ask for it again|ask for another format"):
+        with pytest.raises(DecodeError, match=r"Request it again|Request another format"):
             async with trees.export(kind) as stream:
                 async for _ in getattr(stream, method)():
                     pass

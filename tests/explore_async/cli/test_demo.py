@@ -1,4 +1,4 @@
-"""The demo: the whole main job in one process, and what it says about the data is true."""
+"""The demo runs in one process, and its statements about the data are true."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """What the demo printed, and the file it wrote."""
+    """The output of the demo, and the file it wrote."""
     path = tmp_path_factory.mktemp("demo") / "cities.jsonl"
     result = CliRunner().invoke(main, ["demo", "-o", str(path)])
     assert result.exit_code == 0, result.output
@@ -31,7 +31,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
 
 
 def test_the_exported_rows_are_what_duckdb_holds(demo: tuple[str, Path]) -> None:
-    """The same number, and the same identifiers, each once."""
+    """The file has the same number of rows, with the same identifiers, each once."""
     _, path = demo
     received = [orjson.loads(line)["geoname_id"] for line in path.read_bytes().splitlines()]
     with Store() as store:
@@ -43,7 +43,7 @@ def test_the_exported_rows_are_what_duckdb_holds(demo: tuple[str, Path]) -> None
 
 
 def test_the_proof_is_printed(demo: tuple[str, Path]) -> None:
-    """Expected, received and unique rows, all the same."""
+    """The numbers of expected, received and unique rows are equal."""
     printed, path = demo
     rows = len(path.read_bytes().splitlines())
     for word in ("expected", "received", "unique"):
@@ -52,7 +52,7 @@ def test_the_proof_is_printed(demo: tuple[str, Path]) -> None:
 
 
 def test_every_step_is_shown(demo: tuple[str, Path]) -> None:
-    """The query and its text, rows and bars, a diagnostic with a caret."""
+    """The output has the query and its ODSQL, rows, bars, and a diagnostic with a caret."""
     printed, _ = demo
     assert 'F.timezone.startswith("Europe/")' in printed
     assert 'where = population > 100000 AND startswith(timezone, "Europe/")' in printed
@@ -62,7 +62,7 @@ def test_every_step_is_shown(demo: tuple[str, Path]) -> None:
 
 
 async def test_a_server_that_dies_half_way_leaves_an_error_and_no_file(tmp_path: Path) -> None:
-    """A real process, killed while the export runs; fewer rows never pass for all of them."""
+    """A real process is killed during the export; a partial result never passes as complete."""
     command = [sys.executable, "-m", "explore_async", "serve", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: ASYNC220
         assert server.stdout is not None

@@ -1,4 +1,4 @@
-"""What the command line prints lines up, and sends no commands to a terminal."""
+"""The output of the command line is aligned, and sends no commands to a terminal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def facet(**counts: int) -> Facet:
 
 
 def test_wide_characters_take_two_columns() -> None:
-    """Chinese, Japanese and Korean names push nothing out of line; marks take no column."""
+    """Chinese, Japanese and Korean names stay aligned; combining marks take no column."""
     rows = [{"name": "東京", "code": "JP"}, {"name": "서울", "code": "KR"}]
     assert table([*rows, {"name": "e\u0301", "code": "X"}]) == (
         "name  code\n----  ----\n東京  JP\n서울  KR\ne\u0301     X"
@@ -33,7 +33,7 @@ def test_wide_characters_take_two_columns() -> None:
 
 
 def test_long_values_are_cut_to_the_width() -> None:
-    """In columns, so that half as many wide characters fit."""
+    """Width is measured in columns, so only half as many wide characters fit."""
     assert table([{"a": "x" * 9}], cell_width=5).splitlines()[2] == "xxxx…"
     assert table([{"a": "東" * 9}], cell_width=5).splitlines()[2] == "東東…"
     assert table([{"a": "東東x"}], cell_width=5).splitlines()[2] == "東東x"
@@ -44,19 +44,19 @@ def test_long_values_are_cut_to_the_width() -> None:
     [
         (5, "value 4"),
         (12, "... and 4 more"),
-        (100, "... and at least 92 more; a portal lists 100 values unasked"),
+        (100, "... and at least 92 more; a portal lists 100 values by default"),
         (246, "... and 238 more"),
     ],
 )
 def test_bars_say_how_many_values_are_not_shown(values: int, end: str) -> None:
-    """A facet of exactly as many values as a portal lists unasked may have more."""
+    """A facet with exactly as many values as a portal lists by default may have more."""
     shown = facet(**{f"value {one}": 500 - one for one in range(values)})
     last = bars(shown, limit=8).splitlines()[-1]
     assert last.startswith(end)
 
 
 def test_control_characters_are_not_printed() -> None:
-    """Neither in names nor in values; a cell stays on its line."""
+    """This applies to names and values; a cell stays on one line."""
     text = "a\x1b]0;owned\x07\x9b31m\u202eb\nc"
     assert printable(text) == "a ]0;owned  31m b\nc"
     assert table([{text: text}]).splitlines() == [
@@ -64,7 +64,7 @@ def test_control_characters_are_not_printed() -> None:
 
 
 def test_bars_are_plain_where_the_encoding_has_no_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In Latin-1, for instance."""
+    """Latin-1 is an example."""
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="latin-1"))
     assert bars(facet(a=1)).endswith("#" * 30)
 
@@ -85,7 +85,7 @@ def test_progress_is_shown_with_rich_and_without(
     progress: Progress,
     shown: str,
 ) -> None:
-    """On standard error, in rows where there are rows, and in bytes."""
+    """It goes to standard error, and counts bytes and, if known, rows."""
     if hidden is not None:
         monkeypatch.setitem(sys.modules, hidden, None)
     show: Callable[[Progress], None]
@@ -101,7 +101,7 @@ def test_progress_is_shown_with_rich_and_without(
 def test_no_progress_is_no_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], hidden: str | None
 ) -> None:
-    """An error that comes before the first byte stands alone."""
+    """An error before the first byte is the only output."""
     if hidden is not None:
         monkeypatch.setitem(sys.modules, hidden, None)
     with pytest.raises(KeyError), progress_bar("export"):

@@ -1,4 +1,4 @@
-"""The command line: what it prints, and one clear message for everything that goes wrong."""
+"""The command line: its output, and one clear message for every failure."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from explore_async import ExploreClient, Progress
 from explore_async.cli.main import main
 from explore_async.portal import PortalField, Store
 from tests.explore_async.doubles import Clock, http, jsonl, served
+from tests.platforms import posix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +40,7 @@ FIELDS = (
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """A small portal in a thread of its own, since the commands run their own event loops."""
+    """A small portal in a separate thread, because the commands run their own event loops."""
     with Store() as store:
         store.add("odd", [{"name": "1_uai", "type": "text"}], [{"1_uai": "\x9b31m"}])
         store.add("cities", FIELDS, ROWS)
@@ -54,13 +55,13 @@ def run(*arguments: str) -> Result:
 
 
 def command(*arguments: str) -> list[str]:
-    """The command line for a process of its own."""
+    """Return the command line for a separate process."""
     return [sys.executable, "-m", "explore_async", *arguments]
 
 
 @contextlib.contextmanager
 def answering(respond: Callable[[socket.socket], object]) -> Iterator[str]:
-    """A server that does the same with each connection."""
+    """Run a server that treats each connection the same way."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:
@@ -84,7 +85,7 @@ def answering(respond: Callable[[socket.socket], object]) -> Iterator[str]:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands whose pauses between attempts take no time."""
+    """Let commands retry without waiting."""
 
     def client(url: str) -> ExploreClient:
         return ExploreClient(url, timing=Clock().timing())
@@ -93,7 +94,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_records_are_printed_as_a_table(url: str) -> None:
-    """Numbers to the right, text to the left."""
+    """Numbers are aligned right, text left."""
     result = run("records", "--url", url, "cities", "--order-by", "population", "--limit", "2")
     assert result.exit_code == 0
     assert result.stdout == (
@@ -105,7 +106,7 @@ def test_records_are_printed_as_a_table(url: str) -> None:
 
 
 def test_records_are_printed_as_json_lines(url: str) -> None:
-    """For other programs."""
+    """Other programs can read this format."""
     result = run(
         "records", "--url", url, "cities", "--where", "country = 'BE'", "--format", "jsonl"
     )
@@ -113,7 +114,7 @@ def test_records_are_printed_as_json_lines(url: str) -> None:
 
 
 def test_facets_are_printed_as_bars(url: str) -> None:
-    """The most frequent first."""
+    """The most frequent value comes first."""
     result = run("facets", "--url", url, "cities")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[:2] == ["country", f"UA  2  {'█' * 30}"]
@@ -130,32 +131,32 @@ def test_facets_are_printed_as_bars(url: str) -> None:
 def test_more_values_than_a_portal_lists_are_asked_for(
     url: str, arguments: tuple[str, ...], values: int, warned: bool
 ) -> None:
-    """Of facets that are named; of the others it is said that there may be more."""
+    """This works for named facets; for others, a warning says that there may be more."""
     result = run("facets", "--url", url, "trees", *arguments, "--format", "jsonl")
     assert len(result.stdout.splitlines()) == values
     assert ("lists 100 values" in result.stderr) is warned
 
 
 def test_facets_as_json_lines_keep_to_the_limit(url: str) -> None:
-    """As the bars do."""
+    """The limit applies as it does to bars."""
     result = run("facets", "--url", url, "cities", "--limit", "1", "--format", "jsonl")
     assert orjson.loads(result.stdout) == {"facet": "country", "value": "UA", "count": 2}
 
 
 def test_a_facet_whose_name_needs_quotes(url: str) -> None:
-    """They are put around it."""
+    """The command adds the quotes."""
     assert run("facets", "--url", url, "odd", "1_uai").exit_code == 0
 
 
 def test_json_lines_hold_no_control_characters(url: str) -> None:
-    """What JSON allows and a terminal obeys is escaped; the value stays the same."""
+    """Control characters that JSON allows are escaped; the value stays the same."""
     result = run("records", "--url", url, "odd", "--format", "jsonl")
     assert result.stdout == '{"1_uai":"\\u009b31m"}\n'
     assert orjson.loads(result.stdout) == {"1_uai": "\x9b31m"}
 
 
 def test_datasets_are_listed(url: str) -> None:
-    """With their number of records."""
+    """The list includes the number of records."""
     result = run("datasets", "--url", url)
     assert result.exit_code == 0
     assert ["cities", "3"] in [line.split()[:2] for line in result.stdout.splitlines()]
@@ -171,7 +172,7 @@ def test_an_export_is_proved_whole(url: str, tmp_path: Path) -> None:
 
 
 def test_the_progress_of_a_limited_export_ends_at_its_limit(url: str, tmp_path: Path) -> None:
-    """Not at the size of the dataset."""
+    """The total is the limit, not the size of the dataset."""
     result = run("export", "--url", url, "cities", "--limit", "2", "-o", str(tmp_path / "x"))
     assert "2 of 2 rows" in result.stderr
 
@@ -179,7 +180,7 @@ def test_the_progress_of_a_limited_export_ends_at_its_limit(url: str, tmp_path: 
 def test_the_progress_of_an_export_moves_within_a_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A slow portal may take minutes for the first that is written."""
+    """A slow portal may take minutes to fill the first block."""
     shown: list[Progress] = []
 
     @contextlib.contextmanager
@@ -199,7 +200,7 @@ def test_the_progress_of_an_export_moves_within_a_block(
 
 
 def test_an_export_to_another_format_is_saved(url: str, tmp_path: Path) -> None:
-    """As the server sends it."""
+    """The file is what the server sends."""
     path = tmp_path / "cities.csv"
     result = run("export", "--url", url, "cities", "--format", "csv", "-o", str(path))
     assert result.exit_code == 0
@@ -220,7 +221,7 @@ def test_an_export_to_another_format_is_saved(url: str, tmp_path: Path) -> None:
 def test_what_goes_wrong_is_one_message_and_exit_status_1(
     url: str, arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No traceback, and no file."""
+    """There is no traceback and no file."""
     monkeypatch.chdir(tmp_path)
     result = run(*arguments, "--url", url)
     assert result.exit_code == 1
@@ -233,7 +234,7 @@ def test_what_goes_wrong_is_one_message_and_exit_status_1(
 
 @pytest.mark.usefixtures("patient")
 def test_a_portal_that_is_down_is_one_message() -> None:
-    """It names the address."""
+    """The message names the address."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -244,7 +245,7 @@ def test_a_portal_that_is_down_is_one_message() -> None:
 
 
 def test_an_answer_that_is_not_json_is_one_message() -> None:
-    """A login page, for example, sent with status 200."""
+    """A login page with status 200 is an example."""
     page = b"<html>Please log in</html>"
     reply = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%b"
     with answering(lambda connection: connection.sendall(reply % (len(page), page))) as url:
@@ -265,36 +266,36 @@ def test_an_answer_that_is_not_json_is_one_message() -> None:
     ],
 )
 def test_wrong_usage_exits_2(arguments: list[str]) -> None:
-    """With a usage line."""
+    """The message has a usage line."""
     result = run(*arguments)
     assert result.exit_code == 2
     assert "Usage" in result.stderr
 
 
 def test_a_url_that_is_none_is_one_message() -> None:
-    """Nothing is sent."""
+    """The message names the allowed scheme."""
     result = run("datasets", "--url", "ftp://example.org")
     assert result.exit_code == 1
     assert "https://" in result.stderr
 
 
 def test_a_port_that_is_taken_is_one_message() -> None:
-    """It says what to choose."""
+    """The message names the options to change."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = run("serve", "--port", str(taken.getsockname()[1]))
     assert result.exit_code == 1
-    assert "choose another --host or --port" in result.stderr
+    assert "Choose another --host or --port" in result.stderr
 
 
 def test_a_server_cannot_send_commands_to_the_terminal(url: str) -> None:
-    """Its error message repeats what it was asked for, control characters and all."""
+    """Its error message repeats the request, including control characters."""
     result = run("records", "--url", url, "no\x07\x9b31mwhere")
     assert result.exit_code == 1
     assert "no  31mwhere does not exist" in result.stderr
 
 
 def test_stopping_the_server_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is told to be stopped by Ctrl-C."""
+    """Ctrl-C is the documented way to stop it."""
 
     async def interrupted(host: str, port: int) -> None:
         raise KeyboardInterrupt
@@ -309,7 +310,7 @@ def test_stopping_the_server_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_missing_extra_is_one_message(
     monkeypatch: pytest.MonkeyPatch, package: str, arguments: list[str]
 ) -> None:
-    """It says what to install."""
+    """The message says what to install."""
     monkeypatch.setitem(sys.modules, package, None)
     result = run(*arguments)
     assert result.exit_code == 1
@@ -317,18 +318,19 @@ def test_a_missing_extra_is_one_message(
     assert "pip install 'explore-async[portal]'" in result.stderr
 
 
-def obey_interrupts() -> None:
-    """Also where the tests run in the background, whose processes inherit that they ignore it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def obey_signals() -> None:
+    """Restore what child processes ignore if the tests run in the background or under nohup."""
+    for name in ENDING:
+        signal.signal(signal.Signals[name], signal.SIG_DFL)
 
 
-@pytest.mark.parametrize(
-    ("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
-)
-def test_an_interrupted_export_leaves_nothing(
-    tmp_path: Path, sent: signal.Signals, status: int
-) -> None:
-    """Neither a traceback nor a part of the file."""
+ENDING = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
+
+
+@posix
+@pytest.mark.parametrize(("name", "status"), ENDING.items())
+def test_an_interrupted_export_leaves_nothing(tmp_path: Path, name: str, status: int) -> None:
+    """There is neither a traceback nor a partial file."""
     over = threading.Event()
 
     def stall(connection: socket.socket) -> None:
@@ -342,14 +344,14 @@ def test_an_interrupted_export_leaves_nothing(
             command(*arguments, "--url", url),
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=obey_interrupts,
+            preexec_fn=obey_signals,
         ) as process,
     ):
         deadline = time.monotonic() + 20
         while not any(path.stat().st_size for path in tmp_path.iterdir()):
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        process.send_signal(sent)
+        process.send_signal(signal.Signals[name])
         _, stderr = process.communicate(timeout=20)
         over.set()
     assert process.returncode == status
@@ -359,7 +361,7 @@ def test_an_interrupted_export_leaves_nothing(
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
 def test_a_full_disk_behind_standard_output_is_one_message(url: str) -> None:
-    """The rows go into a file by way of the shell."""
+    """This happens if the shell redirects the rows to a file."""
     with open("/dev/full", "wb") as full:  # noqa: PTH123
         done = subprocess.run(
             command("records", "cities", "--url", url),

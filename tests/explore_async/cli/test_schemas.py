@@ -1,4 +1,4 @@
-"""Saved schemas: what is pulled, and what has changed since."""
+"""Saved schemas: pulling them, and comparing them with a portal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def run(*arguments: str) -> Result:
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """A portal whose dataset has a text, a number and a date."""
+    """A portal with a dataset of a text, a number and a date field."""
     with Store() as store:
         fields = (
             PortalField("name", "text", "Name", annotations=ANNOTATIONS),
@@ -41,7 +41,7 @@ def url() -> Iterator[str]:
 
 
 def test_a_pulled_schema_is_small_and_stable(url: str, tmp_path: Path) -> None:
-    """Names, types and annotations; pulling twice gives the same bytes."""
+    """It holds names, types and annotations; pulling twice writes the same bytes."""
     folder = tmp_path / "new" / "schemas"
     assert run("pull", url, "cities", "-o", str(folder)).exit_code == 0
     first = (folder / "cities.json").read_bytes()
@@ -62,7 +62,7 @@ def test_a_pulled_schema_is_small_and_stable(url: str, tmp_path: Path) -> None:
 
 
 def test_a_schema_that_is_up_to_date_has_no_difference(url: str, tmp_path: Path) -> None:
-    """Exit status 0."""
+    """The exit status is 0."""
     run("pull", url, "cities", "-o", str(tmp_path))
     result = run("diff", url, "--schemas", str(tmp_path))
     assert result.exit_code == 0
@@ -70,7 +70,7 @@ def test_a_schema_that_is_up_to_date_has_no_difference(url: str, tmp_path: Path)
 
 
 def test_changes_and_the_queries_they_break_are_listed(url: str, tmp_path: Path) -> None:
-    """At their place in the file; queries of other fields are left alone."""
+    """Queries are listed with their place in the file; those of other fields are not."""
     schemas = tmp_path / "schemas"
     run("pull", url, "cities", "-o", str(schemas))
     saved = json.loads((schemas / "cities.json").read_text())
@@ -97,7 +97,7 @@ def schema(*fields: tuple[str, str, dict[str, object]], dataset_id: str = "citie
 
 
 NAME: tuple[str, str, dict[str, object]] = ("name", "text", {})
-"""A text field with nothing more."""
+"""A text field without annotations."""
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ NAME: tuple[str, str, dict[str, object]] = ("name", "text", {})
 def test_another_annotation_is_a_change(
     saved: dict[str, object], live: dict[str, object], said: str
 ) -> None:
-    """By itself it breaks nothing."""
+    """An annotation alone breaks nothing."""
     before, now = (schema(("name", "text", one)) for one in (saved, live))
     (change,) = compare(before, now)
     assert str(change) == said
@@ -127,7 +127,7 @@ def test_another_annotation_is_a_change(
 
 
 def test_unknown_annotations_have_not_changed() -> None:
-    """Neither have those that are written in another way."""
+    """An equal annotation in another notation has not changed either."""
     fields = [{"name": "name", "type": "text"}]
     bare = Schema.from_json({"dataset_id": "cities", "fields": fields})
     assert compare(bare, schema(("name", "text", {"facet": True}))) == []
@@ -136,7 +136,7 @@ def test_unknown_annotations_have_not_changed() -> None:
 
 
 def broken(folder: Path, content: str, *, saved: list[Schema], live: list[Schema]) -> list[str]:
-    """The reasons why the queries of a file break."""
+    """Return the reasons why the queries of a file break."""
     file = folder / ("a.py" if "import" in content else "a.toml")
     file.write_text(content)
     by_id, now = ({one.dataset_id: one for one in listed} for listed in (saved, live))
@@ -182,12 +182,12 @@ NAMED = 'queries.a.dataset = "cities"\n' + QUERY
 def test_a_query_breaks_that_was_right_before(
     tmp_path: Path, content: str, saved: list[Schema], live: list[Schema], reasons: list[str]
 ) -> None:
-    """Of the dataset that `odsql check` takes it to be about; what was wrong before stays out."""
+    """The dataset is the one that `odsql check` assumes; earlier errors are not reported."""
     assert broken(tmp_path, content, saved=saved, live=live) == reasons
 
 
 def test_a_dataset_that_does_not_exist_is_one_message(url: str, tmp_path: Path) -> None:
-    """When pulling and when comparing."""
+    """This applies to pulling and to comparing."""
     result = run("pull", url, "nowhere", "-o", str(tmp_path / "schemas"))
     assert result.exit_code == 1
     assert "no dataset nowhere" in result.stderr
@@ -199,7 +199,7 @@ def test_a_dataset_that_does_not_exist_is_one_message(url: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("content", ["not json", '{"fields": []}'])
 def test_a_file_that_is_no_schema_is_one_message(url: str, tmp_path: Path, content: str) -> None:
-    """It is named."""
+    """The message names the file."""
     file = tmp_path / "broken.json"
     file.write_text(content)
     result = run("diff", url, "--schemas", str(file))
@@ -208,7 +208,7 @@ def test_a_file_that_is_no_schema_is_one_message(url: str, tmp_path: Path, conte
 
 
 def test_a_folder_that_cannot_be_made_is_one_message(url: str, tmp_path: Path) -> None:
-    """Nothing is asked."""
+    """Nothing is requested."""
     (tmp_path / "file").write_text("")
     result = run("pull", url, "cities", "-o", str(tmp_path / "file" / "schemas"))
     assert result.exit_code == 1

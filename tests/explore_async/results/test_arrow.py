@@ -1,4 +1,4 @@
-"""Arrow columns: a value is kept as it is, widened by rule, or refused; never changed."""
+"""Arrow columns keep a value unchanged, widen it by rule, or refuse it; they never alter it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MOMENT = datetime(2021, 4, 1, 5, tzinfo=UTC)
 async def column(
     client: ExploreClient, portal: FakePortal, values: list[object], **options: Any
 ) -> list[object]:
-    """The column `a` of a jsonl export of these values, read in batches of one row."""
+    """Return column `a` of a jsonl export of these values, read in batches of one row."""
     portal.rows = [{"a": value} for value in values]
     async with client.dataset("trees").export("jsonl") as stream:
         batches = [batch async for batch in stream.batches(size=1, **options)]
@@ -50,7 +50,7 @@ async def column(
 async def test_a_later_batch_of_another_type_is_refused(
     client: ExploreClient, portal: FakePortal, first: object, later: object
 ) -> None:
-    """2.5 does not become 2 because the batches before held integers."""
+    """2.5 must not become 2 because earlier batches held integers."""
     with pytest.raises(DecodeError, match="a does not fit its column"):
         await column(client, portal, [first, first, later])
 
@@ -58,7 +58,7 @@ async def test_a_later_batch_of_another_type_is_refused(
 async def test_an_integer_is_widened_where_floats_came_before(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """It is the same number; one that no float holds is refused."""
+    """It stays the same number; an integer that no float can hold is refused."""
     assert await column(client, portal, [0.5, 2, None]) == [0.5, 2.0, None]
     with pytest.raises(DecodeError, match="a does not fit its column"):
         await column(client, portal, [0.5, 2**53 + 1])
@@ -67,7 +67,7 @@ async def test_an_integer_is_widened_where_floats_came_before(
 async def test_anything_is_its_json_text_where_text_came_before(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """Nothing of it is lost."""
+    """The JSON text loses nothing."""
     values: list[object] = ["x", 7, True, {"b": [1]}, None]
     assert await column(client, portal, values) == ["x", "7", "true", '{"b":[1]}', None]
 
@@ -86,7 +86,7 @@ async def test_anything_is_its_json_text_where_text_came_before(
 async def test_columns_that_were_asked_for_change_no_value(
     client: ExploreClient, portal: FakePortal, kind: pa.DataType, value: object
 ) -> None:
-    """Nor does a key of an object fall away."""
+    """They drop no key of an object either."""
     with pytest.raises(DecodeError, match="a does not fit its column"):
         await column(client, portal, [value], schema=pa.schema([("a", kind)]))
 
@@ -94,7 +94,7 @@ async def test_columns_that_were_asked_for_change_no_value(
 async def test_a_typed_column_refuses_what_is_not_of_its_field(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """An average may be called like the field, and is no integer."""
+    """An average can have the name of the field and not be an integer."""
     info = {"dataset_id": "trees", "fields": [{"name": "a", "label": "A", "type": "int"}]}
     portal.rows = [{"a": 1}, {"a": 2.5}]
 
@@ -121,7 +121,7 @@ async def test_a_typed_column_refuses_what_is_not_of_its_field(
     ids=str,
 )
 def test_values_with_a_common_type_share_it(values: list[object]) -> None:
-    """What comes out of the column equals what went in."""
+    """The column returns equal values."""
     found = table([{"a": value} for value in values])
     assert not pa.types.is_string(found.schema.field("a").type)
     for value, kept in zip(values, found["a"].to_pylist(), strict=True):
@@ -134,13 +134,13 @@ def test_values_with_a_common_type_share_it(values: list[object]) -> None:
     ids=str,
 )
 def test_values_without_a_common_type_are_text(values: list[object]) -> None:
-    """None of them is bent to the type of another one."""
+    """No value is forced into the type of another."""
     found = table([{"a": value} for value in values])["a"].to_pylist()
     assert found == [v if isinstance(v, str) else _text(v) for v in values]
 
 
 def parquet() -> bytes:
-    """A Parquet file of ten rows."""
+    """Return a Parquet file of ten rows."""
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table({"id": list(range(10))}), sink)
     return bytes(sink.getvalue().to_pybytes())
@@ -150,7 +150,7 @@ def parquet() -> bytes:
 async def test_batches_need_no_thread_of_the_event_loop(
     client: ExploreClient, portal: FakePortal, kind: str
 ) -> None:
-    """Those resolve host names, and may be busy with a user's work for long."""
+    """Those resolve host names, and a user's work may keep them busy."""
     over = threading.Event()
     if kind == "parquet":
         portal.override = lambda request: web.Response(body=parquet())
@@ -176,7 +176,7 @@ async def test_broken_parquet_is_an_error_of_this_package(
     monkeypatch: pytest.MonkeyPatch,
     body: bytes,
 ) -> None:
-    """It says what to do next, and the temporary file is gone."""
+    """It says what to do next, and the temporary file is removed."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     portal.override = lambda request: web.Response(body=body)
     async with client.dataset("trees").export("parquet") as stream:
@@ -191,7 +191,7 @@ async def test_batches_left_early_leave_no_file(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The temporary one goes with the last reader."""
+    """The temporary file is removed with its reader."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     portal.override = lambda request: web.Response(body=parquet())
     async with client.dataset("trees").export("parquet") as stream:
@@ -202,7 +202,7 @@ async def test_batches_left_early_leave_no_file(
 
 
 def test_nan_is_kept() -> None:
-    """It equals nothing, and is no change."""
+    """NaN does not equal itself, but that is not a change."""
     (first, second) = table([{"a": math.nan}, {"a": 1}])["a"].to_pylist()
     assert math.isnan(first)
     assert second == 1

@@ -1,4 +1,4 @@
-"""Typed rows, frames and export rows in all formats that have rows."""
+"""Typed rows, data frames, and typed rows of exports in every format with rows."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ CSV = (
 
 @pytest.fixture
 def answering(portal: FakePortal) -> FakePortal:
-    """A portal with the schema above, two rows, and their exports."""
+    """Return a portal with the schema above, two rows, and their exports."""
     bodies = {
         "csv": CSV.encode(),
         "json": orjson.dumps([RAW, EMPTY]).replace(b"30.30000000000001", b"NaN"),
@@ -88,7 +88,7 @@ def answering(portal: FakePortal) -> FakePortal:
 
 
 async def test_records_are_typed_when_asked(client: ExploreClient, answering: FakePortal) -> None:
-    """The schema is asked for once."""
+    """The schema is requested once."""
     trees = client.dataset("trees")
     assert await trees.records().to_list() == [RAW, EMPTY]
     assert await trees.records(typed=True).to_list() == [TYPED, EMPTY]
@@ -98,19 +98,19 @@ async def test_records_are_typed_when_asked(client: ExploreClient, answering: Fa
 
 
 def test_decimals_keep_the_digits_and_misfits_are_loud() -> None:
-    """A year alone is text, for Python has no type for it."""
+    """A year alone stays a string, because Python has no type for it."""
     info = DatasetInfo.from_json(INFO)
     converter = Converter.from_info(info, decimals=True)
     assert converter.row(RAW)["size"] == Decimal("30.30000000000001")
     assert converter.row({"day": "2025", "at": None, "year": 1})["day"] == "2025"
-    with pytest.raises(DecodeError, match="day is date"):
+    with pytest.raises(DecodeError, match="day has type date"):
         converter.row({"day": "yesterday"})
     kept = Converter.from_info(info, misfits="keep")
     assert kept.row({"day": "yesterday"}) == {"day": "yesterday"}
 
 
 async def rows(client: ExploreClient, kind: str, **options: Any) -> list[dict[str, object]]:
-    """The rows of an export."""
+    """Return the rows of an export."""
     async with client.dataset("trees").export(kind, **options) as stream:
         return [row async for row in stream.rows()]
 
@@ -118,7 +118,7 @@ async def rows(client: ExploreClient, kind: str, **options: Any) -> list[dict[st
 async def test_exports_are_typed_in_every_format_of_rows(
     client: ExploreClient, answering: FakePortal
 ) -> None:
-    """From CSV too, whatever its dialect."""
+    """This includes CSV in any dialect."""
     assert await rows(client, "jsonl", typed=True) == [TYPED, EMPTY]
     assert await rows(client, "json", typed=True, nan_as_null=True) == [
         {**TYPED, "size": None},
@@ -142,7 +142,7 @@ NUMBERS = {"size": "double", "count": "int", "tags": "decimal", "place": "geo_sh
 async def test_numbers_of_exports_keep_the_digits_that_were_sent(
     client: ExploreClient, portal: FakePortal, kind: str
 ) -> None:
-    """Decimals and integers; what was not asked to be exact stays a float."""
+    """This applies to decimals and integers; plain rows hold floats."""
     body = DIGITS + b"\n" if kind == "jsonl" else b"[" + DIGITS + b"]"
     portal.override = lambda request: web.Response(
         body=body, content_type="application/octet-stream"
@@ -163,22 +163,22 @@ async def test_numbers_of_exports_keep_the_digits_that_were_sent(
 
 
 def test_an_integer_that_was_rounded_is_a_misfit() -> None:
-    """Where only the row is at hand, its digits are gone; an average of that name stays."""
+    """A decoded row has lost the digits; an average with the field's name is kept."""
     converter = Converter.from_info(DatasetInfo.from_json(INFO))
     assert converter.rows([{"count": 3}, {"count": 2.5}]) == [{"count": 3}, {"count": 2.5}]
-    with pytest.raises(DecodeError, match=r"count is int.*rounded.*typed="):
+    with pytest.raises(DecodeError, match=r"count has type int.*rounded.*typed="):
         converter.row({"count": 12345678901234567890123.0})
 
 
 def test_a_converter_takes_no_other_way_with_misfits() -> None:
-    with pytest.raises(ConfigurationError, match=r"misfits='drop'\) cannot work"):
+    with pytest.raises(ConfigurationError, match=r"misfits is 'drop'; it must be"):
         Converter(fields=(), misfits="drop")  # type: ignore[arg-type]
 
 
 async def test_nan_is_read_as_null_only_when_asked(
     client: ExploreClient, answering: FakePortal
 ) -> None:
-    """It is not JSON."""
+    """A bare NaN is not JSON."""
     with pytest.raises(DecodeError, match="nan_as_null"):
         await rows(client, "json")
 
@@ -187,7 +187,7 @@ async def test_nan_is_read_as_null_only_when_asked(
 async def test_a_cut_export_is_an_error(
     client: ExploreClient, portal: FakePortal, kind: str
 ) -> None:
-    """At any byte but the end of a line of CSV, which only counting can tell."""
+    """Any cut is found, except one after a CSV line, which only counting reveals."""
     whole = b'a;b\r\n1;"x\r\ny"\r\n' if kind == "csv" else b'[{"a": 1},{"b": "},{"}]'
     for end in range(1, len(whole)):
         if kind == "csv" and whole[:end].endswith(b"\n") and whole[:end].count(b'"') % 2 == 0:
@@ -204,7 +204,7 @@ async def test_a_cut_export_is_an_error(
 async def test_frames_have_the_types_of_the_schema(
     client: ExploreClient, answering: FakePortal
 ) -> None:
-    """Arrow, and by way of it pandas and Polars."""
+    """pandas and Polars get them through Arrow."""
     records = client.dataset("trees").records(typed=True)
     table = await records.to_arrow()
     assert [str(one.type) for one in table.schema][:2] == ["date32[day]", "timestamp[us, tz=UTC]"]
@@ -215,7 +215,7 @@ async def test_frames_have_the_types_of_the_schema(
 
 
 async def test_batches_have_one_schema(client: ExploreClient, answering: FakePortal) -> None:
-    """Also when the first batch shows only nulls of a column."""
+    """This holds even if a column is all null in the first batch."""
     async with client.dataset("trees").export("jsonl", typed=True) as stream:
         batches = [batch async for batch in stream.batches(size=1)]
     assert [batch.num_rows for batch in batches] == [1, 1]
@@ -223,7 +223,7 @@ async def test_batches_have_one_schema(client: ExploreClient, answering: FakePor
 
 
 async def test_parquet_is_read_in_batches(client: ExploreClient, portal: FakePortal) -> None:
-    """Through a temporary file."""
+    """The export goes through a temporary file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -239,7 +239,7 @@ async def test_parquet_is_read_in_batches(client: ExploreClient, portal: FakePor
 async def test_a_missing_package_is_named_with_its_extra(
     client: ExploreClient, portal: FakePortal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before anything is sent."""
+    """The error is raised before anything is sent."""
     for package, extra in (("pandas", "pandas"), ("polars", "polars"), ("pyarrow", "parquet")):
         monkeypatch.setitem(sys.modules, package, None)
         records = client.dataset("trees").records()
@@ -250,7 +250,7 @@ async def test_a_missing_package_is_named_with_its_extra(
 
 
 async def test_reading_goes_on_after_an_error(client: ExploreClient, portal: FakePortal) -> None:
-    """From the row where it stopped, no row twice."""
+    """It continues at the row where it stopped, and repeats no row."""
     portal.rows = [{"id": number} for number in range(350)]
     broken = {"error_code": "ForbiddenAccess", "message": "not now"}
 

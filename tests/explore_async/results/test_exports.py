@@ -1,4 +1,4 @@
-"""Exports: streamed, counted, and a file only when it is whole."""
+"""Exports: streaming, counting, and files that appear only when they are complete."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ from tests.explore_async.doubles import (
     settle,
     writes,
 )
+from tests.platforms import posix
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -69,7 +70,7 @@ async def rows_of(stream: ExportStream) -> list[Row]:
 
 
 async def read(answer: bytes, **options: Any) -> list[Row]:
-    """All rows of a jsonl export that is answered like this."""
+    """Return all rows of a jsonl export with this response."""
     async with Wire(writes(answer)).running() as wire:
         async with ExploreClient(wire.url, timing=Clock().timing(), **options) as client:
             async with client.dataset("trees").export("jsonl") as stream:
@@ -77,7 +78,7 @@ async def read(answer: bytes, **options: Any) -> list[Row]:
 
 
 async def save(answer: bytes, path: Path, **options: Any) -> Path:
-    """Save a jsonl export that is answered like this."""
+    """Save a jsonl export with this response."""
     async with Wire(writes(answer)).running() as wire:
         async with ExploreClient(wire.url, timing=Clock().timing(), **options) as client:
             async with client.dataset("trees").export("jsonl") as stream:
@@ -90,7 +91,7 @@ async def save(answer: bytes, path: Path, **options: Any) -> Path:
 async def test_nothing_is_sent_before_the_first_read(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """Making and entering an export is free."""
+    """Creating and entering an export costs no request."""
     async with client.dataset("trees").export("jsonl"):
         await settle()
     assert portal.requests == []
@@ -102,13 +103,13 @@ async def test_nothing_is_sent_before_the_first_read(
 async def test_rows_come_whole_however_they_are_sent(
     count: int, encoding: list[str], ending: bytes
 ) -> None:
-    """Packed or not, with or without a final line end."""
+    """The body may be compressed, and may lack a final line end."""
     body = jsonl(count).rstrip(b"\n") + ending
     assert await read(http(gzipped(body) if encoding else body, *encoding)) == rows(count)
 
 
 async def test_lines_fall_apart_at_any_byte() -> None:
-    """The network cuts where it likes."""
+    """The network may split the body anywhere."""
 
     async def respond(writer: asyncio.StreamWriter) -> None:
         body = jsonl(3)
@@ -126,7 +127,7 @@ async def test_lines_fall_apart_at_any_byte() -> None:
 
 @pytest.mark.parametrize("kind", ["jsonl", "json"])
 async def test_rows_that_came_but_were_not_taken_are_not_counted(kind: str) -> None:
-    """They come many at a time, and are counted one by one."""
+    """Rows arrive in groups, but are counted one by one."""
     body = jsonl(3) if kind == "jsonl" else orjson.dumps(rows(3))
     async with Wire(writes(http(body))).running() as wire, ExploreClient(wire.url) as client:
         async with client.dataset("trees").export(kind) as stream:
@@ -139,7 +140,7 @@ async def test_rows_that_came_but_were_not_taken_are_not_counted(kind: str) -> N
 @pytest.mark.parametrize("excess", [0, 1])
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 async def test_the_longest_line_is_measured_without_its_end(excess: int, end: bytes) -> None:
-    """Also where the end comes in a piece of its own, and the line in several."""
+    """The line and its end may arrive in separate pieces."""
     line = b"x" * (10 + excess - len(end) + 1)  # a carriage return may belong to the line
 
     @contextlib.asynccontextmanager
@@ -155,7 +156,7 @@ async def test_the_longest_line_is_measured_without_its_end(excess: int, end: by
 
 
 class Pieces:
-    """A body that comes in these pieces."""
+    """A body that arrives in these pieces."""
 
     def __init__(self, pieces: list[bytes]) -> None:
         self._pieces = pieces
@@ -169,7 +170,7 @@ class Pieces:
 
 
 async def test_bytes_are_given_as_they_are() -> None:
-    """For any format; a body that begins like nothing in particular is just bytes."""
+    """This works for any format, including a body without a known beginning."""
     body = bytes(range(256)) * 1000 + b"PAR1"
     async with Wire(writes(http(body))).running() as wire, ExploreClient(wire.url) as client:
         async with client.dataset("trees").export("parquet") as stream:
@@ -177,14 +178,14 @@ async def test_bytes_are_given_as_they_are() -> None:
 
 
 async def test_rows_need_a_format_of_rows(client: ExploreClient) -> None:
-    """Others can be saved, or read as bytes."""
+    """Other formats can be saved or read as bytes."""
     async with client.dataset("trees").export("xlsx") as stream:
         with pytest.raises(ConfigurationError, match="jsonl"):
             await rows_of(stream)
 
 
 async def test_a_stream_is_read_once(client: ExploreClient) -> None:
-    """And inside its block only."""
+    """It can be read only inside its block."""
     stream = client.dataset("trees").export("jsonl")
     with pytest.raises(StreamConsumedError):
         await rows_of(stream)
@@ -198,7 +199,7 @@ async def test_a_stream_is_read_once(client: ExploreClient) -> None:
 
 
 async def test_leaving_early_closes_the_connection(portal: FakePortal) -> None:
-    """An export left after one row neither blocks the next request nor goes on arriving."""
+    """An export left after one row neither blocks the next request nor keeps arriving."""
     portal.rows = rows(200_000)
     async with ExploreClient(portal.url, concurrency=1) as client:
         for _ in range(2):
@@ -214,7 +215,7 @@ async def test_leaving_early_closes_the_connection(portal: FakePortal) -> None:
 
 @pytest.mark.parametrize("method", ["bytes", "lines", "rows", "batches"])
 async def test_reading_on_after_the_block_is_an_error(client: ExploreClient, method: str) -> None:
-    """A closed body just ends; without the error the rows would be a short result."""
+    """A closed body ends silently; without the error the rows would be a short result."""
     async with client.dataset("trees").export("jsonl") as stream:
         options = {"size": 1} if method == "batches" else {}
         reading = getattr(stream, method)(**options)
@@ -225,7 +226,7 @@ async def test_reading_on_after_the_block_is_an_error(client: ExploreClient, met
 
 
 async def test_a_block_that_another_task_leaves_is_an_error(portal: FakePortal) -> None:
-    """The task that waits for the next bytes learns why they do not come."""
+    """The task that waits for the next bytes gets an error that states the reason."""
     arrived, over = asyncio.Event(), asyncio.Event()
 
     async def respond(writer: asyncio.StreamWriter) -> None:
@@ -248,7 +249,7 @@ async def test_a_block_that_another_task_leaves_is_an_error(portal: FakePortal) 
 
 
 async def test_requests_may_be_sent_while_reading(portal: FakePortal) -> None:
-    """Even with room for one: an open export does not hold the place of a request."""
+    """This works with a concurrency of one: an open export does not count as a request."""
     async with ExploreClient(portal.url, concurrency=1) as client:
         async with client.dataset("trees").export("jsonl") as stream:
             async for _ in stream.rows():
@@ -256,7 +257,7 @@ async def test_requests_may_be_sent_while_reading(portal: FakePortal) -> None:
 
 
 async def test_opening_is_tried_again_but_reading_is_not(clock: Clock) -> None:
-    """Rows already given cannot be taken back."""
+    """Rows that were already delivered cannot be withdrawn."""
     answers = writes(http(b"", status="503 X"), http(jsonl(2), length=500))
     async with Wire(answers).running() as wire:
         async with ExploreClient(wire.url, timing=clock.timing()) as client:
@@ -279,7 +280,7 @@ CUTS = [
 
 @pytest.mark.parametrize(("answer", "whole"), CUTS)
 async def test_a_cut_export_says_what_arrived(answer: bytes, whole: int) -> None:
-    """Rows and bytes, after the rows themselves were given."""
+    """The error has the numbers of rows and bytes, after the rows were delivered."""
     seen = []
     async with Wire(writes(answer)).running() as wire, ExploreClient(wire.url) as client:
         async with client.dataset("trees").export("jsonl") as stream:
@@ -296,7 +297,7 @@ async def test_a_cut_export_says_what_arrived(answer: bytes, whole: int) -> None
 
 @pytest.mark.parametrize(("answer", "whole"), CUTS)
 async def test_a_cut_export_leaves_no_file(answer: bytes, whole: int, tmp_path: Path) -> None:
-    """Neither under its name nor under another."""
+    """No file is left under any name."""
     with pytest.raises(TruncatedError) as caught:
         await save(answer, tmp_path / "trees.jsonl")
     assert files_in(tmp_path) == []
@@ -304,7 +305,7 @@ async def test_a_cut_export_leaves_no_file(answer: bytes, whole: int, tmp_path: 
 
 
 async def test_a_large_cut_export_counts_what_arrived(tmp_path: Path) -> None:
-    """Over many blocks of the file."""
+    """The file spans many blocks."""
     body = jsonl(60_000)
     with pytest.raises(TruncatedError) as caught:
         await save(http(body, length=len(body) + 1), tmp_path / "trees.jsonl")
@@ -326,7 +327,7 @@ async def test_a_large_cut_export_counts_what_arrived(tmp_path: Path) -> None:
 async def test_an_error_with_status_200_is_an_error(
     body: bytes, kind: type[ExploreError], tmp_path: Path
 ) -> None:
-    """The body is looked at before its first row is given."""
+    """The body is checked before its first row is delivered."""
     with pytest.raises(kind):
         await read(http(body), retry=Retry.never())
     with pytest.raises(kind):
@@ -335,7 +336,7 @@ async def test_an_error_with_status_200_is_an_error(
 
 
 async def test_html_by_its_content_type_is_an_error() -> None:
-    """Whatever it begins with."""
+    """The beginning of the body does not matter."""
     with pytest.raises(DecodeError, match="text/html"):
         await read(http(b"Please wait", "Content-Type: text/html; charset=utf-8"))
 
@@ -344,7 +345,7 @@ async def test_html_by_its_content_type_is_an_error() -> None:
     "error", [b'{"error_code": "X", "message": "boom"}', b'{"error_code":"X"}']
 )
 async def test_an_error_behind_rows_is_an_error(error: bytes, tmp_path: Path) -> None:
-    """The server began well and broke off."""
+    """The server started normally and then failed."""
     answer = http(jsonl(4) + error + b"\n")
     with pytest.raises(TruncatedError) as caught:
         await read(answer)
@@ -356,7 +357,7 @@ async def test_an_error_behind_rows_is_an_error(error: bytes, tmp_path: Path) ->
 
 
 async def test_columns_named_like_errors_are_data(tmp_path: Path) -> None:
-    """A dataset of errors is a dataset."""
+    """A dataset may be about errors."""
     line = b'{"error_code": "E1", "message": "disk full"}\n'
     assert len(await read(http(line * 2000))) == 2000
     await save(http(line * 2), tmp_path / "errors.jsonl")
@@ -366,14 +367,14 @@ async def test_columns_named_like_errors_are_data(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", [b"[1]", b"NaN", b'{"a": NaN}', b"{]}"])
 async def test_a_line_that_is_no_row_is_an_error(line: bytes) -> None:
-    """With its number and its beginning."""
+    """The error has the number and the beginning of the line."""
     with pytest.raises((DecodeError, TruncatedError), match="row"):
         await read(http(jsonl(1) + line + b"\n" + jsonl(1)))
 
 
 @pytest.mark.parametrize("end", [b'{"id": 2, "g": {"lon": 1}', b'{"id": 2, "g": [{"lon": NaN}'])
 async def test_a_line_cut_behind_an_inner_brace_is_cut(end: bytes, tmp_path: Path) -> None:
-    """For a reader of rows as for a file; the brace at the end is another one's."""
+    """This holds for rows and for a file; the last brace closes an inner object."""
     answer = http(jsonl(2) + end, length=-1)
     with pytest.raises(TruncatedError) as caught:
         await read(answer)
@@ -384,7 +385,7 @@ async def test_a_line_cut_behind_an_inner_brace_is_cut(end: bytes, tmp_path: Pat
 
 @pytest.mark.parametrize("body", [b"", b"\xef\xbb\xbf"], ids=["nothing", "only a BOM"])
 async def test_csv_without_its_header_is_cut(body: bytes) -> None:
-    """A result without rows still names its columns."""
+    """Even a result without rows has a header."""
     async with Wire(writes(http(body, length=-1))).running() as wire:
         async with ExploreClient(wire.url) as client:
             async with client.dataset("trees").export("csv") as stream:
@@ -393,7 +394,7 @@ async def test_csv_without_its_header_is_cut(body: bytes) -> None:
 
 
 async def test_an_endless_line_is_refused(tmp_path: Path) -> None:
-    """Before it fills the memory."""
+    """It is refused before it fills the memory."""
     answer = http(b'{"a": "' + b"x" * 3_000_000)
     with pytest.raises(TooLargeError):
         await read(answer, caps=Caps(line=100_000))
@@ -403,7 +404,7 @@ async def test_an_endless_line_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_stream_that_falls_silent_is_a_timeout() -> None:
-    """After `timeouts.read` seconds without a byte, however long it may take in all."""
+    """It ends `timeouts.read` seconds after the last byte, regardless of the total time."""
     over = asyncio.Event()
 
     async def respond(writer: asyncio.StreamWriter) -> None:
@@ -418,7 +419,7 @@ async def test_a_stream_that_falls_silent_is_a_timeout() -> None:
         over.set()
 
 
-# ------------------------------------------------------------------ what errors tell
+# ------------------------------------------------------------------ details of errors
 
 PAGE = b"<!-- a comment longer than what is looked at first -->" + b" " * 3000 + b"<html>"
 
@@ -448,7 +449,7 @@ PAGE = b"<!-- a comment longer than what is looked at first -->" + b" " * 3000 +
 async def test_an_error_in_an_export_tells_which_answer_it_is_about(
     tmp_path: Path, answer: bytes, file_format: str, method: str, kind: type[ExploreError]
 ) -> None:
-    """Its address, its status, and that it was the second attempt."""
+    """The error has the URL, the status and the number of attempts, which is two."""
     answers = writes(http(b"", status="503 X"), answer)
     async with Wire(answers).running() as wire:
         timing = Clock().timing()
@@ -468,7 +469,7 @@ async def test_an_error_in_an_export_tells_which_answer_it_is_about(
 async def test_a_misfit_in_a_typed_export_tells_which_answer_it_is_about(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """Not that of the schema."""
+    """It is the export's response, not that of the schema."""
     fields: list[Any] = [{"name": "id", "type": "date", "label": "", "annotations": {}}]
 
     def override(request: web.Request) -> web.Response | None:
@@ -481,7 +482,7 @@ async def test_a_misfit_in_a_typed_export_tells_which_answer_it_is_about(
         if file_format == "json":
             portal.override = lambda request: override(request) or json_body(portal.rows)
         async with client.dataset("trees").export(file_format, typed=True) as stream:
-            with pytest.raises(DecodeError, match="id is date") as caught:
+            with pytest.raises(DecodeError, match="id has type date") as caught:
                 await rows_of(stream)
         error = caught.value
         assert (error.url, error.status, error.attempts) == (stream.url, 200, 1)
@@ -490,7 +491,7 @@ async def test_a_misfit_in_a_typed_export_tells_which_answer_it_is_about(
 async def test_an_error_of_the_disk_or_of_the_reader_blames_no_answer(
     client: ExploreClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answer was good."""
+    """The response was correct."""
 
     def full(descriptor: int, data: object) -> int:
         raise OSError(28, "No space left on device")
@@ -510,7 +511,7 @@ async def test_an_error_of_the_disk_or_of_the_reader_blames_no_answer(
 
 
 async def test_an_export_shows_its_address(client: ExploreClient) -> None:
-    """And not where it is in memory."""
+    """The repr does not show a memory address."""
     stream = client.dataset("trees").export("jsonl", Query(limit=5))
     assert repr(stream) == f"ExportStream({stream.url!r})"
     assert stream.url.endswith("/trees/exports/jsonl?limit=5")
@@ -520,7 +521,7 @@ async def test_an_export_shows_its_address(client: ExploreClient) -> None:
 
 
 async def test_a_file_is_what_was_sent(tmp_path: Path) -> None:
-    """Byte for byte, over block boundaries, with progress on the way and at the end."""
+    """It is equal byte for byte across blocks; progress is reported during and at the end."""
     body, seen = jsonl(60_000), list[Progress]()
     async with Wire(writes(http(body))).running() as wire, ExploreClient(wire.url) as client:
         async with client.dataset("trees").export("jsonl") as stream:
@@ -534,7 +535,7 @@ async def test_a_file_is_what_was_sent(tmp_path: Path) -> None:
 
 
 async def test_other_formats_are_saved_without_counting(tmp_path: Path) -> None:
-    """A Parquet file has no lines."""
+    """A Parquet file has no lines to count."""
     seen: list[Progress] = []
     async with Wire(writes(http(b"PAR1\n\nPAR1"))).running() as wire:
         async with ExploreClient(wire.url) as client:
@@ -544,7 +545,7 @@ async def test_other_formats_are_saved_without_counting(tmp_path: Path) -> None:
 
 
 async def test_an_older_file_is_replaced_only_by_a_whole_one(tmp_path: Path) -> None:
-    """Readers see the old one or the new one."""
+    """Readers see either the old file or the new one."""
     path = tmp_path / "trees.jsonl"
     path.write_text("old")
     with pytest.raises(TruncatedError):
@@ -554,8 +555,9 @@ async def test_an_older_file_is_replaced_only_by_a_whole_one(tmp_path: Path) -> 
     assert path.read_bytes() == jsonl(3)
 
 
+@posix
 async def test_a_file_keeps_the_permissions_of_the_one_it_replaces(tmp_path: Path) -> None:
-    """What only its owner could read, only its owner can read."""
+    """A file that only its owner could read stays private."""
     path = tmp_path / "trees.jsonl"
     path.write_text("old")
     path.chmod(0o600)
@@ -564,8 +566,9 @@ async def test_a_file_keeps_the_permissions_of_the_one_it_replaces(tmp_path: Pat
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+@posix
 async def test_a_file_follows_the_umask(tmp_path: Path) -> None:
-    """It is as readable as any file the user makes."""
+    """It has the permissions of any file that the user creates."""
     old = os.umask(0o027)
     try:
         path = await save(http(jsonl(1)), tmp_path / "trees.jsonl")
@@ -593,7 +596,7 @@ async def test_a_file_follows_the_umask(tmp_path: Path) -> None:
 async def test_a_file_that_does_not_end_like_its_format_is_cut(
     tmp_path: Path, file_format: str, whole: bytes
 ) -> None:
-    """Where the end of the connection is the end of the body, nothing else tells."""
+    """If the end of the connection ends the body, nothing else reveals the cut."""
     path = tmp_path / "trees"
     for body in (whole.rstrip()[:-1], b"", whole):
         assert files_in(tmp_path) == []
@@ -618,9 +621,9 @@ async def test_a_file_that_does_not_end_like_its_format_is_cut(
     ],
 )
 def test_no_part_of_a_file_is_taken_for_the_whole(file_format: str, whole: bytes) -> None:
-    """Wherever it is cut; an archive by its end record."""
+    """Any cut is found; in an archive, by its end record."""
     assert is_whole(file_format, whole, whole)
-    # Only from its declaration can XML be told in a format that might be another language.
+    # In formats that may not be XML, only the XML declaration identifies it.
     begun = 2 if file_format in {"kml", "xlsx"} else len(b"<?xml")
     for cut in range(begun, len(whole)):
         assert not is_whole(file_format, whole[:cut], whole[:cut])
@@ -628,7 +631,7 @@ def test_no_part_of_a_file_is_taken_for_the_whole(file_format: str, whole: bytes
 
 @pytest.mark.parametrize("file_format", ["turtle", "n3", "ov2", "fgb"])
 def test_formats_without_an_end_end_anywhere(file_format: str) -> None:
-    """An address in Turtle is no tag."""
+    """A URL in Turtle is not a tag."""
     assert is_whole(file_format, b"<urn:a> <urn:b> <ur", b"<urn:a> <urn:b> <ur")
 
 
@@ -645,7 +648,7 @@ CUT_ENDS = [
 
 
 async def read_to_the_end(answer: bytes, file_format: str, method: str, **options: Any) -> bytes:
-    """All that an export answered like this gives, as `method` reads it."""
+    """Return everything that `method` reads from an export with this response."""
     async with Wire(writes(answer)).running() as wire, ExploreClient(wire.url) as client:
         async with client.dataset("trees").export(file_format, **options) as stream:
             return b"".join([piece async for piece in getattr(stream, method)()])
@@ -656,7 +659,7 @@ async def read_to_the_end(answer: bytes, file_format: str, method: str, **option
 async def test_lines_and_bytes_of_a_cut_export_do_not_just_end(
     file_format: str, body: bytes, method: str
 ) -> None:
-    """Where the end of the connection is the end of the body, they would be a short result."""
+    """If the end of the connection ends the body, they would be a short result."""
     with pytest.raises(TruncatedError) as caught:
         await read_to_the_end(http(body, length=-1), file_format, method)
     counted = file_format == "jsonl" and method == "lines"
@@ -665,7 +668,7 @@ async def test_lines_and_bytes_of_a_cut_export_do_not_just_end(
 
 
 async def test_lines_that_are_cut_far_behind_their_beginning_do_not_just_end() -> None:
-    """Behind an inner brace, which looks like the end of a row."""
+    """The cut follows an inner brace, which looks like the end of a row."""
     body = jsonl(1) + b'{"id": 1, "g": {"text": "' + b"x" * 100_000 + b'"}'
     with pytest.raises(TruncatedError, match="inside row 2"):
         await read_to_the_end(http(body, length=-1), "jsonl", "lines")
@@ -689,20 +692,20 @@ async def test_lines_that_are_cut_far_behind_their_beginning_do_not_just_end() -
 async def test_lines_and_bytes_of_a_whole_export_are_as_they_came(
     file_format: str, body: bytes, method: str
 ) -> None:
-    """Without rows, without a last line end, and with what rows refuse."""
+    """The body may have no rows, no last line end, or lines that `rows` refuses."""
     found = await read_to_the_end(http(body, length=-1), file_format, method)
     assert found == (body if method == "bytes" else body.replace(b"\r\n", b"").rstrip(b"\n"))
 
 
 @pytest.mark.parametrize("file_format", ["jsonl", "json", "jsonld", "kml"])
 async def test_bytes_that_the_server_packed_may_end_anyhow(file_format: str) -> None:
-    """It packs them into something else."""
+    """The compressed file has another structure."""
     body = gzipped(b'[{"id":')
     assert await read_to_the_end(http(body), file_format, "bytes", compressed=True) == body
 
 
 async def test_lines_of_csv_are_as_they_came() -> None:
-    """With the byte order mark, and a cell with a line break in two lines."""
+    """The byte order mark stays, and a cell with a line break spans two lines."""
     body = b'\xef\xbb\xbfid;name\r\n1;"red\nacer"\r\n'
     async with Wire(writes(http(body))).running() as wire, ExploreClient(wire.url) as client:
         async with client.dataset("trees").export("csv") as stream:
@@ -712,7 +715,7 @@ async def test_lines_of_csv_are_as_they_came() -> None:
 
 @pytest.mark.parametrize("method", ["rows", "bytes", "save"])
 async def test_html_behind_comments_is_an_error(tmp_path: Path, method: str) -> None:
-    """Whatever its declared type, and in whatever pieces it comes."""
+    """Its declared type and its division into pieces do not matter."""
     page = b"<!-- <a> proxy 7 -->\n<!-- b -->\n<!DOCTYPE html><title>Log in</title>"
 
     async def respond(writer: asyncio.StreamWriter) -> None:
@@ -733,7 +736,7 @@ async def test_html_behind_comments_is_an_error(tmp_path: Path, method: str) -> 
 
 
 async def test_a_compressed_file_may_end_anyhow(tmp_path: Path) -> None:
-    """The server packs it into something else."""
+    """The compressed file has another structure."""
     async with Wire(writes(http(b"PK..."))).running() as wire, ExploreClient(wire.url) as client:
         async with client.dataset("trees").export("csv", compressed=True) as stream:
             await stream.save(tmp_path / "trees.zip")
@@ -743,7 +746,7 @@ async def test_a_compressed_file_may_end_anyhow(tmp_path: Path) -> None:
 async def test_progress_of_a_counted_export_knows_its_end(
     client: ExploreClient, tmp_path: Path
 ) -> None:
-    """The count comes first."""
+    """The count is requested first."""
     seen: list[Progress] = []
     await client.dataset("trees").export_verified(tmp_path / "x", progress=seen.append)
     assert [(each.rows, each.expected) for each in seen] == [(10, 10)]
@@ -753,7 +756,7 @@ async def test_progress_of_a_counted_export_knows_its_end(
 async def test_a_path_that_cannot_be_written_is_refused_before_sending(
     client: ExploreClient, portal: FakePortal, tmp_path: Path, where: str
 ) -> None:
-    """A quota is not spent on an answer that has no place."""
+    """A response that cannot be saved must not use up quota."""
     (tmp_path / "file").touch()
     async with client.dataset("trees").export("jsonl") as stream:
         with pytest.raises(ConfigurationError, match="directory"):
@@ -766,7 +769,7 @@ async def test_a_path_that_cannot_be_written_is_refused_before_sending(
 async def test_a_full_disk_is_an_error_without_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """ENOSPC in the middle."""
+    """Writing fails halfway with ENOSPC."""
 
     def full(descriptor: int, data: object) -> int:
         raise OSError(28, "No space left on device")
@@ -780,7 +783,7 @@ async def test_a_full_disk_is_an_error_without_a_file(
 async def test_a_progress_callback_that_fails_leaves_no_file(
     client: ExploreClient, tmp_path: Path
 ) -> None:
-    """Its error comes out unchanged."""
+    """Its exception is raised unchanged."""
 
     def progress(progress: Progress) -> None:
         raise KeyError("the user's own")
@@ -792,7 +795,7 @@ async def test_a_progress_callback_that_fails_leaves_no_file(
 
 
 class Teller:
-    """An object that is called, and cannot be."""
+    """A callable object whose `__call__` is a coroutine function."""
 
     async def __call__(self, progress: Progress) -> None:
         pytest.fail("it is never awaited")
@@ -808,7 +811,7 @@ async def tell(progress: Progress) -> None:
 async def test_a_progress_callback_that_has_to_be_awaited_is_refused(
     client: ExploreClient, portal: FakePortal, tmp_path: Path, progress: Any
 ) -> None:
-    """Before anything is sent; nobody would await it, and its bar would stand still."""
+    """It is refused before anything is sent, because nothing would await it."""
     trees, path = client.dataset("trees"), tmp_path / "trees"
     with pytest.raises(ConfigurationError, match=r"coroutine function.*plain function"):
         await trees.export_verified(path, progress=progress)
@@ -822,7 +825,7 @@ async def test_a_progress_callback_that_has_to_be_awaited_is_refused(
 
 
 async def test_cancelling_leaves_no_file(tmp_path: Path) -> None:
-    """While bytes are still coming."""
+    """The task is cancelled while bytes are still arriving."""
     arrived, over = asyncio.Event(), asyncio.Event()
 
     async def respond(writer: asyncio.StreamWriter) -> None:
@@ -849,7 +852,7 @@ async def test_cancelling_leaves_no_file(tmp_path: Path) -> None:
 async def test_a_verified_export_is_reconciled(
     client: ExploreClient, portal: FakePortal, tmp_path: Path
 ) -> None:
-    """Expected, received, unique, bytes, checksum."""
+    """The result has expected, received and unique rows, bytes and a checksum."""
     portal.rows = rows(500) + rows(20)
     path = tmp_path / "trees.jsonl"
     query = Query(where="id >= 0")
@@ -866,7 +869,7 @@ async def test_a_verified_export_is_reconciled(
 async def test_the_limit_of_the_query_is_expected(
     client: ExploreClient, portal: FakePortal, tmp_path: Path
 ) -> None:
-    """No more rows than asked for; -1 asks for all."""
+    """The count is capped at the limit; -1 means all rows."""
     portal.rows = rows(500)
     dataset = client.dataset("trees")
     path = tmp_path / "trees.jsonl"
@@ -879,7 +882,7 @@ async def test_the_limit_of_the_query_is_expected(
 async def test_another_count_is_an_error_and_leaves_no_file(
     client: ExploreClient, portal: FakePortal, tmp_path: Path, sent: int
 ) -> None:
-    """Cut at a line's end, which nothing but counting can see."""
+    """The export is cut after a line, which only counting reveals."""
     portal.rows = rows(500)
 
     def override(request: web.Request) -> web.Response | None:
@@ -900,7 +903,7 @@ async def test_another_count_is_an_error_and_leaves_no_file(
 async def test_groups_are_counted_by_paging(
     client: ExploreClient, portal: FakePortal, tmp_path: Path
 ) -> None:
-    """total_count of a grouped answer is no count of groups."""
+    """total_count of a grouped response does not count the groups."""
     portal.rows, portal.grouped_total = rows(300), "absent"
     query = Query(group_by="id")
     result = await client.dataset("trees").export_verified(tmp_path / "x.jsonl", query)
@@ -914,9 +917,9 @@ async def test_groups_are_counted_by_paging(
 async def test_too_many_groups_cannot_be_proved(
     client: ExploreClient, portal: FakePortal, tmp_path: Path
 ) -> None:
-    """The error does not advise what was just done."""
+    """The error does not advise the export that just failed."""
     portal.rows = rows(20_001)
-    with pytest.raises(WindowExceeded, match=r"more than 20000 groups.*--format json"):
+    with pytest.raises(WindowExceeded, match=r"20000 groups or more.*--format json"):
         await client.dataset("trees").export_verified(tmp_path / "x", Query(group_by="id"))
     assert list(tmp_path.iterdir()) == []
 
@@ -924,7 +927,7 @@ async def test_too_many_groups_cannot_be_proved(
 async def test_a_count_that_fails_leaves_no_file(
     client: ExploreClient, portal: FakePortal, tmp_path: Path
 ) -> None:
-    """And the export is not asked for."""
+    """The export is not requested."""
     error = {"error_code": "NotFoundResource", "message": "no such dataset"}
     portal.override = lambda request: json_body(error, status=404)
     with pytest.raises(APIError):
@@ -937,7 +940,7 @@ async def test_a_count_that_fails_leaves_no_file(
 
 
 async def test_options_become_parameters(client: ExploreClient) -> None:
-    """Booleans as the API writes them; what is not given is not sent."""
+    """Booleans are sent in the API's notation; omitted options are not sent."""
     export = client.dataset("trees").export
     assert export("csv").url.endswith("/exports/csv")
     assert export("csv", use_labels=True, compressed=False, epsg=2154).url.endswith(
@@ -947,14 +950,14 @@ async def test_options_become_parameters(client: ExploreClient) -> None:
 
 @pytest.mark.parametrize("wrong", ["exe", "", "../records", "CSV"])
 async def test_unknown_formats_are_refused(client: ExploreClient, wrong: str) -> None:
-    """Unless the caller insists, because portals grow."""
+    """`Unlisted` allows them, because portals add formats."""
     with pytest.raises(ConfigurationError, match="export format"):
         client.dataset("trees").export(wrong)
     assert client.dataset("trees").export(Unlisted("a/b")).url.endswith("/a%2Fb")
 
 
 async def test_an_offset_is_refused(client: ExploreClient) -> None:
-    """An export has none, and a server would ignore it."""
+    """Exports have no offset, and a server would ignore it."""
     with pytest.raises(ConfigurationError, match="exportRecords does not accept offset"):
         client.dataset("trees").export("jsonl", Query().offset(5))
 
@@ -962,7 +965,7 @@ async def test_an_offset_is_refused(client: ExploreClient) -> None:
 async def test_many_exports_run_side_by_side(
     client: ExploreClient, portal: FakePortal, tmp_path: Path
 ) -> None:
-    """Under the same gathering as everything else."""
+    """They run under `client.gather`, like all other requests."""
     portal.rows = rows(1000)
     dataset = client.dataset("trees")
     results = await client.gather(
@@ -977,17 +980,17 @@ async def test_many_exports_run_side_by_side(
 async def test_cells_are_told_apart_at_one_character(
     client: ExploreClient, portal: FakePortal, method: str, delimiter: str
 ) -> None:
-    """Any other delimiter is refused before a request, that for the schema included."""
+    """Other delimiters are refused before any request, including that for the schema."""
     trees = client.dataset("trees")
     async with trees.export_csv(delimiter=Unlisted(delimiter), typed=True) as stream:
-        with pytest.raises(ConfigurationError, match=r"Give one character.*or read lines\(\)"):
+        with pytest.raises(ConfigurationError, match=r"Pass one character.*or use lines\(\)"):
             await anext(getattr(stream, method)())
     assert portal.requests == []
 
 
 @pytest.mark.parametrize("method", ["lines", "bytes", "save"])
 async def test_lines_and_bytes_need_no_delimiter(tmp_path: Path, method: str) -> None:
-    """They are given as they come."""
+    """They are delivered unchanged."""
     body = b"id::name\r\n1::row 1\r\n"
     async with Wire(writes(http(body))).running() as wire, ExploreClient(wire.url) as client:
         async with client.dataset("trees").export_csv(delimiter=Unlisted("::")) as stream:
@@ -1015,7 +1018,7 @@ async def test_lines_and_bytes_need_no_delimiter(tmp_path: Path, method: str) ->
     ids=["html", "html comment", "error", "cut", "lines", "gzip", "binary", "empty"],
 )
 async def test_an_attachment_is_saved_as_it_is(tmp_path: Path, content: bytes, kind: str) -> None:
-    """It may be a file of any kind, also one that would be an error in place of an export."""
+    """It may be any file, even one that would be an error as an export."""
     answer = http(content, f"Content-Type: {kind}")
     async with Wire(writes(answer)).running() as wire, ExploreClient(wire.url) as client:
         saved = await client.dataset("trees").download("plan", tmp_path / "plan")

@@ -1,4 +1,4 @@
-"""Facets: one request each, side by side, in the order asked."""
+"""Facets: one concurrent request each, in the requested order."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def facets_body(*names: str) -> web.Response:
 async def test_facets_run_side_by_side_and_keep_their_order(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """The first asked answers last."""
+    """The response for the first facet arrives last."""
     others = asyncio.Event()
 
     async def before(request: web.Request) -> None:
@@ -50,7 +50,7 @@ async def test_facets_run_side_by_side_and_keep_their_order(
 
 
 async def test_the_query_filters_every_facet(client: ExploreClient, portal: FakePortal) -> None:
-    """Its where and refine go with each request."""
+    """Each request includes its where and refine."""
     query = Query(where="id > 3", refine="genus:ACER")
     await client.dataset("trees").facets("a", "b", query=query)
     assert sorted(params["facet"] for _, params in portal.requests) == ["a", "b"]
@@ -59,14 +59,14 @@ async def test_the_query_filters_every_facet(client: ExploreClient, portal: Fake
 
 
 async def test_facets_can_be_built(client: ExploreClient, portal: FakePortal) -> None:
-    """Fields and facet() of the builder are asked for as they are written."""
+    """Fields and facet() of the builder are sent as ODSQL."""
     await client.dataset("trees").facets(F.genus, facet("height", limit=3))
     asked = [params["facet"] for _, params in portal.requests]
     assert asked == ["genus", 'facet(name="height", limit=3)']
 
 
 async def test_facets_of_the_query_are_asked_for(client: ExploreClient, portal: FakePortal) -> None:
-    """Where no names are given."""
+    """They apply if no names are given."""
     await client.dataset("trees").facets(query=Query(facet=["genus", "height"]))
     assert [params["facet"] for _, params in portal.requests] == ["genus", "height"]
 
@@ -74,7 +74,7 @@ async def test_facets_of_the_query_are_asked_for(client: ExploreClient, portal: 
 async def test_without_names_the_declared_facets_come_in_one_answer(
     client: ExploreClient, portal: FakePortal, recorded: Callable[[str], bytes]
 ) -> None:
-    """Read from a recorded answer."""
+    """The response is recorded."""
     body = recorded("vancouver/facets-public-trees.json")
     portal.override = lambda request: web.Response(body=body)
     facets = await client.dataset("trees").facets()
@@ -89,7 +89,7 @@ async def test_without_names_the_declared_facets_come_in_one_answer(
 async def test_catalog_facets_have_their_own_path(
     client: ExploreClient, portal: FakePortal, recorded: Callable[[str], bytes]
 ) -> None:
-    """getDatasetsFacets, with and without names."""
+    """getDatasetsFacets works with and without names."""
     body = recorded("ukpn/getDatasetsFacets.json")
     portal.override = lambda request: web.Response(body=body)
     assert (await client.catalog_facets())[0].values[0].count == 122
@@ -98,7 +98,7 @@ async def test_catalog_facets_have_their_own_path(
 
 
 async def test_a_facet_without_values_is_empty(client: ExploreClient, portal: FakePortal) -> None:
-    """The server leaves it out; the place in the result stays."""
+    """The server omits it, but the result keeps its place."""
     portal.override = lambda request: facets_body(*(["b"] if request.query["facet"] == "b" else []))
     facets = await client.dataset("trees").facets("a", "b")
     assert facets[0] == Facet(name="a", values=())
@@ -108,7 +108,7 @@ async def test_a_facet_without_values_is_empty(client: ExploreClient, portal: Fa
 async def test_more_facets_than_asked_are_told_apart_by_name(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """Or else refused: a wrong facet would look like the right one."""
+    """Without a match they are refused: a wrong facet would look like the right one."""
     portal.override = lambda request: facets_body("x", "a")
     assert [each.name for each in await client.dataset("trees").facets("a")] == ["a"]
     with pytest.raises(IntegrityError, match="b"):
@@ -118,9 +118,11 @@ async def test_more_facets_than_asked_are_told_apart_by_name(
 async def test_the_facet_of_another_field_is_refused(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """Though it is the only one: its counts would be taken for those of the field asked for."""
+    """Even alone it is refused: its counts would pass as those of the requested field."""
     portal.override = lambda request: facets_body("species")
-    with pytest.raises(IntegrityError, match="genus, was asked for, and species came") as caught:
+    with pytest.raises(
+        IntegrityError, match="one facet, genus, but the response holds species"
+    ) as caught:
         await client.dataset("trees").facets("genus")
     assert (caught.value.expected, caught.value.received) == (1, 1)
 
@@ -141,13 +143,13 @@ async def test_the_facet_of_another_field_is_refused(
 async def test_a_facet_that_may_be_meant_is_taken(
     client: ExploreClient, portal: FakePortal, asked: str, answered: str
 ) -> None:
-    """Only what a plain field is answered as is known; nothing else is held against an answer."""
+    """Only the response's name for a plain field is known, so other names are accepted."""
     portal.override = lambda request: facets_body(answered)
     assert [each.name for each in await client.dataset("trees").facets(asked)] == [answered]
 
 
 async def test_children_of_hierarchical_facets_are_kept() -> None:
-    """As deep as they go."""
+    """They are kept at any depth."""
     day = {"name": "03", "value": "2024/02/03", "count": 1, "state": "displayed"}
     month = {"name": "02", "value": "2024/02", "count": 1, "state": "refined", "facets": [day]}
     year = {"name": "2024", "value": "2024", "state": "excluded", "facets": [month]}
@@ -157,7 +159,7 @@ async def test_children_of_hierarchical_facets_are_kept() -> None:
 
 
 async def test_a_facet_that_fails_fails_all(client: ExploreClient, portal: FakePortal) -> None:
-    """And cancels those that are still running."""
+    """The other requests are cancelled."""
     blocked = asyncio.Event()
 
     async def before(request: web.Request) -> None:
@@ -177,7 +179,7 @@ async def test_a_facet_that_fails_fails_all(client: ExploreClient, portal: FakeP
 async def test_clauses_that_facets_ignore_are_refused(
     client: ExploreClient, portal: FakePortal, query: Query
 ) -> None:
-    """The server would answer another question than the one asked."""
+    """The server would ignore them and return other facets than requested."""
     with pytest.raises(ConfigurationError, match="getRecordsFacets does not accept"):
         await client.dataset("trees").facets("a", query=query)
     assert portal.requests == []
@@ -186,7 +188,7 @@ async def test_clauses_that_facets_ignore_are_refused(
 async def test_an_answer_without_facets_is_an_error(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """It is not taken for a facet without values."""
+    """It must not pass as a facet without values."""
     portal.override = lambda request: json_body({"results": []})
     with pytest.raises(DecodeError, match="no facets"):
         await client.dataset("trees").facets("a")
@@ -195,7 +197,7 @@ async def test_an_answer_without_facets_is_an_error(
 async def test_rows_and_facets_run_at_the_same_time(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """Under one scheduler, results in the order given."""
+    """They share one scheduler, and the results are in the given order."""
     portal.rows = rows(250)
     facets_asked = asyncio.Event()
 
@@ -215,7 +217,7 @@ async def test_rows_and_facets_run_at_the_same_time(
 
 
 async def test_an_error_tells_which_answer_it_is_about_and_no_secret(portal: FakePortal) -> None:
-    """Also when the answer came with a later attempt, and echoes the key."""
+    """This holds even if the response is that of a later attempt and echoes the key."""
     answers = [
         json_body({}, status=503),
         json_body({"s3cr3t": 1}),

@@ -1,4 +1,4 @@
-"""Files: what they may be called, and what is never replaced by one."""
+"""Files: their names, their lines, and the paths that a file never replaces."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from explore_async import ConfigurationError, DecodeError, ExportStream
 from explore_async.results.exports import Reading
 from explore_async.results.files import Ends, LineTally, PartFile, file_name
 from tests.explore_async.doubles import files_in, jsonl, settle
+from tests.platforms import posix
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,18 +26,20 @@ if TYPE_CHECKING:
     from tests.explore_async.doubles import FakePortal
 
 
+@posix
 async def test_a_pipe_is_not_replaced_by_a_file(
     client: ExploreClient, portal: FakePortal, tmp_path: Path
 ) -> None:
-    """Nor is a device: an administrator's /dev/null would be lost."""
+    """Neither is a device: root would lose /dev/null."""
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(ConfigurationError, match="no regular file"):
+    with pytest.raises(ConfigurationError, match="not a regular file"):
         await client.dataset("trees").export_verified(tmp_path / "pipe")
     assert portal.requests == []
 
 
+@posix
 async def test_a_link_stays_a_link(client: ExploreClient, tmp_path: Path) -> None:
-    """The file that it points to is replaced."""
+    """The file that the link points to is replaced."""
     (tmp_path / "link").symlink_to("target")
     await client.dataset("trees").export_verified(tmp_path / "link")
     assert (tmp_path / "link").is_symlink()
@@ -44,7 +47,7 @@ async def test_a_link_stays_a_link(client: ExploreClient, tmp_path: Path) -> Non
 
 
 async def test_a_long_name_of_wide_characters(client: ExploreClient, tmp_path: Path) -> None:
-    """File systems count bytes."""
+    """File systems limit names in bytes, not characters."""
     path = tmp_path / ("木" * 80)
     await client.dataset("trees").export_verified(path)
     assert files_in(tmp_path) == [path]
@@ -54,7 +57,7 @@ async def test_a_long_name_of_wide_characters(client: ExploreClient, tmp_path: P
 async def test_a_cancelled_save_does_not_stop_the_event_loop(
     client: ExploreClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: bool
 ) -> None:
-    """The file is removed when the disk is done with it, and no sooner; others go on meanwhile."""
+    """The file is removed once the disk has finished; other tasks continue meanwhile."""
     loop, syncing = asyncio.get_running_loop(), asyncio.Event()
     over, released = threading.Event(), []
 
@@ -82,10 +85,13 @@ async def test_a_cancelled_save_does_not_stop_the_event_loop(
 
 
 def test_the_name_of_a_file_is_no_path() -> None:
-    """A portal chooses its identifiers, not where files go."""
+    """A portal chooses its identifiers, but must not choose paths."""
     assert file_name("trees-2024", "jsonl") == "trees-2024.jsonl"
     assert file_name("../../etc/x", "csv") == ".._.._etc_x.csv"
     assert file_name("C:\\x", "csv") == "C__x.csv"
+    assert file_name("Aux", "csv") == "_Aux.csv"
+    assert file_name("com1.2024", "csv") == "_com1.2024.csv"
+    assert file_name("console", "csv") == "console.csv"
 
 
 LINES = b'{"a":1}\r\n\n{"a":2}\n\r\n{"a":"x{}y"}\n{"a":1}\n{}\n' * 9 + b'{"a":3}'
@@ -93,7 +99,7 @@ LINES = b'{"a":1}\r\n\n{"a":2}\n\r\n{"a":"x{}y"}\n{"a":1}\n{}\n' * 9 + b'{"a":3}
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 20, 1000])
 def test_rows_are_counted_however_their_bytes_are_cut(size: int) -> None:
-    """Blank lines are none, any line end ends one, and equal rows are one of the different."""
+    """Blank lines do not count, any line end ends a row, and equal rows count as one unique row."""
     tally = LineTally(line_cap=1000, distinct=True)
     for start in range(0, len(LINES), size):
         tally.feed(LINES[start : start + size])
@@ -103,14 +109,14 @@ def test_rows_are_counted_however_their_bytes_are_cut(size: int) -> None:
 
 @pytest.mark.parametrize("line", [b"[1]", b"{1", b"1}", b" {}", b"{} ", b"<p>"], ids=repr)
 def test_a_line_among_rows_that_is_none_is_named(line: bytes) -> None:
-    """By its number, wherever it stands in what is written at once."""
+    """The error has its number, wherever it is in the block."""
     with pytest.raises(DecodeError, match="Line 501 of the export is not a row"):
         LineTally(line_cap=1000).feed(jsonl(500) + line + b"\n" + jsonl(500))
 
 
 @pytest.mark.parametrize("last", [b'{"a": NaN}', b'{"a": 1}\r', b" \t"], ids=repr)
 def test_the_last_line_needs_no_line_end(last: bytes) -> None:
-    """Also where it is not quite JSON, or blank."""
+    """This includes a last line that is blank or not valid JSON."""
     tally = LineTally(line_cap=1000)
     tally.feed(jsonl(2) + last)
     tally.finish()
@@ -119,7 +125,7 @@ def test_the_last_line_needs_no_line_end(last: bytes) -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 70_000])
 def test_the_ends_of_pieces_are_those_of_the_whole(size: int) -> None:
-    """And no more than that is held."""
+    """No more than the ends is held in memory."""
     whole, ends = bytes(range(256)) * 600, Ends()
     for start in range(0, len(whole), size):
         ends.feed(whole[start : start + size])
@@ -130,7 +136,7 @@ def test_the_ends_of_pieces_are_those_of_the_whole(size: int) -> None:
 async def test_a_body_in_tiny_pieces_is_not_held_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A piece of two bytes takes twenty times as many of memory."""
+    """A piece of two bytes takes twenty times as much memory."""
     held: list[int] = []
     original = PartFile.write
 
@@ -148,7 +154,7 @@ async def test_a_body_in_tiny_pieces_is_not_held_for_long(
 
 @asynccontextmanager
 async def pieces_of(piece: bytes, count: int) -> AsyncIterator[Body]:
-    """A body that comes in that many equal pieces."""
+    """Yield a body of `count` pieces of equal length."""
 
     class Pieces:
         async def peek(self, enough: object) -> tuple[bytes, bool]:
@@ -156,7 +162,7 @@ async def pieces_of(piece: bytes, count: int) -> AsyncIterator[Body]:
 
         async def chunks(self) -> AsyncIterator[bytes]:
             for number in range(count):
-                # Objects of their own, as those from a socket are.
+                # Each piece is a new object, as from a socket.
                 yield bytes((piece[0], number % 256))
 
     yield Pieces()  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Records: every row once, in order, within the server's window, or an error."""
+"""Records deliver every row once, in order, within the server's window, or raise an error."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def offset_of(request: web.Request) -> int:
 
 
 async def test_making_records_sends_nothing(client: ExploreClient, portal: FakePortal) -> None:
-    """A records object is a plan; requests begin with its first use."""
+    """A `Records` object is only a plan; its first use sends requests."""
     client.dataset("trees").records(Query(where="id > 3"))
     await settle()
     assert portal.requests == []
@@ -46,7 +46,7 @@ async def test_making_records_sends_nothing(client: ExploreClient, portal: FakeP
 async def test_all_rows_come_once_and_in_order(
     client: ExploreClient, portal: FakePortal, count: int
 ) -> None:
-    """However the rows fall onto pages."""
+    """The division into pages does not matter."""
     portal.rows = rows(count)
     assert [row async for row in client.dataset("trees").records()] == portal.rows
     assert await client.dataset("trees").records().to_list() == portal.rows
@@ -56,7 +56,7 @@ async def test_all_rows_come_once_and_in_order(
 async def test_page_size_changes_requests_not_rows(
     client: ExploreClient, portal: FakePortal, page_size: int
 ) -> None:
-    """Any page size gives the same result."""
+    """Every page size returns the same result."""
     portal.rows = rows(23)
     assert await client.dataset("trees").records(page_size=page_size).to_list() == portal.rows
     assert len(portal.requests) == -(-23 // page_size)
@@ -65,7 +65,7 @@ async def test_page_size_changes_requests_not_rows(
 async def test_order_is_kept_when_answers_overtake(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """A slow page at the head holds its successors back, it does not lose its place."""
+    """A slow first page delays its successors and keeps its place."""
     portal.rows = rows(500)
     late = asyncio.Event()
 
@@ -80,7 +80,7 @@ async def test_order_is_kept_when_answers_overtake(
 
 
 async def test_requests_in_flight_are_bounded(portal: FakePortal) -> None:
-    """Never more than `concurrency`, over several readings at once."""
+    """Several readings together never exceed `concurrency`."""
     portal.rows = rows(2000)
     portal.before = lambda request: settle()
     async with ExploreClient(portal.url, concurrency=3) as client:
@@ -90,7 +90,7 @@ async def test_requests_in_flight_are_bounded(portal: FakePortal) -> None:
 
 
 async def test_a_slow_reader_stops_new_requests(portal: FakePortal) -> None:
-    """Once the window is full, nothing is asked until a row of it is taken."""
+    """Once the window is full, no request is sent until a row is taken."""
     portal.rows = rows(3000)
     async with ExploreClient(portal.url, concurrency=4) as client:
         async with client.dataset("trees").records().open() as reader:
@@ -107,7 +107,7 @@ async def test_a_slow_reader_stops_new_requests(portal: FakePortal) -> None:
 
 
 async def test_leaving_a_loop_cancels_what_is_in_flight(portal: FakePortal) -> None:
-    """`break` needs no ceremony: tasks end and connections come free."""
+    """After `break`, tasks end and connections are released."""
     portal.rows = rows(2000)
     blocked = asyncio.Event()
 
@@ -128,7 +128,7 @@ async def test_leaving_a_loop_cancels_what_is_in_flight(portal: FakePortal) -> N
 
 
 async def test_open_has_cancelled_when_the_block_is_left(portal: FakePortal) -> None:
-    """The context manager form promises it by that very line."""
+    """The context manager guarantees it when the block ends."""
     portal.rows = rows(2000)
     async with ExploreClient(portal.url, concurrency=4) as client:
         async with client.dataset("trees").records().open() as reader:
@@ -139,7 +139,7 @@ async def test_open_has_cancelled_when_the_block_is_left(portal: FakePortal) -> 
 
 
 async def test_the_first_error_cancels_the_siblings(portal: FakePortal) -> None:
-    """A page that fails for good ends the reading, though earlier pages are still to come."""
+    """A page that fails for good ends the reading, even if earlier pages are still pending."""
     portal.rows = rows(1000)
     blocked = asyncio.Event()
 
@@ -160,7 +160,7 @@ async def test_the_first_error_cancels_the_siblings(portal: FakePortal) -> None:
 
 
 async def test_closing_the_client_ends_a_reading_with_an_error(portal: FakePortal) -> None:
-    """Not with a cancellation, which would belong to somebody else, and not with silence."""
+    """A cancellation would belong to another task, and a silent end would hide lost rows."""
     portal.rows = rows(1000)
     async with ExploreClient(portal.url) as client:
         reader = client.dataset("trees").records().pages()
@@ -177,7 +177,7 @@ async def test_closing_the_client_ends_a_reading_with_an_error(portal: FakePorta
 async def test_rows_beyond_the_window_are_refused_before_sending(
     client: ExploreClient, portal: FakePortal, offset: int, max_rows: int | None
 ) -> None:
-    """The sum of offset and max_rows may not pass 10,000, and the error names the way out."""
+    """offset plus max_rows must not exceed 10,000; the error names the alternative."""
     with pytest.raises(WindowExceeded, match="export") as caught:
         client.dataset("trees").records(Query().offset(offset), max_rows=max_rows)
     assert caught.value.window == 10_000
@@ -187,7 +187,7 @@ async def test_rows_beyond_the_window_are_refused_before_sending(
 async def test_the_last_row_of_the_window_can_be_read(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """9,900 + 100 is allowed, and a page never reaches beyond the window."""
+    """9,900 + 100 is allowed, and no page exceeds the window."""
     portal.rows = rows(10_000)
     dataset = client.dataset("trees")
     assert len(await dataset.records(Query().offset(9_900), max_rows=100).to_list()) == 100
@@ -197,7 +197,7 @@ async def test_the_last_row_of_the_window_can_be_read(
 async def test_too_many_rows_raise_before_the_first_row(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """Without max_rows the first page tells the total; a short result is never given."""
+    """Without max_rows the first page has the total; no short result is delivered."""
     portal.rows = rows(10_001)
     seen = []
     reader = aiter(client.dataset("trees").records())
@@ -211,7 +211,7 @@ async def test_too_many_rows_raise_before_the_first_row(
 async def test_max_rows_reads_the_beginning_of_a_large_result(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """Asking for some rows of many is not a short result."""
+    """Some rows of many are not a short result if they were requested."""
     portal.rows = rows(10_001)
     assert await client.dataset("trees").records(max_rows=150).to_list() == portal.rows[:150]
     assert [params["limit"] for _, params in portal.requests] == ["100", "50"]
@@ -221,13 +221,13 @@ async def test_max_rows_reads_the_beginning_of_a_large_result(
 async def test_max_rows_of_few_rows_sends_few_requests(
     client: ExploreClient, portal: FakePortal, max_rows: int
 ) -> None:
-    """No rows, no request."""
+    """Zero rows need no request."""
     assert len(await client.dataset("trees").records(max_rows=max_rows).to_list()) == max_rows
     assert len(portal.requests) == max_rows
 
 
 async def test_wanted_rows_are_asked_for_at_once(client: ExploreClient, portal: FakePortal) -> None:
-    """Without waiting for the first page, as many pages side by side as the client allows."""
+    """Pages are requested up to the client's concurrency, without waiting for the first."""
     portal.rows = rows(300)
 
     async def hold(request: web.Request) -> None:
@@ -243,7 +243,7 @@ async def test_wanted_rows_are_asked_for_at_once(client: ExploreClient, portal: 
 async def test_fewer_rows_than_wanted_are_all_there_are(
     portal: FakePortal, count: int, start: int
 ) -> None:
-    """At most the places beside the first page were taken in vain, and no empty page is given."""
+    """Only concurrent requests are wasted, and no empty page is delivered."""
     portal.rows = rows(count)
     async with ExploreClient(portal.url, concurrency=3) as client:
         records = client.dataset("trees").records(Query(offset=start), max_rows=5000)
@@ -257,7 +257,7 @@ async def test_fewer_rows_than_wanted_are_all_there_are(
 async def test_wanted_rows_end_with_a_short_page_where_no_total_is_told(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """As in answers without total_count."""
+    """A response without total_count is an example."""
     portal.rows = rows(150)
     portal.override = lambda request: json_body(
         {"results": portal.rows[offset_of(request) : offset_of(request) + 100]}
@@ -268,7 +268,7 @@ async def test_wanted_rows_end_with_a_short_page_where_no_total_is_told(
 async def test_offset_and_limit_of_the_query_are_start_and_max_rows(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """The API's own words keep their meaning; -1 is the API's word for all."""
+    """They keep their meaning in the API, where a limit of -1 means all rows."""
     portal.rows = rows(300)
     dataset = client.dataset("trees")
     query = Query().offset(20).limit(130)
@@ -281,7 +281,7 @@ async def test_offset_and_limit_of_the_query_are_start_and_max_rows(
 async def test_numbers_out_of_range_are_refused_before_sending(
     client: ExploreClient, portal: FakePortal, wrong: dict[str, int]
 ) -> None:
-    """The server would answer 400; the answer is known without asking."""
+    """The server would respond with 400, so no request is needed."""
     with pytest.raises(ConfigurationError):
         client.dataset("trees").records(
             page_size=wrong.get("page_size"), max_rows=wrong.get("max_rows")
@@ -294,7 +294,7 @@ async def test_numbers_out_of_range_are_refused_before_sending(
 async def test_groups_are_paged_until_a_page_is_short(
     client: ExploreClient, portal: FakePortal, grouped_total: str, count: int
 ) -> None:
-    """total_count of a grouped answer counts the rows returned, or is absent."""
+    """total_count of a grouped response counts the returned rows, or is missing."""
     portal.rows, portal.grouped_total = rows(count), grouped_total
     records = client.dataset("trees").records(Query(group_by="id"), page_size=10)
     assert await records.to_list() == portal.rows
@@ -304,7 +304,7 @@ async def test_groups_are_paged_until_a_page_is_short(
 async def test_groups_come_in_one_request_where_they_fit(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """With group_by a page may hold 20,000 rows."""
+    """With group_by a page can hold 20,000 rows."""
     portal.rows = rows(12_000)
     assert len(await client.dataset("trees").records(Query(group_by="id")).to_list()) == 12_000
     assert len(portal.requests) == 1
@@ -313,7 +313,7 @@ async def test_groups_come_in_one_request_where_they_fit(
 async def test_groups_that_fill_the_window_are_an_error(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """A full last page does not tell whether there are more; that is not a result."""
+    """After a full last page there may be more groups, so this is not a complete result."""
     portal.rows = rows(20_001)
     records = client.dataset("trees").records(Query(group_by="id"))
     with pytest.raises(WindowExceeded, match="20000") as caught:
@@ -327,7 +327,7 @@ async def test_groups_that_fill_the_window_are_an_error(
 async def test_a_page_of_the_wrong_length_is_an_error(
     client: ExploreClient, portal: FakePortal, kept: int
 ) -> None:
-    """Fewer rows in the middle, or more rows than asked, are never passed on."""
+    """Too few rows in the middle or too many rows are never delivered."""
     portal.rows = rows(300)
 
     def override(request: web.Request) -> web.Response | None:
@@ -344,14 +344,14 @@ async def test_a_page_of_the_wrong_length_is_an_error(
 async def test_a_first_page_that_is_short_is_an_error(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """Also when it is the only page."""
+    """This holds even if it is the only page."""
     portal.override = lambda request: json_body({"total_count": 5, "results": rows(4)})
     with pytest.raises(ShortPageError):
         await client.dataset("trees").records().to_list()
 
 
 async def test_a_changing_total_is_an_error(client: ExploreClient, portal: FakePortal) -> None:
-    """Rows were written meanwhile, so pages no longer fit together."""
+    """The dataset changed, so the pages are inconsistent."""
     portal.rows = rows(300)
 
     def override(request: web.Request) -> web.Response | None:
@@ -369,7 +369,7 @@ async def test_a_changing_total_is_an_error(client: ExploreClient, portal: FakeP
 async def test_a_server_that_ignores_offset_is_an_error(
     client: ExploreClient, portal: FakePortal, uniform: bool
 ) -> None:
-    """Whether or not its rows can be told apart."""
+    """This holds for distinct and for equal rows."""
     page = [{"name": "same"}] * 100 if uniform else rows(100)
     portal.override = lambda request: json_body(
         {"total_count": 300, "results": page[: int(request.query["limit"])]}
@@ -381,7 +381,7 @@ async def test_a_server_that_ignores_offset_is_an_error(
 async def test_one_stale_page_from_a_cache_is_an_error(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """The second page is the first once more; the rest of the server is honest."""
+    """The second page repeats the first; the other pages are correct."""
     portal.rows = rows(400)
 
     def override(request: web.Request) -> web.Response | None:
@@ -397,7 +397,7 @@ async def test_one_stale_page_from_a_cache_is_an_error(
 async def test_a_grouped_page_that_repeats_is_an_error(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """Otherwise it would be read for ever."""
+    """Otherwise the reading would never end."""
     portal.override = lambda request: json_body({"results": rows(10)})
     with pytest.raises(RepeatedPageError):
         await client.dataset("trees").records(Query(group_by="id"), page_size=10).to_list()
@@ -407,14 +407,14 @@ async def test_a_grouped_page_that_repeats_is_an_error(
 async def test_honest_data_that_repeats_is_data(
     client: ExploreClient, portal: FakePortal, period: int
 ) -> None:
-    """With a narrow select, pages of a constant or cyclic column are rightly equal."""
+    """With a narrow select, pages of a constant or cyclic column are equal."""
     portal.rows = [{"minute": number % period * 15} for number in range(450)]
     assert await client.dataset("trees").records(Query(select="minute")).to_list() == portal.rows
     assert len(portal.requests) == 5 + 2
 
 
 async def test_count_asks_for_no_rows(client: ExploreClient, portal: FakePortal) -> None:
-    """One request with limit=0, whatever offset and max_rows say."""
+    """It sends one request with limit=0, regardless of offset and max_rows."""
     portal.rows = rows(250)
     query = Query(where="id > 0").offset(5)
     assert await client.dataset("trees").records(query, max_rows=3).count() == 250
@@ -424,7 +424,7 @@ async def test_count_asks_for_no_rows(client: ExploreClient, portal: FakePortal)
 
 
 async def test_first_asks_for_one_row(client: ExploreClient, portal: FakePortal) -> None:
-    """And gives None when there is none."""
+    """It returns None if there are no rows."""
     records = client.dataset("trees").records(Query().offset(3))
     assert await records.first() == {"id": 3, "name": "row 3"}
     assert portal.requests[-1][1] == {"limit": "1", "offset": "3"}
@@ -433,7 +433,7 @@ async def test_first_asks_for_one_row(client: ExploreClient, portal: FakePortal)
 
 
 async def test_url_is_that_of_the_first_request(client: ExploreClient, portal: FakePortal) -> None:
-    """It can be pasted into a browser; ODSQL is percent-encoded."""
+    """The URL works in a browser, because ODSQL is percent-encoded."""
     records = client.dataset("trees").records(Query(where="name = 'a+b & c'"), page_size=50)
     expected = (
         f"{portal.url.rstrip('/')}/api/explore/v2.1/catalog/datasets/trees/records"
@@ -443,7 +443,7 @@ async def test_url_is_that_of_the_first_request(client: ExploreClient, portal: F
 
 
 async def test_records_can_be_read_again(client: ExploreClient, portal: FakePortal) -> None:
-    """Each use begins anew; two at a time do not disturb each other."""
+    """Each use starts again, and concurrent uses are independent."""
     portal.rows = rows(250)
     records = client.dataset("trees").records()
     async with aclosing(records.pages()) as pages:
@@ -455,7 +455,7 @@ async def test_records_can_be_read_again(client: ExploreClient, portal: FakePort
 async def test_an_answer_without_results_is_an_error(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """It is not taken for an empty page."""
+    """It must not pass as an empty page."""
     portal.override = lambda request: json_body({"total_count": 3})
     with pytest.raises(DecodeError, match="no results"):
         await client.dataset("trees").records().to_list()
@@ -464,7 +464,7 @@ async def test_an_answer_without_results_is_an_error(
 async def test_an_answer_without_total_is_read_to_its_end(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """A portal that does not count rows is paged until a page is short, but cannot be counted."""
+    """Paging ends at a short page, but count raises an error."""
     portal.rows = rows(250)
 
     def override(request: web.Request) -> web.Response:
@@ -480,7 +480,7 @@ async def test_an_answer_without_total_is_read_to_its_end(
 async def test_a_failing_page_is_retried_before_it_fails_the_reading(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """A 503 in the middle costs a wait, not the result."""
+    """A 503 in the middle delays the result but does not lose it."""
     portal.rows = rows(300)
     failures = [200]
 
@@ -498,7 +498,7 @@ async def test_a_failing_page_is_retried_before_it_fails_the_reading(
 async def test_retries_end_with_the_servers_error(
     client: ExploreClient, portal: FakePortal
 ) -> None:
-    """The error says how often it was tried."""
+    """The error has the number of attempts."""
     portal.override = lambda request: json_body({}, status=503)
     with pytest.raises(ServerError) as caught:
         await client.dataset("trees").records().to_list()
@@ -509,7 +509,7 @@ async def test_retries_end_with_the_servers_error(
 async def test_going_on_after_a_list_that_failed_gives_all_rows(
     client: ExploreClient, portal: FakePortal, failing_at: int
 ) -> None:
-    """The rows of the pages before the failure were thrown away with the list."""
+    """The failed list discarded the rows of earlier pages."""
     portal.rows, failures = rows(1000), [failing_at]
 
     def override(request: web.Request) -> web.Response | None:
@@ -529,7 +529,7 @@ async def test_going_on_after_a_list_that_failed_gives_all_rows(
 async def test_going_on_after_a_frame_that_failed_gives_all_rows(
     client: ExploreClient, portal: FakePortal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also when all rows came and only then do not fit together."""
+    """This holds even if all rows arrived and only their conversion failed."""
 
     def misfit(*args: object, **options: object) -> object:
         raise DecodeError("misfit")
@@ -547,7 +547,7 @@ async def test_going_on_after_a_frame_that_failed_gives_all_rows(
 async def test_a_first_page_of_the_wrong_length_is_an_error_by_itself(
     client: ExploreClient, portal: FakePortal, count: int
 ) -> None:
-    """Awaiting the page, or asking for its first row, is no way around the check."""
+    """Awaiting the page or requesting the first row checks the length too."""
     portal.override = lambda request: json_body({"total_count": 500, "results": rows(count)})
     records = client.dataset("trees").records()
     with pytest.raises(ShortPageError) as caught:
@@ -558,7 +558,7 @@ async def test_a_first_page_of_the_wrong_length_is_an_error_by_itself(
 
 
 async def test_a_page_behind_the_end_is_empty(client: ExploreClient, portal: FakePortal) -> None:
-    """And groups, of which nobody tells how many there are, may be any number."""
+    """Groups have no known total, so any number of them is accepted."""
     trees = client.dataset("trees")
     assert (await trees.records(Query(offset=50))).rows == []
     assert await trees.records(Query(offset=50)).first() is None
@@ -568,7 +568,7 @@ async def test_a_page_behind_the_end_is_empty(client: ExploreClient, portal: Fak
 async def fails_once_then(
     portal: FakePortal, offset: int, answer: object, client: ExploreClient
 ) -> ExploreError:
-    """The error of a reading whose page there comes with the second attempt, and is wrong."""
+    """Return the error of a reading whose page at the offset is wrong on the second attempt."""
     failures = [offset]
 
     def override(request: web.Request) -> web.Response | None:
@@ -599,10 +599,10 @@ async def fails_once_then(
 async def test_an_error_tells_which_answer_it_is_about(
     client: ExploreClient, portal: FakePortal, offset: int, answer: object
 ) -> None:
-    """Its status, its address, and how often it was asked for."""
+    """The error has the status, the URL and the number of attempts."""
     portal.rows = rows(300)
     error = await fails_once_then(portal, offset, answer, client)
-    # A total that changed shows at the page after the first.
+    # A changed total is detected at the page after the first.
     page = 100 if isinstance(error, TotalCountDriftError) and offset == 0 else offset
     assert (error.status, error.attempts) == (200, 2 if page == offset else 1)
     assert str(error.url).endswith(f"/records?limit=100&offset={page}")
@@ -612,7 +612,7 @@ async def test_an_error_tells_which_answer_it_is_about(
 async def test_a_secret_that_an_answer_echoes_is_in_no_message(
     portal: FakePortal, typed: bool
 ) -> None:
-    """Neither as a key nor as a value that does not fit."""
+    """Keys and misfit values that contain the secret are redacted."""
     info = {"dataset_id": "x", "fields": [{"name": "day", "type": "date", "label": "day"}]}
     page = {"total_count": 1, "results": [{"day": "s3cr3t"}]} if typed else {"s3cr3t": 1}
     portal.override = lambda request: json_body(page if request.path.endswith("/records") else info)
@@ -627,7 +627,7 @@ async def test_a_secret_that_an_answer_echoes_is_in_no_message(
 async def test_ties_that_move_between_two_answers_are_not_noticed(
     client: ExploreClient, portal: FakePortal, moved: list[int]
 ) -> None:
-    """Pages of the right length, total and ends fit together; a unique order is the way out."""
+    """Length, total and ends of the pages are consistent; only a unique order helps."""
     portal.rows = [{"id": number, "tie": 0} for number in range(200)]
 
     def override(request: web.Request) -> web.Response | None:

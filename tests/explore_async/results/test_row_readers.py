@@ -1,4 +1,4 @@
-"""The rows of a JSON array: found whole, wherever it is cut into chunks, in linear time."""
+"""The rows of a JSON array are found in linear time, wherever chunks begin and end."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def reader(*, nan_as_null: bool = False, cap: int = 16 * MIB) -> ArrayReader:
 
 
 def read(body: bytes, size: int, *, nan_as_null: bool = False) -> list[Row]:
-    """The rows of a body that comes in chunks of this size."""
+    """Return the rows of a body that arrives in chunks of this size."""
     source = reader(nan_as_null=nan_as_null)
     chunks = [body[at : at + size] for at in range(0, len(body), size)]
     return [row for chunk in chunks for row in source.feed(chunk)] + source.finish()
@@ -41,13 +41,13 @@ def read(body: bytes, size: int, *, nan_as_null: bool = False) -> list[Row]:
 @pytest.mark.parametrize("between", [b",", b" ,\r\n ", b"\n,\t"])
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 10_000])
 def test_rows_are_found_whole_in_any_chunks(size: int, between: bytes) -> None:
-    """Nested objects and texts may hold what stands between two rows."""
+    """Nested objects and strings may contain the separator of rows."""
     body = b" [ " + between.join(map(orjson.dumps, ROWS * 3)) + b" ]\n"
     assert read(body, size) == ROWS * 3
 
 
 def test_random_rows_are_found_whole() -> None:
-    """Texts of quotes, backslashes and braces, at any depth."""
+    """The rows contain strings of quotes, backslashes and braces at any depth."""
     chance = random.Random(5)
 
     def value(depth: int) -> object:
@@ -76,7 +76,7 @@ def test_random_rows_are_found_whole() -> None:
 def test_each_byte_of_a_row_is_looked_at_a_few_times(
     of_count: Callable[[int], dict[str, object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many places in it look like its end."""
+    """This holds even if many places in the row look like its end."""
     looked_at = 0
 
     def counting(work: Callable[..., Any]) -> Callable[..., Any]:
@@ -96,7 +96,7 @@ def test_each_byte_of_a_row_is_looked_at_a_few_times(
 
 
 def test_nan_in_a_nested_row_is_looked_for_once() -> None:
-    """It is found at the end of the row, and read as null when asked."""
+    """It is found at the end of the row, and read as null on request."""
     body = b'[{"a": NaN, "b": [{"c": 1},{"c": NaN}]},{"a": 2}]'
     found = [{"a": None, "b": [{"c": 1}, {"c": None}]}, {"a": 2}]
     assert read(body, 5, nan_as_null=True) == found
@@ -106,7 +106,7 @@ def test_nan_in_a_nested_row_is_looked_for_once() -> None:
 
 @pytest.mark.parametrize("body", [b'[{"id": 2},{"a": [{"b": 1},{"b": "},{"}]}]'])
 def test_a_cut_at_any_byte_is_a_cut(body: bytes) -> None:
-    """Also where the part happens to end like a whole one."""
+    """This holds even if the part ends like a complete array."""
     for end in range(len(body)):
         with pytest.raises(TruncatedError):
             read(body[:end], 4)
@@ -116,13 +116,13 @@ def test_a_cut_at_any_byte_is_a_cut(body: bytes) -> None:
     "body", [b"[1, 2]", b'[1,{"a": 1},{"a": 2}]', b"[[{},{}]]", b'[{"a": 1,},{"a": 2}]', b'["{"]']
 )
 def test_what_is_no_row_is_refused(body: bytes) -> None:
-    """Rows are objects."""
-    with pytest.raises(DecodeError, match="no array of rows"):
+    """Rows must be objects."""
+    with pytest.raises(DecodeError, match="not an array of rows"):
         read(body, 3)
 
 
 def test_a_row_longer_than_the_cap_is_refused() -> None:
-    """A row is held in memory until it is whole."""
+    """A row is held in memory until it is complete."""
     source = reader(cap=1000)
     with pytest.raises(TooLargeError):
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""Typed rows of pages: two ways to decode them, and one result."""
+"""Typed rows of pages: both ways of decoding return the same result."""
 
 from contextlib import suppress
 from datetime import timedelta, timezone
@@ -27,7 +27,7 @@ KINDS = {
 
 
 def converter(**options: Any) -> Converter:
-    """For the fields above."""
+    """Return a converter for the fields above."""
     fields = [DatasetField.from_json({"name": name, "type": kind}) for name, kind in KINDS.items()]
     return Converter(fields=tuple(fields), **options)
 
@@ -54,7 +54,7 @@ pages = st.lists(st.dictionaries(keys, values, max_size=4), max_size=3)
 
 
 def encoded(rows: list[dict[str, object]]) -> bytes:
-    """A page as a server sends it: integers of any size, which orjson refuses."""
+    """Encode a page as a server does, with integers of any size, which orjson refuses."""
     texts = ",".join(
         "{" + ",".join(f"{dumped(key)}:{dumped(value)}" for key, value in row.items()) + "}"
         for row in rows
@@ -63,7 +63,7 @@ def encoded(rows: list[dict[str, object]]) -> bytes:
 
 
 def dumped(value: object) -> str:
-    """One value as JSON."""
+    """Encode one value as JSON."""
     if isinstance(value, list):
         return "[" + ",".join(map(dumped, value)) + "]"
     whole = isinstance(value, int) and not isinstance(value, bool)
@@ -71,7 +71,7 @@ def dumped(value: object) -> str:
 
 
 def shown(rows: TypedRows, answer: object) -> list[dict[str, str]]:
-    """The rows of an answer, with the types of their values."""
+    """Return the rows of a response, with the types of their values."""
     page = rows.page(answer, offset=0, limit=100)
     return [{key: repr(value) for key, value in row.items()} for row in page.rows]
 
@@ -108,12 +108,12 @@ def test_a_page_that_has_the_keys_and_does_not_fit_ends_the_trials() -> None:
 def test_a_value_of_another_type_is_told_with_its_field() -> None:
     rows = TypedRows(converter())
     body = encoded([dict.fromkeys(KINDS, None) | {"day": "yesterday"}])
-    with pytest.raises(DecodeError, match="day is date, and 'yesterday' is none"):
+    with pytest.raises(DecodeError, match="day has type date, but holds 'yesterday'"):
         shown(rows, rows.decode(body))
 
 
 def test_a_large_float_where_an_integer_is_declared_was_rounded_by_nobody() -> None:
-    """An average may have the name of its field; in neither way is it a misfit."""
+    """It can be an average with the name of its field; neither way treats it as a misfit."""
     rows = TypedRows(converter())
     for day in ("2024-02-01", "2024"):
         body = b'{"results": [{"day": "%b", "count": 1e22}]}' % day.encode()
@@ -123,7 +123,7 @@ def test_a_large_float_where_an_integer_is_declared_was_rounded_by_nobody() -> N
 @pytest.mark.parametrize("name", [*KINDS, "other"])
 @pytest.mark.parametrize("depth", [400, 900, 1500, 9000])
 def test_deep_nesting_is_read_or_refused_and_never_a_recursion_error(name: str, depth: int) -> None:
-    """How deep JSON may be nested differs from Python to Python."""
+    """The maximum nesting depth of JSON depends on the version of Python."""
     rows = TypedRows(converter())
     body = b'{"results": [{"%b": %b%b}]}' % (name.encode(), b"[" * depth, b"]" * depth)
     with suppress(orjson.JSONDecodeError, DecodeError):
@@ -132,7 +132,7 @@ def test_deep_nesting_is_read_or_refused_and_never_a_recursion_error(name: str, 
 
 
 def test_what_is_nested_deeper_than_any_python_reads_is_not_json() -> None:
-    """As it is for plain rows."""
+    """Plain rows behave the same way."""
     body = b'{"results": [{"other": %b%b}]}' % (b"[" * 100_000, b"]" * 100_000)
     with pytest.raises(orjson.JSONDecodeError):
         TypedRows(converter()).decode(body)
@@ -148,7 +148,7 @@ NUMBERS = (
 async def test_numbers_of_pages_keep_the_digits_that_were_sent(
     client: ExploreClient, portal: FakePortal, more: bytes
 ) -> None:
-    """Also where the page is decoded in two steps, and where it is compared with others."""
+    """This includes pages that are decoded in two steps or compared with others."""
     portal.override = lambda request: web.Response(body=NUMBERS % more)
     (row,) = await client.dataset("trees").records(typed=converter()).to_list()
     assert str(row["size"]) == "0.1234567890123456789012"

@@ -111,6 +111,11 @@ class Shared:
     timing: Timing
     deadlines: Deadlines = field(factory=Deadlines)
 
+    @property
+    def paced(self) -> bool:
+        """Whether requests have to wait for a turn, because their rate is limited."""
+        return self.bucket is not None or self.congestion.rate is not None
+
 
 def share(
     *,
@@ -292,7 +297,8 @@ class Call:
                 await self._wait_for_the_pause()
             await gate.take()
             try:
-                await self._wait_for_a_turn()
+                if self._shared.paced:
+                    await self._wait_for_a_turn()
                 if self._pause_left():
                     # A pause began meanwhile: release the slot and wait with the others.
                     continue
@@ -309,7 +315,8 @@ class Call:
             await self._wait_for_the_pause()
             await gate.take()
             try:
-                await self._wait_for_a_turn()
+                if self._shared.paced:
+                    await self._wait_for_a_turn()
                 await admission.take()
                 try:
                     if admission.closed or self._pause_left():

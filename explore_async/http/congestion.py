@@ -67,8 +67,6 @@ class Congestion:
 
     def reserve(self, now: float) -> float:
         """Take a turn, and return the seconds until it comes."""
-        if self._measured_from is None:
-            self._measured_from = now
         if self.rate is None:
             return 0.0
         turn = max(now, self._next_turn)
@@ -112,6 +110,8 @@ class Congestion:
         """Let the limits grow."""
         self.succeeded_at = now
         self._successes += 1
+        if self._measured_from is None:
+            self._measured_from = now
         if self._window < self._most:
             self._set_window(min(self._most, self._window + 1.0 / self._window))
         if self.rate is None:

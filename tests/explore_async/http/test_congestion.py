@@ -163,11 +163,11 @@ def test_pauses_double_until_a_request_succeeds() -> None:
 def test_a_server_that_recovers_is_used_to_the_full_again() -> None:
     """The limit on the rate ends, and all slots come back."""
     congestion = Congestion(16, lambda size: None)
-    congestion.reserve(0.0)
-    congestion.succeeded(0.5)
-    congestion.refused(sent_at=0.9, now=1.0, backoff=0.5, longest=20)
+    for moment in (1.0, 2.0, 3.0):
+        congestion.succeeded(moment)
+    congestion.refused(sent_at=3.9, now=4.0, backoff=0.5, longest=20)
     assert congestion.rate == pytest.approx(0.8)
     for _ in range(300):
-        congestion.succeeded(2.0)
+        congestion.succeeded(5.0)
     assert congestion.rate is None
     assert congestion.window == 16

@@ -7,7 +7,8 @@
 Time: rows decoded one by one, against aiohttp chunks that are split and decoded with orjson and
 nothing else. Memory: the peak of a fresh process above its size when the client was created. To a
 file: CPU seconds, user and system, against those of curl, if curl is installed; ours include the
-checksum.
+checksum. Following the format, which tells a cut file from a whole one, against SHA-256 of the same
+bytes.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import json
 import shutil
 import tempfile
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from statistics import median
 from subprocess import run
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -31,6 +34,7 @@ from pairing import paired, print_goals
 from server import serving
 
 from explore_async import ExploreClient
+from explore_async.results.structures import structure_of
 from odsql import Query
 
 if TYPE_CHECKING:
@@ -62,6 +66,7 @@ def main() -> None:
         if shutil.which("curl"):
             ratio = asyncio.run(to_file(url, few if smoke else ROWS, 1 if smoke else 15))
             print_goals("CPU seconds to a file", {"file / curl": ratio}, GOALS)
+    print_goals("following the format: / SHA-256", structures(1 if smoke else 9), GOALS)
 
 
 async def streaming(url: str, count: int, rounds: int) -> dict[str, float]:
@@ -144,6 +149,33 @@ async def to_file(url: str, count: int, rounds: int) -> float:
                 run(curl, check=True)  # noqa: ASYNC221 - no other task is running
                 ratios.append(ours / max(cpu(RUSAGE_CHILDREN) - before, 0.001))
     return median(ratios)
+
+
+def structures(rounds: int) -> dict[str, float]:
+    """Return the times of following a file of each format, as ratios to its checksum."""
+    feature = b'{"type": "Feature", "geometry": {"type": "Point", "coordinates": [2.35, 48.85]}, '
+    feature += b'"properties": {"name": "Acer \\"campestre\\"", "tags": ["a", "b"], "id": 12345}}'
+    placemark = b"<Placemark><name>Acer</name><Point><coordinates>2.35,48.85</coordinates></Point>"
+    files = {
+        "geojson": b'{"features": [' + b", ".join([feature] * 20_000) + b"]}",
+        "csv": b'12345;"Acer campestre";2.35,48.85\r\n' * 100_000,
+        "jsonl": (feature + b"\n") * 20_000,
+        "kml": b"<kml>" + (placemark + b"</Placemark>\n") * 40_000 + b"</kml>",
+    }
+    return {name: median(_following(name, files[name]) for _ in range(rounds)) for name in files}
+
+
+def _following(file_format: str, body: bytes) -> float:
+    pieces = [body[start : start + 65_536] for start in range(0, len(body), 65_536)]
+    structure, digest = structure_of(file_format), sha256()
+    began = perf_counter()
+    for piece in pieces:
+        structure.feed(piece)
+    followed = perf_counter()
+    for piece in pieces:
+        digest.update(piece)
+    assert structure.is_whole()
+    return (followed - began) / (perf_counter() - followed)
 
 
 async def saved(client: ExploreClient, count: int, target: str) -> None:

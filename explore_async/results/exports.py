@@ -16,7 +16,6 @@ from io import BytesIO
 from operator import length_hint
 from pathlib import Path
 from sys import getsizeof
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import orjson
@@ -39,18 +38,17 @@ from explore_async.http.refusals import is_error_object
 from explore_async.models import Progress, Reconciliation, SavedFile
 from explore_async.results import arrow
 from explore_async.results.files import (
-    Ends,
     LineTally,
     PartFile,
     broken_off,
     cut_inside,
-    is_whole,
 )
 from explore_async.results.row_readers import ArrayReader, CSVReader, is_cut_row, load_row
+from explore_async.results.structures import Lines, is_error, structure_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
@@ -60,13 +58,9 @@ if TYPE_CHECKING:
     from explore_async.models import Row
     from explore_async.results.conversion import Converter, ConverterSource
     from explore_async.results.row_readers import Reader, Restore
+    from explore_async.results.structures import Structure
 
-__all__ = ["ATTACHMENT", "EXPORT_ENDS", "ExportStream", "Reading"]
-
-EXPORT_ENDS: Mapping[str, bytes] = MappingProxyType(
-    {"csv": b"\n", "geojson": b"}", "json": b"]", "parquet": b"PAR1"}
-)
-"""The last bytes of every complete file of a format."""
+__all__ = ["ATTACHMENT", "ExportStream", "Reading"]
 
 ATTACHMENT = "attachment"
 """The format name for a file of unknown format, which is saved unchecked."""
@@ -88,7 +82,6 @@ class Reading:
 
     Attributes:
         file_format: the format, such as `jsonl`.
-        end: the last bytes of a complete file.
         line_cap: the maximum length of a row, in bytes.
         delimiter: separates CSV cells.
         nan_as_null: read a bare NaN, which is not JSON, as null instead of raising an error.
@@ -99,7 +92,6 @@ class Reading:
 
     file_format: str
     line_cap: int
-    end: bytes = b""
     delimiter: str = ";"
     nan_as_null: bool = False
     converter: ConverterSource | None = None
@@ -133,7 +125,6 @@ class ExportStream:
         self._reading = reading
         self._format = reading.file_format
         self._line_cap = reading.line_cap
-        self._end = reading.end
         self._stack = AsyncExitStack()
         self._entered = False
         self._used = False
@@ -303,10 +294,14 @@ class ExportStream:
             TooLargeError: a line is longer than the cap.
             TruncatedError: the export ended early.
         """
+        first = b""
         with self._completing(counted=self._by_line):
             async with aclosing(self._line_groups()) as groups:
                 async for lines in groups:
                     for line in self._taken(lines):
+                        if self._by_line and b"error" in line:
+                            self._refuse_an_error(line, first)
+                        first = first or line.rstrip()
                         yield line.removesuffix(_LINE_END).removesuffix(b"\r")
 
     async def _line_groups(self) -> AsyncGenerator[list[Chunk], None]:
@@ -337,16 +332,16 @@ class ExportStream:
 
         Raises:
             StreamConsumedError: the stream was already read, not entered, or left while reading.
-            TruncatedError: the export ended early, or its last 64 KiB are not a valid end of its
-                format.
+            TruncatedError: the export ended early, as its framing or its structure shows, or the
+                server broke it off with an error.
         """
-        ends = Ends()
+        structure = structure_of("" if self._reading.packed else self._format)
         with self._completing():
             async with aclosing(self._chunks()) as chunks:
                 async for chunk in chunks:
-                    ends.feed(chunk)
+                    structure.feed(chunk)
                     yield chunk
-            self._refuse_a_cut_end(ends)
+            self._refuse_what_is_cut(structure)
 
     def _for_lines(self) -> AsyncGenerator[Chunk, None]:
         """Yield the bytes; the caller checks the last line of jsonl, because it counts lines."""
@@ -466,21 +461,25 @@ class ExportStream:
             error.rows = None if part.rows is None else part.rows + lines
             raise
 
-    def _refuse_a_cut_end(self, ends: Ends) -> None:
-        """Refuse a body that does not end like a complete file of this format.
+    def _refuse_an_error(self, line: Chunk, first: Chunk) -> None:
+        """Refuse the line with which a server broke the export off, unless all rows are like it."""
+        if first and is_error(line) and not is_error(first):
+            raise broken_off(self.rows_received - 1, line)
+
+    def _refuse_what_is_cut(self, structure: Structure) -> None:
+        """Refuse a body that is incomplete by its structure.
 
         A body delimited only by the end of the connection may stop anywhere.
         """
         if self._format == ATTACHMENT:
             return
-        tail = ends.tail
-        ended = tail.endswith(self._end) or tail.rstrip().endswith(self._end)
-        packed = self._reading.packed
-        if ended and is_whole("" if packed else self._format, ends.head, tail):
+        if isinstance(structure, Lines) and (error := structure.broken_off_with()):
+            raise broken_off(structure.count - 1, error)
+        if structure.is_whole():
             return
         raise TruncatedError(
-            f"The {self._format} export was cut off after {self.bytes_received} bytes: its last "
-            "bytes are not the end of that format. Request it again."
+            f"The {self._format} export was cut off after {self.bytes_received} bytes: it is not "
+            "complete by its format. Request it again."
         )
 
     def _tally(self) -> LineTally | None:

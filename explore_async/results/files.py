@@ -12,7 +12,6 @@ import os
 import re
 import secrets
 import stat
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BytesIO
@@ -38,41 +37,22 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = [
-    "Ends",
     "LineTally",
     "OwnThread",
     "PartFile",
     "broken_off",
     "cut_inside",
     "file_name",
-    "is_whole",
 ]
 
 _Found = TypeVar("_Found")
 
 _DIGEST_BYTES = 8
-_HEAD = 4096
-_ZIP_END = 22
-_TAIL = _ZIP_END + 65_535  # the end record of an archive with the longest comment
 _NAME_BYTES = 200
 _LINES = 64 * 1024  # bytes that fit into a processor cache
 _OPENING, _CLOSING = set(b"{"), set(b"}")
 _DEVICES = re.compile(r"con|prn|aux|nul|(?:com|lpt)[0-9]", re.IGNORECASE)
 _NOT_IN_NAMES = re.compile(r"[^\w.-]")
-
-_ZIP_BEGINS = b"PK\3\4"
-_ZIP_ENDS = b"PK\5\6"  # the end record, which follows the directory in every archive
-_ZIP = frozenset({"xlsx"})
-_JSON = frozenset({"data.json", "jsonld"})
-_XML = frozenset({"gpx", "kml", "rdfxml", "rss"})
-_MAY_BE_EMPTY = frozenset({"jsonl", "n3", "ov2", "ttl", "turtle"})
-_PROLOG = re.compile(
-    rb"\A(?:\xef\xbb\xbf)?(?:\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>)*", re.DOTALL
-)
-_EPILOG = re.compile(rb"(?:\s|<!--(?:(?!-->).)*-->)*\Z", re.DOTALL)
-_ROOT = re.compile(
-    rb"""<(?P<name>[^\s<>/!?"']+)(?:\s+[^\s=<>]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*(?P<empty>/?)>"""
-)
 
 
 def file_name(dataset_id: str, file_format: str) -> str:
@@ -249,84 +229,6 @@ class PartFile:
         if self._tally is not None:
             self._tally.finish()
         os.fsync(self._descriptor)
-
-
-class Ends:
-    """Keeps the first and last bytes of a stream of pieces without copying the pieces.
-
-    Attributes:
-        head: the first bytes, at most 4,096.
-    """
-
-    def __init__(self) -> None:
-        self.head = b""
-        self._last: deque[bytes] = deque()
-        self._held = 0
-
-    @property
-    def tail(self) -> bytes:
-        """The last bytes, at most 65,557."""
-        return b"".join(self._last)[-_TAIL:]
-
-    def feed(self, piece: bytes) -> None:
-        """Take the next piece."""
-        if len(self.head) < _HEAD:
-            self.head += piece[: _HEAD - len(self.head)]
-        self._last.append(piece)
-        self._held += len(piece)
-        while self._held - len(self._last[0]) >= _TAIL:
-            self._held -= len(self._last.popleft())
-
-
-def is_whole(file_format: str, head: bytes, tail: bytes) -> bool:
-    """Return whether a file can be complete, by its first and last bytes.
-
-    Checks jsonl and files based on ZIP, XML or JSON; other files pass unless they are empty.
-
-    Args:
-        file_format: the format, such as `kml`; empty if unknown, as for a compressed file.
-        head: the first bytes.
-        tail: the last bytes.
-    """
-    if not head:
-        return file_format in _MAY_BE_EMPTY
-    if head.startswith(_ZIP_BEGINS):
-        return _is_whole_zip(tail)
-    if file_format in _ZIP:
-        return False
-    if file_format == "jsonl":
-        return _ends_with_a_row(tail)
-    begins, ends = _PROLOG.sub(b"", head, count=1), _EPILOG.sub(b"", tail[-_HEAD:])
-    if file_format in _JSON:
-        return ends[-1:] == {b"{": b"}", b"[": b"]"}.get(begins[:1])
-    if file_format in _XML or head.startswith(b"<?xml"):
-        return _is_whole_xml(begins, ends, far=len(head) >= _HEAD)
-    return True
-
-
-def _ends_with_a_row(tail: bytes) -> bool:
-    """Return whether the last line is complete; of a line longer than the tail, check the end."""
-    before, _, last = tail.rpartition(b"\n")
-    if not before and len(tail) == _TAIL:
-        return last.rstrip().endswith(b"}")
-    return not is_cut_row(last)
-
-
-def _is_whole_zip(tail: bytes) -> bool:
-    """Return whether the end record is present, with a comment as long as its last field says."""
-    record = tail[max(0, tail.rfind(_ZIP_ENDS)) :]
-    comment = int.from_bytes(record[_ZIP_END - 2 : _ZIP_END], "little")
-    return record.startswith(_ZIP_ENDS) and len(record) == _ZIP_END + comment
-
-
-def _is_whole_xml(begins: bytes, ends: bytes, *, far: bool) -> bool:
-    root = _ROOT.match(begins)
-    if root is None:
-        # Either the file is cut off, or its first element begins after the head.
-        return far and ends.endswith(b">")
-    if root["empty"]:
-        return ends.endswith(b"/>")
-    return re.search(rb"</" + re.escape(root["name"]) + rb"\s*>\Z", ends) is not None
 
 
 class LineTally:

@@ -236,14 +236,13 @@ class Requests:
         options: ExportOptions,
     ) -> ExportStream:
         """Return an export as one stream; `path` is that of the exports of a dataset or catalog."""
-        from explore_async.results.exports import EXPORT_ENDS, Reading
+        from explore_async.results.exports import Reading
 
         params = operation_params(query, OPERATIONS[operation_id], extra=options.params)
         target = f"{path}/{segment(file_format, 'export format')}"
         reading = Reading(
             file_format=file_format,
             line_cap=self.transport.caps.line,
-            end=b"" if options.packed else EXPORT_ENDS.get(file_format, b""),
             delimiter=options.delimiter,
             nan_as_null=options.nan_as_null,
             converter=options.converter,

@@ -167,7 +167,9 @@ async def test_batches_need_no_thread_of_the_event_loop(
 
 
 @pytest.mark.parametrize(
-    "body", [b"PAR1 no Parquet at all PAR1", b"PAR1" + parquet()[90:]], ids=["other", "cut inside"]
+    "body",
+    [b"PAR1 no Parquet at all \x0c\0\0\0PAR1", b"PAR1" + parquet()[90:]],
+    ids=["other", "cut inside"],
 )
 async def test_broken_parquet_is_an_error_of_this_package(
     client: ExploreClient,

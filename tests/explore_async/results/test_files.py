@@ -13,7 +13,7 @@ import pytest
 
 from explore_async import ConfigurationError, DecodeError, ExportStream
 from explore_async.results.exports import Reading
-from explore_async.results.files import Ends, LineTally, PartFile, file_name
+from explore_async.results.files import LineTally, PartFile, file_name
 from tests.explore_async.doubles import files_in, jsonl, settle
 from tests.platforms import posix
 
@@ -121,16 +121,6 @@ def test_the_last_line_needs_no_line_end(last: bytes) -> None:
     tally.feed(jsonl(2) + last)
     tally.finish()
     assert tally.rows == (3 if last.strip() else 2)
-
-
-@pytest.mark.parametrize("size", [1, 7, 1000, 70_000])
-def test_the_ends_of_pieces_are_those_of_the_whole(size: int) -> None:
-    """No more than the ends is held in memory."""
-    whole, ends = bytes(range(256)) * 600, Ends()
-    for start in range(0, len(whole), size):
-        ends.feed(whole[start : start + size])
-    assert (ends.head, ends.tail) == (whole[:4096], whole[-(65_535 + 22) :])
-    assert sum(map(len, ends._last)) < 65_535 + 22 + size
 
 
 async def test_a_body_in_tiny_pieces_is_not_held_for_long(

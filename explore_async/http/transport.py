@@ -9,6 +9,7 @@ never reaches another host.
 from __future__ import annotations
 
 import asyncio
+import codecs
 import math
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -188,7 +189,7 @@ class Transport:
             try:
                 content = await body.read(self.caps.page)
                 call.received = body.received
-                value = decode(content)
+                value = decode(content.removeprefix(codecs.BOM_UTF8))
             except orjson.JSONDecodeError as error:
                 wrong = not_json(content, error.msg, content_type=body.content_type, url=call.url)
                 raise self._without_secrets(wrong) from None

@@ -36,7 +36,7 @@ _BETWEEN = re.compile(rb"(?<=\})\s*,\s*(?=\{)")
 _IN_BETWEEN = b" \t\n\v\f\r,"
 _NOT_JSON = re.compile(rb"\bNaN\b|\bInfinity\b")
 _LENIENT = json.JSONDecoder(parse_constant=lambda _: None)
-_CELL = re.compile(r'"((?:[^"]|"")*)"|([^"\r\n]*)')
+_CELL = re.compile(r'"((?:[^"]++|"")*+)"|([^"\r\n]*)')
 
 
 Restore = Callable[[dict[str, object], bytes], None]
@@ -137,6 +137,7 @@ class ArrayReader:
         self._data = bytearray()
         self._looked_at = 0
         self._begun = False
+        self._after_mark = False
         self._nesting: Nesting | None = None
         self._counted = 0
 
@@ -146,6 +147,10 @@ class ArrayReader:
         data += chunk
         if not self._begun:
             self._begin()
+        elif not chunk.strip(_IN_BETWEEN):
+            # Nothing ends here. What stands before it would be searched again with every chunk.
+            self._refuse_long_rows()
+            return []
         rows: list[Row] = []
         start = 0
         for match in _BETWEEN.finditer(data, self._looked_at):
@@ -155,17 +160,20 @@ class ArrayReader:
                 start = match.end()
             self._looked_at = match.end()
         # A `},{` that the chunk cuts in two begins with the last brace.
-        cut = len(data[self._looked_at :].rstrip(_IN_BETWEEN))
-        self._looked_at = max(self._looked_at, self._looked_at + cut - 1) - start
+        blank = len(chunk) - len(chunk.rstrip(_IN_BETWEEN))
+        self._looked_at = max(self._looked_at, len(data) - blank - 1) - start
         self._counted = max(0, self._counted - start)
         del data[:start]
-        if len(data) > self._cap:
+        self._refuse_long_rows()
+        return rows
+
+    def _refuse_long_rows(self) -> None:
+        if len(self._data) > self._cap:
             raise TooLargeError(
                 f"A row of the export is longer than {self._cap} bytes. Raise `caps.line`, or use "
                 "bytes() or save() instead.",
                 status=200,
             )
-        return rows
 
     def finish(self) -> list[Row]:
         """Return the last row."""
@@ -182,8 +190,16 @@ class ArrayReader:
         return [self._row(last)]
 
     def _begin(self) -> None:
+        if (
+            not self._after_mark
+            and codecs.BOM_UTF8.startswith(self._data[:3])
+            and (len(self._data) < len(codecs.BOM_UTF8))
+        ):
+            return  # perhaps the beginning of a byte order mark
         stripped = self._data.removeprefix(codecs.BOM_UTF8).lstrip()
+        self._after_mark = True
         if not stripped:
+            self._data.clear()
             return
         if not stripped.startswith(b"["):
             raise _refusal(bytes(stripped))
@@ -227,28 +243,42 @@ class CSVReader:
         self._delimiter = delimiter
         self._cap = cap
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
-        self._rest = ""
+        self._rest: list[str] = []
+        self._size = 0
+        self._in_quotes = False
         self._names: list[str] = []
 
     def feed(self, chunk: bytes) -> list[Row]:
         """Return the rows that these bytes complete."""
         try:
-            data = self._rest + self._decoder.decode(chunk)
+            text = self._decoder.decode(chunk)
         except UnicodeDecodeError as error:
             raise DecodeError(
                 f"The CSV export is not UTF-8: {error.reason}. A proxy may have changed it. "
                 "Request another format.",
                 status=200,
             ) from error
-        end = _end_of_records(data)
-        self._rest = data[end:]
-        if len(self._rest) > self._cap:
+        end = _end_of_records(text, in_quotes=self._in_quotes)
+        self._in_quotes ^= text.count('"') % 2 == 1
+        if not end:
+            self._keep(text)
+            return []
+        records = "".join((*self._rest, text[:end]))
+        self._rest, self._size = [], 0
+        self._keep(text[end:])
+        return self._rows(records)
+
+    def _keep(self, text: str) -> None:
+        if not text:
+            return
+        self._rest.append(text)
+        self._size += len(text)
+        if self._size > self._cap:
             raise TooLargeError(
                 f"A row of the export is longer than {self._cap} characters. Raise `caps.line`, "
                 "or use bytes() or save() instead.",
                 status=200,
             )
-        return self._rows(data[:end])
 
     def finish(self) -> list[Row]:
         """Check the end: every CSV row ends with a line end, and a header is required."""
@@ -307,10 +337,10 @@ def _object_or_none(piece: bytes | bytearray) -> Row | None:
     return row if isinstance(row, dict) else None
 
 
-def _end_of_records(text: str) -> int:
+def _end_of_records(text: str, *, in_quotes: bool) -> int:
     """Return the index after the last line end that is not inside quotes."""
     end = text.rfind("\n") + 1
-    quotes = text.count('"', 0, end)
+    quotes = text.count('"', 0, end) + in_quotes
     while end and quotes % 2:
         before = text.rfind("\n", 0, end - 1) + 1
         quotes -= text.count('"', before, end)

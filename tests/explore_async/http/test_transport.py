@@ -594,3 +594,8 @@ def test_a_client_is_made_without_a_loop() -> None:
     client = ExploreClient("host")
     with pytest.raises(WindowExceeded):
         client.dataset("x").records(max_rows=20_000)
+
+
+async def test_a_byte_order_mark_before_a_page_is_ignored() -> None:
+    """As it is before an export."""
+    assert await read(http(b"\xef\xbb\xbf" + ROW)) == {"id": 1}

@@ -13,7 +13,8 @@ from explore_async.results import row_readers
 from explore_async.results.row_readers import ArrayReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import re
+    from collections.abc import Callable, Iterator
 
     from explore_async import Row
 
@@ -127,3 +128,53 @@ def test_a_row_longer_than_the_cap_is_refused() -> None:
     with pytest.raises(TooLargeError):
         for _ in range(3):
             source.feed(b'[{"a": [' + b'{"b": 1},' * 50)
+
+
+@pytest.mark.parametrize("parts", [(b" ", b"[]"), (b'[{"a": 1}', b" ", b',{"a": 2}]')])
+def test_white_space_is_searched_once(
+    monkeypatch: pytest.MonkeyPatch, parts: tuple[bytes, ...]
+) -> None:
+    """A gzip body of a few bytes may inflate to megabytes of it."""
+    searched: list[int] = []
+
+    class Counting:
+        def finditer(self, data: bytearray, start: int) -> Iterator[re.Match[bytes]]:
+            searched.append(len(data) - start)
+            return between.finditer(data, start)
+
+    between = row_readers._BETWEEN
+    monkeypatch.setattr(row_readers, "_BETWEEN", Counting())
+    body = b"".join(part * MIB if part == b" " else part for part in parts)
+    assert len(read(body, 1000)) == body.count(b"{")
+    assert sum(searched) < 2 * len(body)
+
+
+@pytest.mark.parametrize("cell", [b"\n" * MIB, b'""\n' * MIB, b"x" * MIB])
+def test_each_character_of_a_csv_cell_is_looked_at_once(
+    monkeypatch: pytest.MonkeyPatch, cell: bytes
+) -> None:
+    """Line breaks in quotes end no row, however many there are."""
+    looked_at: list[int] = []
+
+    def counting(text: str, *, in_quotes: bool) -> int:
+        looked_at.append(len(text))
+        return end_of_records(text, in_quotes=in_quotes)
+
+    end_of_records = row_readers._end_of_records
+    monkeypatch.setattr(row_readers, "_end_of_records", counting)
+    source = row_readers.CSVReader(delimiter=";", cap=16 * MIB)
+    body = b'a;b\r\n1;"' + cell + b'"\r\n2;3\r\n'
+    found = [
+        row for start in range(0, len(body), 997) for row in source.feed(body[start : start + 997])
+    ]
+    assert [row["a"] for row in found + source.finish()] == ["1", "2"]
+    assert found[0]["b"] == cell.decode().replace('""', '"')
+    assert sum(looked_at) == len(body)
+
+
+@pytest.mark.parametrize("cut", range(6))
+def test_a_byte_order_mark_may_be_cut(cut: int) -> None:
+    """Where the network divides the bytes does not matter."""
+    body = b'\xef\xbb\xbf [{"id": 1}]'
+    source = reader()
+    assert source.feed(body[:cut]) + source.feed(body[cut:]) + source.finish() == [{"id": 1}]

@@ -7,6 +7,7 @@ Each method names its operation and checks its arguments. `operations` defines t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import copy
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
@@ -20,6 +21,7 @@ from explore_async.errors import ConfigurationError
 from explore_async.fanout.readings import FanOut
 from explore_async.fanout.scheduler import Scheduler
 from explore_async.http.auth import Keep, Renewable, as_auth
+from explore_async.http.base_url import read_base_url
 from explore_async.http.call import share
 from explore_async.http.connection import Hidden
 from explore_async.http.policy import Retry, Timeouts, Timing
@@ -41,7 +43,7 @@ from explore_async.results.requests import ExportOptions, Requests
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from ssl import SSLContext
     from types import TracebackType
 
@@ -61,7 +63,6 @@ T1 = TypeVar("T1")
 T2 = TypeVar("T2")
 T3 = TypeVar("T3")
 
-_API_PATH = "/api/explore/v2.1"
 _KINDS: dict[str, type] = {
     "session": aiohttp.ClientSession,
     "timeouts": Timeouts,
@@ -128,7 +129,7 @@ class ExploreClient:
             auth = Hidden(auth)
         if proxy is not None:
             proxy = Hidden(proxy)
-        url = _base_url(base_url)
+        url = read_base_url(base_url)
         self.base_url = str(url)
         _refuse_other_kinds(
             session=session, timeouts=timeouts, retry=retry, rate=rate, caps=caps, timing=timing
@@ -212,7 +213,14 @@ class ExploreClient:
 
         Returns:
             A function that ends the subscription.
+
+        Raises:
+            ConfigurationError: the subscriber cannot be called.
         """
+        if not callable(subscriber):
+            raise ConfigurationError(
+                f"A subscriber has type {type(subscriber).__name__}; it must be callable."
+            )
         return self._transport.shared.subscribers.subscribe(subscriber)
 
     def with_options(
@@ -545,12 +553,16 @@ class ExploreClient:
 
 
 def _all_of(kind: type[T], requests: Iterable[T]) -> list[T]:
+    if isinstance(requests, kind) or not isinstance(requests, Iterable):
+        raise ConfigurationError(
+            f"Pass an iterable of {kind.__name__} objects, not a {type(requests).__name__}."
+        )
     given = list(requests)
-    stranger = next((one for one in given if not isinstance(one, kind)), None)
-    if stranger is None:
+    strangers = [one for one in given if not isinstance(one, kind)]
+    if not strangers:
         return given
     raise ConfigurationError(
-        f"A request has type {type(stranger).__name__}; it must be a {kind.__name__} object. Pass "
+        f"A request is a {type(strangers[0]).__name__}; it must be a {kind.__name__} object. Pass "
         "dataset.records(...) to gather_records, and dataset.facets(...) to gather_facets."
     )
 
@@ -564,36 +576,3 @@ def _refuse_other_kinds(**given: object) -> None:
             raise ConfigurationError(
                 f"{name}= has type {type(value).__name__}; pass {kind.__name__}(...) instead."
             )
-
-
-def _base_url(text: str) -> URL:
-    """Return the API's base URL for the address that the user passed."""
-    url = _read_base_url(text)
-    if isinstance(url, URL):
-        return url
-    # The address is not quoted: it may contain a secret.
-    raise ConfigurationError(
-        f"The base URL is invalid: {url}. Pass the portal's address, such as "
-        "https://data.example.org."
-    )
-
-
-def _read_base_url(text: str) -> URL | str:
-    """Return the URL, or why it is invalid; do not raise, because the locals hold the address."""
-    given = text.strip()
-    try:
-        url = URL(given if "://" in given else f"https://{given}")
-        url.origin()
-        host = url.host  # decoded only here, which may fail
-    except ValueError:
-        return "it is not a URL"
-    if url.scheme not in {"http", "https"} or not host:
-        return "it must begin with https:// or http:// and name a host"
-    if url.user is not None or url.password is not None:
-        return "it contains a user name or password; pass an API key as auth= instead"
-    if url.query_string or url.fragment:
-        return "it contains a query or a fragment; pass an API key as auth= instead"
-    path = url.path.rstrip("/")
-    if not path or path.endswith(_API_PATH):
-        return url.with_path(path or _API_PATH)
-    return f"its path must be empty or end with {_API_PATH}"

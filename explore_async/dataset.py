@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from attrs import evolve
 
 import odsql
+from explore_async.errors import ConfigurationError
 from explore_async.models import Attachment, DatasetInfo, as_list, as_object
 from explore_async.operations import (
     COMPRESSIONS,
@@ -183,7 +184,7 @@ class Dataset:
             ConfigurationError: the path is not writable; nothing was sent.
             NotFound: there is no such attachment.
         """
-        name = attachment if isinstance(attachment, str) else attachment.attachment_id
+        name = attachment.attachment_id if isinstance(attachment, Attachment) else attachment
         target = f"{self._path}/attachments/{segment(name, 'attachment identifier')}"
         async with self._requests.file(target) as stream:
             return await stream.save(path, progress=progress)
@@ -400,6 +401,10 @@ class Dataset:
         """Return a function that provides the converter of rows; None to leave rows unchanged."""
         if typed is False:
             return None
+        from explore_async.results.conversion import Converter
+
+        if typed is not True and not isinstance(typed, Converter):
+            raise ConfigurationError(f"typed is {typed!r}; it must be True, False or a Converter.")
         # The labels depend on the language of the request.
         clauses = clauses_of(query)
         lang = clauses.lang if clauses is not None and labels else None

@@ -83,6 +83,8 @@ class Page:
                 "Check that the base URL leads to an Explore API v2.1."
             )
         total = whole.get("total_count")
+        if isinstance(total, int) and total < 0:
+            raise DecodeError(f"The server counts {total} rows. Report it to the portal.")
         rows: Any = whole["results"]
         if not isinstance(rows, list):
             raise _misshapen(rows, "results", "an array")

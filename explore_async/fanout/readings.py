@@ -183,7 +183,7 @@ class FanOut(Generic[T, R]):
         ordered: bool,
         errors: Errors,
     ) -> None:
-        if concurrency < 1 or max_bytes < 1:
+        if not hasattr(max_bytes, "__index__") or concurrency < 1 or max_bytes < 1:
             raise ConfigurationError(
                 f"concurrency is {concurrency} and max_bytes is {max_bytes}; "
                 "both must be at least 1."

@@ -53,7 +53,7 @@ class Scheduler:
     """
 
     def __init__(self, concurrency: int) -> None:
-        if not 1 <= concurrency <= _MOST_CONCURRENT:
+        if not hasattr(concurrency, "__index__") or not 1 <= concurrency <= _MOST_CONCURRENT:
             raise ConfigurationError(
                 f"concurrency is {concurrency}; it must be from 1 to {_MOST_CONCURRENT:,}."
             )
@@ -197,13 +197,13 @@ def _coroutine(request: Awaitable[T]) -> Coroutine[object, object, T]:
 
 
 def _refuse_what_cannot_be_awaited(requests: list[Awaitable[T]]) -> None:
-    stranger = next((request for request in requests if not isawaitable(request)), None)
-    if stranger is None:
+    strangers = [request for request in requests if not isawaitable(request)]
+    if not strangers:
         return
     for request in requests:
         if iscoroutine(request):
             request.close()
     raise ConfigurationError(
-        f"gather() got {type(stranger).__name__}, which cannot be awaited. "
+        f"gather() got {type(strangers[0]).__name__}, which cannot be awaited. "
         "Pass calls such as dataset.records(query).to_list() or dataset.facets('name')."
     )

@@ -154,8 +154,16 @@ class Transport:
         Args:
             path: begins with a slash; its segments are already percent-encoded.
             params: unencoded, in the order to send.
+
+        Raises:
+            ConfigurationError: a parameter cannot be sent.
         """
-        query = urlencode(params, quote_via=quote, safe="")
+        try:
+            query = urlencode(params, quote_via=quote, safe="")
+        except UnicodeEncodeError as error:
+            raise ConfigurationError(
+                f"{error.object[:100]!r} cannot be sent: it contains half of a surrogate pair."
+            ) from None
         return f"{self._prefix}{path}?{query}" if query else f"{self._prefix}{path}"
 
     async def get_json(

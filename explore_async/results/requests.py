@@ -215,7 +215,7 @@ class Requests:
         prefix = declaring + ("&" if fixed else "?")
 
         def ask(name: str, admission: Admission | None) -> Coroutine[object, object, Facet]:
-            address = f"{prefix}facet={quote(name, safe='')}"
+            address = f"{prefix}facet={segment(name, 'facet')}"
             read = partial(facet_of, name=name)
             return self._get(address, [*fixed, ("facet", name)], read, orjson.loads, admission)
 
@@ -350,10 +350,18 @@ def segment(text: str, what: str) -> str:
     """Percent-encode one path segment.
 
     Raises:
-        ConfigurationError: the text is empty or would change the path of the URL.
+        ConfigurationError: the text is not a string, is empty, would change the path of the URL,
+            or cannot be sent.
     """
+    if not isinstance(text, str):
+        raise ConfigurationError(f"{text!r} is not a valid {what}; it must be a string.")
     if not text or text in {".", ".."}:
         raise ConfigurationError(
             f"{text!r} is not a valid {what}; it would change the path of the URL."
         )
-    return quote(text, safe="")
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError:
+        raise ConfigurationError(
+            f"{text!r} is not a valid {what}; half of a surrogate pair cannot be sent."
+        ) from None

@@ -17,6 +17,7 @@ from explore_async import (
     ExportFormat,
     Facet,
     FacetValue,
+    Page,
 )
 
 
@@ -108,3 +109,9 @@ def test_an_attachment_without_identifier_is_refused() -> None:
     """It could not be downloaded."""
     with pytest.raises(DecodeError, match="identifier"):
         Attachment.from_json({"metas": {}})
+
+
+def test_a_negative_count_is_no_count() -> None:
+    """It would be read as an empty result."""
+    with pytest.raises(DecodeError, match="counts -5 rows"):
+        Page.from_json({"total_count": -5, "results": []}, offset=0, limit=10)

@@ -8,7 +8,8 @@ that many requests wait for. A `Scheduler` guarantees:
 * ordered: results arrive in the order of the jobs;
 * pulled: `ordered` starts a new job only when a result is taken, so a slow reader stops new
   requests, and at most `ahead` results wait;
-* all or nothing: the first failure cancels the sibling tasks and is the error raised;
+* fail fast: a failure cancels the sibling tasks, except those whose results `ordered` can still
+  deliver before it;
 * no stray tasks: every task has finished or is cancelled when its owner ends; `close` ends the
   rest.
 
@@ -109,7 +110,7 @@ class Scheduler:
                 result is pending.
 
         Raises:
-            ExploreError: the first job to fail, even if earlier results are pending.
+            ExploreError: a job failed; raised in its turn, after the results before it.
         """
         window: _Window[T] = _Window(self._tasks)
         upcoming = iter(jobs)
@@ -139,9 +140,11 @@ class _Window(Generic[T]):
     def __init__(self, registry: set[asyncio.Task[object]]) -> None:
         self.tasks: deque[asyncio.Task[T]] = deque()
         self._registry = registry
-        self._failure: BaseException | None = None
+        self._failed = False
 
     def start(self, job: Callable[[], Coroutine[object, object, T]]) -> None:
+        if self._failed:
+            return  # its result would never be taken
         task = asyncio.get_running_loop().create_task(job())
         self.tasks.append(task)
         self._registry.add(task)
@@ -152,8 +155,6 @@ class _Window(Generic[T]):
         if not head.done():
             # wait() does not raise the task's error, and cancelling it does not cancel the task.
             await asyncio.wait((head,))
-        if self._failure is not None:
-            raise self._failure
         if head.cancelled():
             raise ConfigurationError(
                 "The client was closed while its results were being read. "
@@ -170,12 +171,12 @@ class _Window(Generic[T]):
         self._registry.discard(task)
         if task.cancelled():
             return
-        failure = task.exception()
-        if failure is None or self._failure is not None:
+        if task.exception() is None or task not in self.tasks:
             return
-        self._failure = failure
-        for sibling in self.tasks:
-            sibling.cancel()
+        # The results before it can still be delivered, and those after it cannot.
+        self._failed = True
+        for later in islice(self.tasks, self.tasks.index(task) + 1, None):
+            later.cancel()
 
 
 async def _cancelled(tasks: Iterable[asyncio.Task[T]]) -> None:

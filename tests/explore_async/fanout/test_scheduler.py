@@ -14,7 +14,7 @@ from explore_async.fanout.scheduler import Scheduler
 from tests.explore_async.doubles import settle
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable, Coroutine
 
 
 async def number(value: int) -> int:
@@ -65,13 +65,29 @@ async def test_jobs_are_taken_from_a_lazy_iterator_only_as_needed() -> None:
         assert started == [0, 1, 2, 3, 4]
 
 
-async def test_the_first_failure_wins_and_cancels_the_rest() -> None:
-    """It is raised at once, even if the first job never finishes."""
-    scheduler = Scheduler(3)
-    jobs = [for_ever, for_ever, fail]
+async def test_a_failure_comes_after_the_results_before_it_and_cancels_the_rest() -> None:
+    """No later job is started for nothing."""
+    scheduler, slow, started = Scheduler(4), asyncio.Event(), list[int]()
+
+    async def wait() -> int:
+        await slow.wait()
+        return 1
+
+    def later() -> Coroutine[object, object, int]:
+        started.append(1)
+        return for_ever()
+
+    jobs: list[Callable[[], Coroutine[object, object, int]]]
+    jobs = [wait, partial(number, 2), fail, for_ever, later, later]
+    results = scheduler.ordered(jobs)
+    first = asyncio.ensure_future(anext(results))
+    await settle()
+    assert scheduler.tasks == 1  # the one before the failure; the one after it was cancelled
+    slow.set()
+    assert [await first, await anext(results)] == [1, 2]
     with pytest.raises(NotFound, match="gone"):
-        await anext(scheduler.ordered(jobs))
-    assert scheduler.tasks == 0
+        await anext(results)
+    assert (scheduler.tasks, started) == (0, [])
 
 
 async def test_a_cancelled_reader_leaves_no_task() -> None:

@@ -138,13 +138,16 @@ async def test_open_has_cancelled_when_the_block_is_left(portal: FakePortal) -> 
         assert client._scheduler.tasks == 0
 
 
-async def test_the_first_error_cancels_the_siblings(portal: FakePortal) -> None:
-    """A page that fails for good ends the reading, even if earlier pages are still pending."""
+@pytest.mark.parametrize("max_rows", [None, 1000])
+async def test_an_error_comes_after_the_rows_before_it(
+    portal: FakePortal, max_rows: int | None
+) -> None:
+    """A page that always fails withholds none of them, and cancels the pages after it."""
     portal.rows = rows(1000)
     blocked = asyncio.Event()
 
     async def before(request: web.Request) -> None:
-        if offset_of(request) not in {0, 300}:
+        if offset_of(request) > 300:
             await blocked.wait()
 
     def override(request: web.Request) -> web.Response | None:
@@ -153,9 +156,13 @@ async def test_the_first_error_cancels_the_siblings(portal: FakePortal) -> None:
 
     portal.before, portal.override = before, override
     async with ExploreClient(portal.url, concurrency=8) as client:
+        records, found = client.dataset("trees").records(max_rows=max_rows), []
         with pytest.raises(NotFoundURI):
-            await client.dataset("trees").records().to_list()
+            async for row in records:
+                found.append(row)
         assert client._scheduler.tasks == 0
+        assert found == portal.rows[:300]
+        assert records.position == 300
     blocked.set()
 
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
+from explore_async.errors import DecodeError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -178,7 +180,7 @@ def _text(value: Any) -> str:
         return value
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         return ", ".join(value)
-    return json.dumps(value, ensure_ascii=False)
+    return _json(value)
 
 
 def _is_number(value: object) -> bool:
@@ -207,7 +209,26 @@ def print_rows(rows: Iterable[Row], layout: str) -> None:
         return
     for row in rows:
         # Bytes, because JSON Lines is always UTF-8, unlike the terminal.
-        click.echo(_HIDDEN_CONTROLS.sub(_escaped, orjson.dumps(row).decode()).encode())
+        click.echo(_HIDDEN_CONTROLS.sub(_escaped, _json_line(row)).encode())
+
+
+def _json_line(row: Row) -> str:
+    try:
+        return orjson.dumps(row).decode()
+    except TypeError:  # nested more deeply than orjson writes
+        return _json(row)
+
+
+def _json(value: object) -> str:
+    """Return a value as JSON.
+
+    Raises:
+        DecodeError: it is nested too deeply.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError as error:
+        raise DecodeError("A value is nested too deeply to be printed.") from error
 
 
 def _escaped(control: re.Match[str]) -> str:

@@ -41,6 +41,8 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command and report the errors that a user can fix as messages."""
+        if sys.stdout is None:  # closed by the caller, who wants the exit status only
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()  # now, while an error can still be reported

@@ -118,7 +118,10 @@ class PartFile:
         self.size = 0
         self._tally = tally
         self._digest = hashlib.sha256()
-        self._final = Path(os.path.realpath(target))
+        try:
+            self._final = Path(os.path.realpath(target))
+        except (OSError, ValueError) as error:
+            raise _unwritable(target, error) from error
         self._part = self._final.parent / f".{_shortened(target.name)}.{secrets.token_hex(6)}.part"
         self._descriptor = -1
         self._committed = False
@@ -135,6 +138,16 @@ class PartFile:
         return self._digest.hexdigest()
 
     async def __aenter__(self) -> Self:
+        try:
+            self._refuse_what_is_no_file()
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+            # 0o666 leaves the permissions to the umask, as for any new file.
+            self._descriptor = os.open(self._part, flags, 0o666)
+        except (OSError, ValueError) as error:
+            raise _unwritable(self.target, error) from error
+        return self
+
+    def _refuse_what_is_no_file(self) -> None:
         if self._final.is_dir():
             raise ConfigurationError(f"{self.target} is a directory. Pass the path of a file.")
         if self._final.exists() and not self._final.is_file():
@@ -142,16 +155,6 @@ class PartFile:
             raise ConfigurationError(
                 f"{self.target} is not a regular file. Pass the path of a file."
             )
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
-        try:
-            # 0o666 leaves the permissions to the umask, as for any file a program creates.
-            self._descriptor = os.open(self._part, flags, 0o666)
-        except OSError as error:
-            raise ConfigurationError(
-                f"Cannot write {self.target}: {error.strerror}. Nothing was sent; check that the "
-                "directory exists and is writable."
-            ) from error
-        return self
 
     async def __aexit__(
         self,
@@ -358,6 +361,15 @@ def _decoded(line: bytes) -> object:
     with suppress(orjson.JSONDecodeError):
         value = orjson.loads(line)
     return value
+
+
+def _unwritable(target: Path, error: OSError | ValueError) -> ConfigurationError:
+    """Return the error for a path that the system refuses, or that is not valid."""
+    reason = error.strerror if isinstance(error, OSError) else "it is not a valid path"
+    return ConfigurationError(
+        f"Cannot write {str(target)[:200]!r}: {reason}. Nothing was sent; check that the directory "
+        "exists and is writable."
+    )
 
 
 def _storage_error(target: Path, error: OSError) -> StorageError:

@@ -143,7 +143,7 @@ class Requests:
             explain(error, params)
             raise
         try:
-            return read(answer)
+            return _read(read, answer)
         except ExploreError as error:
             self._complete(error, url, ATTEMPTS.get())
             raise
@@ -344,6 +344,16 @@ def row_limit(query: Query | None) -> int | None:
     clauses = clauses_of(query)
     limit = clauses.limit if clauses is not None else None
     return None if limit == -1 else limit
+
+
+def _read(read: Callable[[object], T], answer: object) -> T:
+    """Convert an answer; values that are nested without end do not end the program."""
+    try:
+        return read(answer)
+    except RecursionError as error:
+        raise DecodeError(
+            "The response is nested too deeply to be read. Report it to the portal."
+        ) from error
 
 
 def segment(text: str, what: str) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from explore_async import Facet, FacetValue, Progress
-from explore_async.cli.display import bars, printable, progress_bar, table
+from explore_async import DecodeError, Facet, FacetValue, Progress
+from explore_async.cli.display import bars, print_rows, printable, progress_bar, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,3 +107,20 @@ def test_no_progress_is_no_line(
     with pytest.raises(KeyError), progress_bar("export"):
         raise KeyError
     assert capsys.readouterr().err == ""
+
+
+def test_a_row_that_is_nested_too_deeply_is_an_error_of_this_package(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The command line prints its message and no traceback."""
+    deep: object = 1
+    for _ in range(300):
+        deep = [deep]
+    print_rows([{"a": deep}], "jsonl")
+    assert capsys.readouterr().out.startswith('{"a": [[[')
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(DecodeError, match="nested too deeply"):
+        print_rows([{"a": deep}], "jsonl")
+    while isinstance(deep, list):  # Python would free it by recursion
+        deep = deep.pop()

@@ -372,3 +372,13 @@ def test_a_full_disk_behind_standard_output_is_one_message(url: str) -> None:
     assert done.stderr.startswith("Error: ")
     assert "No space left" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@posix
+def test_without_standard_output_the_status_says_all(url: str) -> None:
+    """The caller may have closed it."""
+    shell = 'exec "$0" -m explore_async records cities --url "$1" >&-'
+    done = subprocess.run(
+        ["sh", "-c", shell, sys.executable, url], capture_output=True, timeout=50, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")

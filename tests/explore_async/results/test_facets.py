@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -234,3 +235,14 @@ async def test_an_error_tells_which_answer_it_is_about_and_no_secret(portal: Fak
             seen.append((caught.value.status, caught.value.attempts))
     assert seen == [(200, 2), (200, 1), (200, 1)]
     assert str(caught.value.url).endswith("/facets?facet=x")
+
+
+async def test_levels_without_end_are_an_error_of_this_package(
+    client: ExploreClient, portal: FakePortal
+) -> None:
+    """And no RecursionError."""
+    levels = b'{"name": "v", "facets": [' * 400
+    body = b'{"facets": [{"name": "a", "facets": [' + levels + b"]}" * 400 + b"]}]}"
+    portal.override = lambda request: web.Response(body=body)
+    with suppress(DecodeError):  # a Python with a larger stack may read them
+        await client.dataset("trees").facets("a")

@@ -156,3 +156,13 @@ async def pieces_of(piece: bytes, count: int) -> AsyncIterator[Body]:
                 yield bytes((piece[0], number % 256))
 
     yield Pieces()  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "a\0b", "\ud800", "no/such/folder/x"])
+async def test_a_path_that_cannot_be_written_is_refused_before_anything_is_sent(
+    client: ExploreClient, portal: FakePortal, path: str
+) -> None:
+    """Too long, with a NUL, half of a surrogate pair, or in a folder that does not exist."""
+    with pytest.raises(ConfigurationError, match="Nothing was sent"):
+        await client.dataset("trees").export_verified(path)
+    assert portal.requests == []

@@ -7,6 +7,7 @@ extra to install.
 from __future__ import annotations
 
 import importlib
+import json
 import math
 import tempfile
 from contextlib import aclosing
@@ -56,7 +57,9 @@ def schema_of(converter: Converter) -> pa.Schema:
     JSON text, because their structure differs between rows.
     """
     arrow = require("pyarrow")
-    return arrow.schema([(converter.key(one), _column(arrow, one)) for one in converter.fields])
+    return arrow.schema(
+        [(converter.key(one), _column(arrow, one, converter.kind(one))) for one in converter.fields]
+    )
 
 
 def table(rows: Sequence[Row], *, converter: Converter | None = None) -> pa.Table:
@@ -70,6 +73,10 @@ def table(rows: Sequence[Row], *, converter: Converter | None = None) -> pa.Tabl
     names = list(dict.fromkeys(name for row in rows for name in row))
     if not rows:
         return known.empty_table()
+    if not names:
+        # A table of columns has no rows without one.
+        empty = arrow.array(rows, arrow.struct([]))
+        return arrow.Table.from_batches([arrow.RecordBatch.from_struct_array(empty)])
     columns = {}
     for name in names:
         values = [row.get(name) for row in rows]
@@ -191,6 +198,8 @@ def _array(arrow: Any, values: list[object], kind: Any, name: str) -> Any:
     if kind is not None and _is_text(arrow, kind):
         return arrow.array([_text(value) for value in values], kind)
     plain = [_plain(value) for value in values]
+    if kind is not None and arrow.types.is_list(kind) and _is_text(arrow, kind.value_type):
+        plain = [list(map(_text, one)) if isinstance(one, list) else one for one in plain]
     if kind is not None and arrow.types.is_null(kind) and any(one is not None for one in plain):
         raise _misfit(name, "its type is null, because its values in the first batch are all null")
     try:
@@ -256,12 +265,21 @@ def _plain(value: object) -> object:
 def _text(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, dict | list | bool):
-        return orjson.dumps(value, default=_plain).decode()
-    return str(value)
+    if not isinstance(value, dict | list | bool):
+        return str(value)
+    try:
+        return orjson.dumps(value, default=_in_json).decode()
+    except TypeError:  # an integer of more than 64 bits, or nested more deeply than orjson writes
+        return json.dumps(value, default=_in_json, ensure_ascii=False, separators=(",", ":"))
 
 
-def _column(arrow: Any, one: DatasetField) -> Any:
+def _in_json(value: object) -> object:
+    """Return what stands for a converted value in JSON text."""
+    plain = _plain(value)
+    return plain if isinstance(plain, dict) else str(plain)
+
+
+def _column(arrow: Any, one: DatasetField, type_: str) -> Any:
     point = arrow.struct([("lon", arrow.float64()), ("lat", arrow.float64())])
     kinds = {
         "int": arrow.int64(),
@@ -269,8 +287,8 @@ def _column(arrow: Any, one: DatasetField) -> Any:
         "datetime": arrow.timestamp("us", tz="UTC"),
         "geo_point_2d": point,
     }
-    kind = kinds.get(one.type, arrow.string())
-    if one.type == "date" and "timeserie_precision" not in one.annotations:
+    kind = kinds.get(type_, arrow.string())
+    if type_ == "date" and "timeserie_precision" not in one.annotations:
         kind = arrow.date32()
     many = one.annotations.get("multivalued", False) is not False
     return arrow.list_(kind) if many else kind

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from aiohttp import web
 
-from explore_async import DecodeError
+from explore_async import Converter, DatasetField, DecodeError
 from explore_async.results.arrow import table
 from tests.explore_async.doubles import files_in, json_body
 
@@ -212,3 +212,39 @@ def test_nan_is_kept() -> None:
 
 def _text(value: object) -> str:
     return orjson.dumps(value).decode() if isinstance(value, bool) else str(value)
+
+
+@pytest.mark.parametrize(
+    ("type_", "annotations", "decimals", "sent", "expected"),
+    [
+        ("double", {}, True, "0.1234567890123456789", "0.1234567890123456789"),
+        ("decimal", {}, False, "[1.10]", '["1.10"]'),
+        ("decimal", {"multivalued": ","}, False, "[1.10, null]", ["1.10", None]),
+        ("geo_shape", {}, False, '{"v": 1180591620717411303424}', '{"v":1180591620717411303424}'),
+        ("text", {}, False, '{"v": {"w": [1, true]}}', '{"v":{"w":[1,true]}}'),
+    ],
+)
+async def test_a_converted_value_without_an_arrow_type_is_text(
+    client: ExploreClient,
+    portal: FakePortal,
+    type_: str,
+    annotations: dict[str, object],
+    decimals: bool,
+    sent: str,
+    expected: object,
+) -> None:
+    """With all its digits, also in a list and in an object."""
+    one = DatasetField(name="a", label="a", type=type_, description=None, annotations=annotations)
+    converter = Converter(fields=(one,), decimals=decimals)
+    body = b'{"total_count": 1, "results": [{"a": %b}]}' % sent.encode()
+    portal.override = lambda request: web.Response(body=body)
+    found = await client.dataset("trees").records(typed=converter).to_arrow()
+    assert found.column("a").to_pylist() == [expected]
+
+
+async def test_rows_without_columns_are_counted(client: ExploreClient, portal: FakePortal) -> None:
+    """A select of a field that is always missing gives such rows."""
+    portal.rows = [{}, {}]
+    assert (await client.dataset("trees").records().to_arrow()).num_rows == 2
+    async with client.dataset("trees").export("jsonl") as stream:
+        assert [batch.num_rows async for batch in stream.batches()] == [2]

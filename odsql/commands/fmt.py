@@ -18,7 +18,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from odsql.commands.inputs import STDIN, File, UsageError, add_sniff, files, found_in
-from odsql.outputs.results import counted, visible
+from odsql.outputs.results import counted, masked, visible
 
 if TYPE_CHECKING:
     import argparse
@@ -176,5 +176,6 @@ def _diff(path: str, old: str, new: str) -> Iterator[str]:
         old.splitlines(keepends=True), new.splitlines(keepends=True), visible(path), visible(path)
     )
     for line in lines:
-        shown = visible(line.rstrip("\r\n").replace("\t", "\0")).replace("\\x00", "\t")
+        plain = masked(line.rstrip("\r\n"))
+        shown = visible(plain.replace("\t", "\0")).replace("\\x00", "\t")
         yield shown + "\n"

@@ -6,6 +6,7 @@ difference is noticeable in a hook that checks one query.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ __all__ = [
     "Unreadable",
     "counted",
     "is_file",
+    "masked",
     "place",
     "visible",
 ]
@@ -97,6 +99,11 @@ class Unreadable(NamedTuple):
 
 Result = Checked | Unreadable
 
+# As a parameter of a URL, as the value of a header, and as a setting of a program.
+_KEY = re.compile(
+    r"(?i)(?:apikey|api_key|api-key)[\"']?(?:%3D|\s?[=:]\s?|\s)[\"']?([\w.~+/%-]{8,})"
+)
+
 
 class Place(NamedTuple):
     """A range in a file: lines and columns count from 1; the end is exclusive."""
@@ -122,6 +129,14 @@ def place(checked: Checked, diagnostic: Diagnostic | None = None) -> Place:
 def is_file(path: str) -> bool:
     """Return whether a path is that of a file, not the name of an option or standard input."""
     return not path.startswith("-")
+
+
+def masked(line: str) -> str:
+    """Replace each API key in a line of source, which may end up in a public log, by stars."""
+    for match in _KEY.finditer(line):
+        begin, end = match.span(1)
+        line = f"{line[:begin]}{'*' * (end - begin)}{line[end:]}"
+    return line
 
 
 def visible(text: str) -> str:

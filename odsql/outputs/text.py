@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from odsql.outputs.results import Checked, Unreadable, place, visible
+from odsql.outputs.results import Checked, Unreadable, masked, place, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -109,7 +109,8 @@ def picture(text: str, start: int, end: int) -> tuple[str, str]:
     """
     first, last = _line(text, start)
     cut = max(first, start - _WIDTH // 2) if last - first > _WIDTH else first
-    shown = text[cut : min(last, cut + _WIDTH)]
+    # The whole line, because a key that is cut would no longer be recognized.
+    shown = masked(text[first:last])[cut - first :][:_WIDTH]
     marked = text[start : max(start, min(end, last, cut + _WIDTH))]
     before, under = _printable(text[cut:start]), _printable(marked)
     return _printable(shown), " " * _columns(before) + "^" * max(1, _columns(under))

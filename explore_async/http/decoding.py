@@ -7,16 +7,20 @@ every member, and inflates in small pieces so that a tiny body cannot fill the m
 from __future__ import annotations
 
 import html
+import json
+import math
 import re
 import zlib
 from typing import TYPE_CHECKING
+
+import orjson
 
 from explore_async.errors import DecodeError, TruncatedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Inflater", "begins_like_html", "html_page", "not_json", "snippet"]
+__all__ = ["Inflater", "begins_like_html", "html_page", "load_json", "not_json", "snippet"]
 
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _PIECE = 64 * 1024
@@ -71,6 +75,32 @@ def begins_like_html(start: bytes) -> bool | None:
         return True
     undecided = rest.startswith(b"<!--") or any(each.startswith(rest) for each in _LEADS)
     return None if undecided else False
+
+
+def load_json(content: bytes) -> object:
+    """Decode JSON as orjson does, and integers with more than 308 digits, which orjson refuses.
+
+    Raises:
+        orjson.JSONDecodeError: the content is not JSON, or a number is too large for a float.
+    """
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        if "infinity" not in error.msg:
+            raise
+        refusal = error
+    try:
+        value: object = json.loads(content, parse_float=_finite, parse_constant=_finite)
+    except (ValueError, RecursionError):
+        raise refusal from None
+    return value
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(number)
+    return value
 
 
 def not_json(

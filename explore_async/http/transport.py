@@ -34,7 +34,7 @@ from explore_async.http.body import Body, Caps, Watchdog
 from explore_async.http.call import Caller, Identity
 from explore_async.http.connection import Hidden, is_loopback, is_valid_host, proxy_refusal
 from explore_async.http.deadlines import CURRENT
-from explore_async.http.decoding import html_page, not_json, snippet
+from explore_async.http.decoding import html_page, load_json, not_json, snippet
 from explore_async.http.headers import readable
 from explore_async.http.refusals import ENVELOPE_KEYS, Reply, error_from_reply, is_error_object
 
@@ -169,7 +169,7 @@ class Transport:
     async def get_json(
         self,
         url: str,
-        decode: Callable[[bytes], object] = orjson.loads,
+        decode: Callable[[bytes], object] = load_json,
         admission: Admission | None = None,
     ) -> object:
         """GET one JSON value, with retries as the policy allows.

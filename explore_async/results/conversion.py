@@ -30,6 +30,7 @@ import orjson
 from attrs import field, frozen
 
 from explore_async.errors import ConfigurationError, DecodeError
+from explore_async.http.decoding import load_json
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -150,7 +151,7 @@ class Converter:
         Raises:
             orjson.JSONDecodeError: the text is not JSON.
         """
-        row: object = orjson.loads(raw)
+        row = load_json(raw)
         if isinstance(row, dict):
             self.restore(row, raw)
         return row
@@ -182,6 +183,10 @@ class Converter:
             DecodeError: a value does not match its field's type, unless `misfits` is `keep`.
         """
         return self.rows([row])[0]
+
+    def exact_row(self, row: Row) -> Row:
+        """Do the same as `row`, for a row whose integers have all their digits."""
+        return self.rows([row], exact=True)[0]
 
     def rows(self, rows: Iterable[Row], *, exact: bool = False) -> list[Row]:
         """Return copies of rows with their JSON values converted, as `row` does.

@@ -43,7 +43,13 @@ from explore_async.results.files import (
     broken_off,
     cut_inside,
 )
-from explore_async.results.row_readers import ArrayReader, CSVReader, is_cut_row, load_row
+from explore_async.results.row_readers import (
+    ArrayReader,
+    CSVReader,
+    is_cut_row,
+    load_exact,
+    load_row,
+)
 from explore_async.results.structures import Lines, is_error, structure_of
 
 if TYPE_CHECKING:
@@ -201,13 +207,14 @@ class ExportStream:
 
     async def _rows_by_line(self) -> AsyncGenerator[Row, None]:
         converter = await self._reading.converter(None) if self._reading.converter else None
+        load = orjson.loads if converter is None else load_exact
         first: Row | None = None
         with self._completing(counted=True):
             async with aclosing(self._line_groups()) as groups:
                 async for lines in groups:
                     for line in self._taken(lines):
                         try:
-                            row = orjson.loads(line)
+                            row = load(line)
                         except orjson.JSONDecodeError:
                             row = None
                         if type(row) is not dict:
@@ -220,14 +227,14 @@ class ExportStream:
                             raise broken_off(self.rows_received - 1, line)
                         if converter is not None:
                             converter.restore(row, line)
-                            row = converter.row(row)
+                            row = converter.exact_row(row)
                         yield row
 
     async def _rows_by_reader(self) -> AsyncGenerator[Row, None]:
         converter = await self._reading.converter(None) if self._reading.converter else None
         convert = None
         if converter is not None:
-            convert = converter.text_row if self._format == "csv" else converter.row
+            convert = converter.text_row if self._format == "csv" else converter.exact_row
         with self._completing(counted=True):
             async with aclosing(self._read_rows(converter)) as found:
                 async for rows in found:

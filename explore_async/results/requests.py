@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-import orjson
 from attrs import evolve, frozen
 
 from explore_async.errors import (
@@ -22,6 +21,7 @@ from explore_async.errors import (
     WindowExceeded,
 )
 from explore_async.http.call import ATTEMPTS
+from explore_async.http.decoding import load_json
 from explore_async.http.refusals import explain
 from explore_async.models import ExportFormat, Page, as_list, as_object
 from explore_async.operations import (
@@ -112,7 +112,7 @@ class Requests:
         path: str,
         params: Sequence[tuple[str, str]],
         read: Callable[[object], T],
-        decode: Callable[[bytes], object] = orjson.loads,
+        decode: Callable[[bytes], object] = load_json,
         admission: Admission | None = None,
     ) -> T:
         """Send a request and convert its JSON response.
@@ -217,13 +217,13 @@ class Requests:
         def ask(name: str, admission: Admission | None) -> Coroutine[object, object, Facet]:
             address = f"{prefix}facet={segment(name, 'facet')}"
             read = partial(facet_of, name=name)
-            return self._get(address, [*fixed, ("facet", name)], read, orjson.loads, admission)
+            return self._get(address, [*fixed, ("facet", name)], read, load_json, admission)
 
         return Facets(
             names=tuple(facet_names(names) or declared),
             portal=self.transport.url("", []),
             ask=ask,
-            ask_for_declared=partial(self._get, declaring, fixed, facets_of, orjson.loads),
+            ask_for_declared=partial(self._get, declaring, fixed, facets_of, load_json),
             scheduler=self.scheduler,
         )
 
@@ -310,7 +310,7 @@ class Requests:
         def ask(
             offset: int, limit: int, typed: TypedRows | None, admission: Admission | None
         ) -> Coroutine[object, object, Page]:
-            decode = orjson.loads if typed is None else typed.decode
+            decode = load_json if typed is None else typed.decode
             page_of = Page.from_json if typed is None else typed.page
 
             def read(answer: object) -> Page:

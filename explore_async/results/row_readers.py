@@ -11,12 +11,13 @@ import csv
 import json
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
 import orjson
 
 from explore_async.errors import DecodeError, TooLargeError, TruncatedError
-from explore_async.http.decoding import snippet
+from explore_async.http.decoding import load_json, snippet
 
 if TYPE_CHECKING:
     from explore_async.models import Row
@@ -29,6 +30,7 @@ __all__ = [
     "Restore",
     "is_cut",
     "is_cut_row",
+    "load_exact",
     "load_row",
 ]
 
@@ -41,6 +43,19 @@ _CELL = re.compile(r'"((?:[^"]++|"")*+)"|([^"\r\n]*)')
 
 Restore = Callable[[dict[str, object], bytes], None]
 """Restores the digits that floats lost in a row, from the JSON of the row."""
+
+
+def load_exact(piece: bytes) -> object:
+    """Decode JSON with all digits of its integers, which orjson rounds beyond 64 bits.
+
+    Raises:
+        orjson.JSONDecodeError: the piece is not JSON.
+    """
+    try:
+        value: object = msgspec.json.decode(piece)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        value = orjson.loads(piece)  # reports the error in the same way
+    return value
 
 
 class Reader(Protocol):
@@ -67,7 +82,7 @@ def load_row(piece: bytes, *, nan_as_null: bool) -> object:
         DecodeError: the row holds a bare NaN or Infinity, and `nan_as_null` is false.
     """
     try:
-        return orjson.loads(piece)
+        return load_json(piece)
     except orjson.JSONDecodeError:
         if not _NOT_JSON.search(piece):
             raise
@@ -133,6 +148,7 @@ class ArrayReader:
     def __init__(self, *, nan_as_null: bool, cap: int, restore: Restore | None = None) -> None:
         self._nan_as_null = nan_as_null
         self._restore = restore
+        self._load: Callable[[Any], object] = orjson.loads if restore is None else load_exact
         self._cap = cap
         self._data = bytearray()
         self._looked_at = 0
@@ -210,7 +226,7 @@ class ArrayReader:
     def _row_between(self, start: int, end: int) -> Row | None:
         """Return the row from `start` to `end`; None if that is only the beginning of a row."""
         if self._nesting is None:
-            row = _object_or_none(self._data[start:end])
+            row = _object_or_none(self._data[start:end], self._load)
             if row is not None:
                 if self._restore is not None:
                     self._restore(row, bytes(self._data[start:end]))
@@ -226,7 +242,8 @@ class ArrayReader:
 
     def _row(self, piece: bytes) -> Row:
         try:
-            row = load_row(piece, nan_as_null=self._nan_as_null)
+            exact = None if self._restore is None else _object_or_none(piece, self._load)
+            row = exact or load_row(piece, nan_as_null=self._nan_as_null)
         except ValueError:
             row = None
         if isinstance(row, dict):
@@ -329,9 +346,9 @@ class CSVReader:
         )
 
 
-def _object_or_none(piece: bytes | bytearray) -> Row | None:
+def _object_or_none(piece: bytes | bytearray, load: Callable[[Any], object]) -> Row | None:
     try:
-        row = orjson.loads(piece)
+        row = load(piece)
     except orjson.JSONDecodeError:
         return None
     return row if isinstance(row, dict) else None

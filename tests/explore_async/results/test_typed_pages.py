@@ -166,3 +166,45 @@ async def test_numbers_of_one_record_keep_their_digits(
         "size": Decimal("0.1234567890123456789012"),
         "count": 123456789012345678901234567890,
     }
+
+
+HUGE = "9" * 309
+NUMBERS_ANYWHERE = [
+    ("other", "1180591620717411303425", 1180591620717411303425),
+    ("count", "1180591620717411303425", 1180591620717411303425),
+    ("count", "1e30", 1e30),
+    ("count", HUGE, int(HUGE)),
+    ("other", "1e30", 1e30),
+]
+
+
+@pytest.mark.parametrize(("name", "sent", "expected"), NUMBERS_ANYWHERE)
+async def test_a_number_is_the_same_wherever_it_is_read(
+    client: ExploreClient, portal: FakePortal, name: str, sent: str, expected: object
+) -> None:
+    """In a typed page, and in typed exports of both formats."""
+    row = b'{"%b": %b}' % (name.encode(), sent.encode())
+    bodies = {"jsonl": row + b"\n", "json": b"[%b,%b]" % (row, row)}
+    portal.override = lambda request: web.Response(
+        body=bodies.get(
+            request.path.rpartition("/")[2], b'{"total_count": 1, "results": [%b]}' % row
+        )
+    )
+    trees = client.dataset("trees")
+    found = await trees.records(typed=converter()).to_list()
+    for file_format in bodies:
+        async with trees.export(file_format, typed=converter()) as stream:
+            found += [one async for one in stream.rows()]
+    assert [one[name] for one in found] == [expected] * 4
+    assert {type(one[name]) for one in found} == {type(expected)}
+
+
+async def test_an_integer_of_any_length_is_json(client: ExploreClient, portal: FakePortal) -> None:
+    """Plain rows have it too; a float that would be infinite is refused."""
+    portal.override = lambda request: web.Response(
+        body=b'{"total_count": 1, "results": [{"a": %b}]}' % HUGE.encode()
+    )
+    assert await client.dataset("trees").records().to_list() == [{"a": int(HUGE)}]
+    portal.override = lambda request: web.Response(body=b'{"results": [{"a": 1e999}]}')
+    with pytest.raises(DecodeError, match="infinity"):
+        await client.dataset("trees").records().to_list()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import copy
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast, overload
 
 import aiohttp
 from attrs import evolve
@@ -127,6 +127,9 @@ class ExploreClient:
         base_url = Hidden(base_url)
         if isinstance(auth, str):
             auth = Hidden(auth)
+        # A key in the place of another argument is refused below.
+        session, timeouts, retry = _hidden(session), _hidden(timeouts), _hidden(retry)
+        rate, caps, timing = _hidden(rate), _hidden(caps), _hidden(timing)
         if proxy is not None:
             proxy = Hidden(proxy)
         url = read_base_url(base_url)
@@ -565,6 +568,10 @@ def _all_of(kind: type[T], requests: Iterable[T]) -> list[T]:
         f"A request is a {type(strangers[0]).__name__}; it must be a {kind.__name__} object. Pass "
         "dataset.records(...) to gather_records, and dataset.facets(...) to gather_facets."
     )
+
+
+def _hidden(value: T) -> T:
+    return cast("T", Hidden(value)) if isinstance(value, str) else value
 
 
 def _refuse_other_kinds(**given: object) -> None:

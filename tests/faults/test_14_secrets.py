@@ -7,7 +7,7 @@ import base64
 import logging
 import pickle
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import pytest
@@ -216,6 +216,8 @@ MISTAKES: dict[str, Callable[[], object]] = {
     "broken proxy": lambda: ExploreClient("https://host", proxy=f"http://user:{KEY}@["),
     "base URL": lambda: ExploreClient("ftp://host", auth=KEY),
     "concurrency": lambda: ExploreClient("https://host", auth=KEY, concurrency=0),
+    "key as another argument": lambda: ExploreClient("https://host", session=cast("Any", KEY)),
+    "key as a policy": lambda: ExploreClient("https://host", caps=cast("Any", KEY)),
     "plain HTTP": lambda: ExploreClient("http://portal.example", auth=KEY),
     "line break": lambda: ExploreClient("https://host", auth=f"{KEY}\n"),
     "line break in ApiKey": lambda: ApiKey(f"{KEY}\n"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["export"]
 
+_STANDARD_OUTPUT = (Path("-"), Path("/dev/stdout"))
+
 
 @click.command()
 @click.argument("dataset")
@@ -48,7 +51,10 @@ __all__ = ["export"]
     help="File format; jsonl by default.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="File to write; - is standard output.",
 )
 def export(
     dataset: str,
@@ -61,10 +67,22 @@ def export(
 
     DATASET is an identifier that `explore datasets` lists. The file appears only when it is
     complete. For jsonl, the number of rows is also checked against the server's count. Without
-    --output the file is DATASET.FORMAT in the current directory.
+    --output the file is DATASET.FORMAT in the current directory. On standard output nothing is held
+    back, so only the exit status tells whether the export is complete.
     """
+    if output in _STANDARD_OUTPUT:
+        run(_print(dataset, url, make_query(**clauses), file_format))
+        return
     path = output if output is not None else Path(file_name(dataset, file_format))
     run(_export(dataset, url, make_query(**clauses), file_format, path))
+
+
+async def _print(dataset_id: str, url: str, query: Query, file_format: str) -> None:
+    async with connect(url) as client:
+        async with client.dataset(dataset_id).export(file_format, query) as stream:
+            async for piece in stream.bytes():
+                sys.stdout.buffer.write(piece)
+        click.echo(f"{stream.bytes_received:,} bytes", err=True)
 
 
 async def _export(dataset_id: str, url: str, query: Query, file_format: str, path: Path) -> None:

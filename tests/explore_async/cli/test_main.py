@@ -207,6 +207,24 @@ def test_an_export_to_another_format_is_saved(url: str, tmp_path: Path) -> None:
     assert path.read_text("utf-8-sig").splitlines()[0] == "name;country;population"
 
 
+@pytest.mark.parametrize("output", ["-", "/dev/stdout"])
+def test_an_export_can_go_to_standard_output(url: str, output: str) -> None:
+    """For a pipe; the size goes to standard error."""
+    arguments = ("cities", "--url", url, "--format", "csv", "--where", "country = 'BE'")
+    result = run("export", *arguments, "-o", output)
+    assert (result.exit_code, result.stderr) == (0, f"{len(result.stdout_bytes):,} bytes\n")
+    assert result.stdout_bytes.startswith(b"\xef\xbb\xbfname;country;population\r\n")
+
+
+def test_a_cut_export_on_standard_output_fails() -> None:
+    """Only the exit status can tell."""
+    body = b"id;name\r\n1;acer\r\n2;"
+    with answering(lambda connection: connection.sendall(http(body, length=-1))) as url:
+        result = run("export", "trees", "--url", url, "--format", "csv", "-o", "-")
+    assert result.exit_code == 1
+    assert "was cut off" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

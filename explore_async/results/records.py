@@ -15,7 +15,7 @@ row is delivered twice or not at all. Equal rows can be valid data, so only a un
 
 from __future__ import annotations
 
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from functools import partial
 from operator import length_hint
 from typing import TYPE_CHECKING, Protocol
@@ -474,8 +474,10 @@ def _mark(rows: list[Row]) -> bytes:
     """Return the content of rows as bytes."""
     try:
         return orjson.dumps(rows, default=repr)
-    except TypeError:  # an integer of more than 64 bits
-        return repr(rows).encode()
+    except TypeError:  # an integer of more than 64 bits, or deep nesting
+        with suppress(RecursionError):
+            return repr(rows).encode(errors="replace")
+    return b"%d" % id(rows)  # equal to no other page
 
 
 def _refuse_wrong_length(page: Page, total: int | None) -> None:

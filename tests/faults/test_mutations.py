@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from tests.explore_async.doubles import FakePortal
 
 KEY = "k3y/with+all=kinds~of-characters"
-MUTATIONS = 150
+MUTATIONS = 300
 FRAGMENTS = [
-    b"", b"null", b"[" * 600, b'{"a":' * 600, b"1e999", b"9" * 400, b"-", b'"\\ud800"', b"\xff",
+    b"", b"null", b"[" * 600, b"[" * 300 + b"]" * 300, b"[" * 900 + b"]" * 900, b'{"a":' * 600,
+    b"1e999", b"9" * 400, b"-", b'"\\ud800"', b"\xff",
     b"\0", b"NaN", b'{"error_code": "X", "message": "m"}', KEY.encode(), b"\xef\xbb\xbf", b"<html>",
 ]  # fmt: skip
 PAGE = (

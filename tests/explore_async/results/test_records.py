@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import web
 
 from explore_async import (
     BadRequest,
@@ -26,8 +27,6 @@ from odsql import Query
 from tests.explore_async.doubles import json_body, rows, settle
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from tests.explore_async.doubles import FakePortal
 
 
@@ -650,3 +649,17 @@ async def test_ties_that_move_between_two_answers_are_not_noticed(
     found = await client.dataset("trees").records(Query(order_by="tie")).to_list()
     assert len(found) == 200
     assert len({str(row) for row in found}) == 200 - len(moved)
+
+
+@pytest.mark.parametrize("depth", [300, 500, 900])
+async def test_deep_rows_are_read_in_pages(
+    client: ExploreClient, portal: FakePortal, depth: int
+) -> None:
+    """Pages are compared with each other, however deeply their rows are nested."""
+    deep = b"[" * depth + b"]" * depth
+    portal.override = lambda request: web.Response(
+        body=b'{"total_count": 200, "results": [%b]}'
+        % b",".join(b'{"a": %b, "i": %d}' % (deep, offset_of(request) + i) for i in range(100))
+    )
+    found = await client.dataset("trees").records().to_list()
+    assert [row["i"] for row in found] == list(range(200))

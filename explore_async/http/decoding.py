@@ -6,7 +6,6 @@ every member, and inflates in small pieces so that a tiny body cannot fill the m
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import re
@@ -142,6 +141,8 @@ def html_page(start: bytes) -> str | None:
     """Return what to call an HTML page, by its title; None if the body is not one."""
     if not begins_like_html(start):
         return None
+    import html  # rarely needed
+
     title = _TITLE.search(start.decode("utf-8", errors="replace"))
     words = html.unescape(title[1]).split() if title else []
     named = " ".join(words)[:_TITLE_CHARACTERS]

@@ -8,7 +8,6 @@ So every spelling of every character is looked for, and so is the beginning of a
 
 from __future__ import annotations
 
-import html
 import re
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -20,6 +19,8 @@ __all__ = ["HIDDEN", "redact"]
 
 HIDDEN = "<hidden>"
 """The placeholder for a secret."""
+
+_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"}
 
 _SHORTEST = 8
 """The length from which the beginning of a secret is a secret too."""
@@ -66,7 +67,8 @@ def _spellings(character: str) -> str:
     if character.startswith("\\"):
         one = r"\\{1,4}u005c|%5c|&#0{0,4}92;|&#x0{0,4}5c;|\\{1,64}"
         return rf"(?>(?:{one}){{1,{len(character)}}})"
-    code, plain, escaped = ord(character), re.escape(character), html.escape(character)
+    code, plain = ord(character), re.escape(character)
+    escaped = _HTML.get(character, character)
     return (
         rf"(?>\\{{1,4}}u{code:04x}|%{code:02x}|&#0{{0,4}}{code};|&#x0{{0,4}}{code:x};|{re.escape(escaped)}"
         rf"|\\{{0,4}}{plain})"

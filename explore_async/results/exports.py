@@ -1,8 +1,8 @@
 """Exports: whole results as one stream of rows or bytes, or as a file (exportRecords and others).
 
 An export has no row window, may be larger than memory, and announces neither its length nor its
-number of rows. Its framing, gzip stream and last line reveal most streams that end early, but only
-counting is certain: `ExportStream.save_verified` counts.
+number of rows. Its framing, gzip stream and structure reveal most streams that
+end early, but only counting is certain: `ExportStream.save_verified` counts.
 
 A file appears under its name only when it is complete. Until then it is a hidden file in the same
 directory, and an error or a cancellation removes it.

@@ -13,13 +13,10 @@ import re
 import secrets
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from io import BytesIO
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
-
-import orjson
 
 from explore_async.errors import (
     ConfigurationError,
@@ -29,8 +26,8 @@ from explore_async.errors import (
     TruncatedError,
 )
 from explore_async.http.decoding import snippet
-from explore_async.http.refusals import is_error_object
 from explore_async.results.row_readers import is_cut_row
+from explore_async.results.structures import is_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -296,8 +293,7 @@ class LineTally:
             if is_cut_row(rest):
                 raise cut_inside(self.rows + 1)
             self._take(rest.rstrip(b"\r\n"))
-        broken = self.rows > 1 and is_error_object(_decoded(self._last))
-        if broken and not is_error_object(_decoded(self._first or b"")):
+        if self.rows > 1 and is_error(self._last) and not is_error(self._first or b""):
             self.rows -= 1
             raise broken_off(self.rows, self._last)
 
@@ -354,13 +350,6 @@ def _digest(row: bytes) -> bytes:
 def _shortened(name: str) -> str:
     """Shorten a name to leave room for a suffix: file systems allow 255 bytes, not characters."""
     return os.fsencode(name)[:_NAME_BYTES].decode("utf-8", errors="ignore")
-
-
-def _decoded(line: bytes) -> object:
-    value: object = None
-    with suppress(orjson.JSONDecodeError):
-        value = orjson.loads(line)
-    return value
 
 
 def _unwritable(target: Path, error: OSError | ValueError) -> ConfigurationError:

@@ -422,6 +422,7 @@ class Dataset:
 
         If that request fails or is cancelled, the next waiting reading sends it again.
         """
+        self._requests.transport.claim()  # the lock belongs to the event loop, too
         async with self._learning[lang]:
             if lang not in self._known:
                 from explore_async.results.conversion import Converter

@@ -148,6 +148,14 @@ class Transport:
             identity=self.identity if auth is None else None,
         )
 
+    def claim(self) -> None:
+        """Refuse to be used in a second event loop, before anything is awaited in it.
+
+        Raises:
+            ConfigurationError: the client is closed, or belongs to another event loop.
+        """
+        self.shared.connection.claim()
+
     def url(self, path: str, params: Sequence[tuple[str, str]]) -> str:
         """Return the URL for a path and parameters.
 

@@ -310,22 +310,25 @@ async def test_a_second_event_loop_is_refused_and_harms_nothing() -> None:
     async def respond(writer: asyncio.StreamWriter) -> None:
         full.set()
         await over.wait()
-        writer.write(http(b'{"id": 1}'))
+        writer.write(http(b'{"dataset_id": "trees"}'))
 
     async with Wire(respond).running() as wire:
         async with ExploreClient(wire.url, concurrency=1) as client:
             trees = client.dataset("trees")
 
             def elsewhere() -> None:
-                with pytest.raises(ConfigurationError, match="Create one client per loop"):
-                    asyncio.run(trees.record("1"))
+                for reading in (trees.record("1"), trees.records(typed=True).to_list()):
+                    with pytest.raises(ConfigurationError, match="Create one client per loop"):
+                        asyncio.run(reading)
 
             async with asyncio.TaskGroup() as group:
                 first = group.create_task(trees.record("1"))
+                learning = group.create_task(trees._schema_converter(None, None))
                 await full.wait()
                 await asyncio.to_thread(elsewhere)
                 over.set()
-            assert first.result() == await trees.record("1") == {"id": 1}
+            assert learning.result() is not None
+            assert first.result() == await trees.record("1") == {"dataset_id": "trees"}
             full.clear()
             over.clear()
             impatient = client.with_options(timeouts=Timeouts(read=0.05), retry=Retry.never())

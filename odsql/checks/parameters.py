@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from odsql.checks.diagnostics import Diagnostic, Request
     from odsql.schema import Schema
 
-__all__ = ["Shape", "check_parameters", "check_unknown"]
+__all__ = ["Shape", "check_key", "check_parameters", "check_unknown"]
 
 _OTHER_NAMES = {
     "q": 'where, with the words in quotes: where="..."',
@@ -40,6 +40,8 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _ONCE = frozenset(("select", "group_by", "order_by", "limit", "offset", "lang", "timezone"))
 _TEMPLATE = re.compile(r"[{}$<>%]")
 _EXPORTS = ("exports", "catalog_exports")
+_KEY = re.compile(r"(?=[^0-9]*[0-9])(?![A-Z]+_[A-Z0-9_]*\Z)[\w.~+/-]{8,}")
+"""A key has digits; `YOUR_KEY`, `my-api-key` and `$KEY` are placeholders."""
 
 PAGE_LIMIT, PAGE_WINDOW = 100, 10_000
 GROUP_LIMIT, GROUP_WINDOW, WIDEST_GROUP_WINDOW = 20_000, 20_000, 30_000
@@ -88,6 +90,15 @@ def check_unknown(request: Request, number: int, found: list[Diagnostic]) -> Non
         other = near[0] if near else None
     hint = f"write {other}" if other is not None else None
     _report(request, number, "ODS408", f"{name} is not a parameter; portals ignore it", hint, found)
+
+
+def check_key(request: Request, number: int, found: list[Diagnostic]) -> None:
+    """Report an API key. The message does not repeat it, because it may end up in a public log."""
+    if _KEY.fullmatch(request.parameters[number].text.strip()) is None:
+        return
+    message = "an API key is written here, where everyone who can read the file can use it"
+    hint = "revoke the key; send a new one from the environment, as Authorization: Apikey <key>"
+    _report(request, number, "ODS416", message, hint, found)
 
 
 def check_parameters(

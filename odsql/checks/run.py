@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from odsql.checks import clauses as whole_clauses
 from odsql.checks.clauses import Clauses, labels
 from odsql.checks.diagnostics import CATALOG_ENDPOINTS, PARAMETERS
-from odsql.checks.parameters import Shape, check_parameters, check_unknown
+from odsql.checks.parameters import Shape, check_key, check_parameters, check_unknown
 from odsql.checks.state import State
 from odsql.checks.syntax import syntax_findings
 from odsql.checks.walking import visit
@@ -73,7 +73,9 @@ def _parse(request: Request, found: list[Diagnostic]) -> tuple[Trees, bool]:
     for number, parameter in enumerate(request.parameters):
         name, text = parameter.name, parameter.text
         if name not in _LETTERS:
-            if name not in PARAMETERS:
+            if name == "apikey":
+                check_key(request, number, found)
+            elif name not in PARAMETERS:
                 check_unknown(request, number, found)
             continue
         if not text or text.isspace():

@@ -266,11 +266,14 @@ def _changes(looked: Sequence[_Looked]) -> list[Change]:
 
 
 def _clauses(looked: _Looked) -> Iterator[Checked]:
-    """Yield the clauses of a request, and its other parameters that have findings."""
+    """Yield the clauses of a request, and its other parameters that have findings.
+
+    The text of an API key is not shown in any output.
+    """
     found = looked.found
     for number, parameter in enumerate(found.request.parameters):
         said = tuple(one for one in looked.diagnostics if one.parameter == number)
         if said or parameter.name in CLAUSES:
-            yield Checked(
-                found.file, parameter.name, parameter.text, found.offsets[number], said, found.name
-            )
+            secret = parameter.name == "apikey"
+            text = "*" * len(parameter.text) if secret else parameter.text
+            yield Checked(found.file, parameter.name, text, found.offsets[number], said, found.name)

@@ -137,7 +137,7 @@ def _query(
     members = _members(file.text, start)
     parameters = []
     for key, value in row.items():
-        if key in DESCRIPTIONS or value is None or key == "apikey":
+        if key in DESCRIPTIONS or value is None:
             continue
         listed = value if isinstance(value, list) else [value]
         views = members[key]

@@ -55,7 +55,7 @@ def read_entries(
             continue
         parameters: list[tuple[str, View]] = []
         for key, values in entry.values.items():
-            if key in DESCRIPTIONS or key.startswith(("x-", "_")) or key == "apikey":
+            if key in DESCRIPTIONS or key.startswith(("x-", "_")):
                 continue
             known = [(key, one) for one in values if one is not None]
             if len(known) < len(values):

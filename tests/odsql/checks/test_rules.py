@@ -131,6 +131,9 @@ FIRES = {
                "group_by: a\noffset: 20000\nlimit: 10000"],
     "ODS414": ["limit: 1\nlimit: 2"],
     "ODS415": ["where: a != null", "where: a: null"],
+    "ODS416": ["apikey: 0123456789abcdef0123456789abcdef", "apikey: s3cret-key",
+               "apikey: 12345678", "apikey: ABCD1234EFGH",
+               "where: a = 1\napikey: 0123456789ABCDEFabcdef"],
 }  # fmt: skip
 
 SILENT = {
@@ -229,6 +232,8 @@ SILENT = {
                "endpoint: exports\ngroup_by: a\norder_by: sum(b)\nlimit: 20000"],
     "ODS414": ["where: a = 1\nwhere: b = 2\nrefine: a:1\nrefine: b:1"],
     "ODS415": ["where: a is null"],
+    "ODS416": ["apikey: YOUR_API_KEY_2", "apikey: my-api-key", "apikey: $KEY_1234",
+               "apikey: {key1234}", "apikey: ********", "apikey: key1"],
 }  # fmt: skip
 
 

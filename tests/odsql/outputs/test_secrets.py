@@ -44,6 +44,28 @@ def test_a_key_beside_a_finding_is_not_printed(
     assert not any(KEY[start : start + 6] in printed for start in range(len(KEY) - 5))
 
 
+@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("notes.md", f"{URL}?apikey={KEY}"),
+        ("notes.md", f"{URL}?limit=1&apikey={KEY[:9]}%2E{KEY[9:]}"),
+        ("queries.toml", f'[queries.a]\nwhere = "a = 1"\napikey = "{KEY}"\n'),
+        ("queries.yaml", f"queries:\n  a:\n    where: a = 1\n    apikey: {KEY}\n"),
+        ("queries.jsonl", f'{{"where": "a = 1", "apikey": "{KEY}"}}\n'),
+    ],
+)
+def test_a_key_is_a_finding_that_does_not_show_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, format_: str
+) -> None:
+    """In a URL and in each kind of named query."""
+    (tmp_path / name).write_text(text)
+    run("check", "--format", format_, str(tmp_path / name))
+    printed = "".join(capsys.readouterr())
+    assert "ODS416" in printed
+    assert not any(KEY[start : start + 6] in printed for start in range(len(KEY) - 5))
+
+
 def test_a_key_beside_a_change_is_not_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

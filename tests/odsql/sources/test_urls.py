@@ -36,7 +36,7 @@ TEN = ("limit", "10")
         ("a.yaml", f"curl: \"curl '{URL}?limit=10'\"", [TEN]),
         ("a.json", f'{{"a": ["x\\"y", "{URL}?where=a > 3&limit=10"]}}', [A, TEN]),
         ("a.txt", f"{URL}?limit=10#where=x y", [TEN]),
-        ("a.txt", f"{URL}?limit=10&apikey=secret", [TEN]),
+        ("a.txt", f"{URL}?limit=10&apikey=$KEY", [TEN]),
         ("a.txt", f"GET {URL}?limit=10 HTTP/1.1", [TEN]),
         ("a.txt", f"{URL}?limt=1&use_labels=true", [("limt", "1"), ("use_labels", "true")]),
         ("a.txt", f"{URL}?limit=10\r\nnext", [TEN]),

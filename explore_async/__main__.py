@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from explore_async.cli.main import main
+from explore_async.cli import start
 
-main()
+start()

@@ -17,27 +17,53 @@ import errno
 import os
 import signal
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
 
 import odsql
-from explore_async.cli.datasets import datasets
-from explore_async.cli.demo import demo
-from explore_async.cli.display import printable
-from explore_async.cli.export import export
-from explore_async.cli.facets import facets
-from explore_async.cli.records import records
-from explore_async.cli.running import SIGNALLED
-from explore_async.cli.schema import schema
-from explore_async.cli.serve import serve
 from explore_async.errors import ExploreError
 
 __all__ = ["main"]
 
+_COMMANDS = {
+    "datasets": "List the datasets of a portal.",
+    "demo": "Show the main features of this package, step by step.",
+    "export": "Export the rows of a dataset to a file.",
+    "facets": "Print the facet values of a dataset with their counts.",
+    "records": "Print rows of a dataset.",
+    "schema": "Save the schemas of datasets and compare them with a portal.",
+    "serve": "Run a local portal with the cities of the world.",
+}
+"""The commands and the first lines of their help; each is in the module of its name."""
+
+_SIGNALLED = 128
+"""The number that shells add to that of the signal that ended a program."""
+
 
 class _Commands(click.Group):
-    """Commands that fail with one message and exit status 1, never with a traceback."""
+    """Commands that are loaded when they are called.
+
+    They fail with one message and exit status 1, never with a traceback.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names of the commands."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Load a command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"explore_async.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of commands without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command and report the errors that a user can fix as messages."""
@@ -47,11 +73,13 @@ class _Commands(click.Group):
             result = super().invoke(ctx)
             sys.stdout.flush()  # now, while an error can still be reported
         except (ExploreError, odsql.ODSQLError) as error:
+            from explore_async.cli.display import printable
+
             # The message may quote the server, which could send commands to the terminal.
             raise click.ClickException(printable(str(error))) from None
         except KeyboardInterrupt:
             click.echo("Aborted!", err=True)
-            raise SystemExit(SIGNALLED + signal.SIGINT) from None
+            raise SystemExit(_SIGNALLED + signal.SIGINT) from None
         except OSError as error:
             if error.errno == errno.EPIPE:  # the pipe's reader has exited; click ends quietly
                 raise
@@ -80,7 +108,3 @@ def main() -> None:
         # Characters that the terminal's encoding lacks are shown as escapes instead of failing.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-
-
-for _command in (datasets, demo, export, facets, records, schema, serve):
-    main.add_command(_command)

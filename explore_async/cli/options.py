@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from explore_async.client import ExploreClient
-from odsql import Query
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from explore_async.client import ExploreClient
+    from odsql import Query
 
 __all__ = [
     "FORMAT_OPTION",
@@ -26,6 +26,8 @@ __all__ = [
 
 def connect(url: str) -> ExploreClient:
     """Create a client for a portal, with the API key from EXPLORE_API_KEY if set."""
+    from explore_async.client import ExploreClient
+
     # Only from the environment: every user of the machine can read a command line.
     return ExploreClient(url, auth=os.environ.get("EXPLORE_API_KEY") or None)
 
@@ -106,5 +108,7 @@ FORMAT_OPTION = click.option(
 
 def make_query(**clauses: Any) -> Query:
     """Create a query from the given options."""
+    from odsql import Query
+
     given = {name: value for name, value in clauses.items() if value not in (None, ())}
     return Query(**given)

@@ -34,16 +34,23 @@ _COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit."""
+    """Run the command line and exit; Ctrl-C ends it quietly even while it is being loaded."""
+    try:
+        sys.exit(_run(_options(arguments)))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     if arguments is not None:
-        sys.exit(_run(_parser(arguments).parse_args(arguments)))
+        return _parser(arguments).parse_args(arguments)
     # The loaded modules stay until the end. Collecting among them, or tearing them down at exit,
     # would take a tenth of the run time of a hook.
     gc.disable()
     parser = _parser(sys.argv[1:])
     gc.freeze()
     gc.enable()
-    sys.exit(_run(parser.parse_args()))
+    return parser.parse_args()
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -70,8 +77,6 @@ def _run(options: argparse.Namespace) -> int:
         sys.stderr.write(f"odsql: the output cannot be written: {error.strerror or error}\n")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
-    except KeyboardInterrupt:
-        return 130
     return status
 
 

@@ -13,7 +13,7 @@ from explore_async import ExploreError, errors
 
 CLASSES = [
     value
-    for value in vars(explore_async).values()
+    for value in (getattr(explore_async, name) for name in explore_async.__all__)
     if inspect.isclass(value) and issubclass(value, ExploreError)
 ]
 

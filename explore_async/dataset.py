@@ -11,6 +11,7 @@ from attrs import evolve
 
 import odsql
 from explore_async.errors import ConfigurationError
+from explore_async.http.policy import Retry
 from explore_async.models import Attachment, DatasetInfo, as_list, as_object
 from explore_async.operations import (
     COMPRESSIONS,
@@ -23,6 +24,7 @@ from explore_async.operations import (
     operation_params,
 )
 from explore_async.results.requests import ExportOptions, Requests, row_limit, segment
+from explore_async.results.unknown_fields import FieldNames
 
 if TYPE_CHECKING:
     import os
@@ -50,6 +52,7 @@ class Dataset:
     def __init__(self, dataset_id: str, requests: Requests) -> None:
         self.dataset_id = dataset_id
         self._requests = requests
+        self._rows = evolve(requests, names=FieldNames(self._schema))
         self._path = f"/catalog/datasets/{segment(dataset_id, 'dataset identifier')}"
         self._known: dict[str | None, Converter] = {}
         self._learning: defaultdict[str | None, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -74,6 +77,13 @@ class Dataset:
         return await self._requests.get(
             self._path, params, DatasetInfo.from_json, admission=admission
         )
+
+    async def _schema(self) -> odsql.Schema:
+        once = self._requests.transport.with_options(retry=Retry.never())
+        requests = evolve(self._requests, transport=once)
+        info = await requests.get(self._path, [], DatasetInfo.from_json)
+        fields = [{"name": one.name, "type": one.type} for one in info.fields]
+        return odsql.Schema.from_json({"dataset_id": info.dataset_id, "fields": fields})
 
     async def converter(
         self, *, decimals: bool = False, misfits: Literal["raise", "keep"] = "raise"
@@ -115,7 +125,7 @@ class Dataset:
             ConfigurationError: a number is out of range, or the query holds a parameter that
                 getRecords does not accept.
         """
-        return self._requests.records(
+        return self._rows.records(
             f"{self._path}/records",
             "getRecords",
             query,
@@ -136,13 +146,13 @@ class Dataset:
         params = operation_params(query, OPERATIONS["getRecord"])
         converting = self._converting(typed)
         if converting is None:
-            return await self._requests.get(path, params, partial(as_object, what="a record"))
+            return await self._rows.get(path, params, partial(as_object, what="a record"))
         converter = await converting(None)
 
         def read(answer: object) -> Row:
             return converter.row(as_object(answer, "a record"))
 
-        return await self._requests.get(path, params, read, converter.exact)
+        return await self._rows.get(path, params, read, converter.exact)
 
     def facets(self, *names: str | Expression, query: Query | None = None) -> Facets:
         """Return facet values and counts, with one concurrent request each (getRecordsFacets).
@@ -158,7 +168,7 @@ class Dataset:
             ConfigurationError: the query holds a parameter that facets do not accept, or an option
                 of `facet(...)` is not listed.
         """
-        return self._requests.facets(f"{self._path}/facets", "getRecordsFacets", names, query)
+        return self._rows.facets(f"{self._path}/facets", "getRecordsFacets", names, query)
 
     async def attachments(self) -> tuple[Attachment, ...]:
         """Return the files attached to the dataset (getDatasetAttachments)."""
@@ -377,7 +387,7 @@ class Dataset:
         stream = self.export("jsonl", query)
 
         async def count() -> int:
-            total = await self._requests.count(f"{self._path}/records", "getRecords", query)
+            total = await self._rows.count(f"{self._path}/records", "getRecords", query)
             limit = row_limit(query)
             return total if limit is None else min(total, limit)
 
@@ -388,7 +398,7 @@ class Dataset:
         self, operation_id: str, file_format: str, query: Query | None, options: ExportOptions
     ) -> ExportStream:
         path = f"{self._path}/exports"
-        return self._requests.export(path, operation_id, file_format, query, options)
+        return self._rows.export(path, operation_id, file_format, query, options)
 
     def _converting(
         self,

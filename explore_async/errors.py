@@ -365,7 +365,10 @@ class NotFound(APIError):
 class NotFoundResource(NotFound):
     """404 `NotFoundResource`: the dataset or the record does not exist."""
 
-    advice = "Check the identifier; `client.datasets()` and `explore datasets` list the datasets."
+    advice = (
+        "Check the identifier; `client.datasets()` and `explore datasets` list the datasets. If it "
+        "worked before, the dataset may be offline for a while: keep its rows, and try again later."
+    )
 
 
 class NotFoundURI(NotFound):

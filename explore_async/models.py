@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from attrs import field, fields, frozen
 
 from explore_async.errors import DecodeError
+from explore_async.notebooks import html_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +80,7 @@ class Page:
         whole = answer if isinstance(answer, dict) else as_object(answer, "a response")
         if "results" not in whole:
             raise DecodeError(
-                f"The response has no results key, only {', '.join(sorted(whole)) or 'nothing'}. "
+                f"The response has no results key, {_only(whole)}. "
                 "Check that the base URL leads to an Explore API v2.1."
             )
         total = whole.get("total_count")
@@ -97,6 +98,10 @@ class Page:
             total_count=total if isinstance(total, int) else None,
             extra=_beyond(whole, _PAGE_KEYS) if len(whole) > len(_PAGE_KEYS) else {},
         )
+
+    def _repr_html_(self) -> str:
+        of = "" if self.total_count is None else f" of {self.total_count:,}"
+        return html_table(f"{len(self.rows):,}{of} rows from {self.offset:,}", self.rows)
 
 
 @frozen(kw_only=True)
@@ -202,6 +207,9 @@ class Facet:
             extra=_beyond(item, _FACET_KEYS),
         )
 
+    def _repr_html_(self) -> str:
+        return html_table(self.name, [{"value": v.name, "count": v.count} for v in self.values])
+
 
 @frozen(kw_only=True)
 class DatasetField:
@@ -293,6 +301,10 @@ class DatasetInfo:
             metas=_object_or_none(rest.pop("metas", None), "metas"),
             extra=rest,
         )
+
+    def _repr_html_(self) -> str:
+        rows = [{"field": one.name, "type": one.type, "label": one.label} for one in self.fields]
+        return html_table(self.dataset_id, rows)
 
 
 @frozen(kw_only=True)
@@ -423,6 +435,10 @@ class Reconciliation:
     bytes: int
     path: Path
     checksum: str
+
+
+def _only(whole: Mapping[str, object]) -> str:
+    return f"only {', '.join(sorted(whole))}" if whole else "and no other"
 
 
 def _beyond(item: Mapping[str, object], known: frozenset[str]) -> dict[str, object]:

@@ -12,6 +12,7 @@ import aiohttp
 from attrs import field, frozen
 
 from explore_async.errors import DecodeError, RequestTimeout, TooLargeError, TruncatedError
+from explore_async.http.connection import authority
 from explore_async.http.decoding import Inflater
 from explore_async.http.headers import readable
 from explore_async.http.policy import at_least_one, positive
@@ -169,7 +170,7 @@ class Body:
             piece = await (self._receive() if self._plain else self._inflated())
         except TimeoutError as error:
             raise RequestTimeout(
-                f"The server stopped sending after {self.received} bytes. "
+                f"{authority(self.url)} stopped sending after {self.received} bytes. "
                 "Try again, or raise `timeouts.read`.",
                 status=self._response.status,
                 url=self.url,
@@ -229,7 +230,8 @@ class Body:
         if raw and self._waited >= self._watchdog.window:
             if self._arrived < self._watchdog.least * self._waited:
                 raise RequestTimeout(
-                    f"The server sent only {self._arrived} bytes in {self._waited:.0f} seconds. "
+                    f"{authority(self.url)} sent only {self._arrived} bytes in "
+                    f"{self._waited:.0f} seconds. "
                     "Try again later, or lower `timeouts.min_rate` (0 disables this check).",
                     url=self.url,
                 )

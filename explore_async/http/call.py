@@ -36,7 +36,7 @@ from explore_async.events import (
     ThrottleEvent,
 )
 from explore_async.http.congestion import Congestion
-from explore_async.http.connection import Connection, connection_error
+from explore_async.http.connection import Connection, authority, connection_error
 from explore_async.http.deadlines import Deadline, Deadlines
 from explore_async.http.headers import moment_after
 from explore_async.http.quotas import QuotaBook
@@ -71,9 +71,9 @@ _BETWEEN_BYTES_EVENTS = 0.5
 
 
 _LATE = {
-    "connect": "The server did not accept a connection in time. Check the host, try again later",
-    "read": "The server sent nothing for too long. Try again later, request less data",
-    "attempt": "The server did not answer in time. Try again later, request less data",
+    "connect": "{} did not accept a connection in time. Check the host, try again later",
+    "read": "{} sent nothing for too long. Try again later, request less data",
+    "attempt": "{} did not answer in time. Try again later, request less data",
 }
 """By the limit of `Timeouts` that was exceeded."""
 
@@ -367,7 +367,7 @@ class Call:
 
     def _timeout(self, limit: Literal["connect", "read", "attempt"]) -> RequestTimeout:
         return RequestTimeout(
-            f"{_LATE[limit]}, or raise `timeouts.{limit}`.",
+            f"{_LATE[limit].format(authority(self.url))}, or raise `timeouts.{limit}`.",
             status=self._status,
             url=self.url,
         )

@@ -274,7 +274,7 @@ def is_valid_host(url: URL) -> bool:
 def connection_error(error: Exception, url: str) -> ExploreError:
     """Return the error for a request that got no response."""
     address = URL(url, encoded=True)
-    host = address.authority
+    host = authority(url)
     if isinstance(error, _PROXY_FAILURES):
         return _proxy_error(error, url)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
@@ -299,6 +299,11 @@ def connection_error(error: Exception, url: str) -> ExploreError:
         "Check the base URL and any proxy in between.",
         url=url,
     )
+
+
+def authority(url: str) -> str:
+    """Return the host and port of a URL, for messages."""
+    return URL(url, encoded=True).authority
 
 
 def _proxy_error(error: Exception, url: str) -> ProxyError:

@@ -72,6 +72,7 @@ _CALL_LIMIT = re.compile(rb'"call_limit"\s*:\s*([0-9]+)(?![0-9.eE])')
 
 _UNEXPECTED = re.compile(r"unexpected (.+?) at position \d+")
 _ECHO = re.compile(r" at position \d+ in (.*)\. Clause\(s\) containing", re.DOTALL)
+_UNKNOWN_FIELD = re.compile(r"Unknown field: '?([^\W\d]\w*(?:\.\w+)*)'?")
 _NAMED = re.compile(r"(?:Unknown field|Field|Alias|Unknown function):? '?([^\W\d]\w*(?:\.\w+)*)'?")
 
 _BY_CODE: Mapping[str, type[APIError]] = MappingProxyType(
@@ -196,7 +197,8 @@ def _text(value: object) -> str | None:
 
 def _advice(kind: type[APIError], reply: Reply) -> str:
     """Return what to do; a page in HTML is not from the API, but from something in front of it."""
-    if html_page(reply.body) is None:
+    media = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if html_page(reply.body) is None and media != "text/html":
         return kind.advice
     return _ADVICE_FOR_HTML.get(min(reply.status, 500), kind.advice)
 
@@ -242,6 +244,12 @@ def _short(url: str) -> str:
 
 
 # ---------------------------------------------------------------- the position in the query
+
+
+def unknown_field(error: ODSQLError) -> str | None:
+    """Return the field that the dataset does not have, if that is what the error is about."""
+    found = _UNKNOWN_FIELD.search(error.reason)
+    return None if found is None else found[1]
 
 
 def explain(error: ODSQLError, params: Sequence[tuple[str, str]]) -> None:

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["Converter", "ConverterSource", "GeoPoint"]
 
 _PARTIAL_DATE = re.compile(r"\d{4}(-\d{2})?")
+_MIDNIGHT = re.compile(r"(\d{4}-\d{2}-\d{2})T00:00:00(?:\.0+)?(?:Z|\+00:00)", re.ASCII)
+"""How some portals send a day; it is that day everywhere, so no zone applies to it."""
 _MISFITS = (ValueError, InvalidOperation, KeyError, TypeError, RecursionError)
 _MOMENT = Annotated[datetime, msgspec.Meta(tz=True)]
 # orjson decodes an integer beyond 64 bits as a float, which loses its last digits.
@@ -276,7 +278,8 @@ def _each(read: Callable[[str], object]) -> Callable[[object], object]:
 def _date(text: str) -> date | str:
     if _PARTIAL_DATE.fullmatch(text):
         return text
-    return date.fromisoformat(text)
+    midnight = _MIDNIGHT.fullmatch(text)
+    return date.fromisoformat(midnight[1] if midnight is not None else text)
 
 
 def _datetime(text: str) -> datetime:

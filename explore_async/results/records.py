@@ -145,8 +145,9 @@ class Plan:
         )
         return WindowExceeded(
             f"{what}, but the server pages only through the first {self.window}. "
-            "Use an export (`dataset.export(...)`, `explore export`), which has no such limit, "
-            "narrow the query with `where`, or request fewer rows (`max_rows`, `--limit`).",
+            "Use an export (`dataset.export(...)`, `explore export`; for the catalog "
+            "`client.export(...)`), which has no such limit, narrow the query with `where`, or "
+            "request fewer rows (`max_rows`, `--limit`).",
             window=self.window,
             wanted=wanted,
         )

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from explore_async.results.conversion import ConverterSource
     from explore_async.results.exports import ExportStream, Reading
     from explore_async.results.typed_pages import TypedRows
+    from explore_async.results.unknown_fields import FieldNames
     from odsql import Query
     from odsql.builder.expressions import Expression
 
@@ -102,10 +103,12 @@ class Requests:
     Attributes:
         transport: sends the requests.
         scheduler: runs them concurrently.
+        names: explains errors about unknown fields; None where the names are not those of fields.
     """
 
     transport: Transport
     scheduler: Scheduler
+    names: FieldNames | None = None
 
     async def get(
         self,
@@ -140,13 +143,19 @@ class Requests:
         try:
             answer = await self.transport.get_json(url, decode, admission)
         except ODSQLError as error:
-            explain(error, params)
+            await self._explain(error, params)
             raise
         try:
             return _read(read, answer)
         except ExploreError as error:
             self._complete(error, url, ATTEMPTS.get())
             raise
+
+    async def _explain(self, error: ODSQLError, params: Sequence[tuple[str, str]]) -> None:
+        """Add notes to an error about a query: the place, and the names that were meant."""
+        explain(error, params)
+        if self.names is not None:
+            await self.names.explain(error)
 
     def _complete(self, error: ExploreError, url: str, attempts: int) -> None:
         """Add the request to an error about a 200 response, and remove secrets that it echoes."""
@@ -276,7 +285,7 @@ class Requests:
                 try:
                     opened = await stack.enter_async_context(opening)
                 except ODSQLError as error:
-                    explain(error, params)
+                    await self._explain(error, params)
                     raise
                 yield opened
 

@@ -344,8 +344,17 @@ def typed_literal(known: SchemaField, value: object, operator: str) -> nodes.Exp
             msg = f"{known.name} is text; portals compare text for equality only, with == or !="
             raise BuildError(msg)
         return text(value)
-    msg = f"{known.name} is of type {known.type}; {value!r} is not"
+    msg = f"{known.name} is of type {known.type}; {value!r} is not{_remedy(known, value)}"
     raise BuildError(msg)
+
+
+def _remedy(known: SchemaField, value: object) -> str:
+    if known.type == "text" and isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return f"; pass the text {str(value)!r}"
+    if known.type in NUMBER_TYPES and isinstance(value, str):
+        digits = re.fullmatch(r"\s*(-?[0-9]{1,40})\s*", value, re.ASCII)
+        return f"; pass the number {int(digits[1])}" if digits else ""
+    return ""
 
 
 def _is_shape(value: object) -> bool:

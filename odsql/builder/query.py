@@ -35,6 +35,7 @@ from odsql.syntax.parsing import (
     parse_select,
     parse_where,
 )
+from odsql.syntax.rendering import format as format_node
 from odsql.syntax.rendering import render
 
 if TYPE_CHECKING:
@@ -150,6 +151,17 @@ class Query:
     def __repr__(self) -> str:
         texts = (f"{name}={value!r}" for name, value in self._texts().items())
         return f"Query({', '.join(texts)})"
+
+    def _repr_html_(self) -> str:
+        """Return the clauses as formatted ODSQL, for notebooks."""
+        from html import escape
+
+        clauses = (
+            f"<dt>{name}</dt><dd><pre>{escape(_formatted(value))}</pre></dd>"
+            for name in self._texts()
+            for value in [getattr(self.clauses, name)]
+        )
+        return f"<dl>{''.join(clauses)}</dl>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _from_clauses, (self.clauses,)
@@ -374,6 +386,13 @@ def _text_of(value: Any) -> Any:
     if isinstance(value, nodes.Node):
         return render(value)
     return plain(value) if isinstance(value, str) else value
+
+
+def _formatted(value: Any) -> str:
+    """Return a parameter as people read it: ODSQL formatted, several values on lines."""
+    if isinstance(value, tuple):
+        return "\n".join(render(one) for one in value)
+    return format_node(value) if isinstance(value, nodes.Node) else str(value)
 
 
 def _from_clauses(clauses: Clauses) -> Query:

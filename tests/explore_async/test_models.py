@@ -115,3 +115,15 @@ def test_a_negative_count_is_no_count() -> None:
     """It would be read as an empty result."""
     with pytest.raises(DecodeError, match="counts -5 rows"):
         Page.from_json({"total_count": -5, "results": []}, offset=0, limit=10)
+
+
+@pytest.mark.parametrize(
+    ("answer", "keys"), [({}, "no results key, and no other."), ({"b": 1, "a": 2}, "only a, b.")]
+)
+def test_an_answer_without_results_is_told_by_its_keys(
+    answer: dict[str, object], keys: str
+) -> None:
+    """They may tell which server it was."""
+    with pytest.raises(DecodeError) as caught:
+        Page.from_json(answer, offset=0, limit=1)
+    assert keys in str(caught.value)

@@ -79,8 +79,9 @@ def test_literals_follow_the_type_of_the_field(
     [
         (lambda: C.populaton, "no field populaton; did you mean population"),
         (lambda: C["nothing like it"], "has no field nothing like it$"),
-        (lambda: C.population == "10", "population is of type int"),
-        (lambda: C.name == 10, "name is of type text"),
+        (lambda: C.population == "10", "type int; '10' is not; pass the number 10$"),
+        (lambda: C.population == "ten", "population is of type int; 'ten' is not$"),
+        (lambda: C.name == 10, "name is of type text; 10 is not; pass the text '10'$"),
         (lambda: C.name > "a", "equality only"),
         (lambda: C.name.between("a", "b"), "equality only"),
         (lambda: C.modification_date == 2024, "modification_date is a date"),

@@ -185,6 +185,13 @@ def test_an_error_page_in_html_is_told_by_its_title(status: int, advice: str) ->
     assert "<" not in str(caught)
 
 
+@pytest.mark.parametrize("body", [b"<div>Not here</div>", b""])
+def test_any_answer_in_html_is_not_from_the_api(body: bytes) -> None:
+    """Even a part of a page, or none; a portal answers in JSON that a dataset is missing."""
+    caught = error(body, 404, headers={"content-type": "text/html; charset=utf-8"})
+    assert "base URL is wrong" in str(caught)
+
+
 def test_a_page_without_a_title_is_only_a_page() -> None:
     """Not even its beginning is shown."""
     assert "an HTML page without a title" in str(error(b"<html><title> </title><p>x", 500))

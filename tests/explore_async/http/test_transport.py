@@ -322,7 +322,7 @@ async def test_an_injected_session_may_queue_and_is_told_silence_all_the_same() 
         trees = client.dataset("trees")
         assert await client.gather(*(trees.record("1") for _ in range(6))) == ({"id": 1},) * 6
         pause = 0.3
-        with pytest.raises(RequestTimeout, match=r"sent nothing.*timeouts\.read"):
+        with pytest.raises(RequestTimeout, match=r"^127\.0\.0\.1:\d+ sent nothing.*timeouts\.read"):
             await trees.record("1")
 
 

@@ -87,6 +87,24 @@ def answering(portal: FakePortal) -> FakePortal:
     return portal
 
 
+@pytest.mark.parametrize(
+    "text", ["2021-04-01T00:00:00+00:00", "2021-04-01T00:00:00Z", "2021-04-01T00:00:00.000Z"]
+)
+async def test_a_date_that_is_sent_as_midnight_is_that_day(
+    client: ExploreClient, answering: FakePortal, text: str
+) -> None:
+    """No zone applies to a day, so it is not shifted."""
+    answering.rows = [{**RAW, "day": text}]
+    assert await client.dataset("trees").records(typed=True).to_list() == [TYPED]
+
+
+@pytest.mark.parametrize("text", ["2021-04-01T01:00:00+00:00", "2021-04-01T00:00:00+02:00"])
+def test_a_date_with_a_time_or_a_zone_does_not_fit(text: str) -> None:
+    """Which day it is cannot be told."""
+    with pytest.raises(DecodeError, match="day has type date"):
+        Converter.from_info(DatasetInfo.from_json(INFO)).row({"day": text})
+
+
 async def test_records_are_typed_when_asked(client: ExploreClient, answering: FakePortal) -> None:
     """The schema is requested once."""
     trees = client.dataset("trees")

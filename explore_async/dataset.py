@@ -24,6 +24,7 @@ from explore_async.operations import (
     operation_params,
 )
 from explore_async.results.requests import ExportOptions, Requests, row_limit, segment
+from explore_async.results.showing import shown_portal
 from explore_async.results.unknown_fields import FieldNames
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class Dataset:
         self._learning: defaultdict[str | None, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def __repr__(self) -> str:
-        return f"Dataset({self.dataset_id!r})"
+        portal = shown_portal(self._requests.transport.url("", []))
+        return f"Dataset({portal!r}, {self.dataset_id!r})"
 
     async def info(self, query: Query | None = None) -> DatasetInfo:
         """Return schema and metadata (getDataset).

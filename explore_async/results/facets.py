@@ -9,24 +9,26 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import frozen
 
 from explore_async.errors import DecodeError, IntegrityError
 from explore_async.fanout.readings import Job
 from explore_async.models import Facet, as_list, as_object
+from explore_async.results.showing import shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator
 
     from explore_async.fanout.scheduler import Scheduler
     from explore_async.http.gate import Admission
+    from odsql import Query
 
 __all__ = ["Facets", "facet_of", "facets_of"]
 
 _FIELD = re.compile(r"\w+(\.\w+)*", re.ASCII)
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Facets:
     """Facets to await; creating the object sends nothing.
 
@@ -43,9 +45,14 @@ class Facets:
 
     names: tuple[str, ...]
     portal: str
-    _ask: Callable[[str, Admission | None], Coroutine[object, object, Facet]] = field(repr=False)
-    _ask_for_declared: Callable[[Admission | None], Awaitable[list[Facet]]] = field(repr=False)
-    _scheduler: Scheduler = field(repr=False)
+    _path: str
+    _query: Query | None
+    _ask: Callable[[str, Admission | None], Coroutine[object, object, Facet]]
+    _ask_for_declared: Callable[[Admission | None], Awaitable[list[Facet]]]
+    _scheduler: Scheduler
+
+    def __repr__(self) -> str:
+        return shown("Facets", self.portal, self._path, self._query, names=self.names or None)
 
     def __await__(self) -> Generator[object, None, list[Facet]]:
         return self.fetch().__await__()

@@ -24,7 +24,6 @@ import orjson
 from attrs import evolve, field, frozen
 
 from explore_async.errors import (
-    ConfigurationError,
     DecodeError,
     ExploreError,
     IntegrityError,
@@ -35,7 +34,8 @@ from explore_async.errors import (
 )
 from explore_async.fanout.readings import Job
 from explore_async.models import Page, Row
-from explore_async.operations import refuse_fractions
+from explore_async.results.plan import PAGE_SIZE, Plan
+from explore_async.results.showing import shown
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from explore_async.http.gate import Admission
     from explore_async.results.conversion import ConverterSource
     from explore_async.results.typed_pages import TypedRows
+    from odsql import Query
 
     _Ask = Callable[[int, int], Coroutine[object, object, Page]]
 
@@ -65,95 +66,10 @@ if TYPE_CHECKING:
         ) -> Coroutine[object, object, Page]: ...
 
 
-__all__ = ["Plan", "Records"]
-
-_PAGE = 100
-_WINDOW = 10_000
-_GROUPED_WINDOW = 20_000
+__all__ = ["Records"]
 
 
-@frozen(kw_only=True)
-class Plan:
-    """The requested rows and their page size, validated on creation.
-
-    Attributes:
-        start: the index of the first row.
-        max_rows: the maximum number of rows; None for all.
-        page_size: rows per request; None for the server's maximum.
-        grouped: whether the query has a `group_by`.
-
-    Raises:
-        ConfigurationError: a number is out of range.
-        WindowExceeded: `start + max_rows` exceeds the server's window.
-    """
-
-    start: int
-    max_rows: int | None
-    grouped: bool
-    page_size: int | None = None
-
-    def __attrs_post_init__(self) -> None:
-        refuse_fractions(max_rows=self.max_rows, page_size=self.page_size)
-        largest = self.window if self.grouped else _PAGE
-        if self.page_size is not None and not 1 <= self.page_size <= largest:
-            raise ConfigurationError(
-                f"page_size is {self.page_size}; for this query it must be from 1 to {largest}."
-            )
-        if self.start < 0 or (self.max_rows is not None and self.max_rows < 0):
-            raise ConfigurationError(
-                f"offset is {self.start} and max_rows is {self.max_rows}; neither may be negative."
-            )
-        last = self.start + (1 if self.max_rows is None else self.max_rows)
-        if last > self.window:
-            raise self.beyond(last)
-
-    @property
-    def window(self) -> int:
-        """The largest `offset + limit` that the server accepts."""
-        return _GROUPED_WINDOW if self.grouped else _WINDOW
-
-    @property
-    def step(self) -> int:
-        """The number of rows per request."""
-        return self.page_size or (_GROUPED_WINDOW if self.grouped else _PAGE)
-
-    @property
-    def stop(self) -> int:
-        """The index after the last row that may be requested."""
-        return self.window if self.max_rows is None else self.start + self.max_rows
-
-    def limit_at(self, offset: int) -> int:
-        """Return the `limit` of the page that begins at `offset`."""
-        return min(self.step, self.stop - offset)
-
-    def end(self, total: int) -> int:
-        """Return the index after the last row of this plan in a result of `total` rows.
-
-        Raises:
-            WindowExceeded: all rows are requested, and there are more than the window holds.
-        """
-        if self.max_rows is None and total > self.window:
-            raise self.beyond(total)
-        return min(total, self.stop)
-
-    def beyond(self, wanted: int | None) -> WindowExceeded:
-        """Return the error for rows that paging cannot reach."""
-        what = (
-            f"Rows up to number {wanted} are requested"
-            if wanted is not None
-            else "There may be more rows"
-        )
-        return WindowExceeded(
-            f"{what}, but the server pages only through the first {self.window}. "
-            "Use an export (`dataset.export(...)`, `explore export`; for the catalog "
-            "`client.export(...)`), which has no such limit, narrow the query with `where`, or "
-            "request fewer rows (`max_rows`, `--limit`).",
-            window=self.window,
-            wanted=wanted,
-        )
-
-
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Records:
     """The rows of a query as one lazy object; creating it sends nothing (getRecords, getDatasets).
 
@@ -175,13 +91,19 @@ class Records:
 
     plan: Plan
     portal: str
-    _ask: _AskTyped = field(repr=False)
-    _address: Callable[[int, int], str] = field(repr=False)
-    _complete: Callable[[ExploreError, int, int], None] = field(repr=False)
-    _scheduler: Scheduler = field(repr=False)
-    _converter: ConverterSource | None = field(default=None, repr=False)
-    _total: int | None = field(default=None, repr=False)
-    _bookmark: _Bookmark = field(init=False, factory=lambda: _Bookmark(), repr=False)
+    _path: str
+    _query: Query | None
+    _ask: _AskTyped
+    _address: Callable[[int, int], str]
+    _complete: Callable[[ExploreError, int, int], None]
+    _scheduler: Scheduler
+    _converter: ConverterSource | None = None
+    _total: int | None = None
+    _bookmark: _Bookmark = field(init=False, factory=lambda: _Bookmark())
+
+    def __repr__(self) -> str:
+        start, most = self.plan.start or None, self.plan.max_rows
+        return shown("Records", self.portal, self._path, self._query, start=start, max_rows=most)
 
     def __await__(self) -> Generator[object, None, Page]:
         return self._first_page().__await__()
@@ -590,7 +512,7 @@ class _Check:
         self._repeats_are_data = True
 
     async def _moves_with_offset(self, page: Page) -> bool:
-        limit = min(len(page.rows) + 1, _PAGE)
+        limit = min(len(page.rows) + 1, PAGE_SIZE)
         shifted = await self._ask(page.offset - 1, limit)
         if shifted.rows != [self._row_before, *page.rows][:limit]:
             return False

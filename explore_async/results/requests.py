@@ -35,7 +35,8 @@ from explore_async.operations import (
     operation_params,
 )
 from explore_async.results.facets import Facets, facet_of, facets_of
-from explore_async.results.records import Plan, Records
+from explore_async.results.plan import Plan
+from explore_async.results.records import Records
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -231,6 +232,8 @@ class Requests:
         return Facets(
             names=tuple(facet_names(names) or declared),
             portal=self.transport.url("", []),
+            path=path,
+            query=query,
             ask=ask,
             ask_for_declared=partial(self._get, declaring, fixed, facets_of, load_json),
             scheduler=self.scheduler,
@@ -335,6 +338,8 @@ class Requests:
         return Records(
             plan=plan,
             portal=self.transport.url("", []),
+            path=path,
+            query=query,
             ask=ask,
             address=address,
             complete=complete,

@@ -353,7 +353,20 @@ def test_reprs_say_what_they_stand_for() -> None:
     """Notebooks and tracebacks display them."""
     client = ExploreClient("host")
     assert repr(client) == "ExploreClient('https://host/api/explore/v2.1')"
-    assert repr(client.dataset("trees")) == "Dataset('trees')"
+    assert repr(client.dataset("trees")) == "Dataset('https://host', 'trees')"
+
+
+def test_the_repr_of_a_lazy_object_shows_portal_dataset_and_query() -> None:
+    client = ExploreClient("https://host")
+    trees, query = client.dataset("a@b"), Query(where="a = 1", limit=3)
+    shown = "'https://host', 'a@b', Query(where='a = 1', limit=3)"
+    assert repr(trees.records(query)) == f"Records({shown}, max_rows=3)"
+    assert repr(trees.records(max_rows=9).resume()) == "Records('https://host', 'a@b', max_rows=9)"
+    assert repr(client.datasets(Query(offset=5))) == (
+        "Records('https://host', 'catalog', Query(offset=5), start=5)"
+    )
+    facets = trees.facets("kind", query=Query(where="a = 1"))
+    assert repr(facets) == ("Facets('https://host', 'a@b', Query(where='a = 1'), names=('kind',))")
 
 
 async def whole(stream: ExportStream) -> None:

@@ -200,15 +200,48 @@ class Facet:
             DecodeError: the value is not a facet.
         """
         item = as_object(value, "a facet")
-        values = as_list(item.get("facets", []), "facet values")
-        return cls(
-            name=_text(item.get("name")),
-            values=tuple([_facet_value(each) for each in values]),
-            extra=_beyond(item, _FACET_KEYS),
-        )
+        values: Any = as_list(item.get("facets", []), "facet values")
+        if not _are_simple(values):
+            values = _facet_values(values)
+        return cls(name=_text(item.get("name")), values=values, extra=_beyond(item, _FACET_KEYS))
 
     def _repr_html_(self) -> str:
         return html_table(self.name, [{"value": v.name, "count": v.count} for v in self.values])
+
+
+def _are_simple(values: list[Any]) -> bool:
+    """Return whether no item can be invalid, so that they can be converted later."""
+    return all(type(one) is dict and "facets" not in one for one in values)
+
+
+def _facet_values(values: list[object]) -> tuple[FacetValue, ...]:
+    return tuple([_facet_value(each) for each in values])
+
+
+class _Unread:
+    """The attribute `values` of a `Facet`, converted when it is first read.
+
+    A portal may send thousands of values, of which a program often reads a few. Converting them
+    takes as long as everything else that the client does for a response.
+    """
+
+    def __init__(self, slot: Any) -> None:
+        self._slot = slot
+
+    def __get__(self, facet: Facet | None, kind: type[Facet]) -> Any:
+        if facet is None:
+            return self
+        values = self._slot.__get__(facet, kind)
+        if type(values) is list:
+            values = _facet_values(values)
+            self._slot.__set__(facet, values)
+        return values
+
+    def __set__(self, facet: Facet, values: object) -> None:
+        self._slot.__set__(facet, values)
+
+
+setattr(Facet, "values", _Unread(vars(Facet)["values"]))  # noqa: B010 - unknown to type checkers
 
 
 @frozen(kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 
 import attrs
@@ -49,6 +50,34 @@ def test_the_values_of_a_facet_are_read_as_each_by_itself(item: dict[str, object
     assert pickle.loads(pickle.dumps(value)) == value
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         value.name = "b"  # type: ignore[misc]
+
+
+COMMON = {"name": "FR", "value": "FR", "count": 3, "state": "displayed"}
+
+
+def facet(*values: object) -> Facet:
+    return Facet.from_json({"name": "country", "facets": [*values]})
+
+
+def test_a_facet_whose_values_were_not_read_yet_is_the_same_value() -> None:
+    """They are converted when they are first read."""
+    made = Facet(name="country", values=(FacetValue.from_json(COMMON),))
+    assert facet(COMMON) == made
+    assert hash(facet(COMMON)) == hash(made)
+    assert repr(facet(COMMON)) == repr(made)
+    assert pickle.loads(pickle.dumps(facet(COMMON))) == made
+    assert copy.deepcopy(facet(COMMON)) == attrs.evolve(facet(COMMON)) == made
+    read = facet(COMMON)
+    assert read.values is read.values
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        read.values = ()  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("value", [1, None, [], {**COMMON, "facets": 1}, {"facets": [1]}])
+def test_an_invalid_value_is_refused_with_its_response(value: object) -> None:
+    """Only there the error can name the request."""
+    with pytest.raises(DecodeError):
+        facet(COMMON, value)
 
 
 def test_a_field_keeps_what_it_does_not_know() -> None:

@@ -5,9 +5,8 @@
     .venv/bin/python benchmarks/facets.py --smoke    # run everything once, as a test
 
 The bare loop uses aiohttp and orjson with a semaphore of 32 and only decodes the JSON. The client
-also builds `Facet` objects, whose values it converts when they are read. The responses have 10 values
-each, and then 100, the default
-maximum of a portal.
+also builds `Facet` objects, whose values it converts when they are read. The responses have 10
+values each, and then 100, the default maximum of a portal.
 """
 
 from __future__ import annotations

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
 from attrs import frozen
 
-from explore_async.cli.display import bars, printable, progress_bar, table
-from explore_async.cli.options import connect
+from explore_async.cli.display import bars, progress_bar
+from explore_async.cli.options import connect, examples
 from explore_async.cli.running import run
+from explore_async.cli.tables import printable, table, terminal_width
 from explore_async.errors import ConfigurationError
 from explore_async.models import DatasetInfo
 from explore_async.results.files import file_name
@@ -44,7 +46,12 @@ class Show:
     facets: tuple[str, ...]
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "explore demo",
+        "explore demo --url https://opendata.paris.fr --dataset les-arbres",
+    )
+)
 @click.option("--url", envvar="EXPLORE_URL", help="URL of a portal, or set EXPLORE_URL.")
 @click.option("--dataset", metavar="ID", help="Identifier of a dataset.")
 @click.option(
@@ -57,8 +64,8 @@ def demo(url: str | None, dataset: str | None, output: Path | None) -> None:
     and exports the whole dataset with a check of its row count.
 
     Without --url it starts a local portal with the cities of the world. Without --dataset it uses
-    the cities, or the first dataset with records on the given portal. Without --output it writes
-    DATASET.jsonl in the current directory.
+    the cities, or the first dataset with records on the given portal. Without --output the export
+    goes to a temporary folder, which is removed at the end.
     """
     run(_demo(url=url, dataset_id=dataset, output=output, connect=connect))
 
@@ -75,7 +82,7 @@ async def _demo(
     Args:
         url: the portal; None to start a local one while the demo runs.
         dataset_id: the dataset; None for the cities, or for the portal's first with records.
-        output: the export file; None for `<dataset>.jsonl` in the working directory.
+        output: the export file; None for one in a temporary folder.
         connect: creates a client for a base URL.
 
     Raises:
@@ -172,7 +179,7 @@ async def _print_answers(client: ExploreClient, dataset: Dataset, show: Show) ->
         records.to_list(), dataset.facets(*show.facets, query=filters), records.count()
     )
     _heading(f"2. {len(rows):,} of {total:,} rows and {len(facets)} facets, fetched concurrently")
-    click.echo(table(rows[:_SHOWN_ROWS]))
+    click.echo(table(rows[:_SHOWN_ROWS], width=terminal_width()).text)
     if len(rows) > _SHOWN_ROWS:
         click.echo(f"... and {len(rows) - _SHOWN_ROWS} more")
     for facet in facets:
@@ -189,8 +196,16 @@ def _print_diagnostic() -> None:
 
 
 async def _print_export(dataset: Dataset, output: Path | None) -> None:
+    if output is not None:
+        await _export_to(dataset, output)
+        return
+    with TemporaryDirectory(prefix="explore-demo-") as folder:
+        await _export_to(dataset, Path(folder) / file_name(dataset.dataset_id, "jsonl"))
+        click.echo("The file is removed; keep one with -o FILE.")
+
+
+async def _export_to(dataset: Dataset, path: Path) -> None:
     total = await dataset.records().count()
-    path = output if output is not None else Path(file_name(dataset.dataset_id, "jsonl"))
     _heading(f"4. All {total:,} rows of the dataset, exported to {path}")
     with progress_bar("export") as progress:
         proof = await dataset.export_verified(path, progress=progress)

@@ -1,59 +1,24 @@
-"""The output of the command line: tables and bars in plain text, and progress with rich.
-
-Control characters in text from a portal are replaced, so that no dataset can send commands to a
-terminal.
-"""
+"""Facet values as bars in plain text, and progress with rich."""
 
 from __future__ import annotations
 
-import json
-import re
 import sys
-import unicodedata
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import click
-import orjson
-
-from explore_async.errors import DecodeError
+from explore_async.cli.tables import cut, padded, width_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator
 
-    from explore_async.models import Facet, Progress, Row
+    from explore_async.models import Facet, Progress
 
-__all__ = ["FACET_VALUES", "bars", "print_rows", "printable", "progress_bar", "table"]
+__all__ = ["FACET_VALUES", "bars", "progress_bar"]
 
 FACET_VALUES = 100
 """How many values a portal lists per facet by default."""
-_CELL_WIDTH = 32
+_NAME_WIDTH = 32
 _BAR_WIDTH = 30
-_HIDDEN_CONTROLS = re.compile("[\x7f-\x9f]")
-
-
-def printable(text: str) -> str:
-    """Replace each unprintable character with a space, except line breaks."""
-    return "".join(one if one.isprintable() or one == "\n" else " " for one in text)
-
-
-def table(rows: Sequence[Mapping[str, object]], *, cell_width: int = _CELL_WIDTH) -> str:
-    """Format rows as a table with numbers aligned right; `(no rows)` if there are none.
-
-    Longer cells are cut to `cell_width` terminal columns. Chinese, Japanese and Korean characters
-    take two columns each.
-    """
-    if not rows:
-        return "(no rows)"
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    columns = [[_cell(row.get(name), cell_width) for row in rows] for name in names]
-    heads = [_cell(name, cell_width) for name in names]
-    widths = [
-        max(map(_width, [head, *column])) for head, column in zip(heads, columns, strict=True)
-    ]
-    right = [all(_is_number(row.get(name)) for row in rows) for name in names]
-    lines = [heads, ["-" * width for width in widths], *zip(*columns, strict=True)]
-    return "\n".join(_line(line, widths, right) for line in lines)
 
 
 def bars(facet: Facet, *, limit: int = 8) -> str:
@@ -62,10 +27,10 @@ def bars(facet: Facet, *, limit: int = 8) -> str:
     if not values:
         return "(no values)"
     counts = [value.count or 0 for value in values]
-    names = [_cell(value.name, _CELL_WIDTH) for value in values]
-    width, digits = max(map(_width, names)), max(len(f"{count:,}") for count in counts)
+    names = [cut(value.name, _NAME_WIDTH) for value in values]
+    width, digits = max(map(width_of, names)), max(len(f"{count:,}") for count in counts)
     lines = [
-        f"{_padded(name, width)}  {count:>{digits},}  {_bar(count / (max(counts) or 1))}"
+        f"{padded(name, width)}  {count:>{digits},}  {_bar(count / (max(counts) or 1))}"
         for name, count in zip(names, counts, strict=True)
     ]
     hidden = len(facet.values) - len(values)
@@ -135,58 +100,6 @@ def _done(progress: Progress) -> str:
     return f"{progress.rows:,}{of} rows, {progress.bytes:,} bytes"
 
 
-def _line(cells: Iterable[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    padded = (
-        _padded(cell, width, right=to_the_right)
-        for cell, width, to_the_right in zip(cells, widths, right, strict=True)
-    )
-    return "  ".join(padded).rstrip()
-
-
-def _padded(text: str, width: int, *, right: bool = False) -> str:
-    space = " " * (width - _width(text))
-    return space + text if right else text + space
-
-
-def _cell(value: object, width: int) -> str:
-    # Only the start of a long text can be visible: four characters per column allow for marks.
-    text = printable(_text(value)[: 4 * width]).replace("\n", " ")
-    if _width(text) <= width:
-        return text
-    kept, room = 0, width - 1
-    for one in text:
-        room -= _columns(one)
-        if room < 0:
-            break
-        kept += 1
-    return text[:kept] + "…"
-
-
-def _width(text: str) -> int:
-    """Return the number of terminal columns that a text takes."""
-    return len(text) if text.isascii() else sum(map(_columns, text))
-
-
-def _columns(character: str) -> int:
-    if unicodedata.category(character) in ("Mn", "Me"):  # marks on the character before
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return ", ".join(value)
-    return _json(value)
-
-
-def _is_number(value: object) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-
-
 def _bar(share: float) -> str:
     if not share:
         return ""
@@ -200,37 +113,3 @@ def _block() -> str:
     except UnicodeEncodeError:
         return "#"
     return "█"
-
-
-def print_rows(rows: Iterable[Row], layout: str) -> None:
-    """Print rows as a `table` or as `jsonl`."""
-    if layout == "table":
-        click.echo(table(list(rows)))
-        return
-    for row in rows:
-        # Bytes, because JSON Lines is always UTF-8, unlike the terminal.
-        click.echo(_HIDDEN_CONTROLS.sub(_escaped, _json_line(row)).encode())
-
-
-def _json_line(row: Row) -> str:
-    try:
-        return orjson.dumps(row).decode()
-    except TypeError:  # nested more deeply than orjson writes
-        return _json(row)
-
-
-def _json(value: object) -> str:
-    """Return a value as JSON.
-
-    Raises:
-        DecodeError: it is nested too deeply.
-    """
-    try:
-        return json.dumps(value, ensure_ascii=False)
-    except RecursionError as error:
-        raise DecodeError("A value is nested too deeply to be printed.") from error
-
-
-def _escaped(control: re.Match[str]) -> str:
-    """Escape a control character that JSON allows in strings but a terminal would obey."""
-    return f"\\u{ord(control[0]):04x}"

@@ -11,33 +11,38 @@ import click
 from attrs import evolve
 
 from explore_async.cli.display import progress_bar
+from explore_async.cli.formats import ENDINGS, ending_of, format_of
 from explore_async.cli.options import (
     connect,
+    examples,
     filter_options,
     limit_option,
-    make_query,
     portal_option,
+    read_target,
     shape_options,
 )
 from explore_async.cli.running import run
-from explore_async.events import BytesEvent
-from explore_async.models import Progress
-from explore_async.operations import DATASET_FORMATS
-from explore_async.results.files import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from explore_async.cli.options import Target
     from explore_async.client import ExploreClient
     from explore_async.events import Event
-    from odsql import Query
+    from explore_async.models import Progress
 
 __all__ = ["export"]
 
 _STANDARD_OUTPUT = (Path("-"), Path("/dev/stdout"))
+_FORMATS = sorted(set(ENDINGS.values()))
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "explore export --url https://opendata.paris.fr les-arbres -o arbres.parquet",
+        "explore export --url https://opendata.paris.fr les-arbres --format csv -o - | head",
+    )
+)
 @click.argument("dataset")
 @portal_option
 @filter_options
@@ -46,65 +51,77 @@ _STANDARD_OUTPUT = (Path("-"), Path("/dev/stdout"))
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(sorted(DATASET_FORMATS)),
-    default="jsonl",
-    help="File format; jsonl by default.",
+    type=click.Choice(_FORMATS),
+    help="File format; by default what the name of the file says, or jsonl.",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
-    help="File to write; - is standard output.",
+    help="File to write, compressed if it ends with .gz; - is standard output.",
 )
 def export(
     dataset: str,
-    url: str,
-    file_format: str,
+    url: str | None,
+    file_format: str | None,
     output: Path | None,
     **clauses: Any,
 ) -> None:
     """Export the rows of a dataset to a file.
 
-    DATASET is an identifier that `explore datasets` lists. The file appears only when it is
-    complete. For jsonl, the number of rows is also checked against the server's count. Without
-    --output the file is DATASET.FORMAT in the current directory. On standard output nothing is held
-    back, so only the exit status tells whether the export is complete.
+    DATASET is an identifier that `explore datasets` lists, or the address of a dataset in a browser
+    or in the API, whose filters are kept. The file appears only when it is complete. For jsonl,
+    json, csv, parquet and geojson, the number of rows is also checked against the server's count.
+    Without --output the file is DATASET.FORMAT in the current directory. On standard output nothing
+    is held back, so only the exit status tells whether the export is complete.
     """
+    target = read_target(dataset, url, **clauses)
     if output in _STANDARD_OUTPUT:
-        run(_print(dataset, url, make_query(**clauses), file_format))
+        run(_print(target, file_format or target.file_format or "jsonl"))
         return
-    path = output if output is not None else Path(file_name(dataset, file_format))
-    run(_export(dataset, url, make_query(**clauses), file_format, path))
+    chosen = file_format or (format_of(output) if output is not None else target.file_format)
+    path = output if output is not None else _default_path(target, chosen or "jsonl")
+    run(_export(target, chosen or "jsonl", path))
 
 
-async def _print(dataset_id: str, url: str, query: Query, file_format: str) -> None:
-    async with connect(url) as client:
-        async with client.dataset(dataset_id).export(file_format, query) as stream:
+def _default_path(target: Target, file_format: str) -> Path:
+    from explore_async.results.files import file_name
+
+    return Path(file_name(target.dataset_id, ending_of(file_format).removeprefix(".")))
+
+
+async def _print(target: Target, file_format: str) -> None:
+    async with connect(target.url) as client:
+        async with client.dataset(target.dataset_id).export(file_format, target.query) as stream:
             async for piece in stream.bytes():
                 sys.stdout.buffer.write(piece)
         click.echo(f"{stream.bytes_received:,} bytes", err=True)
 
 
-async def _export(dataset_id: str, url: str, query: Query, file_format: str, path: Path) -> None:
-    async with connect(url) as client:
-        dataset = client.dataset(dataset_id)
+async def _export(target: Target, file_format: str, path: Path) -> None:
+    async with connect(target.url) as client:
+        dataset = client.dataset(target.dataset_id)
         if file_format == "jsonl":
             with _export_bar(client) as progress:
-                proof = await dataset.export_verified(path, query, progress=progress)
+                proof = await dataset.export_verified(path, target.query, progress=progress)
             click.echo(
                 f"{proof.path}: expected {proof.expected:,}, received {proof.received:,}, "
-                f"unique {proof.unique:,} rows, {proof.bytes:,} bytes"
+                f"unique {proof.unique:,} rows, {proof.bytes:,} bytes",
+                err=True,
             )
             return
-        async with dataset.export(file_format, query) as stream:
+        async with dataset.export(file_format, target.query) as stream:
             with _export_bar(client) as progress:
                 await stream.save(path, progress=progress)
-        click.echo(f"{path}: {stream.bytes_received:,} bytes")
+        click.echo(f"{path}: {stream.bytes_received:,} bytes", err=True)
 
 
 @contextlib.contextmanager
 def _export_bar(client: ExploreClient) -> Iterator[Callable[[Progress], None]]:
     """Show a progress bar that also moves while a slow portal sends one block."""
+    from explore_async.events import BytesEvent
+    from explore_async.models import Progress
+
     written, received = Progress(bytes=0, rows=None), 0
     with progress_bar("export") as show:
 

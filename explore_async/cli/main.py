@@ -32,6 +32,7 @@ _COMMANDS = {
     "demo": "Show the main features of this package, step by step.",
     "export": "Export the rows of a dataset to a file.",
     "facets": "Print the facet values of a dataset with their counts.",
+    "info": "Show a dataset: title, records, dates, licence and fields.",
     "records": "Print rows of a dataset.",
     "schema": "Save the schemas of datasets and compare them with a portal.",
     "serve": "Run a local portal with the cities of the world.",
@@ -73,10 +74,11 @@ class _Commands(click.Group):
             result = super().invoke(ctx)
             sys.stdout.flush()  # now, while an error can still be reported
         except (ExploreError, odsql.ODSQLError) as error:
-            from explore_async.cli.display import printable
+            from explore_async.cli.tables import printable
 
+            lines = [str(error), *getattr(error, "__notes__", ())]
             # The message may quote the server, which could send commands to the terminal.
-            raise click.ClickException(printable(str(error))) from None
+            raise click.ClickException(printable("\n".join(lines))) from None
         except KeyboardInterrupt:
             click.echo("Aborted!", err=True)
             raise SystemExit(_SIGNALLED + signal.SIGINT) from None

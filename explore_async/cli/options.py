@@ -1,4 +1,4 @@
-"""Options shared by several commands, and the query and the client made from them."""
+"""Options shared by several commands, and the target and the client made from them."""
 
 from __future__ import annotations
 
@@ -6,22 +6,61 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import click
+from attrs import evolve, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from explore_async.client import ExploreClient
     from odsql import Query
+    from odsql.builder.expressions import Condition
+
+    Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 __all__ = [
-    "FORMAT_OPTION",
+    "LAYOUTS",
+    "Target",
+    "all_option",
     "connect",
+    "examples",
     "filter_options",
+    "layout_options",
     "limit_option",
-    "make_query",
     "portal_option",
+    "read_catalog",
+    "read_target",
+    "refuse_both",
+    "search_options",
     "shape_options",
 ]
+
+LAYOUTS = ("table", "jsonl", "json", "csv", "geojson")
+"""The formats in which rows are printed."""
+
+
+@frozen
+class Target:
+    """What a command asks: the portal, the dataset and the query.
+
+    Attributes:
+        url: the portal.
+        dataset_id: the dataset; empty for the catalog.
+        query: the filters of the address, combined with those of the options.
+        file_format: the export format that the address names; None if it names none.
+    """
+
+    url: str
+    dataset_id: str
+    query: Query
+    file_format: str | None = None
+
+    def narrowed(self, condition: Condition) -> Target:
+        """Return the target with one more condition."""
+        return evolve(self, query=self.query.where(condition))
+
+    def limited(self, default: int) -> Query:
+        """Return the query, with a limit if it has none."""
+        return self.query if self.query.clauses.limit is not None else self.query.limit(default)
 
 
 def connect(url: str) -> ExploreClient:
@@ -32,10 +71,72 @@ def connect(url: str) -> ExploreClient:
     return ExploreClient(url, auth=os.environ.get("EXPLORE_API_KEY") or None)
 
 
+def read_target(dataset: str, url: str | None, **clauses: Any) -> Target:
+    """Return what the arguments name; a dataset may be given as its address in a browser or API.
+
+    Filters of the options are added to those of the address; other clauses replace them.
+
+    Raises:
+        UsageError: neither an address nor a portal is given, or the address has no dataset.
+    """
+    if "/" not in dataset:
+        return Target(_portal(url), dataset, _combined(None, **clauses))
+    from explore_async.addresses import read_address
+
+    address = read_address(dataset)
+    if address.dataset_id is None:
+        msg = f"{dataset} names no dataset. Pass the address of a dataset, or its identifier."
+        raise click.UsageError(msg)
+    query = _combined(address.query, **clauses)
+    return Target(address.base_url, address.dataset_id, query, address.export_format)
+
+
+def read_catalog(url: str | None, **clauses: Any) -> Target:
+    """Return the catalog of a portal; the URL may be an address with filters.
+
+    Raises:
+        UsageError: no portal is given.
+    """
+    from explore_async.addresses import read_address
+
+    address = read_address(_portal(url))
+    return Target(address.base_url, "", _combined(address.query, **clauses))
+
+
+def _portal(url: str | None) -> str:
+    if not url:
+        msg = (
+            "No portal is given. Pass --url, set EXPLORE_URL, or pass the address of the dataset "
+            "in a browser."
+        )
+        raise click.UsageError(msg)
+    return url
+
+
+def _combined(query: Query | None, **clauses: Any) -> Query:
+    from odsql import Query
+
+    given = {name: value for name, value in clauses.items() if value not in (None, ())}
+    combined = query if query is not None else Query()
+    for name, value in given.items():
+        values = value if isinstance(value, tuple) else (value,)
+        for one in values:
+            combined = getattr(combined, name)(one)
+    return combined
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: examples, one per line."""
+    indented = "\n".join(f"  {line}" for line in lines)
+    return f"\b\nExamples:\n{indented}"
+
+
 def portal_option(command: Callable[..., None]) -> Callable[..., None]:
     """Add `--url`."""
     return click.option(
-        "--url", envvar="EXPLORE_URL", required=True, help="URL of the portal, or set EXPLORE_URL."
+        "--url",
+        envvar="EXPLORE_URL",
+        help="URL of the portal, or set EXPLORE_URL. Not needed with the address of a dataset.",
     )(command)
 
 
@@ -76,39 +177,64 @@ def shape_options(command: Callable[..., None]) -> Callable[..., None]:
     )
 
 
-def _with_options(
-    command: Callable[..., None], *options: Callable[[Callable[..., None]], Callable[..., None]]
-) -> Callable[..., None]:
+def limit_option(default: int | None, what: str = "rows") -> Decorator:
+    """Add `--limit`."""
+    shown = "" if default is None else f"; {default} by default"
+    return click.option(
+        "--limit", type=click.IntRange(min=0), help=f"Maximum number of {what}{shown}."
+    )
+
+
+def search_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add `--search`, `--select` and `--order-by`, for the catalog."""
+    return _with_options(
+        command,
+        click.option("--search", metavar="TEXT", help="Keep datasets with these words."),
+        click.option("--select", metavar="ODSQL", help="Metadata to return, such as title."),
+        click.option("--order-by", metavar="ODSQL", help="Metadata to sort by."),
+        click.option("--lang", metavar="CODE", help="Language of names and messages, such as fr."),
+    )
+
+
+def all_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Add `--all`."""
+    return click.option(
+        "--all",
+        "everything",
+        is_flag=True,
+        help="Print everything, through an export where paging cannot; not with --limit.",
+    )(command)
+
+
+def refuse_both(*, everything: bool, limit: int | None) -> None:
+    """Refuse `--all` together with `--limit`.
+
+    Raises:
+        UsageError: both are given.
+    """
+    if everything and limit is not None:
+        msg = "--all and --limit contradict each other."
+        raise click.UsageError(msg)
+
+
+def layout_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add `--format` and `--expanded`."""
+    return _with_options(
+        command,
+        click.option(
+            "--format",
+            "layout",
+            type=click.Choice(LAYOUTS),
+            default="table",
+            show_default=True,
+            help="Output format.",
+        ),
+        click.option("--expanded", is_flag=True, help="Show one field per line, in full."),
+    )
+
+
+def _with_options(command: Callable[..., None], *options: Decorator) -> Callable[..., None]:
     # The help lists the option first that was added last.
     for option in reversed(options):
         command = option(command)
     return command
-
-
-def limit_option(default: int | None) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add `--limit`."""
-    return click.option(
-        "--limit",
-        type=click.IntRange(min=0),
-        default=default,
-        show_default=True,
-        help="Maximum number of rows.",
-    )
-
-
-FORMAT_OPTION = click.option(
-    "--format",
-    "layout",
-    type=click.Choice(["table", "jsonl"]),
-    default="table",
-    show_default=True,
-    help="Output format.",
-)
-
-
-def make_query(**clauses: Any) -> Query:
-    """Create a query from the given options."""
-    from odsql import Query
-
-    given = {name: value for name, value in clauses.items() if value not in (None, ())}
-    return Query(**given)

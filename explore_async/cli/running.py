@@ -7,16 +7,18 @@ import contextlib
 import signal
 from functools import partial
 from threading import current_thread, main_thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-__all__ = ["SIGNALLED", "run"]
+__all__ = ["run"]
 
-SIGNALLED = 128
+T = TypeVar("T")
+
+_SIGNALLED = 128
 """The number that shells add to that of the signal that ended a program."""
 _ENDING = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -24,8 +26,8 @@ _ENDING = [
 _PATIENCE = 1.0  # seconds
 
 
-def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run the work until it completes or a signal ends it.
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run the work until it completes or a signal ends it, and return its result.
 
     The first signal cancels the work, which then removes partial files. The second signal gets the
     system's default action, which ends the program immediately, even if a disk hangs.
@@ -36,14 +38,14 @@ def run(work: Coroutine[Any, Any, None]) -> None:
     """
     caught: list[int] = []
     try:
-        asyncio.run(_until_signalled(work, caught))
+        return asyncio.run(_until_signalled(work, caught))
     except asyncio.CancelledError:
         if signal.SIGINT in caught:
             raise KeyboardInterrupt from None
-        raise SystemExit(SIGNALLED + caught[0] if caught else 1) from None
+        raise SystemExit(_SIGNALLED + caught[0] if caught else 1) from None
 
 
-async def _until_signalled(work: Coroutine[Any, Any, None], caught: list[int]) -> None:
+async def _until_signalled(work: Coroutine[Any, Any, T], caught: list[int]) -> T:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def cancel() -> None:
@@ -73,7 +75,7 @@ async def _until_signalled(work: Coroutine[Any, Any, None], caught: list[int]) -
             loop.add_signal_handler(ending, stop, ending, None)
         signal.signal(ending, stop)  # runs even while the loop is busy
     try:
-        await work
+        return await work
     finally:
         for ending, handler in before.items():
             with contextlib.suppress(NotImplementedError):

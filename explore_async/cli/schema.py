@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from explore_async.cli.options import connect
+from explore_async.cli.options import connect, examples
 from explore_async.cli.running import run
 from explore_async.cli.schemas import (
     broken_queries,
@@ -31,9 +31,14 @@ def schema() -> None:
     """Save the schemas of datasets and compare them with a portal."""
 
 
-@schema.command()
+@schema.command(
+    epilog=examples(
+        "explore schema pull https://opendata.paris.fr les-arbres -o schemas/",
+        "explore schema pull https://data.example.org/explore/dataset/trees/",
+    )
+)
 @click.argument("url")
-@click.argument("datasets", nargs=-1, required=True)
+@click.argument("datasets", nargs=-1)
 @click.option(
     "-o",
     "--output",
@@ -64,7 +69,12 @@ async def _pull(url: str, datasets: tuple[str, ...], output: Path) -> None:
         click.echo(f"{await save_schema(found, output)}: {len(found.fields)} fields")
 
 
-@schema.command()
+@schema.command(
+    epilog=examples(
+        "explore schema diff https://opendata.paris.fr",
+        "explore schema diff https://opendata.paris.fr src/ --schemas schemas/",
+    )
+)
 @click.argument("url")
 @click.argument("queries", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option(

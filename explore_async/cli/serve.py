@@ -6,12 +6,13 @@ import asyncio
 
 import click
 
+from explore_async.cli.options import examples
 from explore_async.cli.running import run
 
 __all__ = ["serve"]
 
 
-@click.command()
+@click.command(epilog=examples("explore serve", "explore serve --port 0"))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",

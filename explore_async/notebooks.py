@@ -6,11 +6,10 @@ Every text comes from a portal, so every text is escaped.
 from __future__ import annotations
 
 import json
-from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["html_table"]
 
@@ -25,17 +24,18 @@ def html_table(title: str, rows: Sequence[Mapping[str, object]]) -> str:
         title: the caption.
         rows: the rows; the columns are the keys of those that are shown.
     """
+    from html import escape  # only notebooks need it
+
     shown = rows[:_ROWS]
     names = list(dict.fromkeys(name for row in shown for name in row))
-    head = _line("th", names)
-    body = "".join(_line("td", [_text(row.get(name)) for name in names]) for row in shown)
+    lines = [("th", names), *(("td", [_text(row.get(name)) for name in names]) for row in shown)]
+    body = "".join(
+        f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
+        for tag, cells in lines
+    )
     hidden = len(rows) - len(shown)
     more = f"<p>{hidden:,} more rows</p>" if hidden else ""
-    return f"<table><caption>{escape(title)}</caption>{head}{body}</table>{more}"
-
-
-def _line(tag: str, cells: Iterable[str]) -> str:
-    return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
+    return f"<table><caption>{escape(title)}</caption>{body}</table>{more}"
 
 
 def _text(value: object) -> str:

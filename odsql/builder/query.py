@@ -18,14 +18,15 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from attrs import evolve, frozen
 
 from odsql.builder.expressions import Condition, Expression, Grouping, Item, Value
 from odsql.builder.literals import number, plain
+from odsql.builder.urls import read_parameters
 from odsql.syntax import nodes
-from odsql.syntax.errors import BuildError, ODSQLSyntaxError
+from odsql.syntax.errors import BuildError, ODSQLSyntaxError, shortened
 from odsql.syntax.parsing import (
     parse,
     parse_facet,
@@ -302,46 +303,37 @@ class Query:
 
     @classmethod
     def from_url(cls, url: str) -> Query:
-        """Read a query from the URL of a request, or from its query string alone.
+        """Read a query from a URL of a portal, or from a query string of the API v2.1.
 
+        The URL may be a request of the API v2.1, v2.0 or v1, or a page of the portal's web site,
+        such as `/explore/dataset/ID/table/?refine.kind=oak`. What is not of v2.1 is translated.
         Empty parameters count as absent. Parameters outside the query, such as the options of an
-        export format or an API key, are left out.
+        export format, an API key, or what a page shows, are left out.
 
         Raises:
             ODSQLSyntaxError: a clause is not ODSQL.
-            BuildError: a parameter is unknown, which portals ignore silently, is given twice
-                although it cannot be repeated, or has an invalid value.
+            BuildError: parameters have no exact counterpart in v2.1, with advice for each; or one
+                is unknown, which portals ignore silently, is given twice although it cannot be
+                repeated, or has an invalid value.
         """
-        text = url
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://|[^=]*\?", url):
-            text = urlsplit(url).query
-        try:
-            pairs = parse_qsl(text, errors="strict")
-        except ValueError:
-            msg = "the URL has percent escapes that are not UTF-8"
-            raise BuildError(msg) from None
         query = cls()
-        seen: set[str] = set()
-        for name, value in pairs:
-            if name in _OTHER_PARAMETERS:
-                continue
-            if name in seen and name not in (*_MANY, "where"):
-                msg = f"{name} is given twice"
-                raise BuildError(msg)
-            seen.add(name)
-            query = query._with_parameter(name, value)
+        for name, values in read_parameters(url).items():
+            query = query._with_parameter(name, values)
         return query
 
-    def _with_parameter(self, name: str, value: str) -> Query:
+    def _with_parameter(self, name: str, values: list[Any]) -> Query:
         if name not in _NAMES:
-            msg = f"unknown parameter {name!r}: portals would ignore it; known: {', '.join(_NAMES)}"
+            msg = (
+                f"unknown parameter {shortened(name)!r}: portals would ignore it; "
+                f"known: {', '.join(_NAMES)}"
+            )
             raise BuildError(msg)
-        method: Callable[[Any], Query] = getattr(self, name)
         if name in ("limit", "offset"):
-            return method(_parsed_integer(name, value))
-        if name.startswith("include_"):
-            return method(_parsed_boolean(name, value))
-        return method(value)
+            values = [_parsed_integer(name, one) for one in values]
+        elif name.startswith("include_"):
+            values = [_parsed_boolean(name, one) for one in values]
+        method: Callable[..., Query] = getattr(self, name)
+        return method(*values)
 
     def _texts(self) -> dict[str, Any]:
         """Return every parameter that is set, trees as text, in the order of the specification."""
@@ -355,18 +347,6 @@ class Query:
             else:
                 texts[name] = _text_of(value)
         return texts
-
-
-_MANY = ("refine", "exclude", "facet")
-
-_OTHER_PARAMETERS = frozenset(
-    {
-        "apikey", "compressed", "dcat_ap_format", "delimiter", "description_field_list", "epsg",
-        "include_exports", "list_separator", "name_field", "parquet_compression", "quote_all",
-        "use_extension", "use_labels", "use_labels_in_exports", "with_bom",
-    }
-)  # fmt: skip
-"""Parameters of operations besides the query: keys and the options of export formats."""
 
 
 def _prove(clause: str, tree: nodes.Node) -> None:

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from explore_async.client import Dataset, ExploreClient
+    from explore_async.client import Dataset, ExploreClient, Located
     from explore_async.errors import (
         APIError,
         BadRequest,
@@ -92,7 +92,7 @@ __all__ = [
     "ConfigurationError", "ConnectError", "Converter", "Dataset", "DatasetField", "DatasetInfo",
     "DecodeError", "DoneEvent", "Event", "ExploreClient", "ExploreError", "ExportFormat",
     "ExportStream", "Facet", "FacetValue", "Facets", "FanOut", "ForbiddenAccess", "GeoPoint",
-    "IncompatibleTypesInComparisonFilter", "IntegrityError", "InvalidRESTParameterError",
+    "IncompatibleTypesInComparisonFilter", "IntegrityError", "InvalidRESTParameterError", "Located",
     "MissingExtraError", "NameResolutionError", "NotFound", "NotFoundResource", "NotFoundURI",
     "OAuth2", "OAuth2App", "ODSQLError", "ODSQLSyntaxError", "OpenTelemetryEvents", "Outcome",
     "Page", "PageEvent", "Progress", "ProgressEvents", "ProxyError", "Quota", "QuotaExceeded",
@@ -105,7 +105,7 @@ __all__ = [
 ]  # fmt: skip
 
 _MODULES = {
-    "client": "Dataset ExploreClient",
+    "client": "Dataset ExploreClient Located",
     "events": (
         "BytesEvent DoneEvent Event PageEvent RequestEvent ResponseEvent RetryEvent Stats "
         "Subscriber ThrottleEvent"

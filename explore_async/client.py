@@ -7,25 +7,23 @@ Each method names its operation and checks its arguments. `operations` defines t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from copy import copy
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
-import aiohttp
 from attrs import evolve
 from yarl import URL
 
 import odsql
 from explore_async.dataset import Dataset
 from explore_async.errors import ConfigurationError
-from explore_async.fanout.readings import FanOut
+from explore_async.fanout.readings import FanOut, all_of
 from explore_async.fanout.scheduler import Scheduler
 from explore_async.http.auth import Keep, Renewable, as_auth
 from explore_async.http.base_url import read_base_url
 from explore_async.http.call import share
 from explore_async.http.connection import Hidden
+from explore_async.http.options import hidden, refuse_other_kinds
 from explore_async.http.policy import Retry, Timeouts, Timing
-from explore_async.http.rates import Rate
 from explore_async.http.transport import Caps, Transport
 from explore_async.operations import (
     CATALOG_FORMATS,
@@ -43,35 +41,59 @@ from explore_async.results.requests import ExportOptions, Requests
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from ssl import SSLContext
     from types import TracebackType
+
+    import aiohttp
 
     from explore_async.errors import ExploreError
     from explore_async.events import Stats, Subscriber
     from explore_async.http.auth import Auth
     from explore_async.http.quotas import Quota
+    from explore_async.http.rates import Rate
     from explore_async.models import ExportFormat, Facet, Row
     from explore_async.results.exports import ExportStream
     from odsql import Query
     from odsql.builder.expressions import Expression
 
-__all__ = ["Dataset", "ExploreClient"]
+__all__ = ["Dataset", "ExploreClient", "Located"]
 
 T = TypeVar("T")
 T1 = TypeVar("T1")
 T2 = TypeVar("T2")
 T3 = TypeVar("T3")
 
-_KINDS: dict[str, type] = {
-    "session": aiohttp.ClientSession,
-    "timeouts": Timeouts,
-    "retry": Retry,
-    "rate": Rate,
-    "caps": Caps,
-    "timing": Timing,
-}
-"""The class of each client option."""
+
+class Located(tuple["Dataset", "Query"]):
+    """The dataset and the query of a URL, to unpack, or to use in `async with`.
+
+    Attributes:
+        client: the client of the URL's portal, which `async with` closes.
+    """
+
+    client: ExploreClient
+
+    def __new__(cls, client: ExploreClient, dataset: Dataset, query: Query) -> Self:  # noqa: D102
+        located = super().__new__(cls, (dataset, query))
+        located.client = client
+        return located
+
+    @property
+    def dataset(self) -> Dataset:
+        """The dataset of the URL."""
+        return self[0]
+
+    @property
+    def query(self) -> Query:
+        """The query of the URL; empty if it holds none."""
+        return self[1]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.client.close()
 
 
 class ExploreClient:
@@ -128,13 +150,13 @@ class ExploreClient:
         if isinstance(auth, str):
             auth = Hidden(auth)
         # A key in the place of another argument is refused below.
-        session, timeouts, retry = _hidden(session), _hidden(timeouts), _hidden(retry)
-        rate, caps, timing = _hidden(rate), _hidden(caps), _hidden(timing)
+        session, timeouts, retry = hidden(session), hidden(timeouts), hidden(retry)
+        rate, caps, timing = hidden(rate), hidden(caps), hidden(timing)
         if proxy is not None:
             proxy = Hidden(proxy)
         url = read_base_url(base_url)
         self.base_url = str(url)
-        _refuse_other_kinds(
+        refuse_other_kinds(
             session=session, timeouts=timeouts, retry=retry, rate=rate, caps=caps, timing=timing
         )
         refuse_fractions(concurrency=concurrency)
@@ -163,6 +185,29 @@ class ExploreClient:
         if on_event is not None:
             self.subscribe(on_event)
         self._requests = Requests(transport=self._transport, scheduler=self._scheduler)
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Located:
+        """Return the dataset and the query of a URL; sends nothing.
+
+            async with ExploreClient.from_url(url) as (dataset, query):
+                rows = await dataset.records(query).to_list()
+
+        Args:
+            url: a dataset's page in the browser, or a request of the API v2.1, v2.0 or v1.
+            options: the options of the client.
+
+        Raises:
+            ConfigurationError: the URL is not of a dataset of a portal, or it contains an API key.
+            odsql.ODSQLError: the parameters cannot become a query of the API v2.1.
+        """
+        from explore_async.addresses import dataset_address  # rarely needed, so loaded here
+
+        url = hidden(url)
+        options = {name: hidden(value) for name, value in options.items()}
+        base_url, dataset_id, query = dataset_address(url)
+        client = cls(base_url, **options)
+        return Located(client, client.dataset(dataset_id), query)
 
     def __repr__(self) -> str:
         # Tracebacks that print locals also show a client whose __init__ has failed.
@@ -245,7 +290,7 @@ class ExploreClient:
         """
         if isinstance(auth, str):
             auth = Hidden(auth)
-        _refuse_other_kinds(timeouts=timeouts, retry=retry, caps=caps)
+        refuse_other_kinds(timeouts=timeouts, retry=retry, caps=caps)
         if retry is not None:
             self._refuse_another_budget(retry.budget)
         caller = None if isinstance(auth, Keep) else as_auth(auth)
@@ -469,7 +514,7 @@ class ExploreClient:
         Raises:
             ConfigurationError: a number is below 1, or a request is not a `Records`.
         """
-        jobs = [one.job() for one in _all_of(Records, requests)]
+        jobs = [one.job() for one in all_of(Records, requests)]
         places = self._places(concurrency)
         return FanOut(jobs, concurrency=places, max_bytes=max_bytes, ordered=ordered, errors=errors)
 
@@ -520,7 +565,7 @@ class ExploreClient:
         Raises:
             ConfigurationError: a number is below 1, or a request is not a `Facets`.
         """
-        jobs = [one.job() for one in _all_of(Facets, requests)]
+        jobs = [one.job() for one in all_of(Facets, requests)]
         places = self._places(concurrency)
         return FanOut(jobs, concurrency=places, max_bytes=max_bytes, ordered=ordered, errors=errors)
 
@@ -553,33 +598,3 @@ class ExploreClient:
             ExploreError: the first failure; the other requests are cancelled.
         """
         return tuple(await self._scheduler.gather(requests))
-
-
-def _all_of(kind: type[T], requests: Iterable[T]) -> list[T]:
-    if isinstance(requests, kind) or not isinstance(requests, Iterable):
-        raise ConfigurationError(
-            f"Pass an iterable of {kind.__name__} objects, not a {type(requests).__name__}."
-        )
-    given = list(requests)
-    strangers = [one for one in given if not isinstance(one, kind)]
-    if not strangers:
-        return given
-    raise ConfigurationError(
-        f"A request is a {type(strangers[0]).__name__}; it must be a {kind.__name__} object. Pass "
-        "dataset.records(...) to gather_records, and dataset.facets(...) to gather_facets."
-    )
-
-
-def _hidden(value: T) -> T:
-    return cast("T", Hidden(value)) if isinstance(value, str) else value
-
-
-def _refuse_other_kinds(**given: object) -> None:
-    """Refuse options of the wrong class, which would fail at the first request or be ignored."""
-    for name, value in given.items():
-        kind = _KINDS[name]
-        if value is not None and not isinstance(value, kind):
-            # The value is not quoted: it may be a secret meant for auth=.
-            raise ConfigurationError(
-                f"{name}= has type {type(value).__name__}; pass {kind.__name__}(...) instead."
-            )

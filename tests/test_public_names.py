@@ -23,7 +23,7 @@ PUBLIC = {
         DecodeError DoneEvent Event ExploreClient ExploreError ExportFormat ExportStream
         Facet FacetValue Facets FanOut ForbiddenAccess GeoPoint
         IncompatibleTypesInComparisonFilter IntegrityError InvalidRESTParameterError
-        MissingExtraError NameResolutionError NotFound NotFoundResource NotFoundURI
+        Located MissingExtraError NameResolutionError NotFound NotFoundResource NotFoundURI
         OAuth2 OAuth2App ODSQLError ODSQLSyntaxError OpenTelemetryEvents Outcome Page
         PageEvent Progress ProgressEvents ProxyError Quota QuotaExceeded Rate
         Reconciliation Records RedirectError RepeatedPageError RequestEvent

@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter, deque
+from collections.abc import Iterable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from explore_async.http.gate import Admission
 
-__all__ = ["FanOut", "Job", "Outcome", "Room"]
+__all__ = ["FanOut", "Job", "Outcome", "Room", "all_of"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -325,3 +326,23 @@ class _Run(Generic[T]):
 
 async def _called(job: Job[T], admission: Admission) -> T:
     return await job.run(admission)
+
+
+def all_of(kind: type[T], requests: Iterable[T]) -> list[T]:
+    """Return the requests as a list.
+
+    Raises:
+        ConfigurationError: they are not an iterable of `kind`.
+    """
+    if isinstance(requests, kind) or not isinstance(requests, Iterable):
+        raise ConfigurationError(
+            f"Pass an iterable of {kind.__name__} objects, not a {type(requests).__name__}."
+        )
+    given = list(requests)
+    strangers = [one for one in given if not isinstance(one, kind)]
+    if not strangers:
+        return given
+    raise ConfigurationError(
+        f"A request is a {type(strangers[0]).__name__}; it must be a {kind.__name__} object. Pass "
+        "dataset.records(...) to gather_records, and dataset.facets(...) to gather_facets."
+    )

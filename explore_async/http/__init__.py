@@ -7,7 +7,7 @@ keeps secrets out of it. `call` is the only retry loop: `retry` decides whether 
 `policy` how often and after how long. Before each attempt the request waits for a slot at the
 `gate` and its turn under the rate limit of `rates`; `congestion` lowers both if the portal refuses
 too many requests. `deadlines` cancels attempts that take too long, and `quotas` records the calls
-that the portal still allows.
+that the portal still allows. `options` checks what a client is given.
 
 Nothing here knows which API operation a request belongs to.
 """

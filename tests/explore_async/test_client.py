@@ -422,3 +422,31 @@ async def outcome_of(
     except BaseException as error:  # noqa: BLE001 - the test examines any outcome
         return error
     return None
+
+
+async def test_a_url_from_the_browser_gives_a_dataset_and_a_query() -> None:
+    """They unpack, and the client is at hand for everything else."""
+    located = ExploreClient.from_url(f"{HOST}/explore/dataset/trees/table/?refine.kind=oak")
+    dataset, query = located
+    assert (dataset.dataset_id, query) == ("trees", Query(refine={"kind": "oak"}))
+    assert (located.dataset, located.query) == (dataset, query)
+    assert located.client.base_url == BASE
+    await located.client.close()
+
+
+async def test_a_client_of_a_url_closes_with_its_block(portal: FakePortal) -> None:
+    """The request is the one that the URL stands for."""
+    url = f"{portal.url}/explore/dataset/trees/table/?refine.kind=oak&location=1,2,3"
+    async with ExploreClient.from_url(url, concurrency=2) as (dataset, query):
+        assert len(await dataset.records(query).to_list()) == 10
+    [(path, params)] = portal.requests
+    assert path == "/catalog/datasets/trees/records"
+    assert params["refine"] == 'kind:"oak"'
+    with pytest.raises(ConfigurationError, match="closed"):
+        await dataset.info()
+
+
+def test_a_client_needs_the_url_of_a_dataset() -> None:
+    """The URL of a portal is for the client itself."""
+    with pytest.raises(ConfigurationError, match="not of one of its datasets"):
+        ExploreClient.from_url(HOST)

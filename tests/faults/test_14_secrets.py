@@ -376,6 +376,25 @@ async def test_14_a_token_that_was_renewed_meanwhile_is_not_shown() -> None:
     assert shows(error_texts(caught.value)) == []
 
 
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        ("https://data.example.org/explore/dataset/trees/", {"auth": KEY, "timeouts": 3}),
+        ("https://data.example.org/explore/dataset/trees/", {"auth": f"{KEY}\n"}),
+        ("https://data.example.org/explore/dataset/trees/", {"retry": KEY}),
+        (f"https://data.example.org/explore/dataset/trees/?apikey={KEY}", {}),
+        (f"https://user:{KEY}@data.example.org/explore/dataset/trees/", {}),
+    ],
+    ids=["another option", "header", "wrong option", "parameter", "password"],
+)
+def test_14_a_key_in_a_url_or_beside_it_is_not_shown(url: str, options: dict[str, Any]) -> None:
+    """This includes the frames of the traceback."""
+    with pytest.raises(ConfigurationError) as caught:
+        ExploreClient.from_url(url, **options)
+    assert shows(error_texts(caught.value)) == []
+    assert shows(own_frames(caught.value)) == []
+
+
 async def test_14_a_key_is_not_sent_in_the_url(portal: FakePortal) -> None:
     """URLs end up in the logs of every proxy."""
     async with ExploreClient(portal.url, auth=KEY) as client:

@@ -59,7 +59,7 @@ def test_an_interruption_while_modules_are_loaded_is_no_traceback(
         ),
         (
             ["records", "--help"],
-            ("aiohttp", "attrs", "odsql.syntax.parsing", "explore_async.models"),
+            ("aiohttp", "odsql.syntax.parsing", "explore_async.models"),
         ),
         (["serve", "--help"], ("aiohttp", "duckdb")),
     ],

@@ -50,7 +50,7 @@ def test_the_shell_commands_of_the_tour_succeed(served: str, tmp_path: Path, lin
         cwd=tmp_path, capture_output=True, text=True, timeout=50, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
+    assert (done.stdout + done.stderr).strip()
 
 
 def test_there_are_exactly_two_commands_to_start_with() -> None:

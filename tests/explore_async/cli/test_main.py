@@ -14,44 +14,15 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
-from click.testing import CliRunner, Result
 
 from explore_async import ExploreClient, Progress
-from explore_async.cli.main import main
-from explore_async.portal import PortalField, Store
-from tests.explore_async.doubles import Clock, http, jsonl, served
+from tests.explore_async.cli.shell import ROWS, run
+from tests.explore_async.doubles import Clock, http, jsonl
 from tests.platforms import posix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-ROWS = [
-    {"name": "Kyiv", "country": "UA", "population": 2_952_301},
-    {"name": "Lviv", "country": "UA", "population": 717_273},
-    {"name": "Gent", "country": "BE", "population": 265_086},
-]
-FIELDS = (
-    PortalField("name", "text", "Name"),
-    PortalField("country", "text", "Country", annotations={"facet": []}),
-    PortalField("population", "int", "Population"),
-)
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    """A small portal in a separate thread, because the commands run their own event loops."""
-    with Store() as store:
-        store.add("odd", [{"name": "1_uai", "type": "text"}], [{"1_uai": "\x9b31m"}])
-        store.add("cities", FIELDS, ROWS)
-        declared = [{"name": "name", "type": "text", "annotations": {"facet": True}}]
-        store.add("trees", declared, [{"name": f"tree {number:03}"} for number in range(150)])
-        with served(store) as address:
-            yield address
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
 
 
 def command(*arguments: str) -> list[str]:
@@ -167,13 +138,14 @@ def test_an_export_is_proved_whole(url: str, tmp_path: Path) -> None:
     path = tmp_path / "cities.jsonl"
     result = run("export", "--url", url, "cities", "-o", str(path))
     assert result.exit_code == 0
-    assert "expected 3, received 3, unique 3 rows" in result.stdout
+    assert "expected 3, received 3, unique 3 rows" in result.stderr
+    assert result.stdout == ""
     assert [orjson.loads(line) for line in path.read_bytes().splitlines()] == ROWS
 
 
 def test_the_progress_of_a_limited_export_ends_at_its_limit(url: str, tmp_path: Path) -> None:
     """The total is the limit, not the size of the dataset."""
-    result = run("export", "--url", url, "cities", "--limit", "2", "-o", str(tmp_path / "x"))
+    result = run("export", "--url", url, "cities", "--limit", "2", "-o", str(tmp_path / "x.jsonl"))
     assert "2 of 2 rows" in result.stderr
 
 

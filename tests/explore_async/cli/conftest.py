@@ -1,0 +1,36 @@
+"""A small portal for the commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from explore_async.portal import PortalField, Store
+from tests.explore_async.cli.shell import ROWS
+from tests.explore_async.doubles import served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FIELDS = (
+    PortalField("name", "text", "Name"),
+    PortalField("country", "text", "Country", annotations={"facet": []}),
+    PortalField("population", "int", "Population"),
+)
+
+
+@pytest.fixture(scope="session")
+def url() -> Iterator[str]:
+    """The URL of a portal in a separate thread, because commands run their own event loops."""
+    declared = [{"name": "name", "type": "text", "annotations": {"facet": True}}]
+    with Store() as store:
+        store.add("odd", [{"name": "1_uai", "type": "text"}], [{"1_uai": "\x9b31m"}])
+        store.add("cities", FIELDS, ROWS)
+        store.add("trees", declared, [{"name": f"tree {number:03}"} for number in range(150)])
+        store.add("many", declared, [{"name": f"{number}"} for number in range(10_001)])
+        store.add(
+            "places", [{"name": "at", "type": "geo_point_2d"}], [{"at": {"lon": 2.5, "lat": 48.5}}]
+        )
+        with served(store) as address:
+            yield address

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from odsql import Query, nodes
     from odsql.builder.expressions import Expression
-    from odsql.builder.query import Clauses
+    from odsql.builder.query import Clauses, QueryClauses
 
 __all__ = [
     "CATALOG_FORMATS",
@@ -43,6 +43,7 @@ __all__ = [
     "flags",
     "listed",
     "operation_params",
+    "query_of",
     "refuse_fractions",
     "several",
 ]
@@ -226,6 +227,30 @@ def clauses_of(query: Query | None) -> Clauses | None:
         f"The query has type {type(query).__name__}; it must be an odsql.Query, such as "
         "Query(where=...)."
     )
+
+
+def query_of(query: Query | None, clauses: QueryClauses) -> Query | None:
+    """Return a query with the clauses that were passed as keywords; None if there is nothing.
+
+    Conditions and facet filters are added to those of the query; other clauses replace them.
+
+    Raises:
+        TypeError: a keyword is not a clause.
+        ConfigurationError: the query is not a query.
+    """
+    if not clauses:
+        return query
+    from odsql.builder.query import QueryClauses  # costly, and rarely needed
+
+    unknown = clauses.keys() - QueryClauses.__optional_keys__
+    if unknown:
+        raise TypeError(f"unexpected keyword argument {min(unknown)!r}")
+    clauses_of(query)
+    combined = query if query is not None else odsql.Query()
+    for name, value in clauses.items():
+        values = value if isinstance(value, list | tuple) else (value,)
+        combined = getattr(combined, name)(*values)
+    return combined
 
 
 def operation_params(

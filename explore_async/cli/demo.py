@@ -16,7 +16,7 @@ import click
 from attrs import frozen
 
 from explore_async.cli.display import bars, progress_bar
-from explore_async.cli.options import connect, examples
+from explore_async.cli.options import connect, examples, read_target
 from explore_async.cli.running import run
 from explore_async.cli.tables import printable, table, terminal_width
 from explore_async.errors import ConfigurationError
@@ -53,7 +53,7 @@ class Show:
     )
 )
 @click.option("--url", envvar="EXPLORE_URL", help="URL of a portal, or set EXPLORE_URL.")
-@click.option("--dataset", metavar="ID", help="Identifier of a dataset.")
+@click.option("--dataset", metavar="ID", help="Identifier or address of a dataset.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write."
 )
@@ -67,6 +67,9 @@ def demo(url: str | None, dataset: str | None, output: Path | None) -> None:
     the cities, or the first dataset with records on the given portal. Without --output the export
     goes to a temporary folder, which is removed at the end.
     """
+    if dataset is not None and "/" in dataset:
+        target = read_target(dataset, url)
+        url, dataset = target.url, target.dataset_id
     run(_demo(url=url, dataset_id=dataset, output=output, connect=connect))
 
 

@@ -50,11 +50,18 @@ def schema() -> None:
 def pull(url: str, datasets: tuple[str, ...], output: Path) -> None:
     """Save the schemas of datasets, one JSON file each.
 
-    URL is the address of the portal. DATASETS are identifiers that `explore datasets` lists. The
-    files are for `odsql check --schema` and `explore schema diff`.
+    URL is the address of the portal, or of a dataset. DATASETS are identifiers that `explore
+    datasets` lists. The files are for `odsql check --schema` and `explore schema diff`.
     """
+    from explore_async.addresses import read_address
+
+    address = read_address(url)
+    wanted = datasets if address.dataset_id is None else (address.dataset_id, *datasets)
+    if not wanted:
+        msg = "No dataset is given. Pass identifiers after the URL, or the address of a dataset."
+        raise click.UsageError(msg)
     make_folder(output)
-    run(_pull(url, datasets, output))
+    run(_pull(address.base_url, wanted, output))
 
 
 async def _pull(url: str, datasets: tuple[str, ...], output: Path) -> None:
@@ -66,7 +73,7 @@ async def _pull(url: str, datasets: tuple[str, ...], output: Path) -> None:
                 f"{url} has no dataset {dataset_id}. List them with `explore datasets --url {url}`."
             )
             raise click.ClickException(msg)
-        click.echo(f"{await save_schema(found, output)}: {len(found.fields)} fields")
+        click.echo(f"{await save_schema(found, output)}: {len(found.fields)} fields", err=True)
 
 
 @schema.command(
@@ -92,7 +99,9 @@ def diff(url: str, queries: tuple[Path, ...], saved: Path) -> None:
     longer work. The exit status is 1 if a dataset or field is gone, a field has another type, or a
     query no longer works.
     """
-    run(_diff(url, load_schemas(saved), queries))
+    from explore_async.addresses import read_address
+
+    run(_diff(read_address(url).base_url, load_schemas(saved), queries))
 
 
 async def _diff(url: str, saved: Mapping[str, Schema], queries: tuple[Path, ...]) -> None:

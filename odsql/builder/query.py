@@ -17,7 +17,7 @@ import datetime
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from attrs import evolve, frozen
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     Refined: TypeAlias = nodes.Refinement | Mapping[str, FacetValues] | str | Updater | None
     Faceted: TypeAlias = Expression | nodes.Field | nodes.Call | str | Updater | None
 
-__all__ = ["Clauses", "Query"]
+__all__ = ["Clauses", "Query", "QueryClauses"]
 
 
 @frozen(kw_only=True)
@@ -79,6 +79,24 @@ class Clauses:
 
 
 _NAMES = tuple(attribute.name for attribute in Clauses.__attrs_attrs__)
+
+
+class QueryClauses(TypedDict, total=False):
+    """The keywords of `Query(...)`, for functions that take clauses as keywords, too."""
+
+    select: Chosen | Sequence[Chosen]
+    where: Filter | Sequence[Filter]
+    group_by: Chosen | Sequence[Chosen]
+    order_by: Chosen | Sequence[Chosen]
+    limit: int | None
+    offset: int | None
+    refine: Refined | Sequence[Refined]
+    exclude: Refined | Sequence[Refined]
+    facet: Faceted | Sequence[Faceted]
+    lang: str | None
+    timezone: str | None
+    include_links: bool | None
+    include_app_metas: bool | None
 
 
 class Query:

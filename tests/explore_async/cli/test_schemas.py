@@ -40,6 +40,20 @@ def url() -> Iterator[str]:
             yield address
 
 
+def test_a_schema_is_pulled_by_the_address_of_a_dataset(url: str, tmp_path: Path) -> None:
+    """As a browser shows it."""
+    result = run("pull", f"{url}/explore/dataset/cities/table/", "-o", str(tmp_path))
+    assert result.exit_code == 0, result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["cities.json"]
+
+
+def test_a_pull_without_a_dataset_is_wrong_usage(url: str, tmp_path: Path) -> None:
+    """The message names both ways to give one."""
+    result = run("pull", url, "-o", str(tmp_path))
+    assert result.exit_code == 2
+    assert "or the address of a dataset" in result.stderr
+
+
 def test_a_pulled_schema_is_small_and_stable(url: str, tmp_path: Path) -> None:
     """It holds names, types and annotations; pulling twice writes the same bytes."""
     folder = tmp_path / "new" / "schemas"

@@ -369,9 +369,10 @@ class Dataset:
         path: str | os.PathLike[str],
         query: Query | None = None,
         *,
+        file_format: str = "jsonl",
         progress: Callable[[Progress], None] | None = None,
     ) -> Reconciliation:
-        """Export to a JSON Lines file and verify its row count (exportRecords, getRecords).
+        """Export to a file and verify its row count (exportRecords, getRecords).
 
         The client first requests the count; the file appears only if as many rows arrive. With
         `group_by` the groups are counted by paging, which works for fewer than 20,000.
@@ -379,14 +380,19 @@ class Dataset:
         Args:
             path: the file to write; an existing file is replaced atomically at the end.
             query: the query; its `limit` is respected.
+            file_format: `jsonl`, `json`, `csv`, `geojson` or `parquet`; the last one needs the
+                extra `parquet`.
             progress: called about once per MiB.
 
         Raises:
-            ConfigurationError: the path is not writable; nothing was sent.
+            ConfigurationError: the rows of the format cannot be counted, or the path is not
+                writable; nothing was sent.
+            MissingExtraError: the format is Parquet, and pyarrow is not installed; nothing was
+                sent.
             IntegrityError: the number of rows differs from the count; no file is written.
             TruncatedError: the export ended early; no file is written.
         """
-        stream = self.export("jsonl", query)
+        stream = self.export(file_format, query)
 
         async def count() -> int:
             total = await self._rows.count(f"{self._path}/records", "getRecords", query)

@@ -440,7 +440,7 @@ class Progress:
 
     Attributes:
         bytes: decoded bytes written to the file so far.
-        rows: rows written so far, for formats with one row per line; None for others.
+        rows: rows written so far; None if they are not counted.
         expected: rows that the server counted before the export; None if it was not asked.
     """
 
@@ -456,7 +456,8 @@ class Reconciliation:
     Attributes:
         expected: rows that the server counted before the export.
         received: rows in the file; always equal to `expected`, or the export fails.
-        unique: distinct rows among them, compared by a 64-bit digest of their bytes.
+        unique: distinct rows among them, compared by a 64-bit digest of their bytes; None for
+            Parquet, whose rows are not decoded.
         bytes: size of the file.
         path: the file.
         checksum: SHA-256 of the file in hexadecimal, as `sha256sum` prints it.
@@ -464,7 +465,7 @@ class Reconciliation:
 
     expected: int
     received: int
-    unique: int
+    unique: int | None
     bytes: int
     path: Path
     checksum: str

@@ -10,7 +10,7 @@ import importlib
 import json
 import math
 import tempfile
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from explore_async.models import DatasetField, Row
     from explore_async.results.conversion import Converter
 
-__all__ = ["parquet_batches", "require", "row_batches", "schema_of", "table"]
+__all__ = ["parquet_batches", "parquet_rows", "require", "row_batches", "schema_of", "table"]
 
 _EXTRAS = {"pyarrow": "parquet", "pandas": "pandas", "polars": "polars"}
 
@@ -119,7 +119,6 @@ async def parquet_batches(
         StorageError: writing or reading the temporary file failed.
         DecodeError: the export is not a valid Parquet file.
     """
-    arrow = require("pyarrow")
     if size < 1:
         raise ConfigurationError(f"size is {size}; a batch holds at least 1 row.")
     thread, scratch = OwnThread("parquet"), _Scratch()
@@ -128,19 +127,41 @@ async def parquet_batches(
         await thread.run(partial(scratch.open, size))
         while (batch := await thread.run(scratch.next)) is not None:
             yield batch
+    except OSError as error:
+        raise StorageError(
+            f"Cannot use the temporary file of the Parquet export: {error.strerror}. Free "
+            "space, or choose another folder with TMPDIR."
+        ) from error
+    finally:
+        await thread.end(scratch.remove)
+
+
+def parquet_rows(file: Path) -> int:
+    """Return the number of rows that the footer of a Parquet file counts.
+
+    Raises:
+        DecodeError: the file is not a valid Parquet file.
+        OSError: the file cannot be read.
+    """
+    with _reading_parquet():
+        rows: int = importlib.import_module("pyarrow.parquet").read_metadata(file).num_rows
+    return rows
+
+
+@contextmanager
+def _reading_parquet() -> Iterator[None]:
+    """Raise DecodeError for a file that is not valid; errors of the disk stay OSError."""
+    arrow = require("pyarrow")
+    try:
+        yield
     except (arrow.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise StorageError(
-                f"Cannot use the temporary file of the Parquet export: {error.strerror}. Free "
-                "space, or choose another folder with TMPDIR."
-            ) from error
+            raise
         raise DecodeError(
             f"The Parquet export cannot be read: {error}. Request it again; if the error persists, "
             "report it to the portal.",
             status=200,
         ) from error
-    finally:
-        await thread.end(scratch.remove)
 
 
 class _Scratch:
@@ -156,11 +177,13 @@ class _Scratch:
         return self._path
 
     def open(self, size: int) -> None:
-        self._file = importlib.import_module("pyarrow.parquet").ParquetFile(self._path)
-        self._batches = self._file.iter_batches(batch_size=size)
+        with _reading_parquet():
+            self._file = importlib.import_module("pyarrow.parquet").ParquetFile(self._path)
+            self._batches = self._file.iter_batches(batch_size=size)
 
     def next(self) -> pa.RecordBatch | None:
-        return next(self._batches, None)
+        with _reading_parquet():
+            return next(self._batches, None)
 
     def remove(self) -> None:
         self._batches = iter(())

@@ -11,11 +11,9 @@ directory, and an error or a cancellation removes it.
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, aclosing, contextmanager
-from inspect import iscoroutinefunction
 from io import BytesIO
 from operator import length_hint
 from pathlib import Path
-from sys import getsizeof
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import orjson
@@ -37,12 +35,7 @@ from explore_async.http.decoding import begins_like_html, snippet
 from explore_async.http.refusals import is_error_object
 from explore_async.models import Progress, Reconciliation, SavedFile
 from explore_async.results import arrow
-from explore_async.results.files import (
-    LineTally,
-    PartFile,
-    broken_off,
-    cut_inside,
-)
+from explore_async.results.files import PartFile, in_blocks, refuse_to_await
 from explore_async.results.row_readers import (
     ArrayReader,
     CSVReader,
@@ -51,6 +44,7 @@ from explore_async.results.row_readers import (
     load_row,
 )
 from explore_async.results.structures import Lines, is_error, structure_of
+from explore_async.results.tallies import COUNTED, LineTally, broken_off, cut_inside, tally_of
 
 if TYPE_CHECKING:
     import os
@@ -72,7 +66,6 @@ ATTACHMENT = "attachment"
 """The format name for a file of unknown format, which is saved unchecked."""
 
 _START = 64 * 1024
-_BLOCK = 1024 * 1024
 _ROWS = frozenset({"jsonl", "json", "csv"})
 _BATCH = 65_536
 _LINE_END = b"\n"
@@ -384,7 +377,7 @@ class ExportStream:
                 nothing was sent.
             TruncatedError: the export ended early; no file is written.
         """
-        _refuse_to_await(progress)
+        refuse_to_await(progress)
         async with PartFile(Path(path), tally=self._tally()) as part:
             with self._completing():
                 await self._write(part, progress)
@@ -398,7 +391,10 @@ class ExportStream:
         count: Callable[[], Awaitable[int]],
         progress: Callable[[Progress], None] | None = None,
     ) -> Reconciliation:
-        """Write a `jsonl` export to a file that appears only if its row count is as announced.
+        """Write an export to a file that appears only if its row count is as announced.
+
+        The rows of `jsonl`, `json`, `csv` and `geojson` are counted as they arrive; those of
+        `parquet` are read from the footer of the file (needs the extra `parquet`).
 
         Args:
             path: the file to write; an existing file is replaced atomically at the end.
@@ -406,29 +402,36 @@ class ExportStream:
             progress: a plain function, called about once per MiB written and once at the end.
 
         Raises:
-            ConfigurationError: the export is not jsonl, the path is not writable, or `progress`
-                is a coroutine function; nothing was sent.
+            ConfigurationError: the rows of the format cannot be counted, the path is not writable,
+                or `progress` is a coroutine function; nothing was sent.
+            MissingExtraError: the export is Parquet, and pyarrow is not installed; nothing was
+                sent.
             IntegrityError: the number of rows differs from the count; no file is written.
             TruncatedError: the export ended early; no file is written.
         """
-        self._require("save_verified", frozenset({"jsonl"}))
-        _refuse_to_await(progress)
-        tally = LineTally(distinct=True, line_cap=self._line_cap)
+        if self._format not in COUNTED:
+            raise ConfigurationError(
+                f"The rows of a {self._format} export cannot be counted; those of "
+                f"{', '.join(COUNTED)} can. Choose one of these, or save() without verification."
+            )
+        self._require("save_verified", frozenset(COUNTED))
+        refuse_to_await(progress)
+        tally = tally_of(self._format, line_cap=self._line_cap, delimiter=self._reading.delimiter)
         async with PartFile(Path(path), tally=tally) as part:
             expected = await count()
             with self._completing():
                 await self._write(part, progress, expected=expected)
-                if tally.rows != expected:
+                if part.rows != expected:
                     raise IntegrityError(
-                        f"The export has {tally.rows} rows, but the server counted {expected}; no "
+                        f"The export has {part.rows} rows, but the server counted {expected}; no "
                         "file was kept. The dataset may have changed meanwhile. Export it again.",
                         expected=expected,
-                        received=tally.rows,
+                        received=part.rows,
                     )
             part.commit()
         return Reconciliation(
             expected=expected,
-            received=tally.rows,
+            received=expected,
             unique=tally.unique,
             bytes=part.size,
             path=part.target,
@@ -442,30 +445,16 @@ class ExportStream:
         *,
         expected: int | None = None,
     ) -> None:
-        async def flush() -> None:
-            await part.write(*pieces)
-            pieces.clear()
-            self._rows = part.rows or 0
-            if progress is not None:
-                progress(Progress(bytes=part.size, rows=part.rows, expected=expected))
-
-        # A list, because one growing buffer would be copied repeatedly.
-        pieces: list[Chunk] = []
-        held = 0
         try:
-            async with aclosing(self._for_lines()) as chunks:
-                async for chunk in chunks:
-                    pieces.append(chunk)
-                    # Includes the object's overhead, which dominates small chunks.
-                    held += getsizeof(chunk)
-                    if held >= _BLOCK:
-                        await flush()
-                        held = 0
-            await flush()
+            async with aclosing(in_blocks(self._for_lines())) as blocks:
+                async for block in blocks:
+                    await part.write(*block)
+                    self._rows = part.rows or 0
+                    if progress is not None:
+                        progress(Progress(bytes=part.size, rows=part.rows, expected=expected))
             await part.finish()
         except TruncatedError as error:
-            lines = sum(piece.count(b"\n") for piece in pieces)
-            error.rows = None if part.rows is None else part.rows + lines
+            error.rows = part.rows
             raise
 
     def _refuse_an_error(self, line: Chunk, first: Chunk) -> None:
@@ -571,15 +560,6 @@ class ExportStream:
             f"Line {self.rows_received + 1} of the export is longer than {self._line_cap} bytes. "
             "Raise `caps.line`, or use bytes() or save() instead."
         )
-
-
-def _refuse_to_await(progress: Callable[[Progress], None] | None) -> None:
-    if progress is None or not any(map(iscoroutinefunction, (progress, type(progress).__call__))):
-        return
-    raise ConfigurationError(
-        "progress is a coroutine function, which would never be awaited; nothing was sent. Pass a "
-        "plain function; it may put each Progress into a queue."
-    )
 
 
 def _ends_it(row: Row, first: Row) -> bool:

@@ -1,4 +1,4 @@
-"""Files that appear only when they are complete, and the counting of their lines.
+"""Files that appear only when they are complete.
 
 All disk work except opening and renaming runs in a separate thread, so it blocks neither the event
 loop nor the threads that resolve host names.
@@ -13,41 +13,26 @@ import re
 import secrets
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
-from operator import itemgetter
+from contextlib import aclosing
+from inspect import iscoroutinefunction
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar
+from sys import getsizeof
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
-from explore_async.errors import (
-    ConfigurationError,
-    DecodeError,
-    StorageError,
-    TooLargeError,
-    TruncatedError,
-)
-from explore_async.http.decoding import snippet
-from explore_async.results.row_readers import is_cut_row
-from explore_async.results.structures import is_error
+from explore_async.errors import ConfigurationError, StorageError, TruncatedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
     from types import TracebackType
 
-__all__ = [
-    "LineTally",
-    "OwnThread",
-    "PartFile",
-    "broken_off",
-    "cut_inside",
-    "file_name",
-]
+    from explore_async.models import Progress
+
+__all__ = ["OwnThread", "PartFile", "RowTally", "file_name", "in_blocks", "refuse_to_await"]
 
 _Found = TypeVar("_Found")
 
-_DIGEST_BYTES = 8
+_BLOCK = 1024 * 1024
 _NAME_BYTES = 200
-_LINES = 64 * 1024  # bytes that fit into a processor cache
-_OPENING, _CLOSING = set(b"{"), set(b"}")
 _DEVICES = re.compile(r"con|prn|aux|nul|(?:com|lpt)[0-9]", re.IGNORECASE)
 _NOT_IN_NAMES = re.compile(r"[^\w.-]")
 
@@ -92,6 +77,20 @@ class OwnThread:
         self._executor.shutdown(wait=False)
 
 
+class RowTally(Protocol):
+    """Counts the rows of a file while it is written."""
+
+    @property
+    def rows(self) -> int | None:
+        """The number of rows so far; None if it is not known yet."""
+
+    def feed(self, block: bytes) -> None:
+        """Take the next bytes."""
+
+    def finish(self, file: Path, /) -> None:
+        """Check the end, after all bytes are in the file."""
+
+
 class PartFile:
     """A hidden file in the target's directory, renamed to the target by `commit`.
 
@@ -100,7 +99,7 @@ class PartFile:
 
     Args:
         target: the final path. If it is a symbolic link, the file that it points to is replaced.
-        tally: counts the lines, for formats with one row per line.
+        tally: counts the rows; None to leave them uncounted.
 
     Attributes:
         target: the final path.
@@ -110,7 +109,7 @@ class PartFile:
         ConfigurationError: on entering, if the file cannot be created.
     """
 
-    def __init__(self, target: Path, *, tally: LineTally | None = None) -> None:
+    def __init__(self, target: Path, *, tally: RowTally | None = None) -> None:
         self.target = target
         self.size = 0
         self._tally = tally
@@ -182,10 +181,10 @@ class PartFile:
         await self._in_thread(lambda: self._append(b"".join(pieces)))
 
     async def finish(self) -> None:
-        """Check the last line, and flush the file to the disk.
+        """Check the end, and flush the file to the disk.
 
         Raises:
-            TruncatedError: the last line is cut off.
+            TruncatedError, DecodeError: the tally refuses the end.
         """
         await self._in_thread(self._flush)
 
@@ -227,124 +226,43 @@ class PartFile:
 
     def _flush(self) -> None:
         if self._tally is not None:
-            self._tally.finish()
+            self._tally.finish(self._part)
         os.fsync(self._descriptor)
 
 
-class LineTally:
-    """Counts the rows of a jsonl stream; only the first and last row are decoded.
+async def in_blocks(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[list[bytes], None]:
+    """Yield chunks in lists of about 1 MiB; those before an early end are not lost."""
+    pieces: list[bytes] = []  # a list, because one growing buffer would be copied repeatedly
+    held = 0
+    cut: TruncatedError | None = None
+    try:
+        async with aclosing(chunks) as source:
+            async for chunk in source:
+                pieces.append(chunk)
+                # Includes the object's overhead, which dominates small chunks.
+                held += getsizeof(chunk)
+                if held >= _BLOCK:
+                    yield pieces
+                    pieces, held = [], 0
+    except TruncatedError as error:
+        cut = error
+    yield pieces
+    if cut is not None:
+        raise cut
 
-    Args:
-        line_cap: the maximum length of a line, in bytes.
-        distinct: count unique rows too. This keeps an 8-byte digest per unique row in a set, which
-            takes about 100 bytes of memory. Among a million rows, the probability that two
-            different rows have the same digest is 1 in 37 million.
 
-    Attributes:
-        rows: the number of lines that are not blank.
+def refuse_to_await(progress: Callable[[Progress], None] | None) -> None:
+    """Refuse a coroutine function as `progress`, which nothing would await.
+
+    Raises:
+        ConfigurationError: it is one; nothing was sent.
     """
-
-    def __init__(self, *, line_cap: int, distinct: bool = False) -> None:
-        self.rows = 0
-        self._line_cap = line_cap
-        self._digests: set[bytes] | None = set() if distinct else None
-        self._first: bytes | None = None
-        self._last = b""
-        self._rest = b""
-
-    @property
-    def unique(self) -> int:
-        """The number of unique rows so far; 0 if they are not counted."""
-        return len(self._digests or ())
-
-    def feed(self, block: bytes) -> None:
-        """Take the next bytes.
-
-        Raises:
-            TooLargeError: a line is longer than the cap.
-            DecodeError: a line is not a JSON object.
-        """
-        stream = BytesIO(block)  # finds lines several times as fast as split()
-        while lines := stream.readlines(_LINES):
-            self._take_lines(lines)
-
-    def _take_lines(self, lines: list[bytes]) -> None:
-        lines[0] = self._rest + lines[0]
-        self._rest = b"" if lines[-1].endswith(b"\n") else lines.pop()
-        if len(self._rest) > self._line_cap:
-            raise TooLargeError(
-                f"Line {self.rows + 1} of the export is longer than {self._line_cap} bytes. "
-                "Raise `caps.line`."
-            )
-        if _are_rows(lines):
-            self._count(lines)
-            return
-        for line in lines:
-            self._take(line.rstrip(b"\r\n"))
-
-    def finish(self) -> None:
-        """Check the last line after all bytes.
-
-        Raises:
-            TruncatedError: the line is cut off, or is the error with which the server ended.
-        """
-        if self._rest:
-            rest, self._rest = self._rest, b""
-            if is_cut_row(rest):
-                raise cut_inside(self.rows + 1)
-            self._take(rest.rstrip(b"\r\n"))
-        if self.rows > 1 and is_error(self._last) and not is_error(self._first or b""):
-            self.rows -= 1
-            raise broken_off(self.rows, self._last)
-
-    def _take(self, line: bytes) -> None:
-        if not line or line.isspace():
-            return
-        if line[:1] != b"{" or line[-1:] != b"}":
-            raise DecodeError(
-                f"Line {self.rows + 1} of the export is not a row; it begins with "
-                f"{snippet(line)!r}. Request it again; if the error persists, report it to the "
-                "portal.",
-                snippet=snippet(line),
-                status=200,
-            )
-        self._count([line])
-
-    def _count(self, rows: list[bytes]) -> None:
-        if not rows:
-            return
-        self.rows += len(rows)
-        self._last = rows[-1]
-        if self._first is None:
-            self._first = rows[0]
-        if self._digests is not None:
-            self._digests.update(map(_digest, rows))
-
-
-def cut_inside(row: int) -> TruncatedError:
-    """Return the error for an export whose last row, of this number, is incomplete."""
-    return TruncatedError(
-        f"The export was cut off inside row {row}. Request it again.", rows=row - 1
+    if progress is None or not any(map(iscoroutinefunction, (progress, type(progress).__call__))):
+        return
+    raise ConfigurationError(
+        "progress is a coroutine function, which would never be awaited; nothing was sent. Pass a "
+        "plain function; it may put each Progress into a queue."
     )
-
-
-def broken_off(rows: int, line: bytes) -> TruncatedError:
-    """Return the error for an export in which an error line follows `rows` rows."""
-    return TruncatedError(
-        f"The server ended the export after {rows} rows with an error: {snippet(line)}. Request "
-        "it again.",
-        rows=rows,
-    )
-
-
-def _are_rows(lines: list[bytes]) -> bool:
-    """Return whether all lines look like JSON objects; faster than checking each line."""
-    begins = set(map(itemgetter(0), lines))
-    return begins <= _OPENING and set(map(itemgetter(-2), lines)) <= _CLOSING
-
-
-def _digest(row: bytes) -> bytes:
-    return hashlib.blake2b(row.rstrip(b"\r\n"), digest_size=_DIGEST_BYTES).digest()
 
 
 def _shortened(name: str) -> str:

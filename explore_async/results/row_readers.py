@@ -1,4 +1,4 @@
-"""Streaming readers of rows from an export: a JSON array, or CSV.
+"""Streaming readers of rows from an export: a JSON array, a GeoJSON feature collection, or CSV.
 
 Each reader takes chunks of any size and returns the rows that they complete. If an incomplete row
 is left at the end, the export was cut off, which is an error.
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ArrayReader",
     "CSVReader",
+    "FeatureReader",
     "Nesting",
     "Reader",
     "Restore",
@@ -36,6 +37,8 @@ __all__ = [
 
 _BETWEEN = re.compile(rb"(?<=\})\s*,\s*(?=\{)")
 _IN_BETWEEN = b" \t\n\v\f\r,"
+_FEATURES = re.compile(rb'"features"\s*:\s*\[')
+_MARK = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
 _NOT_JSON = re.compile(rb"\bNaN\b|\bInfinity\b")
 _LENIENT = json.JSONDecoder(parse_constant=lambda _: None)
 _CELL = re.compile(r'"((?:[^"]++|"")*+)"|([^"\r\n]*)')
@@ -163,6 +166,9 @@ class ArrayReader:
         data += chunk
         if not self._begun:
             self._begin()
+            if not self._begun:
+                self._refuse_long_rows()
+                return []
         elif not chunk.strip(_IN_BETWEEN):
             # Nothing ends here. What stands before it would be searched again with every chunk.
             self._refuse_long_rows()
@@ -193,17 +199,20 @@ class ArrayReader:
 
     def finish(self) -> list[Row]:
         """Return the last row."""
-        end = bytes(self._data).strip()
-        if not self._begun or not end.endswith(b"]"):
+        last = self._last(bytes(self._data).strip()) if self._begun else None
+        if last is None:
             raise TruncatedError(
                 "The export was cut off before the end of its array. Request it again."
             )
-        last = end[:-1].strip()
         if not last:
             return []
         if is_cut(last):
             raise TruncatedError("The export was cut off inside a row. Request it again.")
         return [self._row(last)]
+
+    def _last(self, end: bytes) -> bytes | None:
+        """Return the last row, which the array's end follows; None if the array has no end."""
+        return end[:-1].strip() if end.endswith(b"]") else None
 
     def _begin(self) -> None:
         if (
@@ -214,14 +223,15 @@ class ArrayReader:
             return  # perhaps the beginning of a byte order mark
         stripped = self._data.removeprefix(codecs.BOM_UTF8).lstrip()
         self._after_mark = True
-        if not stripped:
-            self._data.clear()
-            return
-        if not stripped.startswith(b"["):
-            raise _refusal(bytes(stripped))
-        self._begun = True
-        del stripped[0]
-        self._data[:] = stripped.lstrip()
+        start = self._start(bytes(stripped)) if stripped else 0
+        self._begun = start > 0
+        self._data[:] = stripped[start:].lstrip()
+
+    def _start(self, text: bytes) -> int:
+        """Return the index after the array's opening bracket; 0 if that is still to come."""
+        if not text.startswith(b"["):
+            raise _refusal(text)
+        return 1
 
     def _row_between(self, start: int, end: int) -> Row | None:
         """Return the row from `start` to `end`; None if that is only the beginning of a row."""
@@ -251,6 +261,36 @@ class ArrayReader:
                 self._restore(row, piece)
             return row
         raise _refusal(piece)
+
+
+class FeatureReader(ArrayReader):
+    """Reads the features of a GeoJSON feature collection; its other members are skipped."""
+
+    def finish(self) -> list[Row]:
+        """Return the last feature."""
+        if not self._begun and self._data and not is_cut(bytes(self._data)):
+            raise _refusal(bytes(self._data), "a collection of features")
+        return super().finish()
+
+    def _start(self, text: bytes) -> int:
+        if not text.startswith(b"{"):
+            raise _refusal(text, "a collection of features")
+        for match in _FEATURES.finditer(text):
+            # The key belongs to the outermost object if only that one is open.
+            if not is_cut(text[1 : match.start()]):
+                return match.end()
+        return 0
+
+    def _last(self, end: bytes) -> bytes | None:
+        depth = 0
+        for mark in _MARK.finditer(end):
+            depth += _DEPTHS.get(mark[0], 0)
+            if depth < 0:
+                return end[: mark.start()].strip()
+        return None
+
+
+_DEPTHS = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
 
 
 class CSVReader:
@@ -391,9 +431,9 @@ def _slow_records(text: str, delimiter: str) -> list[list[str]]:
     return records
 
 
-def _refusal(piece: bytes) -> DecodeError:
+def _refusal(piece: bytes, wanted: str = "an array of rows") -> DecodeError:
     return DecodeError(
-        f"The export is not an array of rows; it contains {snippet(piece)!r}. Request it again; if "
+        f"The export is not {wanted}; it contains {snippet(piece)!r}. Request it again; if "
         "the error persists, report it to the portal.",
         snippet=snippet(piece),
         status=200,

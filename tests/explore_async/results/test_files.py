@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from explore_async import ConfigurationError, DecodeError, ExportStream
+from explore_async import ConfigurationError, ExportStream
 from explore_async.results.exports import Reading
-from explore_async.results.files import LineTally, PartFile, file_name
-from tests.explore_async.doubles import files_in, jsonl, settle
+from explore_async.results.files import PartFile, file_name
+from tests.explore_async.doubles import files_in, settle
 from tests.platforms import posix
 
 if TYPE_CHECKING:
@@ -92,35 +92,6 @@ def test_the_name_of_a_file_is_no_path() -> None:
     assert file_name("Aux", "csv") == "_Aux.csv"
     assert file_name("com1.2024", "csv") == "_com1.2024.csv"
     assert file_name("console", "csv") == "console.csv"
-
-
-LINES = b'{"a":1}\r\n\n{"a":2}\n\r\n{"a":"x{}y"}\n{"a":1}\n{}\n' * 9 + b'{"a":3}'
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 20, 1000])
-def test_rows_are_counted_however_their_bytes_are_cut(size: int) -> None:
-    """Blank lines do not count, any line end ends a row, and equal rows count as one unique row."""
-    tally = LineTally(line_cap=1000, distinct=True)
-    for start in range(0, len(LINES), size):
-        tally.feed(LINES[start : start + size])
-    tally.finish()
-    assert (tally.rows, tally.unique) == (5 * 9 + 1, 5)
-
-
-@pytest.mark.parametrize("line", [b"[1]", b"{1", b"1}", b" {}", b"{} ", b"<p>"], ids=repr)
-def test_a_line_among_rows_that_is_none_is_named(line: bytes) -> None:
-    """The error has its number, wherever it is in the block."""
-    with pytest.raises(DecodeError, match="Line 501 of the export is not a row"):
-        LineTally(line_cap=1000).feed(jsonl(500) + line + b"\n" + jsonl(500))
-
-
-@pytest.mark.parametrize("last", [b'{"a": NaN}', b'{"a": 1}\r', b" \t"], ids=repr)
-def test_the_last_line_needs_no_line_end(last: bytes) -> None:
-    """This includes a last line that is blank or not valid JSON."""
-    tally = LineTally(line_cap=1000)
-    tally.feed(jsonl(2) + last)
-    tally.finish()
-    assert tally.rows == (3 if last.strip() else 2)
 
 
 async def test_a_body_in_tiny_pieces_is_not_held_for_long(

@@ -10,29 +10,53 @@ import importlib
 import json
 import math
 import tempfile
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import orjson
 
 from explore_async.errors import ConfigurationError, DecodeError, MissingExtraError, StorageError
+from explore_async.results import geo
 from explore_async.results.conversion import GeoPoint
 from explore_async.results.files import OwnThread
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        Awaitable,
+        Callable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
+    import geopandas
     import pyarrow as pa
 
     from explore_async.models import DatasetField, Row
     from explore_async.results.conversion import Converter
 
-__all__ = ["parquet_batches", "parquet_rows", "require", "row_batches", "schema_of", "table"]
+__all__ = [
+    "GeometryColumns",
+    "geo_frame",
+    "joined",
+    "parquet_batches",
+    "parquet_rows",
+    "parquet_table",
+    "refuse_unknown_geometry",
+    "require",
+    "row_batches",
+    "schema_of",
+    "table",
+]
 
-_EXTRAS = {"pyarrow": "parquet", "pandas": "pandas", "polars": "polars"}
+GeometryColumns: TypeAlias = Literal["wkb"] | None
+
+_EXTRAS = {"pyarrow": "parquet", "pandas": "pandas", "polars": "polars", "geopandas": "geo"}
+_GEOGRAPHIC = frozenset({"geo_point_2d", "geo_shape"})
 
 
 def require(name: str) -> Any:
@@ -50,26 +74,56 @@ def require(name: str) -> Any:
         ) from error
 
 
-def schema_of(converter: Converter) -> pa.Schema:
+def refuse_unknown_geometry(geometry: GeometryColumns, *, typed: bool) -> None:
+    """Refuse geometry columns of rows without a schema.
+
+    Raises:
+        ConfigurationError: `geometry` is neither None nor "wkb", or the rows are not typed.
+    """
+    if geometry not in {None, "wkb"}:
+        raise ConfigurationError(f"geometry is {geometry!r}; it must be None or 'wkb'.")
+    if geometry == "wkb" and not typed:
+        raise ConfigurationError(
+            "Only the schema tells which columns hold geometries; nothing was sent. Pass "
+            "typed=True where the rows are requested."
+        )
+
+
+def schema_of(converter: Converter, *, geometry: GeometryColumns = None) -> pa.Schema:
     """Return the Arrow schema for a dataset's converted rows.
 
     A date field that holds only years or months is a string column. Shapes and other objects are
-    JSON text, because their structure differs between rows.
+    JSON text, because their structure differs between rows. With `geometry="wkb"`, shapes and
+    points are WKB, and the metadata of GeoArrow and GeoParquet describes them.
     """
     arrow = require("pyarrow")
-    return arrow.schema(
-        [(converter.key(one), _column(arrow, one, converter.kind(one))) for one in converter.fields]
+    found = [_field(arrow, converter, one, geometry) for one in converter.fields]
+    types = {converter.key(one): one.type for one in converter.fields}
+    return arrow.schema(found, metadata=_geo_metadata(found, types))
+
+
+def _geo_metadata(fields: list[pa.Field], types: Mapping[str, str]) -> dict[bytes, bytes] | None:
+    return geo.schema_metadata(
+        {one.name: types[one.name] for one in fields if geo.is_geometry(one)}
     )
 
 
-def table(rows: Sequence[Row], *, converter: Converter | None = None) -> pa.Table:
+def table(
+    rows: Sequence[Row],
+    *,
+    converter: Converter | None = None,
+    geometry: GeometryColumns = None,
+) -> pa.Table:
     """Return rows as one Arrow table.
 
     Columns have the types of the converter's fields. Other columns have the type of their values,
     or hold JSON text if the values have no common type.
     """
     arrow = require("pyarrow")
-    known = schema_of(converter) if converter is not None else arrow.schema([])
+    known, types = arrow.schema([]), {}
+    if converter is not None:
+        known = schema_of(converter, geometry=geometry)
+        types = {converter.key(one): one.type for one in converter.fields}
     names = list(dict.fromkeys(name for row in rows for name in row))
     if not rows:
         return known.empty_table()
@@ -77,13 +131,14 @@ def table(rows: Sequence[Row], *, converter: Converter | None = None) -> pa.Tabl
         # A table of columns has no rows without one.
         empty = arrow.array(rows, arrow.struct([]))
         return arrow.Table.from_batches([arrow.RecordBatch.from_struct_array(empty)])
-    columns = {}
+    arrays, fields = [], []
     for name in names:
-        values = [row.get(name) for row in rows]
         place = known.get_field_index(name)
-        kind = known.field(place).type if place >= 0 else None
-        columns[name] = _array(arrow, values, kind, name)
-    return arrow.table(columns)
+        field = known.field(place) if place >= 0 else None
+        arrays.append(_array(arrow, [row.get(name) for row in rows], field, name))
+        fields.append(field or arrow.field(name, arrays[-1].type))
+    schema = arrow.schema(fields, metadata=_geo_metadata(fields, types))
+    return arrow.Table.from_arrays(arrays, schema=schema)
 
 
 async def row_batches(
@@ -109,10 +164,25 @@ async def row_batches(
         thread.let_go()
 
 
+def geo_frame(table: pa.Table) -> geopandas.GeoDataFrame:
+    """Return a table as a GeoPandas data frame."""
+    return geo.frame(require("geopandas"), table)
+
+
+def joined(batches: Sequence[pa.RecordBatch], schema: pa.Schema | None) -> pa.Table:
+    """Return batches as one table; without batches, an empty one of the schema."""
+    arrow = require("pyarrow")
+    if not batches:
+        return (schema or arrow.schema([])).empty_table()
+    return arrow.Table.from_batches(batches)
+
+
 async def parquet_batches(
     save: Callable[[Path], Awaitable[object]], *, size: int
 ) -> AsyncGenerator[pa.RecordBatch, None]:
     """Yield the batches of a Parquet export, through a temporary file.
+
+    The metadata of the schema and of its fields are those of the file.
 
     Raises:
         ConfigurationError: `size` is less than 1.
@@ -121,12 +191,31 @@ async def parquet_batches(
     """
     if size < 1:
         raise ConfigurationError(f"size is {size}; a batch holds at least 1 row.")
-    thread, scratch = OwnThread("parquet"), _Scratch()
-    try:
-        await save(await thread.run(scratch.make))
+    async with _saved(save) as (thread, scratch):
         await thread.run(partial(scratch.open, size))
         while (batch := await thread.run(scratch.next)) is not None:
             yield batch
+
+
+async def parquet_table(save: Callable[[Path], Awaitable[object]]) -> pa.Table:
+    """Return a Parquet export as one table, through a temporary file.
+
+    Raises:
+        StorageError: writing or reading the temporary file failed.
+        DecodeError: the export is not a valid Parquet file.
+    """
+    async with _saved(save) as (thread, scratch):
+        return await thread.run(scratch.read)
+
+
+@asynccontextmanager
+async def _saved(
+    save: Callable[[Path], Awaitable[object]],
+) -> AsyncGenerator[tuple[OwnThread, _Scratch], None]:
+    thread, scratch = OwnThread("parquet"), _Scratch()
+    try:
+        await save(await thread.run(scratch.make))
+        yield thread, scratch
     except OSError as error:
         raise StorageError(
             f"Cannot use the temporary file of the Parquet export: {error.strerror}. Free "
@@ -181,6 +270,10 @@ class _Scratch:
             self._file = importlib.import_module("pyarrow.parquet").ParquetFile(self._path)
             self._batches = self._file.iter_batches(batch_size=size)
 
+    def read(self) -> pa.Table:
+        with _reading_parquet():
+            return importlib.import_module("pyarrow.parquet").ParquetFile(self._path).read()
+
     def next(self) -> pa.RecordBatch | None:
         with _reading_parquet():
             return next(self._batches, None)
@@ -205,19 +298,20 @@ def _batch(rows: list[Row], schema: pa.Schema | None) -> pa.RecordBatch:
     unknown = {name for row in rows for name in row} - set(schema.names)
     if unknown:
         raise _misfit(", ".join(sorted(unknown)), "is not in the schema")
-    arrays = [
-        _array(arrow, [row.get(one.name) for row in rows], one.type, one.name) for one in schema
-    ]
+    arrays = [_array(arrow, [row.get(one.name) for row in rows], one, one.name) for one in schema]
     return arrow.record_batch(arrays, schema=schema)
 
 
-def _array(arrow: Any, values: list[object], kind: Any, name: str) -> Any:
-    """Return a column that preserves every value.
+def _array(arrow: Any, values: list[object], field: pa.Field | None, name: str) -> Any:
+    """Return a column that preserves every value; without a field, of the type of the values.
 
     Arrow itself would convert 2.5 to 2 in an integer column, and a datetime to midnight in a date
     column. Here a float column accepts an integer as the same number, and a string column accepts
     any value as JSON text; any other value that does not have the column's type is an error.
     """
+    if field is not None and geo.is_geometry(field):
+        return arrow.array([_wkb(value, name) for value in values], field.type)
+    kind = None if field is None else field.type
     if kind is not None and _is_text(arrow, kind):
         return arrow.array([_text(value) for value in values], kind)
     plain = [_plain(value) for value in values]
@@ -237,6 +331,13 @@ def _array(arrow: Any, values: list[object], kind: Any, name: str) -> Any:
     if kind is not None:
         raise _misfit(name, f"{changed!r:.80} cannot be kept as {kind}")
     return arrow.array([_text(value) for value in values], arrow.string())
+
+
+def _wkb(value: object, name: str) -> bytes | None:
+    try:
+        return geo.wkb(value)
+    except geo.MISFITS as error:
+        raise _misfit(name, f"{value!r:.80} is not a geometry") from error
 
 
 def _is_text(arrow: Any, kind: Any) -> bool:
@@ -302,16 +403,23 @@ def _in_json(value: object) -> object:
     return plain if isinstance(plain, dict) else str(plain)
 
 
+def _field(
+    arrow: Any, converter: Converter, one: DatasetField, geometry: GeometryColumns
+) -> pa.Field:
+    name, many = converter.key(one), one.annotations.get("multivalued", False) is not False
+    if geometry == "wkb" and one.type in _GEOGRAPHIC and not many:
+        return arrow.field(name, arrow.binary(), metadata=geo.field_metadata())
+    kind = _column(arrow, one, converter.kind(one))
+    return arrow.field(name, arrow.list_(kind) if many else kind)
+
+
 def _column(arrow: Any, one: DatasetField, type_: str) -> Any:
-    point = arrow.struct([("lon", arrow.float64()), ("lat", arrow.float64())])
+    if type_ == "date" and "timeserie_precision" not in one.annotations:
+        return arrow.date32()
     kinds = {
         "int": arrow.int64(),
         "double": arrow.float64(),
         "datetime": arrow.timestamp("us", tz="UTC"),
-        "geo_point_2d": point,
+        "geo_point_2d": arrow.struct([("lon", arrow.float64()), ("lat", arrow.float64())]),
     }
-    kind = kinds.get(type_, arrow.string())
-    if type_ == "date" and "timeserie_precision" not in one.annotations:
-        kind = arrow.date32()
-    many = one.annotations.get("multivalued", False) is not False
-    return arrow.list_(kind) if many else kind
+    return kinds.get(type_, arrow.string())

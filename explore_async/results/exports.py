@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import orjson
-from attrs import frozen
 
 from explore_async.errors import (
     ConfigurationError,
@@ -36,9 +35,8 @@ from explore_async.http.refusals import is_error_object
 from explore_async.models import Progress, Reconciliation, SavedFile
 from explore_async.results import arrow
 from explore_async.results.files import PartFile, in_blocks, refuse_to_await
+from explore_async.results.reading import ATTACHMENT, ROWS
 from explore_async.results.row_readers import (
-    ArrayReader,
-    CSVReader,
     is_cut_row,
     load_exact,
     load_row,
@@ -52,57 +50,31 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
+    import geopandas
     import pyarrow as pa
 
     from explore_async.http.transport import Body
     from explore_async.models import Row
-    from explore_async.results.conversion import Converter, ConverterSource
-    from explore_async.results.row_readers import Reader, Restore
+    from explore_async.results.arrow import GeometryColumns
+    from explore_async.results.conversion import Converter
+    from explore_async.results.reading import Reading
     from explore_async.results.structures import Structure
 
-__all__ = ["ATTACHMENT", "ExportStream", "Reading"]
-
-ATTACHMENT = "attachment"
-"""The format name for a file of unknown format, which is saved unchecked."""
+__all__ = ["ExportStream"]
 
 _START = 64 * 1024
-_ROWS = frozenset({"jsonl", "json", "csv"})
 _BATCH = 65_536
 _LINE_END = b"\n"
-_NO_DELIMITERS = '"\r\n'
 
 Chunk = bytes
 T = TypeVar("T")
 
 
-@frozen(kw_only=True)
-class Reading:
-    """How to read the bytes of an export.
-
-    Attributes:
-        file_format: the format, such as `jsonl`.
-        line_cap: the maximum length of a row, in bytes.
-        delimiter: separates CSV cells.
-        nan_as_null: read a bare NaN, which is not JSON, as null instead of raising an error.
-        converter: provides the converter of rows; None to leave rows unchanged.
-        packed: the server compresses the file, so it can only be saved.
-        redact: removes the client's secrets from a string.
-    """
-
-    file_format: str
-    line_cap: int
-    delimiter: str = ";"
-    nan_as_null: bool = False
-    converter: ConverterSource | None = None
-    packed: bool = False
-    redact: Callable[[str], str] = str
-
-
 class ExportStream:
     """One export, to be read once inside `async with` (exportRecords).
 
-    Creating and entering it sends nothing; `rows`, `batches`, `lines`, `bytes` and `save` send the
-    request. Leaving the block closes the connection.
+    Creating and entering it sends nothing; its methods send the request. Leaving the block closes
+    the connection.
 
     Attributes:
         url: the URL, without credentials.
@@ -162,11 +134,15 @@ class ExportStream:
             TruncatedError: the export ended early; the error's `rows` is the number received.
             DecodeError: the export contains something other than rows.
         """
-        self._require("rows", _ROWS)
+        self._reading.require("rows", ROWS)
         return self._rows_by_line() if self._format == "jsonl" else self._rows_by_reader()
 
     async def batches(
-        self, *, size: int = _BATCH, schema: pa.Schema | None = None
+        self,
+        *,
+        size: int = _BATCH,
+        schema: pa.Schema | None = None,
+        geometry: GeometryColumns = None,
     ) -> AsyncGenerator[pa.RecordBatch, None]:
         """Yield the rows as Arrow record batches of one schema (needs the extra `parquet`).
 
@@ -178,25 +154,60 @@ class ExportStream:
         Args:
             size: the maximum number of rows in a batch.
             schema: the columns; None for the dataset's schema in a typed export, and otherwise for
-                the columns of the first batch. Ignored for Parquet, which has its own.
+                the columns of the first batch.
+            geometry: `wkb` for the points and shapes of a typed export as WKB, described by the
+                metadata of GeoArrow and GeoParquet; None for points as structs and shapes as JSON
+                text.
+
+        `schema` and `geometry` are ignored for Parquet, which has its own columns and metadata.
 
         Raises:
             MissingExtraError: pyarrow is not installed; nothing was sent.
-            ConfigurationError: as for `rows`; nothing was sent.
+            ConfigurationError: as for `rows`; or `geometry` is given, but the export is not typed,
+                has a `schema` or another projection. Nothing was sent.
             DecodeError: a value does not fit the schema, or a Parquet export is invalid.
         """
-        self._require("batches", _ROWS | {"parquet"})
-        arrow.require("pyarrow")
+        self._reading.require_columns("batches", schema, geometry)
         if self._format == "parquet":
             found = arrow.parquet_batches(self.save, size=size)
         else:
-            if schema is None and self._reading.converter is not None:
-                schema = arrow.schema_of(await self._reading.converter(None))
+            schema = schema or await self._typed_schema(geometry)
             found = arrow.row_batches(self.rows(), size=size, schema=schema)
         with self._completing():
             async with aclosing(found) as batches:
                 async for batch in batches:
                     yield batch
+
+    async def to_arrow(self, *, geometry: GeometryColumns = None) -> pa.Table:
+        """Return all rows as an Arrow table, as `batches` does (needs the extra `parquet`)."""
+        self._reading.require_columns("to_arrow", None, geometry)
+        if self._format == "parquet":
+            with self._completing():
+                return await arrow.parquet_table(self.save)
+        schema = await self._typed_schema(geometry)
+        batches = [batch async for batch in self.batches(schema=schema)]
+        return arrow.joined(batches, schema)
+
+    async def to_geopandas(self) -> geopandas.GeoDataFrame:
+        """Return all rows as a GeoPandas data frame (needs the extra `geo`).
+
+        Geometries of JSON and CSV are in OGC:CRS84, which is WGS 84 with the longitude as x; those
+        of Parquet in the system that the file declares. The active geometry is the primary column
+        of a Parquet export, and otherwise the first shape, or else the first point.
+
+        Raises:
+            MissingExtraError: geopandas or pyarrow is not installed; nothing was sent.
+            ConfigurationError: as for `batches`; exports of JSON and CSV must be typed.
+            DecodeError: a value does not fit the schema, or a Parquet export is invalid.
+        """
+        self._reading.require_columns("to_geopandas", None, "wkb")
+        arrow.require("geopandas")
+        return arrow.geo_frame(await self.to_arrow(geometry="wkb"))
+
+    async def _typed_schema(self, geometry: GeometryColumns) -> pa.Schema | None:
+        if self._reading.converter is None:
+            return None
+        return arrow.schema_of(await self._reading.converter(None), geometry=geometry)
 
     async def _rows_by_line(self) -> AsyncGenerator[Row, None]:
         converter = await self._reading.converter(None) if self._reading.converter else None
@@ -235,7 +246,7 @@ class ExportStream:
                         yield row if convert is None else convert(row)
 
     async def _read_rows(self, converter: Converter | None) -> AsyncGenerator[list[Row], None]:
-        reader = self._reader(None if converter is None else converter.restore)
+        reader = self._reading.reader(None if converter is None else converter.restore)
         async with aclosing(self._chunks()) as chunks:
             async for chunk in chunks:
                 yield reader.feed(chunk)
@@ -277,13 +288,6 @@ class ExportStream:
             if counted and error.rows is None:
                 error.rows = self.rows_received
 
-    def _reader(self, restore: Restore | None) -> Reader:
-        if self._format == "csv":
-            return CSVReader(delimiter=self._reading.delimiter, cap=self._line_cap)
-        return ArrayReader(
-            nan_as_null=self._reading.nan_as_null, cap=self._line_cap, restore=restore
-        )
-
     async def lines(self) -> AsyncGenerator[Chunk, None]:
         """Yield the lines unchanged, but without their line ends.
 
@@ -295,11 +299,11 @@ class ExportStream:
             TruncatedError: the export ended early.
         """
         first = b""
-        with self._completing(counted=self._by_line):
+        with self._completing(counted=self._reading.by_line):
             async with aclosing(self._line_groups()) as groups:
                 async for lines in groups:
                     for line in self._taken(lines):
-                        if self._by_line and b"error" in line:
+                        if self._reading.by_line and b"error" in line:
                             self._refuse_an_error(line, first)
                         first = first or line.rstrip()
                         yield line.removesuffix(_LINE_END).removesuffix(b"\r")
@@ -322,7 +326,7 @@ class ExportStream:
                 size = sum(map(len, rest))
                 yield lines
         last = b"".join(rest)
-        if self._by_line and is_cut_row(last):
+        if self._reading.by_line and is_cut_row(last):
             raise cut_inside(self.rows_received + 1)
         if last:
             yield [last]
@@ -345,7 +349,7 @@ class ExportStream:
 
     def _for_lines(self) -> AsyncGenerator[Chunk, None]:
         """Yield the bytes; the caller checks the last line of jsonl, because it counts lines."""
-        return self._chunks() if self._by_line else self.bytes()
+        return self._chunks() if self._reading.by_line else self.bytes()
 
     async def _chunks(self) -> AsyncGenerator[Chunk, None]:
         """Yield the bytes; completeness is checked only by framing and gzip stream."""
@@ -414,7 +418,7 @@ class ExportStream:
                 f"The rows of a {self._format} export cannot be counted; those of "
                 f"{', '.join(COUNTED)} can. Choose one of these, or save() without verification."
             )
-        self._require("save_verified", frozenset(COUNTED))
+        self._reading.require("save_verified", frozenset(COUNTED))
         refuse_to_await(progress)
         tally = tally_of(self._format, line_cap=self._line_cap, delimiter=self._reading.delimiter)
         async with PartFile(Path(path), tally=tally) as part:
@@ -479,30 +483,7 @@ class ExportStream:
         )
 
     def _tally(self) -> LineTally | None:
-        return LineTally(line_cap=self._line_cap) if self._by_line else None
-
-    def _require(self, method: str, formats: frozenset[str]) -> None:
-        if self._reading.packed:
-            raise ConfigurationError(
-                f"{method}() cannot read a file that the server compressed. Omit `compressed` "
-                "(responses are compressed in transit anyway), or use save()."
-            )
-        if self._format not in formats:
-            raise ConfigurationError(
-                f"{method}() reads {', '.join(sorted(formats))} exports, but this one is "
-                f'{self._format}. Use dataset.export("jsonl", ...), or read bytes().'
-            )
-        delimiter = self._reading.delimiter
-        if self._format == "csv" and (len(delimiter) != 1 or delimiter in _NO_DELIMITERS):
-            raise ConfigurationError(
-                f"{method}() cannot separate cells at {delimiter!r}; nothing was sent. Pass one "
-                "character that is neither a quote nor a line end, or use lines(), bytes() or "
-                "save()."
-            )
-
-    @property
-    def _by_line(self) -> bool:
-        return self._format == "jsonl" and not self._reading.packed
+        return LineTally(line_cap=self._line_cap) if self._reading.by_line else None
 
     def _refuse_when_left(self) -> None:
         """Raise an error if the block was left: a closed body ends like a short result."""

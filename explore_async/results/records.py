@@ -48,12 +48,14 @@ if TYPE_CHECKING:
     )
     from types import ModuleType
 
+    import geopandas
     import pandas
     import polars
     import pyarrow as pa
 
     from explore_async.fanout.scheduler import Scheduler
     from explore_async.http.gate import Admission
+    from explore_async.results.arrow import GeometryColumns
     from explore_async.results.conversion import ConverterSource
     from explore_async.results.typed_pages import TypedRows
     from odsql import Query
@@ -157,19 +159,42 @@ class Records:
                     rows += page.rows
         return rows
 
-    async def to_arrow(self) -> pa.Table:
+    async def to_arrow(self, *, geometry: GeometryColumns = None) -> pa.Table:
         """Return all rows as an Arrow table (needs the extra `parquet`).
 
         Columns of a `typed` reading have the schema's types; others have the types of their values.
 
+        Args:
+            geometry: `wkb` for the points and shapes of a `typed` reading as WKB, described by the
+                metadata of GeoArrow and GeoParquet; None for points as structs and shapes as JSON
+                text.
+
         Raises:
             MissingExtraError: pyarrow is not installed; nothing was sent.
+            ConfigurationError: `geometry` is given, but the rows are not typed; nothing was sent.
         """
         frames = _frames()
         frames.require("pyarrow")
+        frames.refuse_unknown_geometry(geometry, typed=self._converter is not None)
         with self._all_or_nothing():
             converter = await self._converter(None) if self._converter else None
-            return frames.table(await self.to_list(), converter=converter)
+            return frames.table(await self.to_list(), converter=converter, geometry=geometry)
+
+    async def to_geopandas(self) -> geopandas.GeoDataFrame:
+        """Return all rows of a `typed` reading as a GeoPandas data frame (needs the extra `geo`).
+
+        Points and shapes are geometries in OGC:CRS84, which is WGS 84 with the longitude as x. The
+        active geometry is the first shape, or else the first point; without either, there is none.
+
+        Raises:
+            MissingExtraError: geopandas or pyarrow is not installed; nothing was sent.
+            ConfigurationError: the rows are not typed; nothing was sent.
+        """
+        _frames().require("geopandas")
+        with self._all_or_nothing():
+            table = await self.to_arrow(geometry="wkb")
+            frame: geopandas.GeoDataFrame = _frames().geo_frame(table)
+        return frame
 
     async def to_pandas(self) -> pandas.DataFrame:
         """Return all rows as a pandas data frame, through Arrow (needs the extra `pandas`).

@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from explore_async.http.transport import Body, Transport
     from explore_async.models import Facet
     from explore_async.results.conversion import ConverterSource
-    from explore_async.results.exports import ExportStream, Reading
+    from explore_async.results.exports import ExportStream
+    from explore_async.results.reading import Reading
     from explore_async.results.typed_pages import TypedRows
     from explore_async.results.unknown_fields import FieldNames
     from odsql import Query
@@ -95,6 +96,11 @@ class ExportOptions:
     def packed(self) -> bool:
         """Whether the server compresses the file."""
         return ("compressed", "true") in self.params
+
+    @property
+    def projected(self) -> bool:
+        """Whether shapes may have another projection than WGS 84."""
+        return any(name == "epsg" and value != "4326" for name, value in self.params)
 
 
 @frozen(kw_only=True)
@@ -248,7 +254,7 @@ class Requests:
         options: ExportOptions,
     ) -> ExportStream:
         """Return an export as one stream; `path` is that of the exports of a dataset or catalog."""
-        from explore_async.results.exports import Reading
+        from explore_async.results.reading import Reading
 
         params = operation_params(query, OPERATIONS[operation_id], extra=options.params)
         target = f"{path}/{segment(file_format, 'export format')}"
@@ -259,14 +265,15 @@ class Requests:
             nan_as_null=options.nan_as_null,
             converter=options.converter,
             packed=options.packed,
+            projected=options.projected,
         )
         return self._stream(target, params, reading)
 
     def file(self, path: str) -> ExportStream:
         """Return a file of any content, such as an attachment, as one stream; sends nothing yet."""
-        from explore_async.results.exports import Reading
+        from explore_async.results.reading import ATTACHMENT, Reading
 
-        reading = Reading(file_format="attachment", line_cap=self.transport.caps.line)
+        reading = Reading(file_format=ATTACHMENT, line_cap=self.transport.caps.line)
         return self._stream(path, [], reading, opaque=True)
 
     def _stream(

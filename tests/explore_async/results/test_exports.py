@@ -34,7 +34,7 @@ from explore_async import (
     Unlisted,
     WindowExceeded,
 )
-from explore_async.results.exports import Reading
+from explore_async.results.reading import Reading
 from explore_async.results.structures import structure_of
 from odsql import Query
 from tests.explore_async.doubles import (

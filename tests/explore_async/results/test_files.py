@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from explore_async import ConfigurationError, ExportStream
-from explore_async.results.exports import Reading
 from explore_async.results.files import PartFile, file_name
+from explore_async.results.reading import Reading
 from tests.explore_async.doubles import files_in, settle
 from tests.platforms import posix
 

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from explore_async.http.transport import Caps
     from explore_async.instrumentation import OpenTelemetryEvents, ProgressEvents, Tally, log_events
     from explore_async.models import (
+        AlternativeExport,
         Attachment,
         DatasetField,
         DatasetInfo,
@@ -88,20 +89,20 @@ if TYPE_CHECKING:
     from explore_async.results.records import Records
 
 __all__ = [
-    "APIError", "Anonymous", "ApiKey", "Attachment", "Auth", "BadRequest", "BytesEvent", "Caps",
-    "ConfigurationError", "ConnectError", "Converter", "Dataset", "DatasetField", "DatasetInfo",
-    "DecodeError", "DoneEvent", "Event", "ExploreClient", "ExploreError", "ExportFormat",
-    "ExportStream", "Facet", "FacetValue", "Facets", "FanOut", "ForbiddenAccess", "GeoPoint",
-    "IncompatibleTypesInComparisonFilter", "IntegrityError", "InvalidRESTParameterError", "Located",
-    "MissingExtraError", "NameResolutionError", "NotFound", "NotFoundResource", "NotFoundURI",
-    "OAuth2", "OAuth2App", "ODSQLError", "ODSQLSyntaxError", "OpenTelemetryEvents", "Outcome",
-    "Page", "PageEvent", "Progress", "ProgressEvents", "ProxyError", "Quota", "QuotaExceeded",
-    "Rate", "Reconciliation", "Records", "RedirectError", "RepeatedPageError", "RequestEvent",
-    "RequestTimeout", "ResponseEvent", "Retry", "RetryEvent", "Row", "SavedFile", "ServerError",
-    "ShortPageError", "Stats", "StorageError", "StreamConsumedError", "Subscriber", "TLSError",
-    "Tally", "ThrottleEvent", "Timeouts", "Timing", "TokenError", "Tokens", "TooLargeError",
-    "TotalCountDriftError", "TransportError", "TruncatedError", "Unauthorized", "Unlisted",
-    "WindowExceeded", "log_events",
+    "APIError", "AlternativeExport", "Anonymous", "ApiKey", "Attachment", "Auth", "BadRequest",
+    "BytesEvent", "Caps", "ConfigurationError", "ConnectError", "Converter", "Dataset",
+    "DatasetField", "DatasetInfo", "DecodeError", "DoneEvent", "Event", "ExploreClient",
+    "ExploreError", "ExportFormat", "ExportStream", "Facet", "FacetValue", "Facets", "FanOut",
+    "ForbiddenAccess", "GeoPoint", "IncompatibleTypesInComparisonFilter", "IntegrityError",
+    "InvalidRESTParameterError", "Located", "MissingExtraError", "NameResolutionError", "NotFound",
+    "NotFoundResource", "NotFoundURI", "OAuth2", "OAuth2App", "ODSQLError", "ODSQLSyntaxError",
+    "OpenTelemetryEvents", "Outcome", "Page", "PageEvent", "Progress", "ProgressEvents",
+    "ProxyError", "Quota", "QuotaExceeded", "Rate", "Reconciliation", "Records", "RedirectError",
+    "RepeatedPageError", "RequestEvent", "RequestTimeout", "ResponseEvent", "Retry", "RetryEvent",
+    "Row", "SavedFile", "ServerError", "ShortPageError", "Stats", "StorageError",
+    "StreamConsumedError", "Subscriber", "TLSError", "Tally", "ThrottleEvent", "Timeouts", "Timing",
+    "TokenError", "Tokens", "TooLargeError", "TotalCountDriftError", "TransportError",
+    "TruncatedError", "Unauthorized", "Unlisted", "WindowExceeded", "log_events",
 ]  # fmt: skip
 
 _MODULES = {
@@ -119,8 +120,8 @@ _MODULES = {
     "http.transport": "Caps",
     "instrumentation": "OpenTelemetryEvents ProgressEvents Tally log_events",
     "models": (
-        "Attachment DatasetField DatasetInfo ExportFormat Facet FacetValue Page Progress "
-        "Reconciliation Row SavedFile"
+        "AlternativeExport Attachment DatasetField DatasetInfo ExportFormat Facet FacetValue Page "
+        "Progress Reconciliation Row SavedFile"
     ),
     "operations": "Unlisted",
     "results.conversion": "Converter GeoPoint",

@@ -12,7 +12,7 @@ from attrs import evolve
 import odsql
 from explore_async.errors import ConfigurationError
 from explore_async.http.policy import Retry
-from explore_async.models import Attachment, DatasetInfo, as_list, as_object
+from explore_async.models import AlternativeExport, Attachment, DatasetInfo, as_list, as_object
 from explore_async.operations import (
     COMPRESSIONS,
     DATASET_FORMATS,
@@ -176,29 +176,41 @@ class Dataset:
         """Return the files attached to the dataset (getDatasetAttachments)."""
         return await self._requests.get(f"{self._path}/attachments", [], _attachments)
 
+    async def alternative_exports(self) -> tuple[AlternativeExport, ...]:
+        """Return the files that the publisher offers in place of the exports (getDataset).
+
+        Their identifiers change with updates, so list them before each `download`.
+        """
+        found = (await self.info()).extra.get("alternative_exports")
+        if found is None:
+            return ()
+        return tuple(map(AlternativeExport.from_json, as_list(found, "alternative exports")))
+
     async def download(
         self,
-        attachment: Attachment | str,
+        file: Attachment | AlternativeExport | str,
         path: str | os.PathLike[str],
         *,
         progress: Callable[[Progress], None] | None = None,
     ) -> SavedFile:
-        """Write an attachment to a file that appears only when it is complete.
+        """Write an attachment or an alternative export to a file that appears when complete.
 
-        The request goes to this portal's own address, regardless of the attachment's `href`.
+        The request goes to this portal's own address, regardless of what the item links to.
+        Alternative exports have no operation in the specification; portals serve them at
+        `/catalog/datasets/{dataset_id}/alternative_exports/{export_id}`.
 
         Args:
-            attachment: one of `attachments()`, or its identifier.
-            path: the file to write; an existing file is replaced atomically at the end.
+            file: one of `attachments()` or `alternative_exports()`, or the identifier of an
+                attachment.
+            path: the file to write, such as `folder / file.file_name`; an existing file is
+                replaced atomically at the end.
             progress: called about once per MiB.
 
         Raises:
             ConfigurationError: the path is not writable; nothing was sent.
-            NotFound: there is no such attachment.
+            NotFound: there is no such file.
         """
-        name = attachment.attachment_id if isinstance(attachment, Attachment) else attachment
-        target = f"{self._path}/attachments/{segment(name, 'attachment identifier')}"
-        async with self._requests.file(target) as stream:
+        async with self._requests.file(f"{self._path}/{_path_of(file)}") as stream:
             return await stream.save(path, progress=progress)
 
     async def export_formats(self) -> tuple[ExportFormat, ...]:
@@ -450,6 +462,13 @@ class Dataset:
                 info = await self._info(odsql.Query(lang=lang), shared)
                 self._known[lang] = Converter.from_info(info)
             return self._known[lang]
+
+
+def _path_of(file: Attachment | AlternativeExport | str) -> str:
+    if isinstance(file, AlternativeExport):
+        return f"alternative_exports/{segment(file.export_id, 'alternative export identifier')}"
+    name = file.attachment_id if isinstance(file, Attachment) else file
+    return f"attachments/{segment(name, 'attachment identifier')}"
 
 
 def _attachments(answer: object) -> tuple[Attachment, ...]:

@@ -6,6 +6,7 @@ structure defined by the specification, and becomes one of these classes.
 
 from __future__ import annotations
 
+import re
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "AlternativeExport",
     "Attachment",
     "DatasetField",
     "DatasetInfo",
@@ -33,11 +35,15 @@ __all__ = [
     "SavedFile",
     "as_list",
     "as_object",
+    "safe_name",
 ]
 
 Row = dict[str, object]
 """A record: its keys are the user's own fields."""
 
+_NAME_BYTES = 200
+_DEVICES = re.compile(r"con|prn|aux|nul|(?:com|lpt)[0-9]", re.IGNORECASE)
+_NOT_IN_NAMES = re.compile(r"[^\w.-]")
 _PAGE_KEYS = frozenset({"results", "total_count"})
 _PLAIN = ("name", "value", "count", "state")
 
@@ -356,6 +362,11 @@ class Attachment:
     mimetype: str
     extra: Mapping[str, object] = _extra()
 
+    @property
+    def file_name(self) -> str:
+        """The title, or else the identifier, as the name of a file; never a path."""
+        return _file_name(self.title or self.attachment_id)
+
     @classmethod
     def from_json(cls, value: object) -> Attachment:
         """Convert one item of `attachments`, from getDatasetAttachments or getDataset.
@@ -378,6 +389,52 @@ class Attachment:
             title=_text(known.get("title")),
             mimetype=_text(known.get("mimetype") or known.get("mime-type")),
             extra=_beyond(item, frozenset({"id", "title", "mimetype"})),
+        )
+
+
+@frozen(kw_only=True)
+class AlternativeExport:
+    """A file that the publisher offers in place of the exports, such as a GTFS archive.
+
+    Attributes:
+        export_id: the identifier used in URLs. It may change with each update of the file.
+        title: the name for display, usually the file name; empty if there is none.
+        mimetype: media type; empty if the server does not say.
+        description: the publisher's description; empty if there is none.
+        extra: the other keys that the server sent, such as `url`.
+    """
+
+    export_id: str
+    title: str
+    mimetype: str
+    description: str
+    extra: Mapping[str, object] = _extra()
+
+    @property
+    def file_name(self) -> str:
+        """The title, or else the identifier, as the name of a file; never a path."""
+        return _file_name(self.title or self.export_id)
+
+    @classmethod
+    def from_json(cls, value: object) -> AlternativeExport:
+        """Convert one item of `alternative_exports`, from getDataset.
+
+        Raises:
+            DecodeError: the item is not an alternative export.
+        """
+        item = as_object(value, "an alternative export")
+        if not item.get("id"):
+            raise DecodeError(
+                "The server sent an alternative export without an identifier. Report it to the "
+                "portal.",
+                status=200,
+            )
+        return cls(
+            export_id=str(item["id"]),
+            title=_text(item.get("title")),
+            mimetype=_text(item.get("mimetype")),
+            description=_text(item.get("description")),
+            extra=_beyond(item, frozenset({"id", "title", "mimetype", "description"})),
         )
 
 
@@ -473,6 +530,21 @@ class Reconciliation:
 
 def _only(whole: Mapping[str, object]) -> str:
     return f"only {', '.join(sorted(whole))}" if whole else "and no other"
+
+
+def safe_name(text: str) -> str:
+    """Return a text of the server as part of the name of a file; it cannot lead elsewhere."""
+    name = _NOT_IN_NAMES.sub("_", text)
+    # Windows keeps these names for devices, whatever the suffix.
+    reserved = _DEVICES.fullmatch(name.partition(".")[0])
+    return f"{'_' if reserved else ''}{name}"
+
+
+def _file_name(text: str) -> str:
+    # The end is kept, because it says what kind of file this is.
+    name = _NOT_IN_NAMES.sub("_", text).encode()[-_NAME_BYTES:].decode(errors="ignore")
+    # A leading dot hides a file, and Windows drops a trailing one.
+    return safe_name(name.strip(".") or "_")
 
 
 def _beyond(item: Mapping[str, object], known: frozenset[str]) -> dict[str, object]:

@@ -18,7 +18,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 PUBLIC = {
     "explore_async": """
-        APIError Anonymous ApiKey Attachment Auth BadRequest BytesEvent Caps
+        APIError AlternativeExport Anonymous ApiKey Attachment Auth BadRequest BytesEvent Caps
         ConfigurationError ConnectError Converter Dataset DatasetField DatasetInfo
         DecodeError DoneEvent Event ExploreClient ExploreError ExportFormat ExportStream
         Facet FacetValue Facets FanOut ForbiddenAccess GeoPoint

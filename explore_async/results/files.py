@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import re
 import secrets
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from sys import getsizeof
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from explore_async.errors import ConfigurationError, StorageError, TruncatedError
+from explore_async.models import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -33,16 +33,11 @@ _Found = TypeVar("_Found")
 
 _BLOCK = 1024 * 1024
 _NAME_BYTES = 200
-_DEVICES = re.compile(r"con|prn|aux|nul|(?:com|lpt)[0-9]", re.IGNORECASE)
-_NOT_IN_NAMES = re.compile(r"[^\w.-]")
 
 
 def file_name(dataset_id: str, file_format: str) -> str:
     """Return a file name for the export of a dataset; never a path, for any identifier."""
-    name = _NOT_IN_NAMES.sub("_", dataset_id)
-    # Windows keeps these names for devices, whatever the suffix.
-    reserved = _DEVICES.fullmatch(name.partition(".")[0])
-    return f"{'_' if reserved else ''}{name}.{file_format}"
+    return f"{safe_name(dataset_id)}.{file_format}"
 
 
 class OwnThread:

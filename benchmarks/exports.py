@@ -7,8 +7,8 @@
 Time: rows decoded one by one, against aiohttp chunks that are split and decoded with orjson and
 nothing else. Memory: the peak of a fresh process above its size when the client was created. To a
 file: CPU seconds, user and system, against those of curl, if curl is installed; ours include the
-checksum. Following the format, which tells a cut file from a whole one, against SHA-256 of the same
-bytes.
+checksum. Counting the rows of each format that can be verified, against saving the same export.
+Following the format, which tells a cut file from a whole one, against SHA-256 of the same bytes.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from server import serving
 
 from explore_async import ExploreClient
 from explore_async.results.structures import structure_of
+from explore_async.results.tallies import COUNTED
 from odsql import Query
 
 if TYPE_CHECKING:
@@ -66,6 +67,11 @@ def main() -> None:
         if shutil.which("curl"):
             ratio = asyncio.run(to_file(url, few if smoke else ROWS, 1 if smoke else 15))
             print_goals("CPU seconds to a file", {"file / curl": ratio}, GOALS)
+        print_goals(
+            "saved and counted: / saved",
+            asyncio.run(counting(url, few if smoke else ROWS, 1 if smoke else 9)),
+            GOALS,
+        )
     print_goals("following the format: / SHA-256", structures(1 if smoke else 9), GOALS)
 
 
@@ -151,6 +157,19 @@ async def to_file(url: str, count: int, rounds: int) -> float:
     return median(ratios)
 
 
+async def counting(url: str, count: int, rounds: int) -> dict[str, float]:
+    """Return the times of saving a file and counting its rows, as ratios to saving alone."""
+    ratios: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        async with ExploreClient(url) as client:
+            for file_format in COUNTED:
+                path = str(Path(folder, file_format))
+                floor = partial(saved, client, count, path, file_format)
+                others = {file_format: partial(verified, client, count, path, file_format)}
+                ratios |= await paired(floor, others, rounds)
+    return ratios
+
+
 def structures(rounds: int) -> dict[str, float]:
     """Return the times of following a file of each format, as ratios to its checksum."""
     feature = b'{"type": "Feature", "geometry": {"type": "Point", "coordinates": [2.35, 48.85]}, '
@@ -178,10 +197,20 @@ def _following(file_format: str, body: bytes) -> float:
     return (followed - began) / (perf_counter() - followed)
 
 
-async def saved(client: ExploreClient, count: int, target: str) -> None:
+async def saved(client: ExploreClient, count: int, target: str, file_format: str = "jsonl") -> None:
     """Save the export to a file."""
-    async with client.dataset("trees").export("jsonl", Query(limit=count)) as stream:
+    async with client.dataset("trees").export(file_format, Query(limit=count)) as stream:
         await stream.save(target)
+
+
+async def verified(client: ExploreClient, count: int, target: str, file_format: str) -> None:
+    """Save the export to a file and count its rows, without the request for their number."""
+
+    async def expected() -> int:
+        return count
+
+    async with client.dataset("trees").export(file_format, Query(limit=count)) as stream:
+        await stream.save_verified(target, count=expected)
 
 
 def cpu(whose: int) -> float:

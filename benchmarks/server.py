@@ -5,7 +5,8 @@ those of an open-data portal: ten fields, among them text, a location and dates.
 
 * `/records?...`: the requested page;
 * `/facets?facet=...`: a facet of 10 values, or of 100 if the dataset's name begins with `wide`;
-* `/exports/jsonl?rows=N` or `?limit=N`: N rows of JSON Lines, in chunked encoding.
+* `/exports/FORMAT?rows=N` or `?limit=N`: N rows of JSON Lines, JSON, CSV, GeoJSON or Parquet, in
+  chunked encoding.
 
 `delay`, given at start, is the time in seconds before each response. `serving` starts and stops the
 server; do not run this file by hand.
@@ -14,6 +15,8 @@ server; do not run this file by hand.
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import re
 import subprocess
 import sys
@@ -85,14 +88,55 @@ def _facet(facet: str, count: int) -> bytes:
     return _answer(orjson.dumps({"links": [], "facets": [{"name": facet, "facets": values}]}))
 
 
+def _chunk(piece: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+
+
+def _chunks(file_format: str) -> tuple[bytes, bytes, bytes]:
+    """Return the first block of an export, a later one, and its end."""
+    found = rows(0, _BLOCK_ROWS)
+    if file_format == "json":
+        block = orjson.dumps(found)[1:-1]
+        return _chunk(b"[" + block), _chunk(b"," + block), _chunk(b"]")
+    if file_format == "geojson":
+        block = b",".join(map(_feature, found))
+        start = b'{"type":"FeatureCollection","features":['
+        return _chunk(start + block), _chunk(b"," + block), _chunk(b"]}")
+    if file_format == "csv":
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, delimiter=";")
+        writer.writerows([row.values() for row in found])
+        block = text.getvalue().encode()
+        return _chunk(";".join(found[0]).encode() + b"\r\n" + block), _chunk(block), b""
+    block = _chunk(b"".join(orjson.dumps(row) + b"\n" for row in found))
+    return block, block, b""
+
+
+def _feature(row: dict[str, Any]) -> bytes:
+    properties = {**row}
+    point = properties.pop("geo_point_2d")
+    geometry = {"coordinates": [point["lon"], point["lat"]], "type": "Point"}
+    return orjson.dumps({"type": "Feature", "geometry": geometry, "properties": properties})
+
+
+@cache
+def _parquet(count: int) -> bytes:
+    import pyarrow as pa  # not needed by the other benchmarks
+    import pyarrow.parquet as pq
+
+    block = pa.Table.from_pylist(rows(0, _BLOCK_ROWS))
+    sink = io.BytesIO()
+    pq.write_table(pa.concat_tables([block] * (count // _BLOCK_ROWS)), sink)
+    return sink.getvalue()
+
+
 class _Server:
     """The responses, prepared before the first request; those of facets are cached."""
 
     def __init__(self, delay: float) -> None:
         self._delay = delay
         self._pages = {offset: _page(offset, PAGE_ROWS) for offset in range(0, TOTAL, PAGE_ROWS)}
-        block = b"".join(orjson.dumps(row) + b"\n" for row in rows(0, _BLOCK_ROWS))
-        self._block = b"%x\r\n%b\r\n" % (len(block), block)
+        self._exports = {name: _chunks(name) for name in ("jsonl", "json", "csv", "geojson")}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection until it closes."""
@@ -107,7 +151,8 @@ class _Server:
 
     async def _respond(self, line: bytes, writer: asyncio.StreamWriter) -> None:
         if b"/exports/" in line:
-            await self._export(_number(rb"(?:rows|limit)=(\d+)", line, 1000), writer)
+            count = _number(rb"(?:rows|limit)=(\d+)", line, 1000)
+            await self._export(re.findall(rb"/exports/(\w+)", line)[0].decode(), count, writer)
             return
         if b"/facets" in line:
             facet = re.findall(rb"[?&]facet=(\w+)", line)[0].decode()
@@ -118,14 +163,19 @@ class _Server:
         ready = self._pages.get(offset) if limit == PAGE_ROWS else None
         writer.write(ready or _page(offset, limit))
 
-    async def _export(self, count: int, writer: asyncio.StreamWriter) -> None:
+    async def _export(self, file_format: str, count: int, writer: asyncio.StreamWriter) -> None:
         writer.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
             b"Transfer-Encoding: chunked\r\n\r\n"
         )
-        for _ in range(count // _BLOCK_ROWS):
-            writer.write(self._block)
-            await writer.drain()
+        if file_format == "parquet":
+            writer.write(_chunk(_parquet(count)))
+        else:
+            first, block, end = self._exports[file_format]
+            for number in range(count // _BLOCK_ROWS):
+                writer.write(block if number else first)
+                await writer.drain()
+            writer.write(end)
         writer.write(b"0\r\n\r\n")
 
 

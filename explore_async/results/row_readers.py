@@ -36,6 +36,8 @@ __all__ = [
 ]
 
 _BETWEEN = re.compile(rb"(?<=\})\s*,\s*(?=\{)")
+_RAW_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_TAIL = 64 * 1024
 _IN_BETWEEN = b" \t\n\v\f\r,"
 _FEATURES = re.compile(rb'"features"\s*:\s*\[')
 _MARK = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
@@ -146,11 +148,25 @@ class ArrayReader:
     are an object, they are the row, because a complete object cannot continue. Otherwise the row
     contains objects or strings with `},{`, and it ends at the first such place where no value is
     open. So each byte is examined at most a few times.
+
+    Args:
+        nan_as_null: read a bare NaN or Infinity as null.
+        cap: the maximum length of a row, in bytes.
+        restore: called with each row and its JSON.
+        pieces: called with the JSON of rows, which are then not returned.
     """
 
-    def __init__(self, *, nan_as_null: bool, cap: int, restore: Restore | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        nan_as_null: bool,
+        cap: int,
+        restore: Restore | None = None,
+        pieces: Callable[[list[bytes]], None] | None = None,
+    ) -> None:
         self._nan_as_null = nan_as_null
         self._restore = restore
+        self._pieces = pieces
         self._load: Callable[[Any], object] = orjson.loads if restore is None else load_exact
         self._cap = cap
         self._data = bytearray()
@@ -174,12 +190,13 @@ class ArrayReader:
             self._refuse_long_rows()
             return []
         rows: list[Row] = []
-        start = 0
-        for match in _BETWEEN.finditer(data, self._looked_at):
+        start = self._hand_over()
+        for match in _BETWEEN.finditer(data, max(start, self._looked_at)):
             row = self._row_between(start, match.start())
             if row is not None:
-                rows.append(row)
                 start = match.end()
+                if self._pieces is None:
+                    rows.append(row)
             self._looked_at = match.end()
         # A `},{` that the chunk cuts in two begins with the last brace.
         blank = len(chunk) - len(chunk.rstrip(_IN_BETWEEN))
@@ -188,6 +205,26 @@ class ArrayReader:
         del data[:start]
         self._refuse_long_rows()
         return rows
+
+    def _hand_over(self) -> int:
+        """Hand over all rows before the last `},{` without decoding them; return the index after.
+
+        If that is inside a row, which is rare, or the JSON is not valid, return 0.
+        """
+        if self._pieces is None or self._nesting is not None:
+            return 0
+        between = list(_BETWEEN.finditer(self._data, max(0, len(self._data) - _TAIL)))
+        if not between:
+            return 0
+        try:
+            found = _RAW_ARRAY.decode(b"[" + self._data[: between[-1].start()] + b"]")
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return 0
+        pieces = list(map(bytes, found))
+        if not all(piece.startswith(b"{") for piece in pieces):
+            return 0
+        self._pieces(pieces)
+        return between[-1].end()
 
     def _refuse_long_rows(self) -> None:
         if len(self._data) > self._cap:
@@ -238,9 +275,7 @@ class ArrayReader:
         if self._nesting is None:
             row = _object_or_none(self._data[start:end], self._load)
             if row is not None:
-                if self._restore is not None:
-                    self._restore(row, bytes(self._data[start:end]))
-                return row
+                return self._found(row, self._data[start:end])
             self._nesting = Nesting()
             self._counted = start
         self._nesting.feed(bytes(self._data[self._counted : end]))
@@ -257,10 +292,15 @@ class ArrayReader:
         except ValueError:
             row = None
         if isinstance(row, dict):
-            if self._restore is not None:
-                self._restore(row, piece)
-            return row
+            return self._found(row, piece)
         raise _refusal(piece)
+
+    def _found(self, row: Row, piece: bytes | bytearray) -> Row:
+        if self._restore is not None:
+            self._restore(row, bytes(piece))
+        if self._pieces is not None:
+            self._pieces([bytes(piece)])
+        return row
 
 
 class FeatureReader(ArrayReader):

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from explore_async.errors import DecodeError, TooLargeError, TruncatedError
 from explore_async.http.decoding import snippet
-from explore_async.http.refusals import is_error_object
 from explore_async.results import arrow
 from explore_async.results.files import RowTally
 from explore_async.results.row_readers import ArrayReader, FeatureReader, is_cut_row
@@ -32,8 +31,6 @@ from explore_async.results.structures import is_error
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from explore_async.models import Row
 
 __all__ = [
     "COUNTED",
@@ -53,6 +50,7 @@ _DIGEST_BYTES = 8
 _LINES = 64 * 1024  # bytes that fit into a processor cache
 _OPENING, _CLOSING = set(b"{"), set(b"}")
 _BLANK = frozenset({b"\n", b"\r\n"})
+_LINE_END = 2  # bytes
 
 
 class DistinctTally(RowTally, Protocol):
@@ -234,11 +232,11 @@ class CSVTally:
 
     def _records(self, lines: list[bytes]) -> list[bytes]:
         """Join the lines of each record; those of the last one are kept if it is incomplete."""
-        if not self._quoted and b'"' not in b"".join(lines):
+        opening = [line.count(b'"') % 2 == 1 for line in lines]
+        if not self._quoted and not any(opening):
             return lines
         records = []
-        for line in lines:
-            odd = line.count(b'"') % 2 == 1
+        for line, odd in zip(lines, opening, strict=True):
             if not self._quoted and not odd:
                 records.append(line)
                 continue
@@ -253,7 +251,7 @@ class CSVTally:
     def _count(self, records: list[bytes]) -> None:
         if self._blank_is_row is None and records:
             self._blank_is_row = self._has_one_cell(records.pop(0))
-        if not self._blank_is_row:
+        if not self._blank_is_row and records and len(min(records, key=len)) <= _LINE_END:
             records = [one for one in records if one not in _BLANK]
         if records:
             self.rows += len(records)
@@ -287,9 +285,9 @@ class ObjectTally:
     def __init__(self, reader: type[ArrayReader], *, cap: int) -> None:
         self.rows = 0
         self._digests: set[bytes] = set()
-        self._first: Row | None = None
-        self._last: tuple[Row, bytes] = {}, b""
-        self._reader = reader(nan_as_null=True, cap=cap, restore=self._take)
+        self._first = b""
+        self._last = b""
+        self._reader = reader(nan_as_null=True, cap=cap, pieces=self._take)
 
     @property
     def unique(self) -> int:
@@ -314,17 +312,15 @@ class ObjectTally:
             DecodeError: the bytes are something else.
         """
         self._reader.finish()
-        row, piece = self._last
-        if is_error_object(row) and self._first is not None and row.keys() != self._first.keys():
+        if is_error(self._last) and not is_error(self._first):
             self.rows -= 1
-            raise broken_off(self.rows, piece)
+            raise broken_off(self.rows, self._last)
 
-    def _take(self, row: Row, piece: bytes) -> None:
-        if self._first is None:
-            self._first = row
-        self.rows += 1
-        self._last = row, piece
-        self._digests.add(_digest(piece))
+    def _take(self, pieces: list[bytes]) -> None:
+        self._first = self._first or pieces[0]
+        self._last = pieces[-1]
+        self.rows += len(pieces)
+        self._digests.update(map(_digest, pieces))
 
 
 class FooterTally:

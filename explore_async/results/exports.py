@@ -171,7 +171,8 @@ class ExportStream:
         if self._format == "parquet":
             found = arrow.parquet_batches(self.save, size=size)
         else:
-            schema = schema or await self._typed_schema(geometry)
+            if schema is None:
+                schema = await self._typed_schema(geometry)
             found = arrow.row_batches(self.rows(), size=size, schema=schema)
         with self._completing():
             async with aclosing(found) as batches:

@@ -8,6 +8,8 @@
 | geojson | an object in the outermost `features` | the bytes of the feature |
 | parquet | what the footer counts | nothing: the columns are not decoded |
 
+A GeoJSON export has a feature for each row, also without a geometry (recorded of one portal).
+
 Unique rows are counted with an 8-byte digest per unique row in a set, which takes about 100 bytes
 of memory. Among a million rows, the probability that two different rows have the same digest is 1
 in 37 million. Besides, at most one row and one block are in memory.

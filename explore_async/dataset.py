@@ -22,6 +22,7 @@ from explore_async.operations import (
     flags,
     listed,
     operation_params,
+    query_of,
 )
 from explore_async.results.requests import ExportOptions, Requests, row_limit, segment
 from explore_async.results.showing import shown_portal
@@ -30,6 +31,7 @@ from explore_async.results.unknown_fields import FieldNames
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
+    from typing import Unpack
 
     from explore_async.http.gate import Admission
     from explore_async.models import ExportFormat, Progress, Reconciliation, Row, SavedFile
@@ -39,12 +41,17 @@ if TYPE_CHECKING:
     from explore_async.results.records import Records
     from odsql import Query
     from odsql.builder.expressions import Expression
+    from odsql.builder.query import QueryClauses
 
 __all__ = ["Dataset"]
 
 
 class Dataset:
     """One dataset of a portal, created by `ExploreClient.dataset`.
+
+    Wherever a method takes a query, it also takes the clauses of one as keywords, as `Query(...)`
+    does: `dataset.records(where=F.x > 1, order_by="x desc")`. Conditions and facet filters are
+    added to those of the query; other clauses replace them.
 
     Attributes:
         dataset_id: the dataset's identifier.
@@ -62,7 +69,9 @@ class Dataset:
         portal = shown_portal(self._requests.transport.url("", []))
         return f"Dataset({portal!r}, {self.dataset_id!r})"
 
-    async def info(self, query: Query | None = None) -> DatasetInfo:
+    async def info(
+        self, query: Query | None = None, **clauses: Unpack[QueryClauses]
+    ) -> DatasetInfo:
         """Return schema and metadata (getDataset).
 
         Args:
@@ -72,7 +81,7 @@ class Dataset:
         Raises:
             NotFoundResource: there is no such dataset.
         """
-        return await self._info(query, None)
+        return await self._info(query_of(query, clauses), None)
 
     async def _info(self, query: Query | None, admission: Admission | None) -> DatasetInfo:
         params = operation_params(query, OPERATIONS["getDataset"])
@@ -108,6 +117,7 @@ class Dataset:
         max_rows: int | None = None,
         page_size: int | None = None,
         typed: bool | Converter = False,
+        **clauses: Unpack[QueryClauses],
     ) -> Records:
         """Return the rows of a query as one lazy object; sends nothing yet (getRecords).
 
@@ -130,14 +140,19 @@ class Dataset:
         return self._rows.records(
             f"{self._path}/records",
             "getRecords",
-            query,
+            query_of(query, clauses),
             max_rows=max_rows,
             page_size=page_size,
             converter=self._converting(typed),
         )
 
     async def record(
-        self, record_id: str, query: Query | None = None, *, typed: bool | Converter = False
+        self,
+        record_id: str,
+        query: Query | None = None,
+        *,
+        typed: bool | Converter = False,
+        **clauses: Unpack[QueryClauses],
     ) -> Row:
         """Return one row by its identifier (getRecord).
 
@@ -145,7 +160,7 @@ class Dataset:
             NotFoundResource: there is no such record.
         """
         path = f"{self._path}/records/{segment(record_id, 'record identifier')}"
-        params = operation_params(query, OPERATIONS["getRecord"])
+        params = operation_params(query_of(query, clauses), OPERATIONS["getRecord"])
         converting = self._converting(typed)
         if converting is None:
             return await self._rows.get(path, params, partial(as_object, what="a record"))
@@ -156,7 +171,9 @@ class Dataset:
 
         return await self._rows.get(path, params, read, converter.exact)
 
-    def facets(self, *names: str | Expression, query: Query | None = None) -> Facets:
+    def facets(
+        self, *names: str | Expression, query: Query | None = None, **clauses: Unpack[QueryClauses]
+    ) -> Facets:
         """Return facet values and counts, with one concurrent request each (getRecordsFacets).
 
         Await the result for a list of `Facet` in the order of `names`. Nothing is sent until then.
@@ -170,7 +187,9 @@ class Dataset:
             ConfigurationError: the query holds a parameter that facets do not accept, or an option
                 of `facet(...)` is not listed.
         """
-        return self._rows.facets(f"{self._path}/facets", "getRecordsFacets", names, query)
+        return self._rows.facets(
+            f"{self._path}/facets", "getRecordsFacets", names, query_of(query, clauses)
+        )
 
     async def attachments(self) -> tuple[Attachment, ...]:
         """Return the files attached to the dataset (getDatasetAttachments)."""
@@ -227,6 +246,7 @@ class Dataset:
         epsg: int | None = None,
         typed: bool | Converter = False,
         nan_as_null: bool = False,
+        **clauses: Unpack[QueryClauses],
     ) -> ExportStream:
         """Return an export of all rows as one stream (exportRecords); sends nothing yet.
 
@@ -249,6 +269,7 @@ class Dataset:
             ConfigurationError: the format is unknown, or the query holds a parameter that the
                 export does not accept.
         """
+        query = query_of(query, clauses)
         listed(file_format, DATASET_FORMATS, "export format")
         options = ExportOptions(
             params=flags(use_labels=use_labels, compressed=compressed, epsg=epsg),
@@ -269,6 +290,7 @@ class Dataset:
         compressed: bool | None = None,
         epsg: int | None = None,
         typed: bool | Converter = False,
+        **clauses: Unpack[QueryClauses],
     ) -> ExportStream:
         r"""Return a CSV export of all rows (exportRecordsCSV); sends nothing yet.
 
@@ -289,6 +311,7 @@ class Dataset:
             ConfigurationError: a value is not listed, or the query holds a parameter that the
                 export does not accept.
         """
+        query = query_of(query, clauses)
         options = ExportOptions.csv(
             delimiter=delimiter,
             list_separator=list_separator,
@@ -311,6 +334,7 @@ class Dataset:
         use_labels: bool | None = None,
         compressed: bool | None = None,
         epsg: int | None = None,
+        **clauses: Unpack[QueryClauses],
     ) -> ExportStream:
         """Return a Parquet export of all rows (exportRecordsParquet); sends nothing yet.
 
@@ -325,6 +349,7 @@ class Dataset:
             ConfigurationError: a value is not listed, or the query holds a parameter that the
                 export does not accept.
         """
+        query = query_of(query, clauses)
         if parquet_compression is not None:
             listed(parquet_compression, COMPRESSIONS, "compression")
         params = flags(
@@ -346,6 +371,7 @@ class Dataset:
         use_labels: bool | None = None,
         compressed: bool | None = None,
         epsg: int | None = None,
+        **clauses: Unpack[QueryClauses],
     ) -> ExportStream:
         """Return a GPX export of all rows (exportRecordsGPX); sends nothing yet.
 
@@ -364,6 +390,7 @@ class Dataset:
             ConfigurationError: the list is empty, or the query holds a parameter that the export
                 does not accept.
         """
+        query = query_of(query, clauses)
         fields = description_field_list
         params = flags(
             name_field=name_field,
@@ -382,7 +409,9 @@ class Dataset:
         query: Query | None = None,
         *,
         file_format: str = "jsonl",
+        gzip: bool = False,
         progress: Callable[[Progress], None] | None = None,
+        **clauses: Unpack[QueryClauses],
     ) -> Reconciliation:
         """Export to a file and verify its row count (exportRecords, getRecords).
 
@@ -394,6 +423,7 @@ class Dataset:
             query: the query; its `limit` is respected.
             file_format: `jsonl`, `json`, `csv`, `geojson` or `parquet`; the last one needs the
                 extra `parquet`.
+            gzip: compress the file; not for `parquet`, whose columns are compressed.
             progress: called about once per MiB.
 
         Raises:
@@ -404,6 +434,7 @@ class Dataset:
             IntegrityError: the number of rows differs from the count; no file is written.
             TruncatedError: the export ended early; no file is written.
         """
+        query = query_of(query, clauses)
         stream = self.export(file_format, query)
 
         async def count() -> int:
@@ -412,7 +443,7 @@ class Dataset:
             return total if limit is None else min(total, limit)
 
         async with stream:
-            return await stream.save_verified(path, count=count, progress=progress)
+            return await stream.save_verified(path, count=count, gzip=gzip, progress=progress)
 
     def _export(
         self, operation_id: str, file_format: str, query: Query | None, options: ExportOptions

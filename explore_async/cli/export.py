@@ -11,7 +11,7 @@ import click
 from attrs import evolve
 
 from explore_async.cli.display import progress_bar
-from explore_async.cli.formats import ENDINGS, ending_of, format_of
+from explore_async.cli.formats import ENDINGS, ending_of, format_of, is_gzipped
 from explore_async.cli.options import (
     connect,
     examples,
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
     from explore_async.cli.options import Target
     from explore_async.client import ExploreClient
+    from explore_async.dataset import Dataset
     from explore_async.events import Event
-    from explore_async.models import Progress
+    from explore_async.models import Progress, Reconciliation
 
 __all__ = ["export"]
 
@@ -100,20 +101,43 @@ async def _print(target: Target, file_format: str) -> None:
 
 async def _export(target: Target, file_format: str, path: Path) -> None:
     async with connect(target.url) as client:
-        dataset = client.dataset(target.dataset_id)
-        if file_format == "jsonl":
-            with _export_bar(client) as progress:
-                proof = await dataset.export_verified(path, target.query, progress=progress)
-            click.echo(
-                f"{proof.path}: expected {proof.expected:,}, received {proof.received:,}, "
-                f"unique {proof.unique:,} rows, {proof.bytes:,} bytes",
-                err=True,
+        with _export_bar(client) as progress:
+            told = await _saved(
+                client.dataset(target.dataset_id), target, file_format, path, progress
             )
-            return
-        async with dataset.export(file_format, target.query) as stream:
-            with _export_bar(client) as progress:
-                await stream.save(path, progress=progress)
-        click.echo(f"{path}: {stream.bytes_received:,} bytes", err=True)
+    click.echo(f"{path}: {told}", err=True)
+
+
+async def _saved(
+    dataset: Dataset,
+    target: Target,
+    file_format: str,
+    path: Path,
+    progress: Callable[[Progress], None],
+) -> str:
+    """Save an export, verified if its rows can be counted; return what is known of the file."""
+    from explore_async.errors import MissingExtraError
+    from explore_async.results.tallies import COUNTED
+
+    query, packed = target.query, is_gzipped(path)
+    if file_format in COUNTED and not (packed and file_format == "parquet"):
+        try:
+            proof = await dataset.export_verified(
+                path, query, file_format=file_format, gzip=packed, progress=progress
+            )
+        except MissingExtraError as error:
+            click.echo(f"The rows are not counted: {error}", err=True)
+        else:
+            return _told(proof)
+    async with dataset.export(file_format, query) as stream:
+        saved = await stream.save(path, gzip=packed, progress=progress)
+    return f"{saved.bytes:,} bytes"
+
+
+def _told(proof: Reconciliation) -> str:
+    unique = "" if proof.unique is None else f", unique {proof.unique:,}"
+    rows = f"expected {proof.expected:,}, received {proof.received:,}{unique} rows"
+    return f"{rows}, {proof.bytes:,} bytes"
 
 
 @contextlib.contextmanager

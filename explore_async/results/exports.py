@@ -366,12 +366,17 @@ class ExportStream:
         self._refuse_when_left()
 
     async def save(
-        self, path: str | os.PathLike[str], *, progress: Callable[[Progress], None] | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        gzip: bool = False,
+        progress: Callable[[Progress], None] | None = None,
     ) -> SavedFile:
         """Write the export to a file that appears only when it is complete.
 
         Args:
             path: the file to write; an existing file is replaced atomically at the end.
+            gzip: compress the file; its name is up to you.
             progress: a plain function, called about once per MiB written and once at the end.
 
         Returns:
@@ -383,7 +388,7 @@ class ExportStream:
             TruncatedError: the export ended early; no file is written.
         """
         refuse_to_await(progress)
-        async with PartFile(Path(path), tally=self._tally()) as part:
+        async with PartFile(Path(path), tally=self._tally(), gzip=gzip) as part:
             with self._completing():
                 await self._write(part, progress)
             part.commit()
@@ -394,6 +399,7 @@ class ExportStream:
         path: str | os.PathLike[str],
         *,
         count: Callable[[], Awaitable[int]],
+        gzip: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> Reconciliation:
         """Write an export to a file that appears only if its row count is as announced.
@@ -404,6 +410,7 @@ class ExportStream:
         Args:
             path: the file to write; an existing file is replaced atomically at the end.
             count: requests the number of rows from the server; called before the export begins.
+            gzip: compress the file; not for `parquet`, whose columns are compressed.
             progress: a plain function, called about once per MiB written and once at the end.
 
         Raises:
@@ -419,10 +426,15 @@ class ExportStream:
                 f"The rows of a {self._format} export cannot be counted; those of "
                 f"{', '.join(COUNTED)} can. Choose one of these, or save() without verification."
             )
+        if gzip and self._format == "parquet":
+            raise ConfigurationError(
+                "The rows of a compressed Parquet file cannot be counted. Leave out gzip=True: the "
+                "columns of a Parquet file are compressed already."
+            )
         self._reading.require("save_verified", frozenset(COUNTED))
         refuse_to_await(progress)
         tally = tally_of(self._format, line_cap=self._line_cap, delimiter=self._reading.delimiter)
-        async with PartFile(Path(path), tally=tally) as part:
+        async with PartFile(Path(path), tally=tally, gzip=gzip) as part:
             expected = await count()
             with self._completing():
                 await self._write(part, progress, expected=expected)
@@ -450,17 +462,27 @@ class ExportStream:
         *,
         expected: int | None = None,
     ) -> None:
+        told: tuple[int, int | None] = (0, 0)
         try:
             async with aclosing(in_blocks(self._for_lines())) as blocks:
                 async for block in blocks:
                     await part.write(*block)
                     self._rows = part.rows or 0
-                    if progress is not None:
-                        progress(Progress(bytes=part.size, rows=part.rows, expected=expected))
+                    told = self._tell(progress, part, expected)
             await part.finish()
+            if told != (part.taken, part.rows):  # some rows are counted only at the end
+                self._tell(progress, part, expected)
         except TruncatedError as error:
             error.rows = part.rows
             raise
+
+    @staticmethod
+    def _tell(
+        progress: Callable[[Progress], None] | None, part: PartFile, expected: int | None
+    ) -> tuple[int, int | None]:
+        if progress is not None:
+            progress(Progress(bytes=part.taken, rows=part.rows, expected=expected))
+        return part.taken, part.rows
 
     def _refuse_an_error(self, line: Chunk, first: Chunk) -> None:
         """Refuse the line with which a server broke the export off, unless all rows are like it."""

@@ -11,6 +11,7 @@ import hashlib
 import os
 import secrets
 import stat
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from inspect import iscoroutinefunction
@@ -33,6 +34,7 @@ _Found = TypeVar("_Found")
 
 _BLOCK = 1024 * 1024
 _NAME_BYTES = 200
+_GZIP_WINDOW = 31
 
 
 def file_name(dataset_id: str, file_format: str) -> str:
@@ -95,19 +97,24 @@ class PartFile:
     Args:
         target: the final path. If it is a symbolic link, the file that it points to is replaced.
         tally: counts the rows; None to leave them uncounted.
+        gzip: whether the file is compressed.
 
     Attributes:
         target: the final path.
-        size: the number of bytes written.
+        size: the number of bytes of the file so far.
+        taken: the number of bytes before they were compressed.
 
     Raises:
         ConfigurationError: on entering, if the file cannot be created.
     """
 
-    def __init__(self, target: Path, *, tally: RowTally | None = None) -> None:
+    def __init__(self, target: Path, *, tally: RowTally | None = None, gzip: bool = False) -> None:
         self.target = target
         self.size = 0
+        self.taken = 0
         self._tally = tally
+        # No name and no time in the header, so that equal rows make equal files.
+        self._packer = zlib.compressobj(wbits=_GZIP_WINDOW) if gzip else None
         self._digest = hashlib.sha256()
         try:
             self._final = Path(os.path.realpath(target))
@@ -125,7 +132,7 @@ class PartFile:
 
     @property
     def checksum(self) -> str:
-        """The SHA-256 of the bytes written, in hexadecimal."""
+        """The SHA-256 of the file, in hexadecimal."""
         return self._digest.hexdigest()
 
     async def __aenter__(self) -> Self:
@@ -213,6 +220,10 @@ class PartFile:
     def _append(self, block: bytes) -> None:
         if self._tally is not None:
             self._tally.feed(block)
+        self.taken += len(block)
+        self._store(block if self._packer is None else self._packer.compress(block))
+
+    def _store(self, block: bytes) -> None:
         self._digest.update(block)
         view = memoryview(block)
         while view:
@@ -222,6 +233,8 @@ class PartFile:
     def _flush(self) -> None:
         if self._tally is not None:
             self._tally.finish(self._part)
+        if self._packer is not None:
+            self._store(self._packer.flush())
         os.fsync(self._descriptor)
 
 

@@ -163,7 +163,7 @@ def test_the_progress_of_an_export_moves_within_a_block(
     monkeypatch.setattr("explore_async.http.call._BETWEEN_BYTES_EVENTS", 0)
     body = b"id;name\r\n" + b"1;row\r\n" * 75_000
     with answering(lambda connection: connection.sendall(http(body))) as url:
-        result = run("export", "trees", "--url", url, "--format", "csv", "-o", str(tmp_path / "x"))
+        result = run("export", "trees", "--url", url, "--format", "fgb", "-o", str(tmp_path / "x"))
     assert result.exit_code == 0
     sizes = [progress.bytes for progress in shown]
     assert 0 < sizes[0] < len(body)
@@ -171,12 +171,55 @@ def test_the_progress_of_an_export_moves_within_a_block(
     assert sizes[-1] == len(body) < 1024 * 1024
 
 
-def test_an_export_to_another_format_is_saved(url: str, tmp_path: Path) -> None:
-    """The file is what the server sends."""
-    path = tmp_path / "cities.csv"
-    result = run("export", "--url", url, "cities", "--format", "csv", "-o", str(path))
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("cities.csv", b"\xef\xbb\xbfname;country;population\r\n"),
+        ("cities.JSON", b'[{"name":'),
+        ("cities.ndjson", b'{"name":'),
+        ("cities.parquet", b"PAR1"),
+        ("cities.csv.gz", b"\x1f\x8b"),
+        ("cities.parquet.gz", b"\x1f\x8b"),
+    ],
+)
+def test_the_format_of_an_export_follows_the_name_of_the_file(
+    url: str, tmp_path: Path, name: str, start: bytes
+) -> None:
+    """Its rows are counted wherever they can be."""
+    result = run("export", "--url", url, "cities", "-o", str(tmp_path / name))
     assert result.exit_code == 0
+    assert (tmp_path / name).read_bytes().replace(b" ", b"").startswith(start)
+    assert ("expected 3, received 3" in result.stderr) is (name != "cities.parquet.gz")
+
+
+def test_the_format_option_overrides_the_name(url: str, tmp_path: Path) -> None:
+    """The file has any name then."""
+    path = tmp_path / "cities.txt"
+    assert run("export", "--url", url, "cities", "-o", str(path)).exit_code == 2
+    assert run("export", "--url", url, "cities", "-o", str(path), "--format", "csv").exit_code == 0
     assert path.read_text("utf-8-sig").splitlines()[0] == "name;country;population"
+
+
+def test_an_address_names_portal_dataset_filters_and_format(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Options are added to it."""
+    monkeypatch.chdir(tmp_path)
+    address = f"{url}/api/explore/v2.1/catalog/datasets/cities/exports/csv?refine=country:UA"
+    result = run("export", address, "--where", "population > 1000000")
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "cities.csv").read_text("utf-8-sig").splitlines()[1:] == ["Kyiv;UA;2952301"]
+
+
+def test_without_pyarrow_a_parquet_export_is_saved_and_not_counted(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message says what to install to have its rows counted."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    result = run("export", "--url", url, "cities", "-o", str(tmp_path / "cities.parquet"))
+    assert result.exit_code == 0
+    assert "The rows are not counted" in result.stderr
+    assert "explore-async[parquet]" in result.stderr
 
 
 @pytest.mark.parametrize("output", ["-", "/dev/stdout"])
@@ -327,7 +370,7 @@ def test_an_interrupted_export_leaves_nothing(tmp_path: Path, name: str, status:
         connection.sendall(http(jsonl(60_000), length=10_000_000))
         over.wait(20)
 
-    arguments = ("export", "trees", "--format", "csv", "-o", str(tmp_path / "x.csv"))
+    arguments = ("export", "trees", "-o", str(tmp_path / "x.fgb"))
     with (
         answering(stall) as url,
         subprocess.Popen(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import hashlib
 import os
 import sys
 import threading
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from explore_async import ConfigurationError, ExportStream
+from explore_async import ConfigurationError, ExportStream, Progress
 from explore_async.results.files import PartFile, file_name
 from explore_async.results.reading import Reading
 from tests.explore_async.doubles import files_in, settle
@@ -44,6 +46,33 @@ async def test_a_link_stays_a_link(client: ExploreClient, tmp_path: Path) -> Non
     await client.dataset("trees").export_verified(tmp_path / "link")
     assert (tmp_path / "link").is_symlink()
     assert len((tmp_path / "target").read_bytes().splitlines()) == 10
+
+
+async def test_a_file_is_compressed_on_request(client: ExploreClient, tmp_path: Path) -> None:
+    """Size and checksum are those of the file; progress counts the rows and bytes before that."""
+    trees, seen = client.dataset("trees"), list[Progress]()
+    plain = await trees.export_verified(tmp_path / "trees.jsonl")
+    packed = await trees.export_verified(
+        tmp_path / "trees.jsonl.gz", gzip=True, progress=seen.append
+    )
+    content = packed.path.read_bytes()
+    assert gzip.decompress(content) == plain.path.read_bytes()
+    assert (packed.received, packed.bytes) == (plain.received, len(content))
+    assert packed.checksum == hashlib.sha256(content).hexdigest()
+    assert seen[-1] == Progress(bytes=plain.bytes, rows=10, expected=10)
+    async with trees.export("jsonl") as stream:
+        saved = await stream.save(tmp_path / "again.gz", gzip=True)
+    assert saved.path.read_bytes() == content
+
+
+async def test_the_rows_of_a_compressed_parquet_file_are_not_counted(
+    client: ExploreClient, portal: FakePortal, tmp_path: Path
+) -> None:
+    """They are read from the end of the file."""
+    path = tmp_path / "trees.parquet.gz"
+    with pytest.raises(ConfigurationError, match="compressed already"):
+        await client.dataset("trees").export_verified(path, file_format="parquet", gzip=True)
+    assert portal.requests == []
 
 
 async def test_a_long_name_of_wide_characters(client: ExploreClient, tmp_path: Path) -> None:

@@ -294,8 +294,7 @@ class ODSQLError(BadRequest):
     """400 `ODSQLError`: the clause is well-formed but invalid, such as an unknown field."""
 
     advice = (
-        "Check field names and types against the schema: `await dataset.info()`, or "
-        "`explore schema pull`."
+        "Check field names and types against the schema: `await dataset.info()`, or `explore info`."
     )
 
     @property

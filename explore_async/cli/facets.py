@@ -73,8 +73,7 @@ def facets(
     most = _MOST if everything else limit or _LIMIT
     found = run(_facets(target, names, most, everything=everything))
     if layout == "table" and not expanded:
-        for one in found:
-            click.echo(f"{printable(one.name)}\n{bars(one, limit=most)}\n")
+        click.echo("\n\n".join(f"{printable(one.name)}\n{bars(one, limit=most)}" for one in found))
         return
     print_rows(_rows(found, most), layout, spread=expanded)
 

@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from explore_async.client import ExploreClient
     from odsql import Query
@@ -26,6 +27,7 @@ __all__ = [
     "filter_options",
     "layout_options",
     "limit_option",
+    "make_folder",
     "portal_option",
     "read_catalog",
     "read_target",
@@ -123,6 +125,21 @@ def _combined(query: Query | None, **clauses: Any) -> Query:
         for one in values:
             combined = getattr(combined, name)(one)
     return combined
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder if it does not exist.
+
+    Raises:
+        ConfigurationError: the folder cannot be created.
+    """
+    from explore_async.errors import ConfigurationError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"Cannot create {folder}: {error.strerror}. Choose another folder with -o."
+        raise ConfigurationError(msg) from None
 
 
 def examples(*lines: str) -> str:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from explore_async.cli.options import connect, examples
+from explore_async.cli.options import connect, examples, make_folder
 from explore_async.cli.running import run
 from explore_async.cli.schemas import (
     broken_queries,
     compare,
     fetch_schemas,
-    make_folder,
     save_schema,
 )
 from odsql.schema import load_schemas

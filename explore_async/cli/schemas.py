@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from explore_async.errors import ConfigurationError, NotFoundResource
+from explore_async.errors import NotFoundResource
 from explore_async.results.files import PartFile, file_name
 from odsql.checks.run import check
 from odsql.commands.checking import Assumptions, asked, holding
@@ -36,7 +36,6 @@ __all__ = [
     "broken_queries",
     "compare",
     "fetch_schemas",
-    "make_folder",
     "save_schema",
 ]
 
@@ -113,19 +112,6 @@ async def save_schema(schema: Schema, folder: Path) -> Path:
         await part.finish()
         part.commit()
     return path
-
-
-def make_folder(folder: Path) -> None:
-    """Create a folder for schemas if it does not exist.
-
-    Raises:
-        ConfigurationError: the folder cannot be created.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        msg = f"Cannot create {folder}: {error.strerror}. Choose another folder with -o."
-        raise ConfigurationError(msg) from None
 
 
 def compare(saved: Schema, live: Schema) -> list[Change]:

@@ -282,7 +282,8 @@ def read_parameters(url: str) -> dict[str, list[Any]]:
 
 def _left_out(name: str, value: str, place: Place, rules: _Rules) -> bool:
     """Return whether a parameter has no effect on the rows."""
-    if name in rules.ignored or (rules.dotted and name.startswith("disjunctive.")):
+    # Links in newsletters add parameters that begin with utm_, for statistics.
+    if name in rules.ignored or (rules.dotted and name.startswith(("disjunctive.", "utm_"))):
         return True
     return rules.dotted and name == "format" and (place.download or value == "json")
 

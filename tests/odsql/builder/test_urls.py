@@ -71,7 +71,7 @@ def test_v1_is_translated_where_v21_has_the_same(url: str, query: Query) -> None
         (f"{PAGE}/table/?refine.election=2008+Municipal+Election",
          Query(refine={"election": "2008 Municipal Election"})),
         (f"{PAGE}/log/?disjunctive.datasets&sort=logdate&refine.ids=x", Query(refine={"ids": "x"})),
-        (f"{PAGE}/map/?flg=fr-fr&location=15,48.8,2.3&basemap=jawg.streets&dataChart=eyJx&tab=x",
+        (f"{PAGE}/map/?flg=fr-fr&location=15,48.8,2.3&basemap=jawg.streets&dataChart=eyJx&tab=x&utm_source=mail",
          Query()),
         (f"{EMBEDDED}/table/?static=false&datasetcard=false&scrollWheelZoom=true&exclude.kind=oak",
          Query(exclude={"kind": "oak"})),

@@ -32,7 +32,7 @@ _LONGEST = 20_000
 
 _TOKEN = re.compile(
     r"""
-      (?P<plain> [^\\"'`<>(){}\[\]|\s$\#&…»\u201d\u2019
+      (?P<plain> [^\\"'`<>(){}\[\]|\s$\#&…»\u2013\u2014\u201d\u2019
                    \u3001\u3002\u300c-\u3011\uff01\uff08\uff09\uff0c\uff1b\uff1f]++ )
     | (?P<escape> (?P<slashes>\\++) (?P<escaped> u[0-9a-fA-F]{4} | u\{[0-9a-fA-F]{1,6}\}
                                                | x[0-9a-fA-F]{2} | \r\n | [\s\S] | \Z ) )
@@ -53,6 +53,7 @@ _QUOTED = {
     one: re.compile(rf"[^\s{one}]{{0,1000}}{one}|[^\r\n&{one}]{{0,200}}{one}(?=[&\s)\],;|<]|\Z)")
     for one in "\"'"
 }
+_QUOTED_BY_ENTITIES = re.compile(r"[^\s<>]{0,1000}?&(?:quot|apos|#39|#34|#[xX]2[27]);")
 _QUOTE = re.compile(r"""(\\*)(\"|'|`)""")
 _BEFORE_QUOTE = re.compile(r"(?:[=(,<>:+!&]|%[0-9a-fA-F]{2}|date|geom)\Z")
 _STUCK = re.compile(r"""[\w$]|["'`\\]{1,10}[\w$%&=({]""")
@@ -101,15 +102,21 @@ _CONTINUES = re.compile(
 )
 _ENCODED = re.compile(r"%[0-9a-fA-F]{2}|\+")
 _MARKUP = re.compile(r"</|<!--|<[A-Za-z][\w:-]{0,40}(?:\s[^<>\n]{0,300})?/?>|<[\s<]|<\Z")
+_TAG = 400
+"""A longer text is not taken for a tag."""
 _OPERAND_BEHIND = re.compile(r"[<>]=?>?(?:[\w'\"%(:@{$]|[-+][\w(%])")
 _IN_TAG = re.compile(r"<[A-Za-z][^<>\n]{0,250}=\Z|<\Z")
 _ENDS_MARKUP = re.compile(r">(?:[\s<.,;:!)\]]|\Z)")
 _NAME_BEFORE = re.compile(r"[?&](?:amp;)?(\w{1,30})=")
+_DASHES = "\u2013\u2014"
 _FULL_STOPS = frozenset(
     "\u3001\u3002\u300c\u300d\u300e\u300f\u3010\u3011\uff01\uff08\uff09\uff0c\uff1b\uff1f"
 )
 """Punctuation of scripts that put no spaces around a URL."""
+_STOPS = ".,;:!?"
 _EMPHASIS = "*_~"
+_OPENS_EMPHASIS = re.compile(r"(?:(?<=[\s(\[\"'|>])|\A)[*_~]{1,3}(?=[^\s*_~]|\Z)")
+_FOOTNOTE = re.compile(r"\[\^[\w-]{1,40}\]\Z")
 _SETTING = re.compile(r"[=:][ \t]{0,4}\Z")
 _COMPARING = frozenset(("where", "select", "group_by", "order_by"))
 
@@ -165,7 +172,7 @@ class _Reader:
             elif kind in ("variable", "slot"):
                 self._put(UNKNOWN, match.end())
             elif kind == "entity":
-                self._put(html.unescape(match[0]), match.end())
+                ending = self._entity(match)
             elif kind == "escape":
                 ending = self._escape(match)
             elif kind == "other":
@@ -202,13 +209,28 @@ class _Reader:
         elif escaped == self.delimiter and slashes <= self.level:
             return self._closed(match.end())
         elif (
-            escaped in ("'", '"')
+            escaped in ("'", '"', "`")
             and not self.delimiter
-            and not self._in_value(match.end(), escaped)
+            and self._ends_bare(escaped, match.end())
         ):
             return self._finish()
         else:
             self._put(escaped, match.end())
+        return None
+
+    def _entity(self, match: re.Match[str]) -> Written | None:
+        """Read a character written for HTML; it may be the mark at which a bare URL ends."""
+        one, end = html.unescape(match[0]), match.end()
+        if self.delimiter:
+            self._put(one, end)
+            return None
+        if one == "\N{NO-BREAK SPACE}":
+            return self._finish()
+        if one in ("<", ">"):
+            return self._at_angle(one, one + html.unescape(self.text[end : end + _TAG]), end)
+        if self._ends_bare(one, end, _QUOTED_BY_ENTITIES):
+            return self._finish()
+        self._put(one, end)
         return None
 
     def _other(self, one: str) -> Written | None:
@@ -216,30 +238,35 @@ class _Reader:
             return self._closed(self.place + 1)
         if not self.delimiter:
             if one in "<>":
-                return self._at_angle(one)
-            if self._ends_bare(one):
+                behind = self.text[self.place : self.place + _TAG]
+                return self._at_angle(one, behind, self.place + 1)
+            if self._ends_bare(one, self.place + 1):
                 # The author may have meant typographic quotes as quotes of the query.
                 unsure = one in "\u201d\u2019" and "".join(self.written[-1:]).endswith("=")
+                unsure = unsure or one in _DASHES
                 return self._finish(cut=unsure, open_=unsure)
         if one == "#":
             return self._fragment()
         self._add(one)
         return None
 
-    def _at_angle(self, one: str) -> Written | None:
-        """Distinguish a comparison from markup after a URL without quotes."""
+    def _at_angle(self, one: str, behind: str, end: int) -> Written | None:
+        """Distinguish a comparison from markup after a URL without quotes.
+
+        `behind` is the text from the sign on, and `end` is where the sign ends.
+        """
         if self.quote:
-            self._add(one)
+            self._put(one, end)
             return None
-        if one == "<" and _MARKUP.match(self.text, self.place):
+        if one == "<" and _MARKUP.match(behind):
             return self._finish()
         if one == ">" and _IN_TAG.search(self.text, max(0, self.begin - 300), self.begin):
             return self._finish()
-        compares = _OPERAND_BEHIND.match(self.text, self.place) is not None
+        compares = _OPERAND_BEHIND.match(behind) is not None
         if compares and self._clause() in _COMPARING:
-            self._add(one)
+            self._put(one, end)
             return None
-        unsure = compares or _ENDS_MARKUP.match(self.text, self.place) is None
+        unsure = compares or _ENDS_MARKUP.match(behind) is None
         return self._finish(cut=unsure, open_=unsure)
 
     def _clause(self) -> str:
@@ -248,9 +275,9 @@ class _Reader:
         name = _NAME_BEFORE.match(self.text, start) if start >= 0 else None
         return name[1] if name else ""
 
-    def _ends_bare(self, one: str) -> bool:
+    def _ends_bare(self, one: str, after: int, quoted: re.Pattern[str] | None = None) -> bool:
         """Return whether a URL without quotes ends here, as URLs do in prose."""
-        if one in _FULL_STOPS:
+        if one in _FULL_STOPS or one in _DASHES:
             return not self.quote
         if one in "([{":
             self.brackets.append(one)
@@ -259,13 +286,13 @@ class _Reader:
                 return True
             self.brackets.pop()
         elif one in "'\"":
-            return not self._in_value(self.place + 1, one)
+            return not self._in_value(after, one, quoted)
         return one in "`|»\u201d\u2019"
 
-    def _in_value(self, after: int, quote: str) -> bool:
+    def _in_value(self, after: int, quote: str, quoted: re.Pattern[str] | None = None) -> bool:
         """Return whether a quote opens a value of the URL that is closed later, or closes it."""
         before = "".join(self.written[-3:])[-8:]
-        if _BEFORE_QUOTE.search(before) and _QUOTED[quote].match(self.text, after):
+        if _BEFORE_QUOTE.search(before) and (quoted or _QUOTED[quote]).match(self.text, after):
             self.quote = quote
             return True
         if quote == self.quote:
@@ -298,13 +325,24 @@ class _Reader:
 
     def _without_markup(self, view: View) -> View:
         """Remove sentence punctuation and emphasis marks from the end of a URL without quotes."""
-        text = view.text.rstrip(".,;:!")
-        before = self.text[max(0, self.begin - 3) : self.begin]
-        opening = before[len(before.rstrip(_EMPHASIS)) :]
-        opening += text[: len(text) - len(text.lstrip(_EMPHASIS))]
-        if opening and text.endswith(opening[::-1]):
-            text = text[: -len(opening)].rstrip(".,;:!")
+        text = _FOOTNOTE.sub("", view.text.rstrip(_STOPS)).rstrip(_STOPS)
+        if text.endswith(tuple(_EMPHASIS)):
+            opened = self._emphasis(text)
+            closing = opened[::-1]
+            closed_later = self.text.startswith(closing, self.place + 1)
+            if opened and text.endswith(closing) and not closed_later:
+                text = text[: -len(opened)].rstrip(_STOPS)
         return view.cut(0, len(text))
+
+    def _emphasis(self, url: str) -> str:
+        """Return the emphasis marks that are open where a URL begins, on its line."""
+        line = self.text[max(0, self.begin - 300) : self.begin].rpartition("\n")[2]
+        line += url[: len(url) - len(url.lstrip(_EMPHASIS))]
+        for opening in reversed([*_OPENS_EMPHASIS.finditer(line)]):
+            closing = re.escape(opening[0][::-1])
+            if not re.search(rf"\S{closing}(?!\w)", line[opening.end() :]):
+                return opening[0]
+        return ""
 
     def _at_space(self) -> Written:
         """End a URL without quotes; it is cut if its author may have left spaces unencoded."""

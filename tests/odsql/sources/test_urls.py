@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.odsql.sources.support import URL, pairs, places, read, sources
@@ -48,6 +50,75 @@ def test_a_url_ends_where_its_writer_ended_it(
 ) -> None:
     """It is decoded as the host language and the server decode it."""
     assert [one for found in read(name, text) for one in pairs(found)] == expected
+
+
+@pytest.mark.parametrize("name", ["a.md", "a.rst", "a.py", "a.json"])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("`", "`"),
+        ("``", "``"),
+        ("`GET ", "`."),
+        ("(`", "`)"),
+        ("[text](", ")"),
+        ("[`", "`](x)"),
+        ("<", ">"),
+        ("`text <", ">`_"),
+        ("(", ")."),
+        ("|", "|"),
+        ("*", "*"),
+        ("**See ", ":**"),
+        ("*(see ", ")*"),
+        ("_See my_file and ", "_"),
+        ("_a_ and *b ", ".*"),
+        ("\\`", "\\`"),
+        ("", "."),
+        ("", ","),
+        ("", "?"),
+        ("", "[^1]"),
+        ("", "[^note]."),
+        ("&#x60;", "&#x60;"),
+        ("&quot;", "&quot;"),
+        ("&#39;", "&#39;"),
+        ("&lt;", "&gt;"),
+        ("", "&lt;br/&gt;"),
+        ("", "&nbsp;and"),
+    ],
+)
+@pytest.mark.parametrize("query", ["select=*&limit=2", "limit=2&select=*", "limit=2&select=a_b"])
+def test_the_marks_of_prose_are_no_part_of_a_url(
+    name: str, before: str, after: str, query: str
+) -> None:
+    """In Markdown, reST, docstrings and the descriptions of generated code."""
+    text = f"Read\n\n{before}{URL}?{query}{after} for more."
+    if name == "a.json":
+        text = json.dumps({"description": text})
+    elif name == "a.py":
+        text = f'"""{text}"""'
+    expected = [tuple(one.split("=")) for one in query.split("&")]
+    assert [one for found in read(name, text) for one in pairs(found)] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"{URL}?where=a=&quot;x&quot;&amp;limit=10", [("where", 'a="x"'), TEN]),
+        (f"&quot;{URL}?where=a=&#39;x&#39;&quot;", [("where", "a='x'")]),
+        (f"{URL}?where=a&gt;3&amp;limit=10", [("where", "a>3"), TEN]),
+        (f"{URL}?where=a&lt;=3&amp;limit=10", [("where", "a<=3"), TEN]),
+        (f"{URL}?where=a&gt;&quot;x&quot;&amp;limit=10", [("where", 'a>"x"'), TEN]),
+        (f"{URL}?limit=10&amp;select=a&lt;br&gt;b", [TEN, ("select", "a")]),
+        (f'{URL}?where=a="b \u2013 c"&limit=10', [("where", 'a="b \u2013 c"'), TEN]),
+        (f"{URL}?limit=10&where=a=1—then", [TEN]),
+        (f"**{URL}?select=count(*)", [("select", "count(*)")]),
+        (f"* {URL}?select=*", [("select", "*")]),
+    ],
+)
+def test_the_marks_of_a_query_are_kept_where_prose_has_the_same(
+    text: str, expected: list[tuple[str, str]]
+) -> None:
+    """A quote or comparison that belongs to a value, written for HTML or not."""
+    assert [one for found in read("a.md", text) for one in pairs(found)] == expected
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,23 @@ ordered exports.)
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from odsql.checks.comparing import FAMILIES
-from odsql.checks.state import NONE
+from odsql.checks.diagnostics import Edit
+from odsql.checks.state import NONE, finding
 from odsql.checks.walking import visit
 from odsql.schema import SchemaField
 from odsql.syntax import nodes
+from odsql.syntax.dates import date_problem
 
 if TYPE_CHECKING:
     from odsql.checks.state import State
 
 __all__ = ["Clauses", "check_facet", "check_group_by", "check_order_by", "check_select", "labels"]
+
+_HYPHENS = re.compile(r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?")
 
 
 class Clauses(NamedTuple):
@@ -174,6 +179,26 @@ def check_facet(facet: nodes.Field | nodes.Call | nodes.Refinement, state: State
         _check_facet_name(facet.name, facet, state)
     elif type(facet) is nodes.Refinement:
         _check_facet_name(facet.facet, facet, state)
+        _check_facet_date(facet, state)
+
+
+def _check_facet_date(refinement: nodes.Refinement, state: State) -> None:
+    """Report hyphens in a value of a date facet, which the reference writes with slashes.
+
+    It is not recorded whether hyphens filter. If they do, the edit keeps the meaning.
+    """
+    value = refinement.value
+    known = state.fields.get(refinement.facet) if state.fields is not None else None
+    if known is None or FAMILIES.get(known.type) != "date":
+        return
+    if _HYPHENS.fullmatch(value) is None or date_problem(value) is not None:
+        return
+    start = state.text.rindex(value)
+    span = (start, start + len(value))
+    slashes = value.replace("-", "/")
+    message = f"it is unknown whether portals find {value}: values of date facets have slashes"
+    edits = (Edit(*span, slashes),)
+    state.found.append(finding("ODS313", state.number, span, message, f"write {slashes}", edits))
 
 
 def _check_facet_name(name: str, node: nodes.Node, state: State) -> None:

@@ -86,6 +86,7 @@ _ALL = (
         "ODS311", "pattern-without-match", "an include or exclude pattern that matches no field"
     ),
     _warning("ODS312", "field-case", "a field name in the wrong case (upper or lower)"),
+    _warning("ODS313", "hyphens-in-facet-date", "a value of a date facet with hyphens"),
     _warning("ODS401", "unequal-drops-null", "!= drops the records that have no value"),
     _warning("ODS402", "like-is-not-sql", "% in like, which is not a wildcard in ODSQL"),
     _warning("ODS403", "repeated-aggregate", "an aggregate that is returned once for every record"),

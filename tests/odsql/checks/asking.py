@@ -51,6 +51,8 @@ PLACES = schema(
     place geo_point_2d
     tags text multivalued facet
     country text facet
+    day date facet
+    moment datetime facet
     active boolean
     place_id text id
     border geo_shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.odsql.checks.asking import fixed, found
+from tests.odsql.checks.asking import PLACES, fixed, found, request
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,19 @@ def test_two_mistakes_are_two_findings_at_their_places() -> None:
         ("ODS102", 2, 4),
         ("ODS102", 13, 15),
     ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        ('refine: day:"2023-04"', "2023/04"),
+        ("refine: `day` : 2023-04-05", "2023/04/05"),
+        ("exclude: moment:'2023-04'", "2023/04"),
+    ],
+)
+def test_a_facet_date_gets_slashes_in_place(lines: str, text: str) -> None:
+    """Only the value is replaced; the name and the quotes stay."""
+    ((edit,),) = [one.edits for one in found(lines, PLACES)]
+    before = request(lines).parameters[0].text
+    assert before[edit.start : edit.end] == text.replace("/", "-")
+    assert edit.replacement == text

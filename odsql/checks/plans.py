@@ -117,7 +117,10 @@ class Plan:
         """Report that the clause does not allow the function."""
         allowed = ", ".join(_CLAUSES[one] for one in self.function.clauses)
         message = f"{self.function.name}() is not allowed in {_CLAUSES[state.letter]}"
-        state.report("ODS201", node, message, f"it is allowed in {allowed}")
+        hint = f"it is allowed in {allowed}"
+        if state.letter == "W" and self.function.kind in ("aggregate", "count"):
+            hint += "; where filters records, and groups cannot be filtered"
+        state.report("ODS201", node, message, hint)
 
     def report_count(self, node: nodes.Call, state: State) -> None:
         """Report a wrong number of arguments."""

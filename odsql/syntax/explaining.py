@@ -12,17 +12,16 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from attrs import frozen
-
+from odsql.syntax import foreign, foreign_functions
 from odsql.syntax.errors import shortened
 from odsql.syntax.functions import CATALOGUE, DISTANCE_UNITS
-from odsql.syntax.machine import acceptable, refused_token
-from odsql.syntax.scanning import tokenize
-from odsql.syntax.spans import spans, token_at
+from odsql.syntax.machine import refused_token
+from odsql.syntax.refused import opened_brackets, refusal
+from odsql.syntax.spans import token_at
 
 if TYPE_CHECKING:
     from odsql.syntax.errors import Explanation
-    from odsql.syntax.spans import Places
+    from odsql.syntax.refused import Refused
 
 __all__ = ["explain"]
 
@@ -102,114 +101,14 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]{1,20}(?:Z|[+-][0-9:]{1
 _LONGEST_NAME = 40
 """A longer name is not a misspelt function, and no hint repeats it."""
 
-_NO_CHOICE = "ODSQL has no if or case: filter in where, or compute the value from the answer"
-_ELSEWHERE = {
-    "case": _NO_CHOICE,
-    "coalesce": "write ifnull(field, alternative)",
-    "concat": "join the values after the query",
-    "contains": 'write field like "word" or search(field, "words")',
-    "day_of_week": "write date_format(field, 'e')",
-    "dayofweek": "write date_format(field, 'e')",
-    "if": _NO_CHOICE,
-    "iif": _NO_CHOICE,
-    "in_distance": "write within_distance(field, geometry, 1km)",
-    "len": "write length(field)",
-    "nvl": "write ifnull(field, alternative)",
-    "quarter": "group by range(field, 1 quarter)",
-    "today": "write now(hour=0, minute=0, second=0)",
-    "upper": "write lower(field)",
-}
-"""Functions of other languages, and what to write in ODSQL."""
-
-
-@frozen
-class Refused:
-    """A refused token in its text, the terminals accepted there, and what is open before it.
-
-    Attributes:
-        clause: the clause, for example "where".
-        text: the whole text.
-        tokens: the tokens of the text.
-        places: the positions of the tokens.
-        index: the index of the refused token.
-        terminals: the names of the accepted terminals.
-        opened: the indexes of the open parentheses and brackets, the innermost last.
-    """
-
-    clause: str
-    text: str
-    tokens: list[str]
-    places: Places
-    index: int
-    terminals: frozenset[str]
-    opened: list[int]
-
-    def near(self, distance: int) -> str:
-        """Return a token by its distance from the refused one; empty outside the text."""
-        number = self.index + distance
-        return self.tokens[number] if 0 <= number < len(self.tokens) else ""
-
-    @property
-    def token(self) -> str:
-        """The refused token; empty at the end of the text."""
-        return self.tokens[self.index]
-
-    @property
-    def before(self) -> str:
-        """The token before it."""
-        return self.near(-1)
-
-    @property
-    def after(self) -> str:
-        """The token after it."""
-        return self.near(1)
-
-    @property
-    def position(self) -> int:
-        """The offset of the refused token."""
-        return self.places[self.index].start
-
-    @property
-    def glued(self) -> bool:
-        """True if no white space separates `before` and `token`."""
-        return self.index > 0 and self.places[self.index - 1].end == self.position
-
-    @property
-    def innermost(self) -> str:
-        """The innermost open parenthesis or bracket around the token; empty if none."""
-        return self.tokens[self.opened[-1]] if self.opened else ""
-
-    @property
-    def opener(self) -> str:
-        """The lower-case token before an innermost parenthesis: a function name, or `in`."""
-        number = self.opened[-1] if self.innermost == "(" else 0
-        return self.tokens[number - 1].lower() if number else ""
-
 
 def explain(clause: str, text: str) -> Explanation:
     """Return the tokens accepted where a text is refused, in words, and a hint."""
-    index, terminals = acceptable(clause, text)
-    if index is None:
+    refused = refusal(clause, text)
+    if refused is None:
         return (), None
-    tokens = tokenize(text)
-    opened = _opened(tokens[:index])
-    refused = Refused(clause, text, tokens, spans(text), index, frozenset(terminals), opened)
     hints = (look(refused) for look in _LOOKS)
     return _in_words(refused), next((hint for hint in hints if hint is not None), None)
-
-
-def _opened(tokens: list[str]) -> list[int]:
-    """Return the indexes of the parentheses and brackets that are open after some tokens."""
-    parentheses: list[int] = []
-    brackets: list[int] = []  # the way one faces does not tell whether it opens
-    for number, token in enumerate(tokens):
-        if token == "(":
-            parentheses.append(number)
-        elif token == ")" and parentheses:
-            parentheses.pop()
-        elif token in ("[", "]"):
-            brackets = [] if brackets else [number]
-    return sorted(parentheses + brackets)
 
 
 # ------------------------------------------------------------------ what is accepted
@@ -260,6 +159,10 @@ def _operator(refused: Refused) -> str | None:
             return "ODSQL compares with a single ="
         case _, "&":
             return "write AND"
+        case _, "|" if refused.clause != "where":
+            return "ODSQL cannot join texts: join the values of the answer"
+        case _, "|" if refused.after == "|":
+            return "write OR; ODSQL cannot join texts"
         case _, "|":
             return "write OR"
         case _, "!":
@@ -320,7 +223,7 @@ def _choice(refused: Refused) -> str | None:
         return None
     coming = refused.tokens[refused.index : refused.index + 50]
     second = "when" if word == "case" else "then"
-    return _NO_CHOICE if any(token.lower() == second for token in coming) else None
+    return foreign_functions.NO_CHOICE if any(token.lower() == second for token in coming) else None
 
 
 def _date(refused: Refused) -> str | None:
@@ -357,8 +260,8 @@ def _function(refused: Refused) -> str | None:
         return None  # a label or a unit
     if name in CATALOGUE:
         return f"{name}(...) is not allowed in {refused.clause}"
-    if name in _ELSEWHERE:
-        return f"there is no function {name}; {_ELSEWHERE[name]}"
+    if name in foreign_functions.INSTEAD:
+        return f"there is no function {name}; {foreign_functions.INSTEAD[name]}"
     return f"there is no function {shortened(name)}{_suggestion(name)}"
 
 
@@ -447,7 +350,7 @@ def _is_unclosed(refused: Refused) -> bool:
     closing, terminal = (")", "RPAR") if refused.innermost == "(" else ("]", "BRACKET")
     if terminal not in refused.terminals:
         return False
-    short = _opened(refused.tokens)
+    short = opened_brackets(refused.tokens)
     if closing == ")":
         is_short = refused.opened[-1] in short
     else:  # any bracket will do, because each pairs with the next
@@ -465,6 +368,7 @@ def _is_unclosed(refused: Refused) -> bool:
 
 
 _LOOKS = (
+    *foreign.BEFORE,
     _operator,
     _misplaced_not,
     _doubled_quote,
@@ -476,5 +380,6 @@ _LOOKS = (
     _in,
     _unit,
     _behind_digits,
+    *foreign.AFTER,
     _bracket,
 )

@@ -190,6 +190,9 @@ def _broken_literal(clause: str, text: str, position: int) -> ODSQLSyntaxError:
     if text[position : position + 2] == "``":
         return ODSQLSyntaxError(clause, text, position, quote, (), "a name cannot be empty")
     hint = f"the quote {quote} opened here is never closed"
+    last = text.rstrip()[-1]
+    if last != quote and last in "\"'`\u2019\u201d" and position < len(text.rstrip()) - 1:
+        hint += f"; the text ends with {last}, which is another quote"
     return ODSQLSyntaxError(clause, text, position, quote, (f"a closing {quote}",), hint)
 
 
@@ -203,6 +206,8 @@ def _nesting_error(clause: str, text: str, index: int, limit: int) -> ODSQLSynta
 def _refinement_error(clause: str, text: str) -> ODSQLSyntaxError:
     """Build the error for a `refine` or `exclude` value that is not `facet:value`."""
     hint = 'write facet:value, for example country:"France"'
+    if text.strip() == clause.upper():
+        hint = f"{text.strip()} is the placeholder text of a portal's console: drop {clause}"
     return ODSQLSyntaxError(clause, text, 0, text[:1], ("facet:value",), hint)
 
 

@@ -28,6 +28,10 @@ __all__ = ["syntax_findings"]
 
 _MOST = 20
 _DAY = re.compile(r"(?:[0-9]{4})?-[0-9]{2}-[0-9]{2}")
+_REFINEMENTS = ("refine", "exclude")
+_FOREIGN_SIGNS = frozenset(
+    (("<", ">"), ("=", "="), ("=", ">"), (">", "="), ("=", "<"), ("<", "="), ("=", "!"))
+)
 _BOUNDARIES = frozenset(("", "(", "and", "or", "not"))
 
 
@@ -113,27 +117,72 @@ def _finding(
         hint = hint.partition("; ")[2] or None if hint is not None else None
     elif code == "ODS201":
         message, hint = f"{name.lower()}() is not allowed in {error.clause}", None
-    if code in ("ODS105", "ODS201") or (code == "ODS102" and edits):
+    if code in ("ODS105", "ODS201"):
         start = refused.places[first - 1].start
+    elif edits and code != "ODS103":
+        start, end = edits[0].start, edits[-1].end
+        shown = error.text[start:end].strip()
+        if code == "ODS101" and shown:
+            message = f"unexpected {shortened(shown)}"
+    elif code == "ODS101" and _names_clause(error):
+        # The first word is the mistake, though it is the next one that does not fit.
+        start, end = (
+            refused.places[0].start,
+            refused.places[first if error.found.lower() == "by" else 0].end,
+        )
+        message = f"unexpected {shortened(error.text[start:end])}"
     return finding(code, parameter, (start - shift, end - shift), message, hint, edits)
 
 
 def _classify(refused: _Refused) -> tuple[str, tuple[Edit, ...]]:
     """Return the rule that a mistake breaks, and its fix if there is a safe one."""
+    code = _code(refused)
+    if code == "ODS103":
+        return code, _not_in_front(refused)
+    return code, _repairs(refused.error)
+
+
+def _code(refused: _Refused) -> str:
     token, before, after = refused.token(), refused.token(-1), refused.token(1)
-    if refused.touches and (before, token) in (("<", ">"), ("=", "=")):
-        start, end = refused.places[refused.index - 1].start, refused.places[refused.index].end
-        return "ODS102", (Edit(start, end, "!=" if before == "<" else "="),)
-    if token in ("&", "|", "!", "%", "~", "^"):
-        return "ODS102", ()
+    if token in ("&", "|", "!", "%", "~", "^") or (before, token) in _FOREIGN_SIGNS:
+        return "ODS102"
+    if len(token) == 1 and not token.isascii() and _is_sign(token):
+        return "ODS102"
     if token == "not" and after in ("in", "like"):
-        return "ODS103", _not_in_front(refused)
+        return "ODS103"
     if refused.touches and token[:1] in ("'", '"') and before[-1:] == token[:1]:
-        return "ODS104", ()
+        return "ODS104"
     if token == "(" and before[:1].isalpha() and before not in ("in", "like"):
-        return ("ODS201" if before in CATALOGUE else "ODS105"), ()
+        return "ODS201" if before in CATALOGUE else "ODS105"
     is_date = _DAY.match(refused.error.text, refused.error.position) is not None
-    return ("ODS106" if is_date else "ODS101"), ()
+    return "ODS106" if is_date else "ODS101"
+
+
+# These modules are loaded only for a text that does not parse.
+
+
+def _is_sign(token: str) -> bool:
+    from odsql.syntax.foreign import plain_sign
+
+    return plain_sign(token) is not None
+
+
+def _names_clause(error: ODSQLSyntaxError) -> bool:
+    """Return whether the mistake is the name of a clause at the start of a text."""
+    from odsql.syntax.foreign import names_clause
+    from odsql.syntax.refused import refusal
+
+    refused = None if error.clause in _REFINEMENTS else refusal(error.clause, error.text)
+    return refused is not None and names_clause(refused)
+
+
+def _repairs(error: ODSQLSyntaxError) -> tuple[Edit, ...]:
+    """Return the fix of a mistake whose correction is certain."""
+    from odsql.syntax.repairing import changes
+
+    if error.clause in _REFINEMENTS:
+        return ()
+    return tuple(Edit(*one) for one in changes(error.clause, error.text))
 
 
 def _not_in_front(refused: _Refused) -> tuple[Edit, ...]:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from odsql.checks.diagnostics import Diagnostic, Request
     from odsql.schema import Schema
 
-__all__ = ["Shape", "check_key", "check_parameters", "check_unknown"]
+__all__ = [
+    "PLACEHOLDERS", "Shape", "check_key", "check_parameters", "check_placeholder", "check_unknown",
+]  # fmt: skip
 
 _OTHER_NAMES = {
     "q": 'where, with the words in quotes: where="..."',
@@ -42,6 +44,9 @@ _TEMPLATE = re.compile(r"[{}$<>%]")
 _EXPORTS = ("exports", "catalog_exports")
 _KEY = re.compile(r"(?=[^0-9]*[0-9])(?![A-Z]+_[A-Z0-9_]*\Z)[\w.~+/-]{8,}")
 """A key has digits; `YOUR_KEY`, `my-api-key` and `$KEY` are placeholders."""
+
+PLACEHOLDERS = frozenset(("WHERE", "SELECT", "GROUP_BY", "ORDER_BY", "FACET"))
+"""What the consoles of portals show in empty fields, as far as it parses."""
 
 PAGE_LIMIT, PAGE_WINDOW = 100, 10_000
 GROUP_LIMIT, GROUP_WINDOW, WIDEST_GROUP_WINDOW = 20_000, 20_000, 30_000
@@ -99,6 +104,17 @@ def check_key(request: Request, number: int, found: list[Diagnostic]) -> None:
     message = "an API key is written here, where everyone who can read the file can use it"
     hint = "revoke the key; send a new one from the environment, as Authorization: Apikey <key>"
     _report(request, number, "ODS416", message, hint, found)
+
+
+def check_placeholder(
+    request: Request, number: int, schema: Schema | None, found: list[Diagnostic]
+) -> None:
+    """Report `select=SELECT` and the like, unless the dataset has a field of that name."""
+    name, text = request.parameters[number].name, request.parameters[number].text
+    if text != name.upper() or (schema is not None and text in schema.fields):
+        return
+    message = f"{text} is the placeholder text of a portal's console"
+    _report(request, number, "ODS417", message, f"drop the parameter {name}", found)
 
 
 def check_parameters(
@@ -167,7 +183,9 @@ def _read_window(request: Request, found: list[Diagnostic]) -> _Window:
             values[name] = int(text)
             continue
         if _TEMPLATE.search(text) is None:  # a placeholder is not a mistake
-            _report(request, number, "ODS215", f"{name} must be a whole number", None, found)
+            hint = f"drop {name}: this is the placeholder text of a portal's console"
+            said = hint if text == name.upper() else None
+            _report(request, number, "ODS215", f"{name} must be a whole number", said, found)
             continue
         unfilled |= {name}
     if not numbers and not unfilled:

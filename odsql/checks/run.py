@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 from odsql.checks import clauses as whole_clauses
 from odsql.checks.clauses import Clauses, labels
 from odsql.checks.diagnostics import CATALOG_ENDPOINTS, PARAMETERS
-from odsql.checks.parameters import Shape, check_key, check_parameters, check_unknown
+from odsql.checks.parameters import (
+    PLACEHOLDERS,
+    Shape,
+    check_key,
+    check_parameters,
+    check_placeholder,
+    check_unknown,
+)
 from odsql.checks.state import State
 from odsql.checks.syntax import syntax_findings
 from odsql.checks.walking import visit
@@ -54,7 +61,7 @@ def check(request: Request, schema: Schema | None = None) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     if request.endpoint in CATALOG_ENDPOINTS:
         schema = None
-    trees, complete = _parse(request, found)
+    trees, complete = _parse(request, schema, found)
     if len(trees) == 1 and len(request.parameters) == 1 and trees[0][1] == "where":
         # Most requests are a single filter, which needs no checks across clauses.
         number, _, tree = trees[0]
@@ -66,7 +73,7 @@ def check(request: Request, schema: Schema | None = None) -> list[Diagnostic]:
     return found
 
 
-def _parse(request: Request, found: list[Diagnostic]) -> tuple[Trees, bool]:
+def _parse(request: Request, schema: Schema | None, found: list[Diagnostic]) -> tuple[Trees, bool]:
     """Parse every clause; also return whether all clauses that declare labels and groups parsed."""
     trees: Trees = []
     complete = True
@@ -85,6 +92,8 @@ def _parse(request: Request, found: list[Diagnostic]) -> tuple[Trees, bool]:
                 trees.append((number, name, parse_refinement(text, clause=name)))
             else:
                 trees.append((number, name, parse(name, text)))
+            if text in PLACEHOLDERS:
+                check_placeholder(request, number, schema, found)
         except ODSQLSyntaxError as error:
             found.extend(syntax_findings(error, number))
             complete = complete and name not in ("select", "group_by")

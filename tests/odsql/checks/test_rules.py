@@ -136,6 +136,8 @@ FIRES = {
     "ODS416": ["apikey: 0123456789abcdef0123456789abcdef", "apikey: s3cret-key",
                "apikey: 12345678", "apikey: ABCD1234EFGH",
                "where: a = 1\napikey: 0123456789ABCDEFabcdef"],
+    "ODS417": ["select: SELECT", "where: WHERE", "order_by: ORDER_BY", "facet: FACET",
+               "where: WHERE\nlimit: 10"],
 }  # fmt: skip
 
 SILENT = {
@@ -238,6 +240,7 @@ SILENT = {
     "ODS415": ["where: a is null"],
     "ODS416": ["apikey: YOUR_API_KEY_2", "apikey: my-api-key", "apikey: $KEY_1234",
                "apikey: {key1234}", "apikey: ********", "apikey: key1"],
+    "ODS417": ["select: WHERE", "select: select", 'where: WHERE = "x"', "group_by: SELECTED"],
 }  # fmt: skip
 
 

@@ -32,6 +32,8 @@ _COMMANDS = {
 }
 """The module of each command, and its purpose."""
 
+_COMPLETION = "--print-completion"
+
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit; Ctrl-C ends it quietly even while it is being loaded."""
@@ -80,14 +82,23 @@ def _run(options: argparse.Namespace) -> int:
     return status
 
 
-def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str], *, every: bool = False) -> argparse.ArgumentParser:
+    """Return the parser with the options of the requested command, or of every one."""
     parser = argparse.ArgumentParser(
         prog="odsql",
         description="Check, format and explain ODSQL queries offline.",
         formatter_class=_formatter,
     )
     parser.add_argument("--version", action="version", version=f"odsql {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.add_argument(
+        _COMPLETION,
+        metavar="SHELL",
+        help="print a script that completes the command line in a shell, such as bash",
+    )
+    completes = any(one.startswith(_COMPLETION) for one in arguments)
+    commands = parser.add_subparsers(required=not completes, metavar="COMMAND")
+    if completes:
+        parser.set_defaults(run=_complete)
     asked = next((one for one in arguments if not one.startswith("-")), None)
     for name, (module, purpose) in _COMMANDS.items():
         command = commands.add_parser(
@@ -97,11 +108,18 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
             allow_abbrev=False,
             formatter_class=_formatter,
         )
-        if name == asked:
+        if every or name == asked:
             code = import_module(f"odsql.commands.{module}")
             code.add_arguments(command)
             command.set_defaults(run=code.run)
     return parser
+
+
+def _complete(options: argparse.Namespace) -> int:
+    from odsql.commands.completing import script
+
+    sys.stdout.write(script(_parser((), every=True), options.print_completion))
+    return 0
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:

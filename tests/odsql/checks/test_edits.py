@@ -155,3 +155,11 @@ def test_a_finding_is_placed_at_the_mistake(lines: str, place: str) -> None:
     """The refused token is often the one after it."""
     (finding,) = found(lines)
     assert request(lines).parameters[0].text[finding.start : finding.end] == place
+
+
+@pytest.mark.parametrize(
+    "text", ["year(d) between 1 and 2", "a = 1; b = 2", "upper(a) = 1", "a = \u00ab x \u00bb"]
+)
+def test_a_mistake_that_is_not_edited_is_one_finding(text: str) -> None:
+    """Nothing is concluded from a text that was only edited on trial."""
+    assert len(found(f"where: {text}")) == 1

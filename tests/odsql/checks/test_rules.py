@@ -7,7 +7,7 @@ from attrs import evolve
 
 from odsql import check
 from odsql.checks.rules import RULES
-from tests.odsql.checks.asking import PLACES, codes, found, request
+from tests.odsql.checks.asking import PLACES, codes, found, request, schema
 
 FIRES = {
     "ODS101": ["where: FALSE", "where: year(opened) in (1, 2)", "refine: x", "select: a b"],
@@ -353,3 +353,28 @@ def test_a_hint_names_the_nearest_fields() -> None:
     (finding,) = found("where: populaton > 5", PLACES)
     assert finding.hint == "did you mean population?"
     assert (finding.start, finding.end) == (0, 9)
+
+
+def test_a_field_may_have_the_name_of_a_placeholder() -> None:
+    """The schema knows better."""
+    assert codes("select: SELECT", schema("SELECT text")) == []
+
+
+def test_a_placeholder_where_a_number_belongs_is_told() -> None:
+    """The console shows `LIMIT` in an empty field."""
+    (finding,) = found("limit: LIMIT")
+    assert (finding.code, finding.hint) == (
+        "ODS215",
+        "drop limit: this is the placeholder text of a portal's console",
+    )
+    assert [one.hint for one in found("limit: TEN")] == [None]
+
+
+def test_an_aggregate_in_where_is_told_that_groups_cannot_be_filtered() -> None:
+    """No parameter filters groups, as `having` would."""
+    (finding,) = found("where: count(*) > 1")
+    assert finding.hint == (
+        "it is allowed in select, order_by; where filters records, and groups cannot be filtered"
+    )
+    (finding,) = found("group_by: sum(a)")
+    assert finding.hint == "it is allowed in select, order_by"

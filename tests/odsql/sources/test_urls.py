@@ -72,6 +72,7 @@ def test_a_url_ends_where_its_writer_ended_it(
         ("_See my_file and ", "_"),
         ("_a_ and *b ", ".*"),
         ("\\`", "\\`"),
+        ("", "\\`"),
         ("", "."),
         ("", ","),
         ("", "?"),

@@ -134,8 +134,7 @@ class Query:
     ) -> None:
         """Create a query; each keyword is passed to the method of its name."""
         if unknown:
-            msg = f"there is no parameter {min(unknown)!r}; the parameters are {', '.join(_NAMES)}"
-            raise BuildError(msg)
+            raise BuildError(_no_parameter(min(unknown)))
         query = (
             _from_clauses(Clauses())
             .select(*_several(select))
@@ -341,11 +340,7 @@ class Query:
 
     def _with_parameter(self, name: str, values: list[Any]) -> Query:
         if name not in _NAMES:
-            msg = (
-                f"unknown parameter {shortened(name)!r}: portals would ignore it; "
-                f"known: {', '.join(_NAMES)}"
-            )
-            raise BuildError(msg)
+            raise BuildError(_no_parameter(name))
         if name in ("limit", "offset"):
             values = [_parsed_integer(name, one) for one in values]
         elif name.startswith("include_"):
@@ -365,6 +360,17 @@ class Query:
             else:
                 texts[name] = _text_of(value)
         return texts
+
+
+def _no_parameter(name: str) -> str:
+    from odsql.syntax.other_names import other_name  # rarely needed
+
+    other = other_name(name, _NAMES)
+    hint = f"; write {other}" if other is not None else ""
+    return (
+        f"unknown parameter {shortened(name)!r}, which portals would ignore{hint}; "
+        f"known: {', '.join(_NAMES)}"
+    )
 
 
 def _prove(clause: str, tree: nodes.Node) -> None:

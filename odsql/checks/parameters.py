@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from odsql.checks.diagnostics import PARAMETERS
 from odsql.checks.state import finding
 from odsql.syntax import nodes
+from odsql.syntax.other_names import other_name
 
 if TYPE_CHECKING:
     from odsql.checks.diagnostics import Diagnostic, Request
@@ -20,24 +21,6 @@ __all__ = [
     "PLACEHOLDERS", "Shape", "check_key", "check_parameters", "check_placeholder", "check_unknown",
 ]  # fmt: skip
 
-_OTHER_NAMES = {
-    "q": 'where, with the words in quotes: where="..."',
-    "qv1": "where; qv1 takes the query language of v1",
-    "rows": "limit",
-    "start": "offset",
-    "sort": "order_by",
-    "fields": "select",
-    "filter": "where",
-    "having": "where; groups cannot be filtered",
-    "groupby": "group_by",
-    "orderby": "order_by",
-    "page": "offset",
-    "per_page": "limit",
-    "page_size": "limit",
-    "top": "limit",
-    "size": "limit",
-    "tz": "timezone",
-}
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _ONCE = frozenset(("select", "group_by", "order_by", "limit", "offset", "lang", "timezone"))
 _TEMPLATE = re.compile(r"[{}$<>%]")
@@ -87,12 +70,7 @@ class _Window(NamedTuple):
 def check_unknown(request: Request, number: int, found: list[Diagnostic]) -> None:
     """Report a parameter that portals ignore."""
     name = request.parameters[number].name
-    other = _OTHER_NAMES.get(name.lower())
-    if other is None:
-        from difflib import get_close_matches  # only a misspelt name needs it
-
-        near = get_close_matches(name.lower(), PARAMETERS, n=1, cutoff=0.7)
-        other = near[0] if near else None
+    other = other_name(name, PARAMETERS)
     hint = f"write {other}" if other is not None else None
     _report(request, number, "ODS408", f"{name} is not a parameter; portals ignore it", hint, found)
 

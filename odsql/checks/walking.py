@@ -292,8 +292,16 @@ def _member(node: nodes.Member, state: State) -> Known:
 def _like(node: nodes.Like, state: State) -> Known:
     _VISITORS[type(node.value)](node.value, state)
     if "%" in node.text.value:
-        words = node.text.value.replace("%", "").strip()
-        hint = f'like matches words anywhere in the value: like "{words}"; a word may end in *'
+        written = node.text.value
+        words = written.replace("%", "").strip()
+        hint = (
+            f'like matches whole words anywhere in the value: like "{words}"; a word may end in *'
+        )
+        if words and written.endswith("%") and not written.startswith("%"):
+            hint = (
+                f'for words that begin so write like "{words}*"; for values that begin so, '
+                f'startswith({state.source(node.value)}, "{words}")'
+            )
         state.report("ODS402", node.text, "% is not a wildcard in ODSQL", hint)
     return "boolean"
 

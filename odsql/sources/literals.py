@@ -298,6 +298,10 @@ class _Reader:
         if quote == self.quote:
             self.quote = ""
             return True
+        # A doubled quote, as in SQL: the clause goes on if the text is closed later.
+        if before.endswith(quote) and _QUOTED[quote].match(self.text, after):
+            self.quote = quote
+            return True
         return False
 
     def _fragment(self) -> Written | None:

@@ -223,7 +223,7 @@ def test_a_refinement_takes_any_value(value: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: Query(wher="a = 1"), "no parameter 'wher'"),  # type: ignore[arg-type]
+        (lambda: Query(wher="a = 1"), "'wher', which portals would ignore; write where;"),  # type: ignore[arg-type]
         (lambda: Query(limit=-2), "at least -1"),
         (lambda: Query(offset=-1), "at least 0"),
         (lambda: Query(limit=True), "whole number"),
@@ -236,7 +236,12 @@ def test_a_refinement_takes_any_value(value: str, name: str) -> None:
         (lambda: Query(refine={"a": True}), "not a facet value"),
         (lambda: Query(exclude="a"), "exclude has a syntax error"),
         (lambda: Query(lang=""), "non-empty printable string"),
-        (lambda: Query.from_url("https://example.org?limt=1"), "unknown parameter 'limt'"),
+        (
+            lambda: Query.from_url("https://example.org?limt=1"),
+            "'limt', which portals would ignore; write limit;",
+        ),
+        (lambda: Query.from_url("https://example.org?sort=a"), "write order_by"),
+        (lambda: Query(sort="a"), "write order_by"),  # type: ignore[arg-type]
         (lambda: Query.from_url("limit=ten"), "whole number"),
         (lambda: Query.from_url("limit=1_0"), "whole number"),
         (lambda: Query.from_url("include_links=maybe"), "true or false"),

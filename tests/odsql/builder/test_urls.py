@@ -144,7 +144,7 @@ def test_what_has_no_counterpart_is_named_with_advice(
 )
 def test_v2_ignores_what_it_does_not_know(url: str) -> None:
     """Portals would answer as if the parameter were not there, so it is refused."""
-    with pytest.raises(BuildError, match="portals would ignore it"):
+    with pytest.raises(BuildError, match="which portals would ignore"):
         Query.from_url(url)
 
 

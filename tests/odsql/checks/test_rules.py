@@ -298,6 +298,9 @@ def test_what_is_missing_is_missing_from_a_whole_request_only() -> None:
         ("ofset", "write offset"),
         ("wher", "write where"),
         ("rows", "write limit"),
+        ("distinct", "write group_by"),
+        ("refine.city", "write refine=city:value"),
+        ("disjunctive.city", 'write facet=facet(name="city", disjunctive=true)'),
         ("owner", None),
         ("bogus_param", None),
     ],
@@ -306,6 +309,21 @@ def test_a_hint_names_the_parameter_that_was_meant(name: str, hint: str | None) 
     """No hint if a parameter merely shares some letters."""
     (finding,) = found(f"{name}: 1")
     assert (finding.code, finding.hint) == ("ODS408", hint)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        ("Bar%", 'write like "Bar*"; for values that begin so, startswith(name, "Bar")'),
+        ("%bar%", 'whole words anywhere in the value: like "bar"; a word may end in *'),
+        ("%bar", 'whole words anywhere in the value: like "bar"'),
+    ],
+)
+def test_a_hint_says_what_a_wildcard_of_sql_is_in_odsql(pattern: str, hint: str) -> None:
+    """The same text without % would match other values."""
+    (finding,) = found(f"where: name like '{pattern}'")
+    assert finding.code == "ODS402"
+    assert hint in str(finding.hint)
 
 
 def test_a_list_of_dates_has_no_spelling_with_date_literals() -> None:

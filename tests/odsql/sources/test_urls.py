@@ -42,6 +42,7 @@ TEN = ("limit", "10")
         ("a.txt", f"GET {URL}?limit=10 HTTP/1.1", [TEN]),
         ("a.txt", f"{URL}?limt=1&use_labels=true", [("limt", "1"), ("use_labels", "true")]),
         ("a.txt", f"{URL}?limit=10\r\nnext", [TEN]),
+        ("a.md", f"{URL}?where=a='l''eau'&limit=10", [("where", "a='l''eau'"), TEN]),
         ("a.txt", f"{URL} without a query", []),
     ],
 )  # fmt: skip

@@ -155,8 +155,6 @@ def annotated(schema: pa.Schema) -> pa.Schema:
         if place < 0 or column.get("encoding") != "WKB":
             continue
         field = schema.field(place)
-        if is_geometry(field):
-            continue
         crs = _WGS84 if "crs" not in column else {"crs": column["crs"]} if column["crs"] else {}
         metadata = {**(field.metadata or {}), **_extension(crs)}
         schema = schema.set(place, field.with_metadata(metadata))

@@ -211,7 +211,7 @@ class ArrayReader:
 
         If that is inside a row, which is rare, or the JSON is not valid, return 0.
         """
-        if self._pieces is None or self._nesting is not None:
+        if self._pieces is None:
             return 0
         between = list(_BETWEEN.finditer(self._data, max(0, len(self._data) - _TAIL)))
         if not between:
@@ -224,6 +224,7 @@ class ArrayReader:
         if not all(piece.startswith(b"{") for piece in pieces):
             return 0
         self._pieces(pieces)
+        self._nesting = None
         return between[-1].end()
 
     def _refuse_long_rows(self) -> None:

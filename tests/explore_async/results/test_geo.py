@@ -466,6 +466,15 @@ async def test_parquet_without_readable_metadata_has_no_geometry(
     assert found["a"].tolist() == [_point(1, 2)]
 
 
+async def test_a_geometry_that_is_not_wkb_is_left_as_it_is(
+    client: ExploreClient, portal: FakePortal
+) -> None:
+    """GeoParquet also allows lists of coordinates."""
+    serve(portal, [NAME, SHAPE], geoparquet(encoding="point"))
+    async with client.dataset("trees").export("parquet") as stream:
+        assert (await stream.to_geopandas()).active_geometry_name is None
+
+
 @pytest.mark.parametrize(("package", "extra"), [("geopandas", "geo"), ("pyarrow", "parquet")])
 async def test_a_missing_package_is_told_before_sending(
     client: ExploreClient,

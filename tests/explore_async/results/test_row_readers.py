@@ -10,7 +10,7 @@ import pytest
 
 from explore_async import DecodeError, TooLargeError, TruncatedError
 from explore_async.results import row_readers
-from explore_async.results.row_readers import ArrayReader
+from explore_async.results.row_readers import ArrayReader, FeatureReader
 
 if TYPE_CHECKING:
     import re
@@ -178,3 +178,12 @@ def test_a_byte_order_mark_may_be_cut(cut: int) -> None:
     body = b'\xef\xbb\xbf [{"id": 1}]'
     source = reader()
     assert source.feed(body[:cut]) + source.feed(body[cut:]) + source.finish() == [{"id": 1}]
+
+
+def test_features_are_read_one_by_one() -> None:
+    """Each is returned as soon as the next begins."""
+    reader = FeatureReader(nan_as_null=False, cap=1000)
+    text = b'{"type": "FeatureCollection", "features": [{"id": 1},{"id": 2},{"id": 3}]}'
+    found = [reader.feed(text[at : at + 1]) for at in range(len(text))]
+    assert [row for rows in found for row in rows] == [{"id": 1}, {"id": 2}]
+    assert reader.finish() == [{"id": 3}]

@@ -326,3 +326,19 @@ def test_a_bare_nan_is_counted() -> None:
     tally = ObjectTally(ArrayReader, cap=99)
     feed(tally, b'[{"a": NaN},{"a": 1},{"a": NaN}]', 99)
     assert (tally.rows, tally.unique) == (3, 2)
+
+
+def test_a_row_that_spans_blocks_does_not_disturb_those_after_it() -> None:
+    """Its nested objects are followed one by one, until it is complete."""
+    tally = ObjectTally(ArrayReader, cap=99)
+    for block in (b'[{"a": [{},{}', b']},{"b": 1},{"c": 2}', b',{"d": NaN},{"e": [{},{}]}]'):
+        tally.feed(block)
+    tally.finish(NO_FILE)
+    assert (tally.rows, tally.unique) == (5, 5)
+
+
+@pytest.mark.parametrize("value", ["5", '"x"', "[]", "null"])
+def test_an_array_of_anything_but_objects_is_refused(value: str) -> None:
+    """They are no rows."""
+    with pytest.raises(DecodeError, match="not an array of rows"):
+        feed(ObjectTally(ArrayReader, cap=99), f'[{{"a": 1}},{value},{{}},{{}}]'.encode(), 99)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
+import click
 import orjson
 import pytest
 
 from explore_async import ExploreClient, Progress
+from explore_async.cli.main import main
+from explore_async.cli.schema import schema
 from tests.explore_async.cli.shell import ROWS, run
 from tests.explore_async.doubles import Clock, http, jsonl
 from tests.platforms import posix
@@ -23,6 +29,9 @@ from tests.platforms import posix
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+
+CONTEXT = click.Context(main)
 
 
 def command(*arguments: str) -> list[str]:
@@ -415,3 +424,77 @@ def test_without_standard_output_the_status_says_all(url: str) -> None:
         ["sh", "-c", shell, sys.executable, url], capture_output=True, timeout=50, check=False
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+COMMANDS = {
+    " ".join(path): one
+    for path, one in (
+        *(((name,), main.get_command(CONTEXT, name)) for name in main.list_commands(CONTEXT)),
+        (("schema", "pull"), schema.commands["pull"]),
+        (("schema", "diff"), schema.commands["diff"]),
+    )
+    if one is not None
+}
+
+
+@pytest.mark.parametrize("name", [one for one in COMMANDS if one != "schema"])
+def test_the_help_of_a_command_ends_with_two_examples(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is a command that the program understands."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("schemas", "src"):
+        (tmp_path / folder).mkdir()
+    help_ = run(*name.split(), "--help").stdout
+    _, _, examples = help_.partition("Examples:\n")
+    lines = examples.strip().splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        program, *arguments = takewhile(lambda one: one not in ("|", ">"), shlex.split(line))
+        assert program == "explore"
+        COMMANDS[name].make_context(name, arguments[len(name.split()) :])
+
+
+def test_the_list_of_commands_has_the_first_line_of_each_help() -> None:
+    """It is shown without loading the commands."""
+    listed = dict(re.findall(r"^  (\w+) {2,}(.*)$", run("--help").stdout, re.MULTILINE))
+    for name in main.list_commands(CONTEXT):
+        assert listed[name] == (COMMANDS[name].help or "").splitlines()[0]
+        assert "EXPLORE_API_KEY" in run("--help").stdout
+
+
+@posix
+def test_a_table_fits_the_terminal(url: str) -> None:
+    """Its width is asked of the terminal itself."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    reader, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 20, 0, 0))
+    env = {name: one for name, one in os.environ.items() if name != "COLUMNS"}
+    with subprocess.Popen(
+        command("records", "cities", "--url", url), stdout=terminal, stderr=subprocess.PIPE, env=env
+    ) as process:
+        _, said = process.communicate(timeout=50)
+    os.close(terminal)
+    shown = os.read(reader, 65536).decode().splitlines()
+    os.close(reader)
+    assert len(shown) == 5
+    assert max(map(len, shown)) <= 20
+    assert b"does not fit: " in said or shown[0].split() == ["name", "country", "popul…"]
+
+
+def test_a_reader_that_stops_early_ends_the_command_quietly(url: str) -> None:
+    """As `head` does."""
+    with subprocess.Popen(
+        command("records", "many", "--url", url, "--all", "--format", "jsonl"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        process.wait(50)

@@ -19,7 +19,7 @@ __all__ = ["Bucket", "Pause", "Rate", "RetryBudget"]
 
 _SLOWEST = 1 / 16
 _RECOVERY = 1.05
-_REFUND = 0.2
+_PARTS = 5
 _LONGEST_REFUSAL = 60.0
 
 
@@ -86,8 +86,7 @@ class Bucket:
 
     def succeeded(self) -> None:
         """Raise the pace by 5 percent, up to the full pace."""
-        if self._pace < 1.0:
-            self._pace = min(1.0, self._pace * _RECOVERY)
+        self._pace = min(1.0, self._pace * _RECOVERY)
 
 
 class Pause:
@@ -141,21 +140,21 @@ class RetryBudget:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self._left = float(capacity)
+        # Whole parts of a retry, because five times 0.2 may be less than 1.
+        self._left = capacity * _PARTS
 
     @property
     def left(self) -> int:
         """The number of retries left."""
-        return int(self._left)
+        return self._left // _PARTS
 
     def take(self) -> bool:
         """Take one retry; return False if none is left."""
-        if self._left < 1.0:
+        if self._left < _PARTS:
             return False
-        self._left -= 1.0
+        self._left -= _PARTS
         return True
 
     def succeeded(self, *, retries: int) -> None:
         """Record a request that succeeded after `retries` retries."""
-        if self._left < self.capacity:
-            self._left = min(self.capacity, self._left + (retries or _REFUND))
+        self._left = min(self.capacity * _PARTS, self._left + (retries * _PARTS or 1))

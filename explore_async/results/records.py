@@ -156,6 +156,7 @@ class Records:
         with self._all_or_nothing():
             async with aclosing(await self._kept_pages(admission)) as pages:
                 async for page in pages:
+                    self._bookmark.rows = iter(())
                     rows += page.rows
         return rows
 

@@ -17,12 +17,10 @@ from explore_async import (
     DatasetInfo,
     DecodeError,
     ExploreClient,
-    ForbiddenAccess,
     GeoPoint,
     MissingExtraError,
     TruncatedError,
 )
-from odsql import Query
 from tests.explore_async.doubles import json_body
 
 if TYPE_CHECKING:
@@ -265,30 +263,3 @@ async def test_a_missing_package_is_named_with_its_extra(
         with pytest.raises(MissingExtraError, match=rf"explore-async\[{extra}\]"):
             await read()
     assert not portal.requests
-
-
-async def test_reading_goes_on_after_an_error(client: ExploreClient, portal: FakePortal) -> None:
-    """It continues at the row where it stopped, and repeats no row."""
-    portal.rows = [{"id": number} for number in range(350)]
-    broken = {"error_code": "ForbiddenAccess", "message": "not now"}
-
-    def override(request: web.Request) -> web.Response | None:
-        return json_body(broken, status=403) if request.query["offset"] == "200" else None
-
-    portal.override = override
-    reading = client.dataset("trees").records(Query(offset=1), max_rows=340)
-    seen: list[object] = []
-    for _ in range(3):
-        try:
-            async with reading.open() as found:
-                async for row in found:
-                    seen.append(row["id"])
-                    if len(seen) == 50:
-                        break
-        except ForbiddenAccess:
-            portal.override = lambda request: None
-        reading = reading.resume()
-    async for row in reading:
-        seen.append(row["id"])
-    assert seen == list(range(1, 341))
-    assert reading.position == 341

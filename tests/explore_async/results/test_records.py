@@ -10,19 +10,16 @@ import pytest
 from aiohttp import web
 
 from explore_async import (
-    BadRequest,
     ConfigurationError,
     DecodeError,
     ExploreClient,
     ExploreError,
     NotFoundURI,
-    RepeatedPageError,
     ServerError,
     ShortPageError,
     TotalCountDriftError,
     WindowExceeded,
 )
-from explore_async.results import arrow
 from odsql import Query
 from tests.explore_async.doubles import json_body, rows, settle
 
@@ -186,7 +183,9 @@ async def test_rows_beyond_the_window_are_refused_before_sending(
     """offset plus max_rows must not exceed 10,000; the error names the alternative."""
     with pytest.raises(WindowExceeded, match="export") as caught:
         client.dataset("trees").records(Query().offset(offset), max_rows=max_rows)
-    assert caught.value.window == 10_000
+    last = offset + (1 if max_rows is None else max_rows)
+    assert f"Rows up to number {last} are requested" in str(caught.value)
+    assert (caught.value.window, caught.value.wanted) == (10_000, last)
     assert portal.requests == []
 
 
@@ -322,9 +321,10 @@ async def test_groups_that_fill_the_window_are_an_error(
     """After a full last page there may be more groups, so this is not a complete result."""
     portal.rows = rows(20_001)
     records = client.dataset("trees").records(Query(group_by="id"))
-    with pytest.raises(WindowExceeded, match="20000") as caught:
+    with pytest.raises(WindowExceeded, match=r"There may be more rows.* first 20000") as caught:
         await records.to_list()
     assert (caught.value.attempts, caught.value.status) == (1, 200)
+    assert (caught.value.window, caught.value.wanted) == (20_000, None)
     limited = client.dataset("trees").records(Query(group_by="id"), max_rows=20_000)
     assert len(await limited.to_list()) == 20_000
 
@@ -371,54 +371,6 @@ async def test_a_changing_total_is_an_error(client: ExploreClient, portal: FakeP
     assert (caught.value.expected, caught.value.received) == (300, 301)
 
 
-@pytest.mark.parametrize("uniform", [False, True])
-async def test_a_server_that_ignores_offset_is_an_error(
-    client: ExploreClient, portal: FakePortal, uniform: bool
-) -> None:
-    """This holds for distinct and for equal rows."""
-    page = [{"name": "same"}] * 100 if uniform else rows(100)
-    portal.override = lambda request: json_body(
-        {"total_count": 300, "results": page[: int(request.query["limit"])]}
-    )
-    with pytest.raises(RepeatedPageError):
-        await client.dataset("trees").records().to_list()
-
-
-async def test_one_stale_page_from_a_cache_is_an_error(
-    client: ExploreClient, portal: FakePortal
-) -> None:
-    """The second page repeats the first; the other pages are correct."""
-    portal.rows = rows(400)
-
-    def override(request: web.Request) -> web.Response | None:
-        if (offset_of(request), request.query["limit"]) != (200, "100"):
-            return None
-        return json_body({"total_count": 400, "results": portal.rows[:100]})
-
-    portal.override = override
-    with pytest.raises(RepeatedPageError):
-        await client.dataset("trees").records().to_list()
-
-
-async def test_a_grouped_page_that_repeats_is_an_error(
-    client: ExploreClient, portal: FakePortal
-) -> None:
-    """Otherwise the reading would never end."""
-    portal.override = lambda request: json_body({"results": rows(10)})
-    with pytest.raises(RepeatedPageError):
-        await client.dataset("trees").records(Query(group_by="id"), page_size=10).to_list()
-
-
-@pytest.mark.parametrize("period", [1, 4])
-async def test_honest_data_that_repeats_is_data(
-    client: ExploreClient, portal: FakePortal, period: int
-) -> None:
-    """With a narrow select, pages of a constant or cyclic column are equal."""
-    portal.rows = [{"minute": number % period * 15} for number in range(450)]
-    assert await client.dataset("trees").records(Query(select="minute")).to_list() == portal.rows
-    assert len(portal.requests) == 5 + 2
-
-
 async def test_count_asks_for_no_rows(client: ExploreClient, portal: FakePortal) -> None:
     """It sends one request with limit=0, regardless of offset and max_rows."""
     portal.rows = rows(250)
@@ -436,6 +388,15 @@ async def test_first_asks_for_one_row(client: ExploreClient, portal: FakePortal)
     assert portal.requests[-1][1] == {"limit": "1", "offset": "3"}
     portal.rows = []
     assert await records.first() is None
+
+
+async def test_the_first_of_few_wanted_rows_is_asked_for_only_if_there_is_one(
+    client: ExploreClient, portal: FakePortal
+) -> None:
+    trees = client.dataset("trees")
+    assert await trees.records(max_rows=0).first() is None
+    assert portal.requests == []
+    assert await trees.records(max_rows=1).first() == {"id": 0, "name": "row 0"}
 
 
 async def test_url_is_that_of_the_first_request(client: ExploreClient, portal: FakePortal) -> None:
@@ -511,44 +472,6 @@ async def test_retries_end_with_the_servers_error(
     assert caught.value.attempts == len(portal.requests) == 4
 
 
-@pytest.mark.parametrize("failing_at", [0, 300, 900])
-async def test_going_on_after_a_list_that_failed_gives_all_rows(
-    client: ExploreClient, portal: FakePortal, failing_at: int
-) -> None:
-    """The failed list discarded the rows of earlier pages."""
-    portal.rows, failures = rows(1000), [failing_at]
-
-    def override(request: web.Request) -> web.Response | None:
-        if offset_of(request) not in failures:
-            return None
-        failures.clear()
-        return json_body({"error_code": "BadRequest", "message": "no"}, status=400)
-
-    portal.override = override
-    records = client.dataset("trees").records()
-    with pytest.raises(BadRequest):
-        await records.to_list()
-    assert records.position == 0
-    assert await records.resume().to_list() == portal.rows
-
-
-async def test_going_on_after_a_frame_that_failed_gives_all_rows(
-    client: ExploreClient, portal: FakePortal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """This holds even if all rows arrived and only their conversion failed."""
-
-    def misfit(*args: object, **options: object) -> object:
-        raise DecodeError("misfit")
-
-    monkeypatch.setattr(arrow, "table", misfit)
-    records = client.dataset("trees").records()
-    for read in (records.to_arrow, records.to_pandas, records.to_polars):
-        with pytest.raises(DecodeError):
-            await read()
-        assert records.position == 0
-    assert await records.resume().to_list() == portal.rows
-
-
 @pytest.mark.parametrize("count", [0, 30, 300])
 async def test_a_first_page_of_the_wrong_length_is_an_error_by_itself(
     client: ExploreClient, portal: FakePortal, count: int
@@ -569,6 +492,14 @@ async def test_a_page_behind_the_end_is_empty(client: ExploreClient, portal: Fak
     assert (await trees.records(Query(offset=50))).rows == []
     assert await trees.records(Query(offset=50)).first() is None
     assert len((await trees.records(Query(group_by="id"), page_size=20)).rows) == 10
+
+
+async def test_a_first_page_of_groups_may_begin_anywhere(
+    client: ExploreClient, portal: FakePortal
+) -> None:
+    """Its total counts the rows of this page only."""
+    page = await client.dataset("trees").records(Query(group_by="id", offset=6))
+    assert page.rows == portal.rows[6:]
 
 
 async def fails_once_then(

@@ -422,7 +422,6 @@ class Call:
             "This request was not sent: the portal refused an earlier one and allows none before "
             f"{reset_at.isoformat()}, a longer wait than `retry.max_wait`. {QuotaExceeded.advice}",
             url=self.url,
-            attempts=self._attempt,
             retry_after=wait,
             reset_at=reset_at,
         )

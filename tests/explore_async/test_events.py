@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import builtins
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import web
 from yarl import URL
 
 from explore_async import (
@@ -18,12 +20,15 @@ from explore_async import (
     MissingExtraError,
     OpenTelemetryEvents,
     ProgressEvents,
+    QuotaExceeded,
+    Rate,
     Retry,
     Tally,
+    ThrottleEvent,
     log_events,
 )
 from explore_async.http import call
-from tests.explore_async.doubles import Clock, FakePortal, Wire, http, writes
+from tests.explore_async.doubles import NOW, Clock, FakePortal, Wire, http, writes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,12 +56,34 @@ async def test_a_call_tells_what_happens_to_it(clock: Clock) -> None:
         *["Request", "Response", "Page", "Done"],
     ]
     assert {event.call for event in events} == {1}
+    assert {URL(event.url).query_string for event in events} == {"limit=1&offset=0"}
     done = events[-1]
     assert isinstance(done, DoneEvent)
     assert (done.attempts, done.seconds, done.outcome) == (2, 2.0, "ok")
     assert done.received == len(PAGE)
     assert (client.stats.pages, client.stats.rows, client.stats.retries) == (1, 1, 1)
     assert "s3cr3t" not in repr(events)
+
+
+async def test_a_wait_before_a_request_tells_its_reason(portal: FakePortal, clock: Clock) -> None:
+    """The end of a pause is the moment that the portal named."""
+    answers = [429, 200, 200]
+    portal.override = lambda request: (
+        web.Response(status=429, headers={"Retry-After": "4"}) if answers.pop(0) == 429 else None
+    )
+    events: list[Event] = []
+    rate = Rate(calls=1, per=0.5)
+    async with ExploreClient(
+        portal.url, rate=rate, on_event=events.append, timing=clock.timing()
+    ) as client:
+        with pytest.raises(QuotaExceeded):
+            await client.with_options(retry=Retry.never()).dataset("trees").records().first()
+        for _ in range(2):
+            await client.dataset("trees").records().first()
+    waits = [event for event in events if isinstance(event, ThrottleEvent)]
+    assert [(one.reason, one.wait) for one in waits] == [("pause", 4.0), ("rate", 1.0)]
+    assert [one.reset_at for one in waits] == [NOW + timedelta(seconds=4), None]
+    assert client.stats.throttled == 2
 
 
 async def test_a_subscription_ends(portal: FakePortal) -> None:

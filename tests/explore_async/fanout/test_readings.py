@@ -118,6 +118,37 @@ async def test_a_portal_that_makes_us_wait_holds_no_place(
     assert taken == [1, 2, 3, 4, 5, 0]
 
 
+async def test_a_pause_holds_back_the_requests_that_waited_for_a_place_when_it_began(
+    portal: FakePortal, clock: Clock
+) -> None:
+    """The three pages of the reading share one place."""
+    all_wait, over = asyncio.Event(), asyncio.Event()
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            all_wait.set()
+        await over.wait()
+
+    answers = [429]
+    portal.rows = rows(300)
+    portal.override = lambda request: (
+        web.Response(status=answers.pop(), headers={"Retry-After": "4"}) if answers else None
+    )
+    timing = evolve(clock.timing(), sleep=sleep)
+    async with ExploreClient(portal.url, timing=timing) as client:
+        asked = [client.dataset("trees").records(max_rows=300)]
+        reading = asyncio.ensure_future(client.gather_records(asked, concurrency=1)._collected())
+        async with asyncio.timeout(5):
+            await all_wait.wait()
+        assert len(portal.requests) == 1
+        await clock.timing().sleep(4)
+        over.set()
+        assert await reading == [portal.rows]
+    assert waits == [4.0] * 3
+
+
 async def test_schemas_of_typed_readings_take_places_too(portal: FakePortal) -> None:
     """The limit on requests includes those for schemas."""
     portal.before = lambda request: settle()

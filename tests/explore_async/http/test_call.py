@@ -169,6 +169,23 @@ async def test_a_storm_ends_with_the_budget(portal: FakePortal, clock: Clock) ->
     assert any("budget" in str(note) for note in notes)
 
 
+async def test_a_call_that_succeeds_returns_its_own_retries(
+    portal: FakePortal, clock: Clock
+) -> None:
+    answers = [503, 503]
+    portal.override = lambda request: (
+        web.Response(status=answers.pop()) if answers else json_body({"id": 1})
+    )
+    async with ExploreClient(portal.url, retry=Retry(budget=2), timing=clock.timing()) as client:
+        budget = client._transport.shared.budget
+        await record(client)
+        assert budget.left == 2
+        assert budget.take()
+        for _ in range(5):
+            await record(client)
+        assert budget.left == 2
+
+
 def test_success_fills_the_budget() -> None:
     """A success returns its own retries, or a fifth of one if it needed none."""
     budget = RetryBudget(2)
@@ -245,6 +262,24 @@ async def test_refusals_of_requests_in_flight_together_slow_down_once(
     portal.before = before
     portal.override = lambda request: (
         web.Response(status=answers.pop()) if answers else json_body({"id": 1})
+    )
+    rate = Rate(calls=1_000_000)
+    async with ExploreClient(portal.url, rate=rate, timing=clock.timing()) as client:
+        bucket = client._transport.shared.bucket
+        assert bucket is not None
+        await client.gather(*(record(client.with_options(retry=once())) for _ in range(8)))
+        assert bucket.interval * 1_000_000 == pytest.approx(2.0, rel=0.4)
+
+
+async def test_refusals_that_name_a_time_slow_down_once_if_they_were_in_flight_together(
+    portal: FakePortal, clock: Clock
+) -> None:
+    answers = [429] * 8
+    portal.before = lambda request: portal.until_requests(8)
+    portal.override = lambda request: (
+        web.Response(status=answers.pop(), headers={"Retry-After": "2"})
+        if answers
+        else json_body({"id": 1})
     )
     rate = Rate(calls=1_000_000)
     async with ExploreClient(portal.url, rate=rate, timing=clock.timing()) as client:
@@ -429,3 +464,31 @@ async def test_attempts_count_while_nothing_succeeds(clock: Clock) -> None:
             with pytest.raises(ServerError) as caught:
                 await record(client)
     assert caught.value.attempts == Retry().attempts == wire.connections
+
+
+async def test_the_hook_is_not_asked_about_a_request_that_was_not_sent(
+    portal: FakePortal, clock: Clock
+) -> None:
+    """The client is closed while the request waits for its turn."""
+    asked: list[object] = []
+    waiting, over = asyncio.Event(), asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        waiting.set()
+        await over.wait()
+
+    portal.override = lambda request: json_body({"id": 1})
+    client = ExploreClient(
+        portal.url,
+        rate=Rate(calls=1),
+        retry=Retry(hook=asked.append),
+        timing=evolve(clock.timing(), sleep=sleep),
+    )
+    async with client:
+        await record(client)
+        stopped = asyncio.ensure_future(record(client))
+        await waiting.wait()
+    with pytest.raises(ConfigurationError, match="closed while a request waited") as caught:
+        await stopped
+    assert caught.value.attempts == 0
+    assert asked == []

@@ -143,7 +143,7 @@ class LineTally:
             if is_cut_row(rest):
                 raise cut_inside(self.rows + 1)
             self._take(rest.rstrip(b"\r\n"))
-        if self.rows > 1 and is_error(self._last) and not is_error(self._first or b""):
+        if is_error(self._last) and not is_error(self._first or b""):
             self.rows -= 1
             raise broken_off(self.rows, self._last)
 

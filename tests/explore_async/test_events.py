@@ -86,6 +86,18 @@ async def test_a_wait_before_a_request_tells_its_reason(portal: FakePortal, cloc
     assert client.stats.throttled == 2
 
 
+async def test_a_wait_for_a_crowded_portal_tells_its_reason(client: ExploreClient) -> None:
+    events: list[Event] = []
+    client.subscribe(events.append)
+    client._transport.shared.congestion.rate = 2.0
+    for _ in range(2):
+        await client.dataset("trees").records().first()
+    waits = [event for event in events if isinstance(event, ThrottleEvent)]
+    assert [(one.reason, one.wait) for one in waits] == [
+        ("congestion", pytest.approx(0.5, rel=0.2))
+    ]
+
+
 async def test_a_subscription_ends(portal: FakePortal) -> None:
     """Calling the function that `subscribe` returned ends it."""
     events: list[Event] = []

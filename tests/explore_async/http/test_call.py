@@ -234,6 +234,21 @@ def test_a_bucket_begins_empty_and_saves_when_idle() -> None:
     assert [round(bucket.reserve(150.0), 3) for _ in range(2)] == [50.0, 50.1]
 
 
+async def test_a_pause_saves_no_requests_for_a_burst(portal: FakePortal, clock: Clock) -> None:
+    answers = [429]
+    portal.override = lambda request: (
+        web.Response(status=answers.pop(), headers={"Retry-After": "10"})
+        if answers
+        else json_body({"id": 1})
+    )
+    rate = Rate(calls=1, burst=3)
+    async with ExploreClient(portal.url, rate=rate, timing=clock.timing()) as client:
+        for _ in range(3):
+            await record(client)
+    # The refusal halves the pace, and a success raises it a little.
+    assert clock.waits == [10.0, *[pytest.approx(2.0, rel=0.1)] * 2]
+
+
 def test_a_bucket_slows_down_and_recovers() -> None:
     """Each refusal halves the pace; successes restore it in small steps."""
     bucket = Bucket(Rate(calls=10))
@@ -455,6 +470,13 @@ async def test_a_server_that_only_refuses_is_asked_until_the_deadline(clock: Clo
         async with ExploreClient(wire.url, timing=clock.timing()) as client:
             assert await record(client) == {"id": 1}
     assert clock.waits == [0.25, 0.5, 1.0, 2.0, 4.0]
+
+
+async def test_a_plain_refusal_takes_nothing_from_the_budget(clock: Clock) -> None:
+    """It says nothing about the request."""
+    async with Wire(writes(http(b"", status="429 X"), http(ROW))).running() as wire:
+        async with ExploreClient(wire.url, retry=Retry(budget=0), timing=clock.timing()) as client:
+            assert await record(client) == {"id": 1}
 
 
 async def test_attempts_count_while_nothing_succeeds(clock: Clock) -> None:

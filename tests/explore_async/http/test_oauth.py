@@ -19,10 +19,12 @@ from aiohttp.test_utils import TestServer
 from explore_async import (
     ConfigurationError,
     ConnectError,
+    Event,
     ExploreClient,
     OAuth2,
     OAuth2App,
     Retry,
+    RetryEvent,
     ServerError,
     TLSError,
     TokenError,
@@ -456,9 +458,13 @@ async def test_a_token_that_is_refused_is_renewed_once_for_all(server: TokenServ
     """It was revoked, or our clock is wrong; all refused requests use the new token."""
     server.good = "acc3ss-1"
     auth = OAuth2(server.app(), fresh(), save=lambda tokens: None)
-    async with ExploreClient(server.url, auth=auth) as client:
+    events: list[Event] = []
+    async with ExploreClient(server.url, auth=auth, on_event=events.append) as client:
         await client.gather(*(client.dataset("trees").record("1") for _ in range(8)))
     assert len(server.forms) == 1
+    retries = [event for event in events if isinstance(event, RetryEvent)]
+    assert [(one.wait, type(one.error)) for one in retries] == [(0.0, Unauthorized)] * 8
+    assert client.stats.retries == 8
     assert server.headers.count("Bearer acc3ss-1") == 8
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from explore_async import ConfigurationError, ExportStream, Progress
-from explore_async.results.files import PartFile, file_name
+from explore_async import ConfigurationError, ExportStream, Progress, StorageError
+from explore_async.results.files import OwnThread, PartFile, file_name
 from explore_async.results.reading import Reading
 from tests.explore_async.doubles import files_in, settle
 from tests.platforms import posix
@@ -123,6 +123,38 @@ def test_the_name_of_a_file_is_no_path() -> None:
     assert file_name("console", "csv") == "console.csv"
 
 
+async def test_a_cancellation_during_the_cleaning_is_raised_after_it() -> None:
+    cleaned, go_on = list[bool](), threading.Event()
+    cleaning = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def clean() -> None:
+        loop.call_soon_threadsafe(cleaning.set)
+        cleaned.append(go_on.wait(5))
+
+    ending = asyncio.ensure_future(OwnThread("test").end(clean))
+    async with asyncio.timeout(5):
+        await cleaning.wait()
+    ending.cancel()
+    await settle()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await ending
+    assert cleaned == [True]
+
+
+async def test_a_file_that_cannot_be_renamed_is_removed(tmp_path: Path) -> None:
+    """Somebody made a folder of its name meanwhile."""
+    path = tmp_path / "trees.jsonl"
+    with pytest.raises(StorageError, match=r"Cannot write .*trees\.jsonl: .*Nothing was kept"):
+        async with PartFile(path) as part:
+            await part.write(b"{}\n")
+            await part.finish()
+            path.mkdir()
+            part.commit()
+    assert files_in(tmp_path) == [path]
+
+
 async def test_a_body_in_tiny_pieces_is_not_held_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +195,7 @@ async def test_a_path_that_cannot_be_written_is_refused_before_anything_is_sent(
     client: ExploreClient, portal: FakePortal, path: str
 ) -> None:
     """Too long, with a NUL, half of a surrogate pair, or in a folder that does not exist."""
-    with pytest.raises(ConfigurationError, match="Nothing was sent"):
+    with pytest.raises(ConfigurationError, match="Nothing was sent") as caught:
         await client.dataset("trees").export_verified(path)
+    assert f"Cannot write {path[:200]!r}" in str(caught.value)
     assert portal.requests == []

@@ -221,6 +221,21 @@ TABLES = st.integers(1, 3).flatmap(
 )
 
 
+def test_a_cut_last_line_is_named() -> None:
+    tally = LineTally(line_cap=1000)
+    tally.feed(jsonl(2) + b'{"a": [1')
+    with pytest.raises(TruncatedError, match="cut off inside row 3") as caught:
+        tally.finish(NO_FILE)
+    assert caught.value.rows == 2
+
+
+def test_a_file_may_be_one_row_that_looks_like_an_error() -> None:
+    tally = LineTally(line_cap=1000)
+    tally.feed(b'{"error_code": "X", "message": "no"}\n')
+    tally.finish(NO_FILE)
+    assert tally.rows == 1
+
+
 @given(table=TABLES, size=st.integers(1, 40))
 def test_records_are_counted_as_they_are_read(table: list[list[str]], size: int) -> None:
     """Cells may hold line ends, quotes and nothing; blocks may end anywhere."""

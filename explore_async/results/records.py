@@ -419,14 +419,14 @@ def _jobs(
         offset += step
 
 
-def _mark(rows: list[Row]) -> bytes:
-    """Return the content of rows as bytes."""
+def _mark(rows: list[Row]) -> object:
+    """Return the content of rows as bytes, or an object that equals no other mark."""
     try:
         return orjson.dumps(rows, default=repr)
     except TypeError:  # an integer of more than 64 bits, or deep nesting
         with suppress(RecursionError):
             return repr(rows).encode(errors="replace")
-    return b"%d" % id(rows)  # equal to no other page
+    return object()
 
 
 def _refuse_wrong_length(page: Page, total: int | None) -> None:
@@ -467,7 +467,7 @@ class _Check:
         self.end = plan.stop
         self.begun = False
         self._ask = ask
-        self._seen: set[tuple[int, bytes]] = set()
+        self._seen: set[tuple[int, object]] = set()
         self._last_row: Row | None = None
         self._row_before: Row | None = None
         self._repeats_are_data = False

@@ -582,7 +582,7 @@ async def test_ties_that_move_between_two_answers_are_not_noticed(
     assert len({str(row) for row in found}) == 200 - len(moved)
 
 
-@pytest.mark.parametrize("depth", [300, 500, 900])
+@pytest.mark.parametrize("depth", [300, 500, 900, 1000])
 async def test_deep_rows_are_read_in_pages(
     client: ExploreClient, portal: FakePortal, depth: int
 ) -> None:

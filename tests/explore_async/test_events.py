@@ -82,6 +82,7 @@ async def test_a_wait_before_a_request_tells_its_reason(portal: FakePortal, cloc
             await client.dataset("trees").records().first()
     waits = [event for event in events if isinstance(event, ThrottleEvent)]
     assert [(one.reason, one.wait) for one in waits] == [("pause", 4.0), ("rate", 1.0)]
+    assert {URL(one.url).query_string for one in waits} == {"limit=1&offset=0"}
     assert [one.reset_at for one in waits] == [NOW + timedelta(seconds=4), None]
     assert client.stats.throttled == 2
 
@@ -108,6 +109,16 @@ async def test_a_subscription_ends(portal: FakePortal) -> None:
         seen = len(events)
         await client.dataset("trees").records().first()
     assert seen == len(events) == 4
+
+
+async def test_stats_add_up_over_calls(portal: FakePortal) -> None:
+    portal.override = lambda request: web.Response(body=PAGE)
+    async with ExploreClient(portal.url) as client:
+        for _ in range(3):
+            await client.dataset("trees").records().first()
+    stats = client.stats
+    assert (stats.calls, stats.requests, stats.pages, stats.rows) == (3, 3, 3, 3)
+    assert stats.received == 3 * len(PAGE)
 
 
 async def test_a_listener_that_raises_is_dropped_loudly(

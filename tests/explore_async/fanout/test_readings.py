@@ -17,6 +17,7 @@ from explore_async import (
     Facet,
     ForbiddenAccess,
 )
+from odsql import Query
 from tests.explore_async.doubles import FakePortal, json_body, rows, settle
 
 if TYPE_CHECKING:
@@ -77,6 +78,32 @@ async def test_a_slow_taker_stops_new_readings(client: ExploreClient, portal: Fa
         await settle()
         assert first.index == 0
     assert len(portal.requests) <= 3
+
+
+async def test_a_reading_in_flight_has_ended_when_the_block_is_left(
+    client: ExploreClient, portal: FakePortal
+) -> None:
+    asked_before = asyncio.all_tasks()
+    portal.before = lambda request: (
+        asyncio.Event().wait() if "where" in request.query else asyncio.sleep(0)
+    )
+    trees = client.dataset("trees")
+    readings = [trees.records(), trees.records(Query(where="id > 3"))]
+    async with client.gather_records(readings).open() as outcomes:
+        assert (await anext(outcomes)).result() == portal.rows
+        await portal.until_requests(2)
+    left = [one for one in asyncio.all_tasks() - asked_before if "_called" in repr(one)]
+    assert left == []
+
+
+async def test_readings_of_a_portal_that_is_free_again_keep_their_turn(
+    client: ExploreClient, portal: FakePortal
+) -> None:
+    """A portal is not held against the readings that it has finished."""
+    async with FakePortal().running() as other_portal, ExploreClient(other_portal.url) as other:
+        asked = [one.dataset("trees").records() for one in (client, client, other)]
+        fan_out = client.gather_records(asked, concurrency=1, ordered=False)
+        assert [one.index async for one in fan_out] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("answer", ["Retry-After", "backoff"])

@@ -454,6 +454,16 @@ async def test_a_token_server_that_stays_down_says_so(server: TokenServer) -> No
     assert "grant" not in str(caught.value)
 
 
+async def test_secrets_do_not_follow_a_redirect(server: TokenServer) -> None:
+    """With 307 the other address would get the whole form."""
+    async with TokenServer().running() as other:
+        away = f"{other.url}/oauth2/token/"
+        server.refusals = [web.Response(status=307, headers={"Location": away})]
+        with pytest.raises(TokenError, match="HTTP 307"):
+            await server.app().exchange("c0de")
+    assert other.forms == []
+
+
 async def test_a_token_that_is_refused_is_renewed_once_for_all(server: TokenServer) -> None:
     """It was revoked, or our clock is wrong; all refused requests use the new token."""
     server.good = "acc3ss-1"

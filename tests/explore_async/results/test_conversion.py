@@ -182,8 +182,35 @@ def test_an_integer_that_was_rounded_is_a_misfit() -> None:
     """A decoded row has lost the digits; an average with the field's name is kept."""
     converter = Converter.from_info(DatasetInfo.from_json(INFO))
     assert converter.rows([{"count": 3}, {"count": 2.5}]) == [{"count": 3}, {"count": 2.5}]
-    with pytest.raises(DecodeError, match=r"count has type int.*rounded.*typed="):
-        converter.row({"count": 12345678901234567890123.0})
+    for rounded in (12345678901234567890123.0, [1, 2.0**63], -(2.0**63)):
+        with pytest.raises(DecodeError, match=r"count has type int.*rounded.*typed=") as caught:
+            converter.row({"count": rounded})
+        assert caught.value.status == 200
+    assert converter.row({"count": [1, 2.5]}) == {"count": [1, 2.5]}
+
+
+def test_values_of_an_alias_of_the_same_name_stay_unchanged() -> None:
+    """Such as a number of days instead of a day."""
+    converter = Converter.from_info(DatasetInfo.from_json(INFO), decimals=True)
+    alias = {"day": 5, "at": True, "place": "here", "size": {"a": 1}, "count": "3"}
+    assert converter.row(alias) == alias
+
+
+def test_a_cell_that_does_not_match_its_field_is_named() -> None:
+    info = DatasetInfo.from_json(INFO)
+    with pytest.raises(DecodeError, match="day has type date, but holds 'yesterday'"):
+        Converter.from_info(info).text_row({"day": "yesterday"})
+    kept = Converter.from_info(info, misfits="keep").text_row({"day": "yesterday", "count": "3"})
+    assert kept == {"day": "yesterday", "count": 3}
+
+
+def test_each_value_of_a_multivalued_field_is_converted() -> None:
+    converter = Converter.from_info(DatasetInfo.from_json(INFO), decimals=True)
+    row = {"day": ["2021-04-01", "2021", None], "size": [0.5, 1, None, True]}
+    assert converter.row(row) == {
+        "day": [date(2021, 4, 1), "2021", None],
+        "size": [Decimal("0.5"), Decimal(1), None, True],
+    }
 
 
 def test_a_converter_takes_no_other_way_with_misfits() -> None:

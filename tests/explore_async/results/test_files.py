@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gzip
 import hashlib
 import os
@@ -198,4 +199,5 @@ async def test_a_path_that_cannot_be_written_is_refused_before_anything_is_sent(
     with pytest.raises(ConfigurationError, match="Nothing was sent") as caught:
         await client.dataset("trees").export_verified(path)
     assert f"Cannot write {path[:200]!r}" in str(caught.value)
+    assert (os.strerror(errno.ENOENT) in str(caught.value)) == (path == "no/such/folder/x")
     assert portal.requests == []

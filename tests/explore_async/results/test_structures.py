@@ -62,6 +62,16 @@ def test_a_cut_at_any_byte_is_found(file_format: str, size: int) -> None:
     assert complete == [len(whole)]
 
 
+def test_an_archive_may_end_with_the_longest_comment() -> None:
+    """Even if the comment looks like the end of another archive."""
+    file = BytesIO()
+    with zipfile.ZipFile(file, "w") as written:
+        written.writestr("a", "b" * 1000)
+        written.comment = (b"PK\5\6" * 20_000)[:65_535]
+    assert is_whole("xlsx", file.getvalue(), 1000)
+    assert not is_whole("xlsx", file.getvalue()[:-1], 1000)
+
+
 @pytest.mark.parametrize("file_format", sorted(WHOLE.keys() - {"xlsx", "shp", "parquet"}))
 def test_white_space_may_follow(file_format: str) -> None:
     assert is_whole(file_format, WHOLE[file_format] + b"\r\n ", 7)

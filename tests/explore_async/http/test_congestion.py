@@ -171,3 +171,94 @@ def test_a_server_that_recovers_is_used_to_the_full_again() -> None:
         congestion.succeeded(5.0)
     assert congestion.rate is None
     assert congestion.window == 16
+
+
+def limited() -> Congestion:
+    """Return the congestion of a server that took one request per second, and then refused."""
+    congestion = Congestion(16, lambda size: None)
+    for moment in (1.0, 2.0, 3.0):
+        congestion.succeeded(moment)
+    congestion.refused(sent_at=3.9, now=4.0, backoff=0.5, longest=20)
+    assert congestion.rate == pytest.approx(0.8)
+    return congestion
+
+
+def test_turns_are_as_far_apart_as_the_rate_says() -> None:
+    congestion = Congestion(16, lambda size: None)
+    assert congestion.reserve(0.0) == congestion.reserve(0.0) == 0.0
+    congestion.rate = 2.0
+    assert [congestion.reserve(7.0) for _ in range(3)] == [0.0, 0.5, 1.0]
+    assert congestion.reserve(8.25) == 0.25
+    assert congestion.reserve(20.0) == 0.0
+
+
+def test_a_rate_that_was_never_refused_grows_by_an_eighth() -> None:
+    congestion = limited()
+    congestion.succeeded(5.0)
+    assert congestion.rate == pytest.approx(0.9)
+
+
+def test_a_rate_grows_slowly_from_four_fifths_of_the_refused_one() -> None:
+    congestion = limited()
+    for moment in (4.5, 5.0):
+        congestion.succeeded(moment)
+    refused = congestion.rate
+    assert refused is not None
+    congestion.refused(sent_at=5.5, now=6.0, backoff=0.5, longest=20)
+    lowered = congestion.rate
+    assert lowered == pytest.approx(0.8 * refused)
+    congestion.succeeded(7.0)
+    assert congestion.rate == pytest.approx(lowered + 0.1 * refused / lowered)
+
+
+def test_a_rate_is_lowered_to_what_the_server_took() -> None:
+    """It took one request in five seconds, which is less than four fifths of the rate."""
+    congestion = limited()
+    congestion.succeeded(5.0)
+    congestion.refused(sent_at=8.0, now=9.0, backoff=0.5, longest=20)
+    assert congestion.rate == pytest.approx(0.2)
+
+
+def test_a_rate_is_halved_if_the_server_took_nothing() -> None:
+    congestion = limited()
+    congestion.refused(sent_at=5.0, now=5.0, backoff=0.5, longest=20)
+    assert congestion.rate == pytest.approx(0.4)
+
+
+def test_a_pause_lasts_for_one_and_a_half_requests_of_a_known_rate() -> None:
+    """If that is shorter than the backoff."""
+    for backoff, pause in ((100.0, 7.5), (0.5, 0.5)):
+        congestion = limited()
+        congestion.succeeded(5.0)
+        told = congestion.refused(sent_at=8.0, now=9.0, backoff=backoff, longest=200)
+        assert told == pytest.approx(pause)
+
+
+def test_a_request_sent_at_the_moment_of_a_refusal_knew_nothing_of_it() -> None:
+    congestion = limited()
+    assert congestion.refused(sent_at=4.0, now=4.5, backoff=0.5, longest=20) == 0.0
+    assert congestion.rate == pytest.approx(0.8)
+
+
+def test_a_single_quick_success_is_not_taken_for_an_endless_rate() -> None:
+    congestion = Congestion(16, lambda size: None)
+    congestion.succeeded(1.0)
+    congestion.refused(sent_at=1.0, now=1.0, backoff=0.5, longest=20)
+    assert congestion.rate == pytest.approx(0.8 / 0.05)
+
+
+def test_the_window_holds_at_least_one_request() -> None:
+    congestion = Congestion(3, lambda size: None)
+    for moment in (1.0, 2.0, 3.0, 4.0):
+        congestion.refused(sent_at=moment, now=moment, backoff=0.5, longest=20)
+    assert congestion.window == 1
+    congestion.succeeded(5.0)
+    assert congestion.window == 2
+
+
+def test_the_moment_of_the_last_success_is_known() -> None:
+    congestion = Congestion(16, lambda size: None)
+    assert congestion.succeeded_at == float("-inf")
+    for moment in (1.0, 2.0):
+        congestion.succeeded(moment)
+        assert congestion.succeeded_at == moment

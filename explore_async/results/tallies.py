@@ -121,16 +121,16 @@ class LineTally:
     def _take_lines(self, lines: list[bytes]) -> None:
         lines[0] = self._rest + lines[0]
         self._rest = b"" if lines[-1].endswith(b"\n") else lines.pop()
+        if _are_rows(lines):
+            self._count(lines)
+        else:
+            for line in lines:
+                self._take(line.rstrip(b"\r\n"))
         if len(self._rest) > self._line_cap:
             raise TooLargeError(
                 f"Line {self.rows + 1} of the export is longer than {self._line_cap} bytes. "
                 "Raise `caps.line`."
             )
-        if _are_rows(lines):
-            self._count(lines)
-            return
-        for line in lines:
-            self._take(line.rstrip(b"\r\n"))
 
     def finish(self, _: Path) -> None:
         """Check the last line after all bytes.

@@ -221,6 +221,23 @@ TABLES = st.integers(1, 3).flatmap(
 )
 
 
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_a_line_that_is_too_long_is_named(size: int) -> None:
+    """The lines before it in the same block count."""
+    tally, body = LineTally(line_cap=1000), jsonl(500) + b"x" * 1001
+    with pytest.raises(TooLargeError, match="Line 501 of the export is longer than 1000 bytes"):
+        for start in range(0, len(body), size):
+            tally.feed(body[start : start + size])
+
+
+def test_a_line_may_be_as_long_as_the_cap() -> None:
+    tally = LineTally(line_cap=1000)
+    tally.feed(b'{"a": "' + b"x" * 991)
+    tally.feed(b'"}')
+    tally.finish(NO_FILE)
+    assert tally.rows == 1
+
+
 def test_a_cut_last_line_is_named() -> None:
     tally = LineTally(line_cap=1000)
     tally.feed(jsonl(2) + b'{"a": [1')

@@ -107,6 +107,32 @@ async def test_a_cancelled_reader_leaves_no_task() -> None:
     assert scheduler.tasks == 0
 
 
+@pytest.mark.parametrize("failing", [0, 1, 2, 3])
+async def test_a_failure_ends_the_jobs_after_it_and_none_before_it(failing: int) -> None:
+    failed, ended = asyncio.Event(), list[int]()
+
+    async def job(index: int) -> int:
+        if index == failing:
+            failed.set()
+            raise NotFound("gone")
+        try:
+            await failed.wait()
+            for _ in range(5):
+                await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            ended.append(index)
+            raise
+        return index
+
+    taken = []
+    async with aclosing(Scheduler(4).ordered(partial(job, index) for index in range(4))) as stream:
+        with pytest.raises(NotFound):
+            async for result in stream:
+                taken.append(result)
+    assert taken == list(range(failing))
+    assert set(ended) <= set(range(failing + 1, 4))
+
+
 async def test_gather_gives_results_in_order() -> None:
     """It accepts coroutines and other awaitables."""
     future = asyncio.get_running_loop().create_future()

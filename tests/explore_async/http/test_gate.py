@@ -66,3 +66,27 @@ async def test_a_smaller_gate_lets_those_in_it_finish_and_a_larger_one_lets_more
     await settle()
     assert [one.done() for one in waiting] == [True, True, False]
     waiting[2].cancel()
+
+
+@pytest.mark.parametrize("waited", [False, True])
+async def test_a_place_that_was_given_back_is_held_by_nobody(waited: bool) -> None:
+    """The portal that gave it back is served in its turn."""
+    gate = Gate(1)
+    for _ in range(3):
+        await gate.take("x")
+        ours = asyncio.ensure_future(gate.take("ours"))
+        if not waited:
+            gate.give_back("x")
+        await settle()
+        if waited:
+            gate.give_back("x")
+        await ours
+        gate.give_back("ours")
+    await gate.take("x")
+    waiting = [asyncio.ensure_future(gate.take(name)) for name in ("ours", "other")]
+    await settle()
+    gate.give_back("x")
+    await settle()
+    assert [one.done() for one in waiting] == [True, False]
+    gate.give_back("ours")
+    await waiting[1]

@@ -220,6 +220,7 @@ async def test_refused_tokens_are_a_token_error_without_secrets(server: TokenSer
     async with ExploreClient(server.url, auth=auth) as client:
         with pytest.raises(TokenError, match="invalid_grant") as caught:
             await client.dataset("trees").record("1")
+        assert (caught.value.status, caught.value.code) == (400, "invalid_grant")
     shown = "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))
     shown += repr(pickle.dumps(caught.value)) + repr(auth) + repr(client) + repr(expired())
     assert not [secret for secret in SECRETS if secret in shown]

@@ -77,6 +77,24 @@ def test_white_space_may_follow(file_format: str) -> None:
     assert is_whole(file_format, WHOLE[file_format] + b"\r\n ", 7)
 
 
+@pytest.mark.parametrize("backslashes", range(6))
+def test_json_may_be_cut_between_backslashes(backslashes: int) -> None:
+    """A quote after an odd number of them does not end the string."""
+    open_string = b'{"a": "' + b"\\" * backslashes + b'"'
+    for cut in range(len(open_string) + 1):
+        structure = structure_of("json")
+        structure.feed(open_string[:cut])
+        structure.feed(open_string[cut:] + b"}")
+        assert structure.is_whole() == (backslashes % 2 == 0)
+
+
+@pytest.mark.parametrize(("declared", "whole"), [(11, False), (12, True), (20, True), (21, False)])
+def test_a_parquet_file_holds_its_whole_footer(declared: int, whole: bool) -> None:
+    """The shortest footer has twelve bytes."""
+    body = b"PAR1" + b"x" * 20 + declared.to_bytes(4, "little") + b"PAR1"
+    assert is_whole("parquet", body, 7) == whole
+
+
 @pytest.mark.parametrize("size", [1, 5, 1000])
 def test_a_csv_file_may_only_end_with_a_line_outside_of_quotes(size: int) -> None:
     """A cut after a whole row cannot be told from the end; only counting finds it."""
@@ -135,4 +153,6 @@ def test_only_the_end_of_a_long_line_is_kept() -> None:
     assert sum(map(len, lines._line)) < 80_000
     assert not lines.is_whole()
     lines.feed(b'"}')
+    assert lines.is_whole()
+    lines.feed(b" \r")
     assert lines.is_whole()

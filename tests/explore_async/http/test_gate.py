@@ -68,6 +68,25 @@ async def test_a_smaller_gate_lets_those_in_it_finish_and_a_larger_one_lets_more
     waiting[2].cancel()
 
 
+async def test_somebody_who_is_cancelled_holds_no_place() -> None:
+    """The portal is served in its turn afterwards."""
+    gate = Gate(1)
+    await gate.take("x")
+    stopped = asyncio.ensure_future(gate.take("ours"))
+    await settle()
+    gate.give_back("x")
+    stopped.cancel()
+    await settle()
+    await gate.take("x")
+    waiting = [asyncio.ensure_future(gate.take(name)) for name in ("ours", "other")]
+    await settle()
+    gate.give_back("x")
+    await settle()
+    assert [one.done() for one in waiting] == [True, False]
+    gate.give_back("ours")
+    await waiting[1]
+
+
 @pytest.mark.parametrize("waited", [False, True])
 async def test_a_place_that_was_given_back_is_held_by_nobody(waited: bool) -> None:
     """The portal that gave it back is served in its turn."""

@@ -446,6 +446,20 @@ async def test_a_token_server_that_is_down_is_asked_again(server: TokenServer, s
     assert len(clock.waits) == 1
 
 
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [(600, 600), (0.5, 0.5), (-5, 0), (1e12, 1e9), ("600", 3600), (True, 3600), (None, 3600)],
+)
+async def test_tokens_live_as_long_as_the_portal_says(
+    server: TokenServer, told: object, seconds: float
+) -> None:
+    """An hour if it does not say so, or says what is no number."""
+    server.refusals = [json_body({"access_token": "acc3ss-1", "expires_in": told})]
+    tokens = await server.app().exchange("c0de")
+    assert tokens.expires_at == NOW + timedelta(seconds=seconds)
+    assert tokens.refresh is None
+
+
 async def test_a_token_server_that_stays_down_says_so(server: TokenServer) -> None:
     """The error has the Retry-After wait and does not ask for a new grant."""
     server.refusals = [web.Response(status=503, headers={"Retry-After": "7"})]

@@ -62,6 +62,13 @@ def test_a_cut_at_any_byte_is_found(file_format: str, size: int) -> None:
     assert complete == [len(whole)]
 
 
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b" "])
+def test_xml_of_an_unknown_format_is_recognised(start: bytes) -> None:
+    body = start + b'<?xml version="1.0"?><a><b/></a>'
+    assert is_whole("x-new", body, 5)
+    assert not is_whole("x-new", body[:-1], 5)
+
+
 def test_an_archive_may_end_with_the_longest_comment() -> None:
     """Even if the comment looks like the end of another archive."""
     file = BytesIO()

@@ -51,11 +51,14 @@ def status(code: int, **headers: str) -> Callable[[web.Request], web.Response]:
     )
 
 
-@pytest.mark.parametrize(("ruled", "sent"), [(False, 1), (True, 4), (3.0, 4), (None, 4)])
+@pytest.mark.parametrize(
+    ("ruled", "sent"),
+    [(False, 1), (True, 4), (3.0, 4), (None, 4), (float("inf"), 1), (float("nan"), 1)],
+)
 async def test_the_hook_is_asked_before_the_table(
     clock: Clock, ruled: bool | float | None, sent: int
 ) -> None:
-    """It returns True, False, seconds, or None for the table."""
+    """It returns True, False, seconds, or None for the table; nobody waits for ever."""
     retry = Retry(hook=lambda error: ruled)
     async with Wire(writes(http(b"", status="503 X"))).running() as wire:
         async with ExploreClient(wire.url, retry=retry, timing=clock.timing()) as client:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+import aiohttp
 import pytest
 import trustme
 from aiohttp import web
@@ -23,6 +24,7 @@ from explore_async import (
     ExploreClient,
     OAuth2,
     OAuth2App,
+    RequestTimeout,
     Retry,
     RetryEvent,
     ServerError,
@@ -444,6 +446,18 @@ async def test_a_token_server_that_is_down_is_asked_again(server: TokenServer, s
         await client.dataset("trees").record("1")
     assert server.headers == ["Bearer acc3ss-2"]
     assert len(clock.waits) == 1
+
+
+async def test_a_token_server_that_is_late_is_named(
+    server: TokenServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(*args: object, **options: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(aiohttp.ClientSession, "post", late)
+    with pytest.raises(RequestTimeout, match="token server timed out") as caught:
+        await server.app().exchange("c0de")
+    assert caught.value.url == f"{server.url}/oauth2/token/"
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,13 @@ async def test_numbers_of_exports_keep_the_digits_that_were_sent(
     assert plain["size"] == 0.12345678901234568
 
 
+def test_integers_of_a_list_keep_the_digits_that_were_sent() -> None:
+    converter = Converter.from_info(DatasetInfo.from_json(INFO))
+    raw = b'{"count": [123456789012345678901234567890, 1, 2.5, null]}'
+    # A float of this size is another number.
+    assert converter.exact(raw) == {"count": [123456789012345678901234567890, 1, 2.5, None]}
+
+
 def test_an_integer_that_was_rounded_is_a_misfit() -> None:
     """A decoded row has lost the digits; an average with the field's name is kept."""
     converter = Converter.from_info(DatasetInfo.from_json(INFO))

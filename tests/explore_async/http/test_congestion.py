@@ -206,6 +206,7 @@ def test_a_rate_grows_slowly_from_four_fifths_of_the_refused_one() -> None:
     assert refused is not None
     congestion.refused(sent_at=5.5, now=6.0, backoff=0.5, longest=20)
     lowered = congestion.rate
+    assert lowered is not None
     assert lowered == pytest.approx(0.8 * refused)
     congestion.succeeded(7.0)
     assert congestion.rate == pytest.approx(lowered + 0.1 * refused / lowered)

@@ -541,3 +541,15 @@ async def test_a_refusal_of_the_token_before_the_last_is_no_reason_to_renew(
     assert auth.refused(0)
     assert await auth.authorization() == "Bearer acc3ss-1"
     assert len(server.forms) == 1
+
+
+async def test_a_token_of_a_minute_may_be_renewed_again(server: TokenServer) -> None:
+    """A refusal of a younger one has another cause."""
+    auth = OAuth2(server.app(), fresh(), save=lambda tokens: None)
+    assert auth.refused(auth.renewals)
+    await auth.authorization()
+    server.now += timedelta(seconds=59)
+    assert not auth.refused(auth.renewals)
+    server.now += timedelta(seconds=1)
+    assert auth.refused(auth.renewals)
+    assert await auth.authorization() == "Bearer acc3ss-2"

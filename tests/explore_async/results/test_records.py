@@ -287,7 +287,7 @@ async def test_numbers_out_of_range_are_refused_before_sending(
     client: ExploreClient, portal: FakePortal, wrong: dict[str, int]
 ) -> None:
     """The server would respond with 400, so no request is needed."""
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match="{} is {}".format(*next(iter(wrong.items())))):
         client.dataset("trees").records(
             page_size=wrong.get("page_size"), max_rows=wrong.get("max_rows")
         )

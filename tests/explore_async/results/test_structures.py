@@ -152,6 +152,13 @@ def test_an_error_that_ends_the_rows_is_found(size: int, end: bytes) -> None:
         assert (lines.broken_off_with() or b"").strip() == (found or b"")
 
 
+def test_a_row_may_speak_of_an_error() -> None:
+    for last in (b'{"note": "error"}', b'{"message": "error"}'):
+        lines = Lines()
+        lines.feed(b'{"a": 1}\n' + last)
+        assert lines.broken_off_with() is None
+
+
 def test_only_the_end_of_a_long_line_is_kept() -> None:
     """Whether it is complete is then told by its last character."""
     lines = Lines()

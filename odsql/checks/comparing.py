@@ -70,16 +70,13 @@ def check_range(node: nodes.InRange, value: SchemaField | str | None, state: Sta
     """Check both bounds; after a colon, dates may be quoted or all digits (reference)."""
     if type(value) is not SchemaField:
         return
-    known = family(value)
-    if known == "date" and node.operator == ":":
+    if family(value) == "date" and node.operator == ":":
         return
     for bound in (node.low, node.high):
-        kind = _LITERAL_FAMILIES.get(type(bound))
-        if known == "text" or kind is not None:
-            before = len(state.found)
-            _check(value, kind, bound, True, node, state)
-            if len(state.found) > before:
-                return
+        before = len(state.found)
+        _check(value, _LITERAL_FAMILIES.get(type(bound)), bound, True, node, state)
+        if len(state.found) > before:
+            return
 
 
 _LITERAL_FAMILIES: dict[type, str] = {
@@ -122,7 +119,7 @@ def _check(
     mine, theirs = FAMILIES.get(known.type), family(other)
     if mine is None:
         return
-    if mine == "text" and ordered and (theirs is not None or type(literal) in _LITERALS):
+    if mine == "text" and ordered and theirs is not None:
         message = f"{known.name} is text, which has no order to filter by"
         hint = f"use =, startswith({known.name}, ...) or in (...)"
         state.report("ODS303", node, message, hint)
@@ -182,7 +179,7 @@ def _report_types(
 
 
 def _report_unlikely(known: SchemaField, theirs: str, node: nodes.Node, state: State) -> None:
-    message = f"{known.name} is {known.type} but is compared with {_ARTICLES.get(theirs, theirs)}"
+    message = f"{known.name} is {known.type} but is compared with {_ARTICLES[theirs]}"
     state.report("ODS304", node, message, "no portal was seen to accept this")
 
 
@@ -193,8 +190,7 @@ def _check_computed(
         return
     if mine == "date" and type(literal) is nodes.Text and looks_like_date(literal.value):
         return
-    if mine in _ARTICLES and theirs in _ARTICLES:
-        message = f"{_ARTICLES[mine]} is compared with {_ARTICLES[theirs]}"
-        quoted = mine == "number" and _is_number(literal)
-        hint = "write the number without quotes" if quoted else None
-        state.report("ODS304", node, message, hint)
+    message = f"{_ARTICLES[mine]} is compared with {_ARTICLES[theirs]}"
+    quoted = mine == "number" and _is_number(literal)
+    hint = "write the number without quotes" if quoted else None
+    state.report("ODS304", node, message, hint)

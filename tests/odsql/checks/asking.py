@@ -70,6 +70,11 @@ def codes(lines: str, known: Schema | None = None) -> list[str]:
     return [one.code for one in found(lines, known)]
 
 
+def said(lines: str, known: Schema | None = None) -> list[tuple[str, str | None]]:
+    """Return the message and the hint of each finding."""
+    return [(one.message, one.hint) for one in found(lines, known)]
+
+
 def fixed(lines: str) -> str:
     """Return the text of the first parameter after all edits."""
     asked = request(lines)

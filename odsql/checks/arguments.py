@@ -27,11 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SPECIALS"]
 
-_FACET_KINDS: dict[str, tuple[type, str]] = {
-    "text": (nodes.Text, "text in quotes"),
-    "boolean": (nodes.Boolean, "true or false"),
-    "integer": (nodes.Number, "a whole number"),
-}
+_FACET_KINDS = {"text": "text in quotes", "boolean": "true or false", "integer": "a whole number"}
 
 
 def _number(node: nodes.Node) -> float | None:
@@ -216,17 +212,19 @@ def _facet(node: nodes.Call, state: State) -> None:
     if all(one.name != "name" for one in options):
         state.report("ODS202", node, "facet() has no name", 'facet(name="field")')
     for option in options:
-        known = FACET_OPTIONS.get(option.name, "")
-        kind, words = _FACET_KINDS.get(known, (nodes.Node, ""))
-        if not isinstance(option.value, kind):
+        kind, value = FACET_OPTIONS.get(option.name), option.value
+        if kind is not None and not _is_of_kind(kind, value):
+            words = _FACET_KINDS[kind]
             state.report("ODS203", option, f"argument {option.name} of facet() must be {words}")
-        elif option.name == "sort" and _sort(option) not in FACET_SORTS:
+        elif option.name == "sort" and type(value) is nodes.Text and value.value not in FACET_SORTS:
             hint = "write count, -count, alphanum, -alphanum, num or -num"
-            state.report("ODS203", option, f"facet() has no sort {_sort(option)}", hint)
+            state.report("ODS203", option, f"facet() has no sort {value.value}", hint)
 
 
-def _sort(option: nodes.Named) -> str:
-    return option.value.value if type(option.value) is nodes.Text else ""
+def _is_of_kind(kind: str, value: nodes.Node) -> bool:
+    if kind == "integer":
+        return whole_number(value) is not None
+    return type(value) is (nodes.Boolean if kind == "boolean" else nodes.Text)
 
 
 SPECIALS: dict[str, Callable[[nodes.Call, State], None]] = {

@@ -38,7 +38,7 @@ class Clauses(NamedTuple):
     @property
     def grouped(self) -> bool:
         """True if the request is grouped."""
-        return self.group_by is not None and bool(self.group_by.items)
+        return self.group_by is not None
 
 
 def labels(clause: nodes.Select | nodes.GroupBy | None) -> frozenset[str]:
@@ -67,7 +67,7 @@ def check_select(select: nodes.Select, clauses: Clauses, state: State) -> None:
 
 def _check_pattern(call: nodes.Call, state: State) -> None:
     pattern = call.arguments[0]
-    if state.fields is None or type(pattern) is not nodes.Pattern:
+    if state.schema is None or state.fields is None or type(pattern) is not nodes.Pattern:
         return
     text = pattern.text
     if text.endswith("*"):
@@ -75,7 +75,7 @@ def _check_pattern(call: nodes.Call, state: State) -> None:
             return
     elif text in state.fields:
         return
-    near = state.schema.nearest(text.rstrip("*")) if state.schema is not None else []
+    near = state.schema.nearest(text.rstrip("*"))
     hint = f"did you mean {', '.join(near)}?" if near else None
     state.report("ODS311", pattern, f"no field matches {text}", hint)
 

@@ -153,7 +153,10 @@ def _code(refused: _Refused) -> str:
     if refused.touches and token[:1] in ("'", '"') and before[-1:] == token[:1]:
         return "ODS104"
     if token == "(" and before[:1].isalpha() and before not in ("in", "like"):
-        return "ODS201" if before in CATALOGUE else "ODS105"
+        if before not in CATALOGUE:
+            return "ODS105"
+        misplaced = not CATALOGUE[before].allowed_in(refused.error.clause)
+        return "ODS201" if misplaced else "ODS101"
     is_date = _DAY.match(refused.error.text, refused.error.position) is not None
     return "ODS106" if is_date else "ODS101"
 

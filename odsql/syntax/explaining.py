@@ -259,7 +259,8 @@ def _function(refused: Refused) -> str | None:
     if refused.near(-2).lower() == "as" or refused.near(-2)[:1].isdecimal():
         return None  # a label or a unit
     if name in CATALOGUE:
-        return f"{name}(...) is not allowed in {refused.clause}"
+        elsewhere = CATALOGUE[name].allowed_in(refused.clause)
+        return f"{name}(...) is not allowed {'here' if elsewhere else f'in {refused.clause}'}"
     if name in foreign_functions.INSTEAD:
         return f"there is no function {name}; {foreign_functions.INSTEAD[name]}"
     return f"there is no function {shortened(name)}{_suggestion(name)}"

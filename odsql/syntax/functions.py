@@ -102,6 +102,10 @@ class Function:
     catalog_only: bool = False
     replacement: str | None = None
 
+    def allowed_in(self, clause: str) -> bool:
+        """Return whether a clause, such as `where`, allows the function."""
+        return clause[0].upper() in self.clauses
+
 
 def _one(type_: ArgumentType, name: str = "value") -> tuple[Parameter, ...]:
     return (Parameter(name, type_),)

@@ -10,7 +10,8 @@ from odsql.checks.rules import RULES
 from tests.odsql.checks.asking import PLACES, codes, found, request, schema
 
 FIRES = {
-    "ODS101": ["where: FALSE", "where: year(opened) in (1, 2)", "refine: x", "select: a b"],
+    "ODS101": ["where: FALSE", "where: year(opened) in (1, 2)", "refine: x", "select: a b",
+               'where: "x" in lower(name)', "select: include(lower(a))"],
     "ODS102": ["where: a <> 1", "where: a = 1 && b = 2"],
     "ODS103": ['where: name not like "x"'],
     "ODS104": ['where: search("l""annexe")'],

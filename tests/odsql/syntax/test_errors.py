@@ -46,6 +46,7 @@ def test_the_message_is_a_picture_with_a_caret() -> None:
         ("in_distance(a, b)", 11, "within_distance"),
         ("sum(if(a, 1, 0)) > 1", 6, "has no if"),
         ("geo_cluster(a, 3) = 1", 11, "is not allowed in where"),
+        ("'x' in lower(a)", 12, "lower(...) is not allowed here"),
         ("a = 'open", 4, "never closed"),
         ("a = 1 and `open", 10, "never closed"),
         ("year(d) in (1, 2)", 8, "plain field"),

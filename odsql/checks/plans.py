@@ -192,7 +192,7 @@ def _report_statistic(name: str, kind: Known, argument: nodes.Node, state: State
 
 
 def _counted(count: int) -> str:
-    return f"{count} argument" if count == 1 else f"{count or 'no'} arguments"
+    return f"{count} argument" if count == 1 else f"{count} arguments"
 
 
 def _hint(wanted: str, argument: nodes.Node, state: State) -> str | None:

@@ -84,11 +84,11 @@ def _looks_swapped(positions: list[Position]) -> bool:
     )
 
 
-def _check_lengths(name: str, value: Any, depth: int) -> None:
+def _check_lengths(name: str, value: Any) -> None:
     """Check that lines have two positions, and that rings have four and are closed."""
     if name.startswith("MULTI"):
-        for one in value if depth > 1 else ():
-            _check_lengths(name.removeprefix("MULTI"), one, depth - 1)
+        for one in value:
+            _check_lengths(name.removeprefix("MULTI"), one)
     elif name == "LINESTRING":
         _check_line(value)
     elif name == "POLYGON":
@@ -152,21 +152,19 @@ class _Reader:
         return token
 
     def _geometry(self, nesting: int) -> None:
-        name = self._token().upper()
-        if name[-1:] in ("Z", "M") and name.rstrip("ZM") in (*_DEPTHS, "GEOMETRYCOLLECTION"):
-            name = name.rstrip("ZM")
+        written = self._token()
+        name = written.upper().rstrip("ZM")
         if self._peek().upper() in ("Z", "M", "ZM"):
             self._token()
         if name not in _DEPTHS and name != "GEOMETRYCOLLECTION":
-            msg = f"expected a geometry type such as POINT, not {name.lower() or 'the end'}"
+            msg = f"expected a geometry type such as POINT, not {written.lower() or 'the end'}"
             raise _BrokenError(msg)
         if self._peek().upper() == "EMPTY":
             self._token()
         elif name == "GEOMETRYCOLLECTION":
             self._collection(nesting)
         else:
-            depth = _DEPTHS[name]
-            _check_lengths(name, self._nested(depth, name == "MULTIPOINT"), depth)
+            _check_lengths(name, self._nested(_DEPTHS[name], name == "MULTIPOINT"))
 
     def _collection(self, nesting: int) -> None:
         if nesting > 20:
@@ -235,10 +233,9 @@ def _read_object(value: Any, positions: list[Position], nesting: int) -> None:
     if not isinstance(kind, str) or kind.upper() not in _DEPTHS:
         msg = "the geometry type of the GeoJSON is missing or unknown"
         raise _BrokenError(msg)
-    depth = _DEPTHS[kind.upper()]
     coordinates = value.get("coordinates")
-    _read_coordinates(coordinates, depth, positions)
-    _check_lengths(kind.upper(), coordinates, depth)
+    _read_coordinates(coordinates, _DEPTHS[kind.upper()], positions)
+    _check_lengths(kind.upper(), coordinates)
 
 
 def _read_coordinates(value: Any, depth: int, positions: list[Position]) -> None:

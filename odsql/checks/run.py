@@ -118,16 +118,15 @@ def _on_records(request: Request) -> bool:
 
 
 class _Together:
-    """The clauses of one request, and what the walks find in them."""
+    """The clauses of one request, and the labels that they declare."""
 
-    __slots__ = ("aggregated", "clauses", "declared", "grouped", "ordered")
+    __slots__ = ("clauses", "declared", "grouped")
 
     def __init__(self, first: dict[str, Any], complete: bool) -> None:
         """Start with the first clause of each kind."""
         self.clauses = Clauses(first.get("select"), first.get("group_by"), complete)
         self.grouped = labels(self.clauses.group_by)
         self.declared = self.grouped | labels(self.clauses.select)
-        self.aggregated = self.ordered = False
 
 
 def _where(tree: Any, state: State, together: _Together) -> None:  # noqa: ARG001
@@ -137,7 +136,6 @@ def _where(tree: Any, state: State, together: _Together) -> None:  # noqa: ARG00
 def _select(tree: Any, state: State, together: _Together) -> None:
     state.shadowing = together.grouped
     whole_clauses.check_select(tree, together.clauses, state)
-    together.aggregated = together.aggregated or state.aggregates > 0
 
 
 def _group_by(tree: Any, state: State, together: _Together) -> None:  # noqa: ARG001
@@ -147,7 +145,6 @@ def _group_by(tree: Any, state: State, together: _Together) -> None:  # noqa: AR
 def _order_by(tree: Any, state: State, together: _Together) -> None:
     state.shadowing = together.declared
     whole_clauses.check_order_by(tree, state)
-    together.ordered = together.ordered or state.aggregates > 0
 
 
 def _facet(tree: Any, state: State, together: _Together) -> None:  # noqa: ARG001
@@ -189,10 +186,10 @@ def _check_together(
         request.whole,
         together.clauses.grouped,
         numbers.get("select"),
-        together.aggregated,
+        "select" in places and places["select"].aggregates > 0,
         numbers.get("order_by"),
         first.get("order_by"),
-        together.ordered,
+        "order_by" in places and places["order_by"].aggregates > 0,
         complete,
     )
     check_parameters(request, shape, schema, found)

@@ -107,9 +107,10 @@ def _report_catalog_name(node: nodes.Field, state: State) -> None:
     if node.name in state.labels:
         return
     short = node.name.rpartition(".")[2]
-    hint = "name a field in it, such as default.title"
-    if short != node.name:
-        hint = f"write {node.name.removeprefix('metas.')}, or only {short}"
+    path = node.name.removeprefix("metas.")
+    hint = f"write {path}, or only {short}" if path != short else f"write {short}"
+    if short == node.name:
+        hint = "name a field in it, such as default.title"
     state.report("ODS218", node, f"the catalog has no field {node.name}", hint)
 
 
@@ -160,9 +161,7 @@ def _call(node: nodes.Call, state: State) -> Known:
         plan.check(node, kinds, state)
     else:
         plan.report_count(node, state)
-    if plan.returns == "same":
-        return kinds[0] if kinds else None
-    return plan.returns
+    return kinds[0] if plan.returns == "same" else plan.returns
 
 
 # ---------------------------------------------------------------- conditions

@@ -91,6 +91,7 @@ def test_wkt_and_wkb_are_geometries(text: str) -> None:
         (f"MULTIPOLYGON(({SQUARE}), ((0 0, 1 1, 1 0)))", RING),
         (f"MULTIPOLYGON({SQUARE})", "expected (, not 0"),
         ("LINESTRING((1 2), (3 4))", WKT_POSITION),
+        ("MULTILINESTRING(((1 2), (3 4)))", WKT_POSITION),
         ("GEOMETRYCOLLECTION(POINT(1 2), LINESTRING(1 2))", LINE),
         ("GEOMETRYCOLLECTION(POINT(1 2) POINT(1 2))", "expected , or ), not POINT"),
         (nested(22), "collections are nested too deeply"),

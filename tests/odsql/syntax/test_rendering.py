@@ -92,6 +92,22 @@ def test_names_are_quoted_when_they_must_be(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "word",
+    ["and", "or", "not", "null", "true", "false", "as", "asc", "desc", "distinct", "in", "is",
+     "like", "to"],
+)  # fmt: skip
+def test_a_keyword_is_a_name_in_back_quotes_only(word: str) -> None:
+    """In any case; a label has them only where the word could be a value or a condition."""
+    soft = word in ("as", "asc", "desc", "distinct", "in", "is", "like", "to")
+    for name in (word, word.upper()):
+        assert render(nodes.Field(name)) == f"`{name}`"
+        label = name if soft else f"`{name}`"
+        assert render(nodes.Labelled(nodes.Field("a"), name)) == f"a as {label}"
+        with pytest.raises(ValueError, match="is not a unit"):
+            render(nodes.Quantity(nodes.Number("1"), name))
+
+
+@pytest.mark.parametrize(
     "node",
     [
         nodes.Field("a`b"),
@@ -155,6 +171,79 @@ def test_only_trees_are_rendered() -> None:
 def test_everything_that_is_too_wide_breaks(clause: str, text: str, lines: list[str]) -> None:
     """Lines break where they read best, and a suffix stays on the last line."""
     assert format(parse(clause, text), width=16).split("\n") == lines
+
+
+@pytest.mark.parametrize(
+    ("clause", "text", "lines"),
+    [
+        ("where", "a = 1 AND b = 2 OR c = 3", ["a = 1 AND b = 2", "OR c = 3"]),
+        ("where", "NOT (aa = 1 AND b = 2)", ["NOT (", "  aa = 1", "  AND b = 2", ")"]),
+        ("where", 'NOT lower(aaaa) = "bb"', ["NOT lower(aaaa) =", '  "bb"']),
+        ("where", 'a in ("xx", "yy")', ["a in (", '  "xx",', '  "yy"', ")"]),
+        ("where", "(a = 1 OR b = 2) AND c = 3", ["(a = 1 OR b = 2)", "AND c = 3"]),
+        ("where", "ifnull(aa, bb) = 5", ["ifnull(aa, bb) =", "  5"]),
+        ("where", "ifnull(aa, bb): 5", ["ifnull(aa, bb):", "  5"]),
+        ("where", "lower(aa) is null", ["lower(", "  aa", ") is null"]),
+        ("where", 'lower(aaaa) like "bb"', ["lower(aaaa)", '  like "bb"']),
+        ("where", "aaaa: [10..20]", ["aaaa:", "  [10..20]"]),
+        ("select", "aaaa, bbbb as c, dd", ["aaaa,", "bbbb as c,", "dd"]),
+        ("select", "ifnull(aa, bb) as ccc", ["ifnull(", "  aa,", "  bb", ") as ccc"]),
+        ("select", "aa + bb", ["aa", "+ bb"]),
+        ("order_by", "lower(aa) desc", ["lower(", "  aa", ") desc"]),
+        ("group_by", "aaaa, lower(bb)", ["aaaa,", "lower(bb)"]),
+    ],
+)
+def test_only_what_does_not_fit_is_broken(clause: str, text: str, lines: list[str]) -> None:
+    """A line may be as long as the width; one character less breaks it once."""
+    tree = parse(clause, text)
+    assert format(tree, width=len(text)) == text
+    assert format(tree, width=len(text) - 1).split("\n") == lines
+
+
+@pytest.mark.parametrize(
+    ("clause", "text", "width", "lines"),
+    [
+        # "lower(bbbb)" fits, but not with the comma that follows it.
+        ("select", "a, lower(bbbb), c", 12, ["a,", "lower(bbbb),", "c"]),
+        ("select", "a, lower(bbbb), c", 11, ["a,", "lower(", "  bbbb", "),", "c"]),
+        # The operator in front of an operand counts.
+        ("where", "a = 1 OR b = 20", 10, ["a = 1", "OR b = 20"]),
+        ("where", "a = 1 OR b = 20", 8, ["a = 1", "OR b =", "  20"]),
+        ("where", "a = 1 AND b = 20", 10, ["a = 1", "AND b = 20"]),
+        ("where", "a = 1 AND b = 20", 9, ["a = 1", "AND b =", "  20"]),
+        ("where", "NOT aa = 1", 9, ["NOT aa =", "  1"]),
+        # So does what follows one.
+        ("where", 'lower(aaaa) = "bbbb"', 13, ["lower(aaaa) =", '  "bbbb"']),
+        ("where", 'lower(aaaa) = "bbbb"', 12, ["lower(", "  aaaa", ") =", '  "bbbb"']),
+        ("select", "lower(lower(a)) as b", 18, ["lower(", "  lower(a)", ") as b"]),
+        # Indentation counts, too.
+        ("select", "lower(lower(aa))", 12, ["lower(", "  lower(", "    aa", "  )", ")"]),
+        ("select", "lower(lower(aa))", 13, ["lower(", "  lower(aa)", ")"]),
+        ("where", "(a = 1 OR b = 2) AND c = 3", 16, ["(a = 1 OR b = 2)", "AND c = 3"]),
+        ("where", "(a = 1 OR b = 2) AND c = 3", 15,
+         ["(", "  a = 1", "  OR b = 2", ")", "AND c = 3"]),
+    ],
+)  # fmt: skip
+def test_what_stands_around_an_operand_counts_for_its_width(
+    clause: str, text: str, width: int, lines: list[str]
+) -> None:
+    """Commas, operators, suffixes and indentation."""
+    assert format(parse(clause, text), width=width).split("\n") == lines
+
+
+def test_a_width_is_a_positive_number_of_characters() -> None:
+    """At 1, everything that can be broken is."""
+    assert format(parse_where("a = 1"), width=1) == "a =\n  1"
+    for width in (0, -1):
+        with pytest.raises(ValueError, match=f"at least 1, not {width}"):
+            format(nodes.Field("a"), width=width)
+
+
+def test_a_line_has_up_to_88_characters_by_default() -> None:
+    """As in the formatters of Python."""
+    name = "a" * 42
+    assert format(parse_where(f"{name} = {name}b")) == f"{name} = {name}b"
+    assert format(parse_where(f"{name} = {name}bb")) == f"{name} =\n  {name}bb"
 
 
 def test_long_conditions_break_before_and_and_or() -> None:

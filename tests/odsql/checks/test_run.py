@@ -16,6 +16,8 @@ from tests.odsql.checks.asking import PLACES, codes, found
         "select: length(name) as name\norder_by: name",
         "group_by: year(opened) as y\nselect: y, count(*) as n\norder_by: y, n",
         "group_by: year(opened) as opened\nselect: opened",
+        "group_by: year(opened) as opened\nselect: opened + 1 as next",
+        "select: length(name) as name\norder_by: name * 2",
         "select: population as people, people as again",
     ],
 )

@@ -42,7 +42,7 @@ ArgumentType = Literal[
 FIELD_TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "text": ("text",),
-        "number": ("int", "double"),
+        "number": ("int", "double", "decimal"),
         "date": ("date", "datetime"),
         "boolean": ("boolean",),
         "geo": ("geo_point_2d", "geo_shape"),

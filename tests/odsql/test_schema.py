@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import decimal
 import json
 import pickle
 from pathlib import Path
@@ -74,6 +75,18 @@ def test_literals_follow_the_type_of_the_field(
     assert str(built) == text
 
 
+def test_a_decimal_field_is_a_number() -> None:
+    """It is compared with numbers, calculated with, and averaged."""
+    fields = [{"name": "price", "type": "decimal"}]
+    price = Fields(Schema.from_json({"dataset_id": "shops", "fields": fields})).price
+    assert str(price >= decimal.Decimal("1.50")) == "price >= 1.50"
+    assert str(price * 2 > price) == "price * 2 > price"
+    assert str(odsql.avg(price)) == "avg(price)"
+    assert str(odsql.range_(price, 10)) == "range(price, 10)"
+    with pytest.raises(odsql.BuildError, match="price is of type decimal"):
+        _ = price == "1.50"
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
@@ -100,7 +113,7 @@ def test_literals_follow_the_type_of_the_field(
         (lambda: C.modification_date == "2024-99-99", "modification_date is a date"),
         (lambda: C.modification_date.isin(["2024"]), "a list takes text"),
         (lambda: odsql.ifnull(C.population, "x"), "population is of type int"),
-        (lambda: odsql.max_(C.name), "max takes int or double or date"),
+        (lambda: odsql.max_(C.name), "max takes int or double or decimal or date"),
         (lambda: odsql.within_distance(C.name, (1, 2), "1km"), "takes geo_point_2d"),
     ],
 )

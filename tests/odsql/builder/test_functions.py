@@ -189,7 +189,7 @@ def test_what_the_reference_does_not_have_is_refused(
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: odsql.range_(C.text, 5), "range takes int or double or date or datetime"),
+        (lambda: odsql.range_(C.text, 5), "takes int or double or decimal or date or datetime"),
         (lambda: odsql.range_(C.date, 5), "for which range takes an interval or dates"),
         (lambda: odsql.range_(C.datetime, 5, 10), "for which range takes an interval or dates"),
         (lambda: odsql.range_(C.int, "1 day"), "for which range takes a width or numbers"),

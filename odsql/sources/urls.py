@@ -35,7 +35,8 @@ _START = re.compile(
     r"api(?<![\w-]api)\\{0,4}/explore\\{0,4}/v2\.\w{1,4}\\{0,4}/(?:catalog|monitoring|opendatasoft)\b"
 )
 _HOST_BACKWARDS = re.compile(r"(?:/\\{1,4}|[\w.:/@%~-])*+")
-_INTERPOLATED = re.compile(r"(?:[$#]?\{+[^{}\n]{0,200}\}+|\$\w{1,80})\Z")
+_INTERPOLATED = re.compile(r"(?:[$#]?\{+[^{}\n]{0,200}\}+|\$)\Z")
+"""What may stand in the place of a host; the name behind a lone `$` looks like one."""
 _OPENING = re.compile(r"""(\\{0,8})(["'`])\Z""")
 _HOST_LENGTH = 300
 

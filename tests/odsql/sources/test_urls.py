@@ -8,6 +8,7 @@ import pytest
 
 from tests.odsql.sources.support import URL, pairs, places, read, sources
 
+PATH = "api/explore/v2.1/catalog/datasets/cities/records"
 A = ("where", "a > 3")
 TEN = ("limit", "10")
 
@@ -35,6 +36,16 @@ TEN = ("limit", "10")
         ("a.sh", f"curl '{URL}?where=a > 3&limit=10' | jq .", [A, TEN]),
         ("a.sh", f'curl "{URL}?where=a\\\n > 3&limit=10"', [A, TEN]),
         ("a.sh", f"curl '{URL}?limit=10&where='\"$W\"", [TEN]),
+        ("a.sh", f'curl "$BASE/{PATH}?where=a > 3&limit=10"', [A, TEN]),
+        ("a.sh", f'curl "https://$HOST:$PORT/{PATH}?where=a > 3&limit=10"', [A, TEN]),
+        ("a.sh", f'curl "${{BASE}}/{PATH}?where=a > 3&limit=10"', [A, TEN]),
+        ("a.rb", f'"#{{base}}/{PATH}?where=a > 3&limit=10"', [A, TEN]),
+        ("a.py", f'f"{{base}}{PATH}?where=a > 3&limit=10"', [A, TEN]),
+        ("a.md", f"<{URL}?limit=10> and", [TEN]),
+        ("a.txt", f"{URL}?limit=10&via={URL}?limit=5", [TEN, ("via", f"{URL}?limit=5")]),
+        ("a.txt", f"{URL}?limit=10&&a%20b=c&-x=1&select=a", [TEN, ("select", "a")]),
+        ("a.txt", f"{URL}?%77here=a+%3e+3&limit=10", [A, TEN]),
+        ("a.txt", f"{URL}?apikey=${{key}}&limit=10", [TEN]),
         ("a.yaml", f"curl: \"curl '{URL}?limit=10'\"", [TEN]),
         ("a.json", f'{{"a": ["x\\"y", "{URL}?where=a > 3&limit=10"]}}', [A, TEN]),
         ("a.txt", f"{URL}?limit=10#where=x y", [TEN]),
@@ -143,6 +154,11 @@ def test_the_marks_of_a_query_are_kept_where_prose_has_the_same(
         (f"{URL}?select=a&limit=N", [("select", "a")], {"limit"}),
         (f"{URL}?limit=10&where=a > 3 and b < 4", [TEN], {"where", "*"}),
         (f"{URL}?where=&limit=10", [TEN], {"where"}),
+        (f'"{URL}?where=a=%5.2f&limit=10"', [TEN], {"where"}),
+        (f'"{URL}?where=a=%1$s&limit=10"', [TEN], {"where"}),
+        (f'"{URL}?where=a=%05d&limit=10"', [TEN], {"where"}),
+        (f'"{URL}?select=[your fields]&limit=10"', [TEN], {"select"}),
+        (f'"{URL}?select=a&offset=TEN&limit=MAX_ROWS"', [("select", "a")], {"offset", "limit"}),
     ],
 )  # fmt: skip
 def test_what_is_only_known_when_the_program_runs_is_skipped(
@@ -175,6 +191,9 @@ def test_what_is_only_known_when_the_program_runs_is_skipped(
         ("a.js", f'["{URL}?where=a%20%3D%20", x].join("")'),
         ("a.js", f'"{URL}?where=a = ".concat(x)'),
         ("a.js", f'f("{URL}?where=a == b and c = ", x)'),
+        ("a.js", f"f('{URL}?where=a=\"', x)"),
+        ("a.js", f"f('{URL}?where=a in (1,', x)"),
+        ("a.js", f"f('{URL}?order_by=a,', x)"),
         ("a.py", f'u = "{URL}?where=a = "\nu += x'),
         ("a.py", f'"".join(["{URL}?where=a in (", x, ")"])'),
         ("a.json", f'{{"u": "{URL}?where=id%3D"}}'),
@@ -302,6 +321,9 @@ def test_what_readers_and_databases_fill_in_is_skipped(query: str) -> None:
         ('datasets/" + id + "/facets', None, "facets"),
         ("facets", None, "catalog_facets"),
         ("exports/csv", None, "catalog_exports"),
+        ("", None, "datasets"),
+        ("datasets/a/attachments/b", "a", "records"),
+        ("datasets/%s/records", None, "records"),
     ],
 )
 def test_the_path_says_which_dataset_and_operation(
@@ -310,6 +332,27 @@ def test_the_path_says_which_dataset_and_operation(
     """An interpolated dataset is unknown."""
     (found,) = read("a.js", f'"${{BASE}}/api/explore/v2.1/catalog/{path}?limit=1"')
     assert (found.request.dataset_id, found.request.endpoint) == (dataset_id, endpoint)
+
+
+@pytest.mark.parametrize(
+    ("written", "character"),
+    [
+        ("%C3%A9", "\u00e9"),
+        ("%E2%82%AC", "\u20ac"),
+        ("%f0%9f%98%80", "\U0001f600"),
+        ("%41", "A"),
+        ("%C3", "\ufffd"),
+        ("%E2%82", "\ufffd\ufffd"),
+        ("+", " "),
+        ("%2B", "+"),
+        ("%zz", "%zz"),
+    ],
+)
+def test_percent_encoding_is_utf_8(written: str, character: str) -> None:
+    """A byte that is none of it is replaced, as servers do; what is no escape stays as it is."""
+    (found,) = read("a.txt", f"{URL}?where=a='{written}'&limit=10")
+    assert pairs(found) == [("where", f"a='{character}'"), TEN]
+    assert sources(found)[0] == f"a='{written}'"
 
 
 def test_places_are_those_of_the_file() -> None:

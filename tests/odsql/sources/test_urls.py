@@ -41,6 +41,8 @@ TEN = ("limit", "10")
         ("a.sh", f'curl "${{BASE}}/{PATH}?where=a > 3&limit=10"', [A, TEN]),
         ("a.rb", f'"#{{base}}/{PATH}?where=a > 3&limit=10"', [A, TEN]),
         ("a.py", f'f"{{base}}{PATH}?where=a > 3&limit=10"', [A, TEN]),
+        ("a.js", f'f("{URL}?limit=10&refine=a:b", x)', [TEN, ("refine", "a:b")]),
+        ("a.js", f'f("{URL}?limit=10&exclude=a:b", x)', [TEN, ("exclude", "a:b")]),
         ("a.md", f"<{URL}?limit=10> and", [TEN]),
         ("a.txt", f"{URL}?limit=10&via={URL}?limit=5", [TEN, ("via", f"{URL}?limit=5")]),
         ("a.txt", f"{URL}?limit=10&&a%20b=c&-x=1&select=a", [TEN, ("select", "a")]),
@@ -324,6 +326,7 @@ def test_what_readers_and_databases_fill_in_is_skipped(query: str) -> None:
         ("", None, "datasets"),
         ("datasets/a/attachments/b", "a", "records"),
         ("datasets/%s/records", None, "records"),
+        ("something/else", None, "records"),
     ],
 )
 def test_the_path_says_which_dataset_and_operation(

@@ -226,12 +226,8 @@ def _disjoint(arguments: Sequence[nodes.Node], context: Context) -> str:
 
 def _geometry(arguments: Sequence[nodes.Node], context: Context) -> str:
     """Compile the legacy `geometry(field, geom'..', MODE)`; the default mode is INTERSECTS."""
-    if len(arguments) not in (2, 3):
-        raise malformed("geometry() takes two or three arguments", context.clause)
-    mode = "intersects"
-    if len(arguments) == 3:
-        word = arguments[2]
-        mode = word.text.lower() if isinstance(word, nodes.Word) else ""
+    word = arguments[-1]
+    mode = word.text.lower() if isinstance(word, nodes.Word) else "intersects"
     if mode not in GEOMETRY_MODES:
         modes = ", ".join(GEOMETRY_MODES).upper()
         raise malformed(f"The mode of geometry() must be one of {modes}", context.clause)

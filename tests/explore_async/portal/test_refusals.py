@@ -116,6 +116,12 @@ async def test_an_unknown_field_names_its_clause(ask: Asker, clause: str) -> Non
         "place = 'Paris'",
         "name is true",
         "size like '1'",
+        "name in ['a'..'b']",
+        "open in (1)",
+        "size in ('1')",
+        "name in (true)",
+        "open > false",
+        "tags < 'b'",
     ],
 )
 async def test_what_cannot_be_compared_is_refused(ask: Asker, where: str) -> None:
@@ -137,6 +143,8 @@ async def test_what_cannot_be_compared_is_refused(ask: Asker, where: str) -> Non
         {"select": "date_format(day, 'QQ')"},
         {"select": "date_format(day, 'EEEE')", "lang": "fr"},
         {"order_by": "tags"},
+        {"order_by": "place"},
+        {"where": "tags = tags"},
         {"group_by": "range(size, ]1, 5[)"},
     ],
 )
@@ -170,6 +178,13 @@ async def test_what_only_a_live_portal_can_do_is_refused(
         ({"where": "'mill' in name"}, "name is not a multivalued field"),
         ({"where": "5 in id"}, "id is not a multivalued field"),
         ({"where": "nope = null"}, "Unknown field: nope"),
+        ({"where": "within(place)"}, "A field and a geometry are expected"),
+        ({"where": "disjoint(place)"}, "A field and a geometry are expected"),
+        ({"where": "within_distance(place, geom'POINT(1 2)')"}, "takes three arguments"),
+        (
+            {"where": "geometry(place, geom'POINT(1 2)', TOUCHES)"},
+            "must be one of INTERSECTS, DISJOINT, WITHIN",
+        ),
     ],
 )
 async def test_other_refusals_say_why(ask: Asker, parameters: dict[str, str], reason: str) -> None:

@@ -69,6 +69,27 @@ async def test_order_by_an_aggregate_that_is_not_selected(ask: Asker) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("order_by", "expected"),
+    [
+        ("code desc", ["69123", "44035", None]),
+        ("c desc", ["69123", "44035", None]),
+        ("n desc", ["44035", None, "69123"]),
+        ("n desc, c desc", ["44035", "69123", None]),
+        ("count(*) desc, code", ["44035", "69123", None]),
+        ("sum(id)", ["69123", None, "44035"]),
+        ("-sum(id)", [None, "44035", "69123"]),
+        ("min(id) desc, max(id)", [None, "69123", "44035"]),
+    ],
+)
+async def test_groups_are_sorted_by_keys_and_aggregates(
+    ask: Asker, order_by: str, expected: list[str | None]
+) -> None:
+    """By their aliases or expressions, selected or not; ties are in the order of the keys."""
+    found = await rows(ask, group_by="code as c", select="c, count(*) as n", order_by=order_by)
+    assert [row["c"] for row in found] == expected
+
+
 async def test_a_key_without_alias_is_called_as_typed(ask: Asker) -> None:
     """Case and spaces stay as typed."""
     (first, *_) = await rows(ask, group_by="YEAR( day )", select="COUNT(*)", where="id = 1")
@@ -213,5 +234,26 @@ async def test_no_key_of_an_answer_is_given_twice(ask: Asker) -> None:
     """A key that is listed twice is returned once; an alias equal to a key is refused."""
     (row,) = await rows(ask, group_by="code, code", where="id=2")
     assert row == {"code": "69123"}
-    answer = await ask.get(THINGS, group_by="code", select="count(*) as code")
+    (row,) = await rows(ask, group_by="code", select="count(*), count(*), code", where="id=2")
+    assert row == {"code": "69123", "count(*)": 1}
+
+
+@pytest.mark.parametrize(
+    ("group_by", "select"),
+    [
+        ("code", "count(*) as code"),
+        ("code as n", "count(*) as n"),
+        ("code", "count(*) as n, sum(id) as n"),
+        ("code as n, id as n", "n"),
+        ("code, id as code", "code"),
+        ("code as id, id", "id"),
+        ("code as n", "code as n"),
+        ("code", "code as n, code as n"),
+        ("code", "code as n, count(*) as n"),
+    ],
+)
+async def test_a_label_is_declared_once(ask: Asker, group_by: str, select: str) -> None:
+    """In group_by and select together."""
+    answer = await ask.get(THINGS, group_by=group_by, select=select)
     assert answer.status == 400
+    assert "is declared several times" in answer.json["message"]

@@ -103,6 +103,42 @@ async def test_star_and_exclude(ask: Asker) -> None:
     assert list(row) == ["id", "name", "tags", "day", "moment", "open", "code", "year"]
 
 
+@pytest.mark.parametrize(
+    ("select", "expected"),
+    [
+        ("include(id), include(name)", ["id", "name"]),
+        ("include(pa*), include(id)", ["path", "id"]),
+        ("id, name, size, exclude(name)", ["id", "size"]),
+        ("id, name, exclude(nam)", ["id", "name"]),
+        ("id, name, id", ["id", "name"]),
+        ("name, *, exclude(i*)", [
+            "name", "tags", "size", "day", "moment", "open", "place", "shape", "path", "code",
+            "year"]),
+    ],
+)  # fmt: skip
+async def test_a_pattern_is_a_name_or_a_prefix(
+    ask: Asker, select: str, expected: list[str]
+) -> None:
+    """Without a `*` it is the whole name; a key that is selected twice keeps its place."""
+    (row,) = (await ask.get(THINGS, where="id=1", select=select)).results
+    assert list(row) == expected
+
+
+@pytest.mark.parametrize("select", ["include(nam)", "include(x*)", "exclude(*)", "id, exclude(id)"])
+async def test_a_selection_without_fields_is_refused(ask: Asker, select: str) -> None:
+    """The live text is unknown."""
+    answer = await ask.get(THINGS, select=select)
+    assert answer.status == 400
+    assert "Nothing is selected" in answer.json["message"]
+
+
+async def test_an_empty_group_by_makes_no_groups(ask: Asker) -> None:
+    """The answer has records."""
+    assert (await ask.get(THINGS, select="id", group_by="")).results == [
+        {"id": 1}, {"id": 2}, {"id": 3}, {"id": 4}
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(("path", "status"), [(THINGS, 200), ("datasets/none", 404)])
 @pytest.mark.parametrize(("coding", "announced"), [("gzip", False), ("identity", True)])
 async def test_a_compressed_answer_announces_no_length(
@@ -166,6 +202,11 @@ async def test_pages_fit_together(ask_cities: Asker) -> None:
         ("open, id desc", [2, 1, 4, 3]),
         ("length(name) desc", [3, 2, 1, 4]),
         ("big desc", [2, 1, 3, 4]),
+        ("-size desc", [3, 1, 2, 4]),
+        ("-size asc", [2, 1, 3, 4]),
+        ("5, size desc", [2, 1, 3, 4]),
+        ("code, size desc", [1, 3, 2, 4]),
+        ("code desc, size", [2, 3, 1, 4]),
         ("distance(place, geom'POINT(4.8357 45.764)')", [2, 1, 3, 4]),
     ],
 )

@@ -88,3 +88,53 @@ def test_a_block_reaches_from_the_line_that_opens_it_to_its_last(
 def test_a_whole_file_can_be_left_out(path: str, text: str) -> None:
     """The file is not parsed, so it may even be broken."""
     assert read(path, text) == []
+
+
+PROSE = ["a.md", "a.markdown", "a.mdx", "a.rst", "a.html", "a.htm", "a.txt", "A.ADOC"]
+
+
+@pytest.mark.parametrize("path", PROSE)
+def test_prose_may_mention_the_comment_for_a_whole_file(path: str) -> None:
+    """There only a comment of HTML or reStructuredText counts."""
+    rest = f"\n\n<{URL}?limit=1>"
+    assert read(path, f"<!-- odsql: ignore-file -->{rest}") == []
+    assert read(path, f".. odsql: ignore-file{rest}") == []
+    assert len(read(path, f"# odsql: ignore-file{rest}")) == 1
+    assert read("a.sh", f"# odsql: ignore-file{rest}") == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x = 1 # odsql: ignore-file",
+        "# odsql: ignore-files",
+        "# odsql: ignore-file: why",
+        "# odsql: ignore_file",
+    ],
+)
+def test_a_whole_file_is_left_out_by_a_line_that_says_only_that(line: str) -> None:
+    """Nothing else stands on it."""
+    assert len(read("a.sh", f"{line}\n\ncurl '{URL}?limit=1'")) == 1
+
+
+def test_several_comments_add_up() -> None:
+    """For the file, for the line before and for the line itself."""
+    text = (
+        "# odsql: ignore-file[ODS1]\n# odsql: ignore-file[ODS2]\n"
+        "# odsql: ignore[ODS3]\n"
+        f"curl '{URL}?where=a&limit=1' # odsql: ignore[ODS4] odsql: ignore[ods5 , ODS6,]\n"
+        f"curl '{URL}?limit=2'"
+    )
+    one, other = read("a.sh", text)
+    assert one.ignored_in == (frozenset(f"ODS{number}" for number in range(1, 7)),) * 2
+    assert other.ignored_in == (frozenset({"ODS1", "ODS2"}),)
+
+
+@pytest.mark.parametrize("lines", [1, 20])
+def test_a_comment_behind_a_text_is_for_the_whole_text(lines: int) -> None:
+    """However many lines it has."""
+    where = "\n".join(["a > 1", *(f"AND b > {number}" for number in range(lines))])
+    quotes = '"' * 3
+    text = f"[queries.a]\nselect = 'x'\nwhere = {quotes}\n{where}\n{quotes} # odsql: ignore[ODS401]"
+    (found,) = read("a.toml", text)
+    assert found.ignored_in == (frozenset(), frozenset({"ODS401"}))

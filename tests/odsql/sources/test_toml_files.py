@@ -45,6 +45,47 @@ def test_every_way_to_write_tables(text: str) -> None:
     assert sources(other) == ["b"]
 
 
+@pytest.mark.parametrize(
+    "key",
+    ["name", "title", "description", "comment", "portal", "url", "tags", "id", "apikey", "x-note",
+     "_note"],
+)  # fmt: skip
+def test_a_key_that_only_describes_a_query_is_no_parameter(key: str) -> None:
+    """Whatever its value is."""
+    for value in ("'y'", "['y']"):
+        (found,) = read("a.toml", f"queries = {{a = {{where = 'x', {key} = {value}}}}}")
+        assert pairs(found) == [("where", "x")]
+
+
+@pytest.mark.parametrize(
+    ("keys", "dataset_id"),
+    [
+        ("dataset = 'd'", "d"),
+        ("dataset_id = 'd'", "d"),
+        ("dataset = ['d']", "d"),
+        ("dataset = ['d', 'e']", None),
+        ("title = 'd'", None),
+    ],
+)
+def test_a_query_is_for_one_dataset_or_for_any(keys: str, dataset_id: str | None) -> None:
+    """Of two datasets neither is the one."""
+    (found,) = read("a.toml", f"queries = {{a = {{{keys}, where = 'x'}}}}")
+    assert (found.name, found.request.dataset_id) == ("a", dataset_id)
+
+
+def test_a_file_is_one_of_queries_if_one_of_them_has_a_clause() -> None:
+    """The other may have misspelt it."""
+    found = read("a.toml", "[queries.a]\nwere = 'x'\n[queries.b]\nwhere = 'y'")
+    assert [pairs(one) for one in found] == [[("were", "x")], [("where", "y")]]
+    assert read("a.toml", "[queries.a]\nwere = 'x'\n[queries.b]\nlimit = 5") == []
+
+
+def test_the_name_of_a_query_in_a_list_is_a_key_of_it() -> None:
+    """Or it has none."""
+    text = "[[queries]]\nname = 'n'\nwhere = 'x'\n[[queries]]\nwhere = 'y'"
+    assert [one.name for one in read("a.toml", text)] == ["n", None]
+
+
 @pytest.mark.parametrize("text", ["[queries]\nx = 1", "queries = 1", "[tool.queries.a]\nwhere='a'"])
 def test_files_of_others_are_passed_over(text: str) -> None:
     """Many programs use the key `queries`."""
@@ -59,7 +100,11 @@ def test_files_of_others_are_passed_over(text: str) -> None:
         ("queries = " + "[" * 100_000, "nested too deeply"),
         ("queries." + "a." * 100_000 + "b = 1", "nested too deeply"),
         ("[queries.a]\nwhere = 'x'\n[queries.a.b]\nc = 1\n", "'a' on line 1 has a value in b"),
-        ("[queries.a]\nwhere = 'x'\nendpoint = 'y'\n", "an unknown endpoint"),
+        ("[queries.a]\nwhere = 'x'\nendpoint = 'y'\n",
+         "the query 'a' on line 1 has an unknown endpoint; the endpoints are datasets, records, "),
+        ("[[queries]]\nwhere = 'x'\nendpoint = 'y'\n", "the query on line 1 has an unknown"),
+        ("[queries.a]\nselect = ['x', {b = 1}]",
+         "'a' on line 1 has a value in select that is neither a string nor a number"),
         ("[queries.a]\nwhere = 'x'\n" + "#" * 5_000_000, "too large"),
     ],
 )  # fmt: skip

@@ -92,6 +92,15 @@ def test_names_are_quoted_when_they_must_be(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("pattern", "text"),
+    [("*", "*"), ("pop*", "pop*"), ("name", "name"), ("and*", "`and`*"), ("a b", "`a b`")],
+)
+def test_the_star_of_a_pattern_follows_its_name(pattern: str, text: str) -> None:
+    """It is not in the back quotes."""
+    assert render(nodes.Pattern(pattern)) == text
+
+
+@pytest.mark.parametrize(
     "word",
     ["and", "or", "not", "null", "true", "false", "as", "asc", "desc", "distinct", "in", "is",
      "like", "to"],

@@ -91,6 +91,14 @@ def test_names_are_quoted_when_they_must_be(name: str, text: str) -> None:
     assert render(nodes.Field(name)) == text
 
 
+@pytest.mark.parametrize("bounds", ["[1..2]", "]1..2]", "[1..2[", "]1..2["])
+def test_a_bracket_that_faces_outwards_leaves_an_end_out(bounds: str) -> None:
+    """In conditions and in the older steps of range()."""
+    assert render(parse_where(f"a in {bounds}")) == f"a in {bounds}"
+    steps = f"range(a, {bounds.replace('..', ', ')})"
+    assert render(parse("group_by", steps)) == steps
+
+
 @pytest.mark.parametrize(
     ("pattern", "text"),
     [("*", "*"), ("pop*", "pop*"), ("name", "name"), ("and*", "`and`*"), ("a b", "`a b`")],

@@ -164,6 +164,31 @@ def test_what_odsql_cannot_say_is_refused(node: nodes.Node) -> None:
         render(node)
 
 
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        (
+            nodes.Text("a\0"),
+            r"'a\\x00' contains NUL or a lone surrogate, which no request can carry",
+        ),
+        (nodes.Field("a`b"), "'a`b' cannot be a name: ODSQL has no way to write it in back quotes"),
+        (nodes.Number("1e5"), "'1e5' is not an ODSQL number; write digits, and Negate for a minus"),
+        (nodes.Quantity(nodes.Number("1"), "k m"), "'k m' is not a unit"),
+        (nodes.Pattern("a*b"), r"'a\*b': a pattern may have only one \*, at its end"),
+        (nodes.Call("X", ()), "'X' is not an ODSQL function"),
+        (nodes.Arithmetic((nodes.Field("a"),), ()), "1 operands cannot have 0 operators"),
+        (nodes.Arithmetic((nodes.Field("a"),) * 3, ("+", "*")), "do not have the same precedence"),
+        (nodes.InList(nodes.Field("a"), ()), "a list needs at least one item"),
+        (nodes.Or((nodes.Field("a"),)), "^OR needs at least two operands, not 1$"),
+        (nodes.Select(()), "Select needs at least one item; without items, omit the clause"),
+    ],
+)
+def test_a_refusal_says_what_cannot_be_said(node: nodes.Node, message: str) -> None:
+    """It repeats the name, number or operators that are wrong."""
+    with pytest.raises(ValueError, match=message):
+        render(node)
+
+
 def test_a_tree_that_is_too_deep_is_an_error_and_no_crash() -> None:
     """The parser refuses such a tree, but a program can build one."""
     tree: nodes.Expression = nodes.Field("a")

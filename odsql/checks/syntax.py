@@ -120,7 +120,8 @@ def _finding(
     if code in ("ODS105", "ODS201"):
         start = refused.places[first - 1].start
     elif edits and code != "ODS103":
-        start, end = edits[0].start, edits[-1].end
+        # Edits are placed in the original text, the error in the text after earlier edits.
+        start, end = edits[0].start + shift, edits[-1].end + shift
         shown = error.text[start:end].strip()
         if code == "ODS101" and shown:
             message = f"unexpected {shortened(shown)}"

@@ -33,7 +33,8 @@ ONCE = "declare it once; a grouped expression gets its label in group_by"
         ("order_by: random(1) desc", "random() has no direction; portals ignore it", "drop desc"),
         ("facet: countri", "places has no field countri", "did you mean country?"),
         ('facet: facet(name="zz")', "places has no field zz", None),
-        ("exclude: name:x", "name is not declared as a facet", "declared facets: tags, country"),
+        ("exclude: name:x", "name is not declared as a facet",
+         "declared facets: tags, country, day, moment"),
     ],
 )  # fmt: skip
 def test_a_finding_says_what_is_wrong_with_the_clause(

@@ -6,6 +6,7 @@ import pytest
 
 from tests.odsql.checks.asking import PLACES, codes, said, schema
 
+NO_HAVING = "where filters records, and groups cannot be filtered"
 POINT = "geom'POINT(1 1)'"
 WITHIN = "within_distance"
 BARE = "write a field or a number, without quotes; a field may be in back quotes"
@@ -23,7 +24,7 @@ GEOGRAPHIC = "geographic fields: place, border"
         ("group_by: geo_cluster(place)", "geo_cluster() does not take 1 argument",
          "geo_cluster(field, zoom, [radius])"),
         ("where: sum(population) > 1", "sum() is not allowed in where",
-         "it is allowed in select, order_by"),
+         f"it is allowed in select, order_by; {NO_HAVING}"),
         ("select: random(1)", "random() is not allowed in select", "it is allowed in order_by"),
         ("group_by: length(name)", "length() is not allowed in group_by",
          "it is allowed in select, where, order_by"),

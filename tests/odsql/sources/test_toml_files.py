@@ -47,9 +47,8 @@ def test_every_way_to_write_tables(text: str) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["name", "title", "description", "comment", "portal", "url", "tags", "id", "apikey", "x-note",
-     "_note"],
-)  # fmt: skip
+    ["name", "title", "description", "comment", "portal", "url", "tags", "id", "x-note", "_note"],
+)
 def test_a_key_that_only_describes_a_query_is_no_parameter(key: str) -> None:
     """Whatever its value is."""
     for value in ("'y'", "['y']"):

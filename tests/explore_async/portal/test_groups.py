@@ -90,6 +90,12 @@ async def test_groups_are_sorted_by_keys_and_aggregates(
     assert [row["c"] for row in found] == expected
 
 
+async def test_an_alias_that_is_written_like_an_aggregate_is_not_one(ask: Asker) -> None:
+    """Without back quotes it is the aggregate, which differs from the order of the keys."""
+    found = await rows(ask, group_by="code as `sum(id)`", order_by="sum(id) desc")
+    assert [row["sum(id)"] for row in found] == [None, "44035", "69123"]
+
+
 async def test_a_key_without_alias_is_called_as_typed(ask: Asker) -> None:
     """Case and spaces stay as typed."""
     (first, *_) = await rows(ask, group_by="YEAR( day )", select="COUNT(*)", where="id = 1")

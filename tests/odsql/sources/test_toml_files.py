@@ -72,8 +72,11 @@ def test_a_query_is_for_one_dataset_or_for_any(keys: str, dataset_id: str | None
     assert (found.name, found.request.dataset_id) == ("a", dataset_id)
 
 
-def test_a_file_is_one_of_queries_if_one_of_them_has_a_clause() -> None:
+def test_a_file_is_one_of_queries_if_one_of_them_has_a_clause_or_a_dataset() -> None:
     """The other may have misspelt it."""
+    for key in ("dataset", "dataset_id"):
+        (only,) = read("a.toml", f"[queries.a]\n{key} = 'd'\nlimit = 5")
+        assert pairs(only) == [("limit", "5")]
     found = read("a.toml", "[queries.a]\nwere = 'x'\n[queries.b]\nwhere = 'y'")
     assert [pairs(one) for one in found] == [[("were", "x")], [("where", "y")]]
     assert read("a.toml", "[queries.a]\nwere = 'x'\n[queries.b]\nlimit = 5") == []

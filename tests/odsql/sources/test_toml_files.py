@@ -124,3 +124,14 @@ def test_what_is_right_in_a_wrong_file_is_found_first() -> None:
     assert pairs(next(requests)) == [("where", "b")]
     with pytest.raises(UnreadableError, match="'x' is not a table"):
         next(requests)
+
+
+def test_a_query_with_an_unknown_endpoint_is_not_checked() -> None:
+    """What is allowed depends on the endpoint."""
+    from odsql.sources import SourceFile, find
+
+    text = "[queries.a]\nwhere = 'x'\nendpoint = 'y'\n[queries.b]\nwhere = 'z'"
+    requests = find(SourceFile("a.toml", text))
+    assert pairs(next(requests)) == [("where", "z")]
+    with pytest.raises(UnreadableError, match=r"catalog_facets, catalog_exports$"):
+        next(requests)

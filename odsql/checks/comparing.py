@@ -89,14 +89,12 @@ _LITERAL_FAMILIES: dict[type, str] = {
 
 
 def check_items(
-    value: SchemaField | str | None,
+    value: SchemaField,
     items: tuple[nodes.Expression, ...],
     node: nodes.Node,
     state: State,
 ) -> None:
     """Check the items of a list, or the one literal of `literal in field`."""
-    if type(value) is not SchemaField:
-        return
     known = FAMILIES.get(value.type)
     for item in items:
         other = _LITERAL_FAMILIES.get(type(item))

@@ -49,6 +49,8 @@ def test_a_name_of_another_api_is_translated(name: str, other: str) -> None:
          "for more than 100, use offset or an export"),
         ("group_by: a\nlimit: 20001", "limit must be from -1 to 20000, not 20001",
          "for more than 20000, use offset or an export"),
+        ("endpoint: datasets\nlimit: 101", "limit must be from -1 to 100, not 101",
+         "for more than 100, use offset or an export"),
         ("limit: 1.5", "limit must be a whole number", None),
         ("offset: ten", "offset must be a whole number", None),
         ("offset: -1", "offset must be 0 or more", None),
@@ -149,8 +151,11 @@ def test_a_finding_is_at_the_parameter_to_change(lines: str, parameter: int) -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["id", "UserId", "gid", "a.key", "my_code", "REF", "siret", "numero", "number"]
-)
+    "name",
+    ["UserId", "a.key", "my_code", "REF",
+     *(f"{part}_a" for part in ("id", "uid", "uuid", "gid", "oid", "fid", "objectid", "key", "code",
+                                "ref", "siret", "siren", "uai", "numero", "number"))],
+)  # fmt: skip
 def test_a_name_like_that_of_an_identifier_is_a_unique_order(name: str) -> None:
     """A part of the name is enough."""
     assert codes(f"order_by: {name}\noffset: 10") == []

@@ -11,6 +11,7 @@ WHOLE_DAY = "write >= to include that day, or add a time, such as T00:00:00"
 NUMBERS = "+ - * / take numbers"
 ALONE = "only a boolean field is a condition by itself"
 WKT = "write WKT, such as geom'POINT(2.35 48.85)', longitude first"
+WORDS = "like matches whole words anywhere in the value"
 SWAPPED = "latitude and longitude look swapped"
 
 
@@ -45,7 +46,7 @@ SWAPPED = "latitude and longitude look swapped"
          "> leaves out all of 2024-01-31", WHOLE_DAY),
         ('"x" in name', "name holds one value, not several", 'write name = "x"'),
         ('name like "%new york%"', "% is not a wildcard in ODSQL",
-         'like matches words anywhere in the value: like "new york"; a word may end in *'),
+         f'{WORDS}: like "new york"; a word may end in *'),
     ],
 )  # fmt: skip
 def test_a_finding_about_a_condition_says_what_to_write(

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 from attrs import define, field, frozen
 
 from odsql.sources.views import Builder
+from odsql.syntax.templates import HOLE
 
 if TYPE_CHECKING:
     from odsql.sources.views import View
 
 __all__ = ["UNKNOWN", "WHOLE", "Written", "read_url"]
 
-UNKNOWN = "\N{OBJECT REPLACEMENT CHARACTER}"
+UNKNOWN = HOLE
 """Stands for a part of a URL that is known only at run time."""
 
 WHOLE = "whole"

@@ -1,0 +1,119 @@
+"""Requests in programs: parameters under their names, in what a program hands to a request.
+
+Programs do not write whole URLs. They write `params={"where": f"id in ({ids})", "limit": 100}`,
+`new URLSearchParams({where: ...})` or `query = list(where = "...")`. Each reader of a language
+yields `Call`s; this module decides which of them are requests.
+
+A value is a view whose unknown parts are holes (`odsql.syntax.templates.HOLE`): one character whose
+offsets span what the program fills in, such as `{ids}`. A value that is unknown as a whole is None.
+
+A file counts only if it leads to an Explore API (`leads`). In such a file, what is handed to a
+request is `certain`. A dictionary with the right keys that merely stands there is a guess: it
+counts only if every clause in it can be read, because it may be a form, a translation or SQL.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from odsql.checks.diagnostics import CLAUSES, PARAMETERS
+from odsql.sources.requests import found
+from odsql.syntax.errors import ODSQLSyntaxError
+from odsql.syntax.parsing import parse, parse_refinement
+from odsql.syntax.templates import HOLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from odsql.sources.model import Found, SourceFile
+    from odsql.sources.suppressing import Suppressions
+    from odsql.sources.views import View
+
+__all__ = ["NAMES", "Argument", "Call", "leads", "parameter_name", "requests"]
+
+NAMES = PARAMETERS
+"""The names of parameters, as programs write them as keys."""
+
+_CAMEL = {"groupBy": "group_by", "orderBy": "order_by", "useLabels": "use_labels"}
+_LEADS = re.compile(
+    r"api\\{0,4}/explore\\{0,4}/v2\.\d(?!\\{0,4}/console)"
+    r"|@opendatasoft/api-client|\bVancouvR\b|\bukpyn\b"
+)
+
+
+@frozen
+class Argument:
+    """One parameter: its name as a request has it, and its value; None if that is unknown."""
+
+    name: str
+    value: View | None
+
+
+@frozen
+class Call:
+    """What a program hands to one request.
+
+    Attributes:
+        arguments: the parameters, in the order they are written.
+        start: where the request begins in the file.
+        certain: whether it is certainly handed to a request, or only looks like it.
+        dataset_id: the dataset, if it is known.
+        endpoint: the operation, as in `Request`.
+    """
+
+    arguments: tuple[Argument, ...]
+    start: int
+    certain: bool
+    dataset_id: str | None = None
+    endpoint: str = "records"
+
+
+def leads(text: str) -> bool:
+    """Return whether a file leads to an Explore API: it has the path of one, or a known client."""
+    return _LEADS.search(text) is not None
+
+
+def parameter_name(key: str) -> str | None:
+    """Return the parameter that a key of a program stands for; None if it is none."""
+    name = _CAMEL.get(key, key)
+    return name if name in NAMES else None
+
+
+def requests(
+    file: SourceFile, calls: Iterable[Call], suppressions: Suppressions
+) -> Iterator[Found]:
+    """Yield the requests among calls."""
+    for call in calls:
+        if not call.certain and not all(map(_can_be_read, call.arguments)):
+            continue
+        known = [
+            (one.name, one.value)
+            for one in call.arguments
+            if one.value is not None and HOLE not in one.value.text
+        ]
+        skipped = {one.name for one in call.arguments} - {name for name, _ in known}
+        # What a program adds elsewhere is unknown.
+        request = found(
+            file, known, suppressions,
+            start=call.start, dataset_id=call.dataset_id, endpoint=call.endpoint,
+            skipped={"*", *skipped},
+        )  # fmt: skip
+        if request is not None:
+            yield request
+
+
+def _can_be_read(argument: Argument) -> bool:
+    if argument.value is None or argument.name not in CLAUSES:
+        return True
+    text = argument.value.text.replace(HOLE, "x")
+    try:
+        if argument.name in ("refine", "exclude"):
+            parse_refinement(text, clause=argument.name)
+        else:
+            parse(argument.name, text)
+    except ODSQLSyntaxError:
+        return False
+    return True

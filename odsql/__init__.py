@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         parse_where,
     )
     from odsql.syntax.rendering import format, render  # noqa: A004 - the usual name
+    from odsql.syntax.templates import parse_template
 
 __version__ = "0.1.0"
 
@@ -37,9 +38,9 @@ __all__ = [
     "geo_cluster", "geom", "geometry", "hour", "ifnull", "in_bbox", "include", "intersects",
     "json_format", "length", "literal", "lower", "max_", "median", "min_", "minute", "month",
     "nodes", "now", "parse_facet", "parse_group_by", "parse_order_by", "parse_refinement",
-    "parse_select", "parse_where", "percentile", "polygon", "random", "range_", "render", "search",
-    "second", "startswith", "static_range", "suggest", "sum_", "vector_similarity",
-    "vector_similarity_threshold", "within", "within_distance", "year",
+    "parse_select", "parse_template", "parse_where", "percentile", "polygon", "random", "range_",
+    "render", "search", "second", "startswith", "static_range", "suggest", "sum_",
+    "vector_similarity", "vector_similarity_threshold", "within", "within_distance", "year",
 ]  # fmt: skip
 
 _HOMES = {
@@ -52,6 +53,7 @@ _HOMES = {
     "render": "syntax.rendering",
     **dict.fromkeys(("BuildError", "ODSQLError", "ODSQLSyntaxError"), "syntax.errors"),
     **dict.fromkeys((name for name in __all__ if name.startswith("parse_")), "syntax.parsing"),
+    "parse_template": "syntax.templates",
 }
 """The module of each public name; unlisted names are in `builder.functions`."""
 

@@ -42,13 +42,13 @@ PUBLIC = {
         distance envelope exclude facet format full_text geo_cluster geom geometry hour
         ifnull in_bbox include intersects json_format length literal lower max_ median
         min_ minute month nodes now parse_facet parse_group_by parse_order_by
-        parse_refinement parse_select parse_where percentile polygon random range_
+        parse_refinement parse_select parse_template parse_where percentile polygon random range_
         render search second startswith static_range suggest sum_ vector_similarity
         vector_similarity_threshold within within_distance year
     """,
     "odsql.nodes": """
         And Arithmetic Boolean Call Comparison Date Distinct Expression Field Geometry
-        GroupBy InList InRange Is Labelled Like Member Named Negate Node Not Null Number
+        GroupBy Hole InList InRange Is Labelled Like Member Named Negate Node Not Null Number
         Or OrderBy Ordering Pattern Quantity Refinement Select Span Star StaticRange
         Text Where Word children rewrite walk
     """,

@@ -24,6 +24,7 @@ from odsql.checks.parameters import (
 )
 from odsql.checks.state import State
 from odsql.checks.syntax import syntax_findings
+from odsql.checks.templates import check_template, is_template
 from odsql.checks.walking import visit
 from odsql.syntax.errors import ODSQLSyntaxError
 from odsql.syntax.parsing import parse, parse_refinement
@@ -53,12 +54,16 @@ Trees = list[tuple[int, str, Any]]
 def check(request: Request, schema: Schema | None = None) -> list[Diagnostic]:
     """Check a request, including names and types if there is a schema.
 
-    Requests to the catalog have no schema: a given one is ignored.
+    A clause may have holes (`odsql.syntax.templates`); then only what holds for all values of them
+    is found. Requests to the catalog have no schema: a given one is ignored.
 
     Returns:
         The findings, ordered by parameter and position.
     """
-    found: list[Diagnostic] = []
+    if is_template(request):
+        found = check_template(request, lambda filled: check(filled, schema))
+        return sorted(found, key=_IN_ORDER)
+    found = []
     if request.endpoint in CATALOG_ENDPOINTS:
         schema = None
     trees, complete = _parse(request, schema, found)

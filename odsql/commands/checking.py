@@ -10,6 +10,7 @@ from odsql.checks.diagnostics import CATALOG_ENDPOINTS, CLAUSES, Parameter, Requ
 from odsql.checks.run import check
 from odsql.commands.inputs import STDIN, found_in, in_url
 from odsql.outputs.results import Checked, Option, Unreadable, visible
+from odsql.syntax.templates import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -268,12 +269,12 @@ def _changes(looked: Sequence[_Looked]) -> list[Change]:
 def _clauses(looked: _Looked) -> Iterator[Checked]:
     """Yield the clauses of a request, and its other parameters that have findings.
 
-    The text of an API key is not shown in any output.
+    The text of an API key is not shown in any output, and "…" for each hole.
     """
     found = looked.found
     for number, parameter in enumerate(found.request.parameters):
         said = tuple(one for one in looked.diagnostics if one.parameter == number)
         if said or parameter.name in CLAUSES:
             secret = parameter.name == "apikey"
-            text = "*" * len(parameter.text) if secret else parameter.text
+            text = "*" * len(parameter.text) if secret else shown(parameter.text)
             yield Checked(found.file, parameter.name, text, found.offsets[number], said, found.name)

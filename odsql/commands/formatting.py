@@ -12,6 +12,7 @@ from odsql.syntax.rendering import format as broken_into_lines
 from odsql.syntax.rendering import render
 from odsql.syntax.scanning import tokenize
 from odsql.syntax.spans import spans
+from odsql.syntax.templates import has_holes
 
 if TYPE_CHECKING:
     from odsql.sources import Found
@@ -35,7 +36,7 @@ def changed(found: Found, number: int, parameter: int) -> Change | None:
         found.request.parameters[parameter].text,
     )
     core = text.strip()
-    if name not in _FORMATTED or not core or in_url(found, parameter):
+    if name not in _FORMATTED or not core or has_holes(text) or in_url(found, parameter):
         return None
     offsets = found.offsets[parameter]
     start = len(text) - len(text.lstrip())

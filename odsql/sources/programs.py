@@ -22,8 +22,7 @@ from attrs import frozen
 from odsql.checks.diagnostics import CLAUSES, PARAMETERS
 from odsql.sources.requests import found
 from odsql.syntax.errors import ODSQLSyntaxError
-from odsql.syntax.parsing import parse, parse_refinement
-from odsql.syntax.templates import HOLE
+from odsql.syntax.templates import fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -89,17 +88,13 @@ def requests(
     for call in calls:
         if not call.certain and not all(map(_can_be_read, call.arguments)):
             continue
-        known = [
-            (one.name, one.value)
-            for one in call.arguments
-            if one.value is not None and HOLE not in one.value.text
-        ]
-        skipped = {one.name for one in call.arguments} - {name for name, _ in known}
+        known = [(one.name, one.value) for one in call.arguments if one.value is not None]
+        unknown = {one.name for one in call.arguments if one.value is None}
         # What a program adds elsewhere is unknown.
         request = found(
             file, known, suppressions,
             start=call.start, dataset_id=call.dataset_id, endpoint=call.endpoint,
-            skipped={"*", *skipped},
+            skipped={"*", *unknown},
         )  # fmt: skip
         if request is not None:
             yield request
@@ -108,12 +103,8 @@ def requests(
 def _can_be_read(argument: Argument) -> bool:
     if argument.value is None or argument.name not in CLAUSES:
         return True
-    text = argument.value.text.replace(HOLE, "x")
     try:
-        if argument.name in ("refine", "exclude"):
-            parse_refinement(text, clause=argument.name)
-        else:
-            parse(argument.name, text)
+        fill(argument.name, argument.value.text)
     except ODSQLSyntaxError:
         return False
     return True

@@ -29,7 +29,7 @@ from odsql.syntax.automaton import (
 )
 from odsql.syntax.scanning import is_closed, tokenize
 
-__all__ = ["acceptable", "read_tokens", "refused_token", "run"]
+__all__ = ["acceptable", "read_tokens", "refused_token", "run", "step"]
 
 _OPEN = tables.TERMINALS.index("LPAR")
 _NAME = tables.TERMINALS.index("NAME")
@@ -178,3 +178,30 @@ def _would_shift(states: list[int], kind: int) -> bool:
             del states[-length:]
         states.append(tables.GOTOS[states[-1]][symbol])
     return False
+
+
+def step(states: tuple[int, ...], token: str, last: str) -> tuple[int, ...] | None:
+    """Return the states of the automaton behind one more token; None if it is refused.
+
+    This is slower than `run` and builds no tree, but leaves the states before the token as they
+    are, so that another token can be tried. `last` is the token before this one.
+    """
+    if "-" in token and token[0].isdecimal():  # a day that is not in date'...'
+        return None
+    kind = _KIND_BY_TEXT(token.lower()) or _KIND_BY_START(token[:1]) or _kind_by_look(token)
+    after = _shifted(list(states), kind)
+    if after is None and kind in _SOFT and not last[:1].isdecimal():
+        after = _shifted(list(states), _NAME)
+    return None if after is None else tuple(after)
+
+
+def _shifted(states: list[int], kind: int) -> list[int] | None:
+    while (code := tables.ACTIONS[states[-1]].get(kind)) is not None:
+        if code >= 0:
+            states.append(code % tables.FUSED)
+            return states
+        symbol, length, _, _ = tables.RULES[~code]
+        if length:
+            del states[-length:]
+        states.append(tables.GOTOS[states[-1]][symbol])
+    return None

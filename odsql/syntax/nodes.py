@@ -35,6 +35,7 @@ __all__ = [
     "Field",
     "Geometry",
     "GroupBy",
+    "Hole",
     "InList",
     "InRange",
     "Is",
@@ -150,6 +151,19 @@ class Boolean(Node):
 class Null(Node):
     """`null`."""
 
+    at: Place = field(default=None, eq=False, repr=False)
+
+
+@frozen
+class Hole(Node):
+    """A part of a template that depends on what a program fills in (`odsql.parse_template`).
+
+    Attributes:
+        reading: what stands there in the reading that was found: a name, number, text, date,
+            geometry, quantity or condition. Another reading may be possible.
+    """
+
+    reading: str
     at: Place = field(default=None, eq=False, repr=False)
 
 

@@ -1,16 +1,20 @@
 """A short notation for requests and schemas, used in tests and on the pages of the rules.
 
 A request is lines of `parameter: text`. `dataset:` and `endpoint:` set its target and mark it as
-whole. `unfilled:` names parameters with unknown values. A schema is lines of a name, a type and
-annotations.
+whole. `unfilled:` names parameters with unknown values. `{name}` is a hole in a clause. A schema is
+lines of a name, a type and annotations.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from odsql import Schema, check
-from odsql.checks.diagnostics import Diagnostic, Parameter, Request
+from odsql.checks.diagnostics import CLAUSES, Diagnostic, Parameter, Request
+from odsql.syntax.templates import HOLE
+
+_HOLE = re.compile(r"\{\w+\}")
 
 
 def request(lines: str) -> Request:
@@ -26,7 +30,7 @@ def request(lines: str) -> Request:
         elif name == "unfilled":
             about["unfilled"] = frozenset(text.split())
         else:
-            parameters.append(Parameter(name, text))
+            parameters.append(Parameter(name, _HOLE.sub(HOLE, text) if name in CLAUSES else text))
     return Request(tuple(parameters), **about)
 
 

@@ -3,7 +3,7 @@
 A URL in a repository is rarely written as it is sent. It may be quoted or bare, its characters may
 be escaped for the host language, parts of it may be interpolated at run time, and it may be
 concatenated from several literals. `read_url` returns it as a view with escapes decoded and one
-`UNKNOWN` character for every unknown part.
+`UNKNOWN` character for every unknown part, or a `SAFE` one for a part that a reader fills in.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field, frozen
 
 from odsql.sources.views import Builder
-from odsql.syntax.templates import HOLE
+from odsql.syntax.templates import HOLE, SAFE
 
 if TYPE_CHECKING:
     from odsql.sources.views import View
@@ -171,7 +171,7 @@ class _Reader:
             if kind == "template":
                 self._put(UNKNOWN, _after_template(self.text, match))
             elif kind in ("variable", "slot"):
-                self._put(UNKNOWN, match.end())
+                self._put(UNKNOWN if kind == "variable" else SAFE, match.end())
             elif kind == "entity":
                 ending = self._entity(match)
             elif kind == "escape":

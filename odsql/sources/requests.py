@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from odsql.checks.diagnostics import Endpoint, Parameter, Request
 from odsql.sources.model import Found
 from odsql.sources.views import closed
+from odsql.syntax.templates import has_holes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,6 +56,6 @@ def found(
         offsets,
         name,
         frozenset().union(*ignored),
-        frozenset(skipped),
+        frozenset(skipped).union(one for one, view in listed if has_holes(view.text)),
         ignored,
     )

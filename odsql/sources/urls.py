@@ -1,11 +1,12 @@
 """Explore URLs in any text: code, prose, configuration.
 
 A URL is recognised by its path, `api/explore/v2.x/catalog/...`; the portal before it may be
-anything. Its parameters are decoded as a server decodes them. A parameter with an unknown part
-(`${x}`, `{x}`, `%s`, `<name>`, `:name`, a variable between two literals) is left out and named in
-`Found.skipped`; the others are kept. A parameter that no operation has is kept too, as it is
-written, because its value does not matter. The last clause of a quoted URL may be the first part of
-a longer one: if it ends too early, it counts as unknown.
+anything. Its parameters are decoded as a server decodes them. In a clause, what a program fills in
+(`${x}`, `{x}`, a variable between two literals) is a hole. Any other parameter with an unknown
+part, and one with another placeholder (`%s`, `:name`), is left out and named in `Found.skipped`. A
+parameter that no operation has is kept, as it is written, because its value does not matter. The
+last clause of a quoted URL may be the first part of a longer one: if it ends too early, it counts
+as unknown.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ import re
 from typing import TYPE_CHECKING
 
 from odsql.checks.diagnostics import CLAUSES, PARAMETERS
-from odsql.sources.literals import UNKNOWN, WHOLE, Written, read_url
+from odsql.sources.literals import WHOLE, Written, read_url
 from odsql.sources.requests import found
 from odsql.sources.views import View, closed, decode
 from odsql.syntax.errors import ODSQLSyntaxError
-from odsql.syntax.parsing import parse, parse_refinement
+from odsql.syntax.templates import HOLE, HOLES, SAFE, fill, has_holes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,8 +53,13 @@ _PERCENT = re.compile(
 )
 _PLACEHOLDER = re.compile(
     # printf directives (two hexadecimal digits are an escape), and dots that stand for more.
-    rf"{UNKNOWN}|%(?![0-9a-fA-F]{{2}})(?:\d\$)?[-0 #]*\d*(?:\.\d+)?[sdifgxv@](?![A-Za-z0-9])"
+    rf"%\d?[{HOLES}]|%(?![0-9a-fA-F]{{2}})(?:\d\$)?[-0 #]*\d*(?:\.\d+)?[sdifgxv@](?![A-Za-z0-9])"
     r"|%0[1-9]d|%%|%\(|\.\.\."
+)
+_TELLING = re.compile(r"\w{2}|[=<>(,]")
+"""A clause that is all hole, or nearly so, tells nothing."""
+_PROSE = re.compile(
+    r"(?i)(?:(?:\A|/)[^./]*|\.(?:md|markdown|rst|txt|adoc|org|tex|html?|csv|log))\Z"
 )
 _SHOUTED = re.compile(r"[A-Z][A-Z0-9_]*")
 _NAMED = re.compile(
@@ -164,18 +170,25 @@ def _parameter(
     name, equals, value = piece.partition("=")
     name = _PERCENT.sub(_unescaped, name)
     if not equals or not _NAME.fullmatch(name):
-        if UNKNOWN in piece:
+        if has_holes(piece):
             skipped.add("*")
         return None
     start = end - len(value)
-    if not value or _PLACEHOLDER.search(value):
+    if not value or _PLACEHOLDER.search(value) or not _is_known(name, value):
         skipped.add(name)
         return None if name in PARAMETERS else (name, _as_written(file, url, start, end))
     decoded = decode(url.text, start, end, _PERCENT, _unescaped)
+    if _PROSE.search(file.path) is not None:  # whoever reads it fills in the value
+        decoded = View(decoded.text.replace(HOLE, SAFE), decoded.offsets)
     if _stands_for_another(name, decoded.text):
         skipped.add(name)
         return None
     return name, decoded.inside(url)
+
+
+def _is_known(name: str, value: str) -> bool:
+    """Return whether a value has no hole, or is a clause of which enough is known to read it."""
+    return not has_holes(value) or (name in CLAUSES and _TELLING.search(value) is not None)
 
 
 def _stands_for_another(name: str, value: str) -> bool:
@@ -200,10 +213,7 @@ def _may_go_on(name: str, value: View, *, cut: bool) -> bool:
 def _ends_too_early(name: str, text: str) -> bool:
     """Return whether a clause is refused only because more should follow."""
     try:
-        if name in ("refine", "exclude"):
-            parse_refinement(text, clause=name)
-        else:
-            parse(name, text)
+        fill(name, text)
     except ODSQLSyntaxError as error:
         return error.found in _ENDS or _UNFINISHED.search(text) is not None
     return False
@@ -232,4 +242,5 @@ def _target(path: str) -> tuple[str | None, str]:
     dataset_id = _PERCENT.sub(_unescaped, match["dataset"])
     part = match["part"] or ""
     endpoint = part if part in ("exports", "facets") else "records" if part else "datasets"
-    return None if _PLACEHOLDER.search(match["dataset"]) else dataset_id, endpoint
+    known = not has_holes(match["dataset"]) and _PLACEHOLDER.search(match["dataset"]) is None
+    return dataset_id if known else None, endpoint

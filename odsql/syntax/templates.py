@@ -147,6 +147,9 @@ def fill(clause: str, text: str) -> Filled | None:
     Raises:
         ODSQLSyntaxError: no reading of the holes is ODSQL. Its text has "…" for each hole.
     """
+    if not has_holes(text):
+        parse_refinement(text, clause=clause) if clause in _REFINED else parse(clause, text)
+        return Filled(text, text, (), (), ())
     holes, closed = _holes(text)
     if not closed or len(holes) > _MOST_HOLES:
         return None

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from odsql.syntax.templates import HOLE, SAFE
 from tests.odsql.sources.support import URL, pairs, places, read, sources
 
 PATH = "api/explore/v2.1/catalog/datasets/cities/records"
@@ -137,18 +138,29 @@ def test_the_marks_of_a_query_are_kept_where_prose_has_the_same(
 
 
 @pytest.mark.parametrize(
+    ("name", "hole"), [("a.md", SAFE), ("README", SAFE), ("a.py", HOLE), ("a.yaml", HOLE)]
+)
+def test_who_reads_a_page_fills_in_its_holes(name: str, hole: str) -> None:
+    """A program may fill in a quote by mistake; a reader does not."""
+    (found,) = read(name, f"{URL}?where=a='{{x}}'")
+    assert pairs(found) == [("where", f"a='{hole}'")]
+
+
+@pytest.mark.parametrize(
     ("text", "known", "skipped"),
     [
-        (f"`{URL}?where=${{x}} > 3&limit=10`", [TEN], {"where"}),
+        (f"`{URL}?where=${{x}} > 3&limit=10`", [("where", f"{HOLE} > 3"), TEN], {"where"}),
         (f'`{URL}?where=${{f(`a = "${{x}}"`)}}&limit=10`', [TEN], {"where"}),
         (f"f'{URL}?where={{d[\"x\"]}}&limit=10'", [TEN], {"where"}),
         (f'"{URL}?where=a=%s&limit=%d&offset=5"', [("offset", "5")], {"where", "limit"}),
         (f'"{URL}?where=a=%(x)s&limit=10"', [TEN], {"where"}),
-        (f'"{URL}?where=a=\\"<your value>\\"&limit=10"', [TEN], {"where"}),
-        (f'"{URL}?where=a=$x&limit=10"', [TEN], {"where"}),
+        (f'"{URL}?where=a=\\"<your value>\\"&limit=10"',
+         [("where", f'a="{SAFE}"'), TEN], {"where"}),
+        (f'"{URL}?where=a=$x&limit=10"', [("where", f"a={HOLE}"), TEN], {"where"}),
         (f'"{URL}?where=\\(x)&limit=10"', [TEN], {"where"}),
         (f'"{URL}?where={{{{ x }}}}&limit=10"', [TEN], {"where"}),
-        (f'"{URL}?where=a=%22" + v + "%22&limit=10"', [TEN], {"where"}),
+        (f'"{URL}?where=a=%22" + v + "%22&limit=10"',
+         [("where", f'a="{HOLE}"'), TEN], {"where"}),
         (f'"{URL}?limit=10&where=" + encodeURIComponent("a = 1")', [TEN], {"where", "*"}),
         (f'"{URL}?limit=10&" + rest', [TEN], {"*"}),
         (f'"{URL}?limit=10&{{rest}}"', [TEN], {"*"}),
@@ -163,7 +175,7 @@ def test_the_marks_of_a_query_are_kept_where_prose_has_the_same(
         (f'"{URL}?select=a&offset=TEN&limit=MAX_ROWS"', [("select", "a")], {"offset", "limit"}),
     ],
 )  # fmt: skip
-def test_what_is_only_known_when_the_program_runs_is_skipped(
+def test_what_is_only_known_when_the_program_runs_is_skipped_or_a_hole(
     text: str, known: list[tuple[str, str]], skipped: set[str]
 ) -> None:
     """Unknown values are not guessed; the rest is found, and `skipped` names what is missing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -79,3 +80,24 @@ def test_help_is_shown_without_loading_what_the_command_needs(
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert ended.stdout.splitlines()[-1] == "[]", ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "position", "completed"),
+    [
+        ("explore rec", "1", {"records"}),
+        ("explore records --format ", "3", {"table", "jsonl", "json", "csv", "geojson"}),
+        ("explore export --sel", "2", {"--select"}),
+        ("explore schema p", "2", {"pull"}),
+    ],
+)
+def test_a_shell_completes_commands_options_and_values(
+    words: str, position: str, completed: set[str]
+) -> None:
+    """As the script asks that `_EXPLORE_COMPLETE=bash_source explore` prints."""
+    asked = {"_EXPLORE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": position}
+    program = "import sys; sys.argv = ['explore']; from explore_async.cli import start; start()"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env={**os.environ, **asked}
+    )
+    assert {line.partition(",")[2] for line in ended.stdout.splitlines()} == completed

@@ -7,15 +7,15 @@ name or a literal of the wrong type raises an error where it is written.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from odsql.syntax.errors import ODSQLError
+from odsql.syntax.errors import ODSQLError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from os import PathLike
     from pathlib import Path
 
@@ -56,7 +56,11 @@ class SchemaField:
 
 
 def _by_name(fields: Iterable[SchemaField]) -> Mapping[str, SchemaField]:
-    return MappingProxyType({one.name: one for one in fields})
+    known = list(fields) if isinstance(fields, Iterable) else [None]
+    if not all(isinstance(one, SchemaField) for one in known):
+        msg = "the fields of a schema must be SchemaFields"
+        raise SchemaError(msg)
+    return MappingProxyType({one.name: one for one in known})
 
 
 @frozen
@@ -95,6 +99,9 @@ class Schema:
         """Return the names of fields similar to `name`, most similar first."""
         from difflib import get_close_matches  # only a misspelt name needs it
 
+        if not isinstance(name, str):
+            msg = f"the name of a field must be a string, not {shown(name)}"
+            raise SchemaError(msg)
         by_lower = {one.lower(): one for one in self.fields}
         return [by_lower[one] for one in get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)]
 
@@ -110,8 +117,12 @@ def load_schemas(path: str | PathLike[str]) -> Mapping[str, Schema]:
     """
     from pathlib import Path  # a schema need not come from a file
 
-    place = Path(path)
-    files = sorted(place.glob("*.json")) if place.is_dir() else [place]
+    try:
+        place = Path(path)
+        files = sorted(place.glob("*.json")) if place.is_dir() else [place]
+    except (OSError, TypeError, ValueError):
+        msg = f"{shown(path)} is not a path"
+        raise SchemaError(msg) from None
     schemas: dict[str, Schema] = {}
     for file in files:
         for schema in _read(file):

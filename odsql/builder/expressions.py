@@ -21,6 +21,7 @@ with `==`, which builds a comparison here, so a wrapper is not hashable.
 from __future__ import annotations
 
 import numbers
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
@@ -37,7 +38,7 @@ from odsql.builder.literals import (
     typed_literal,
 )
 from odsql.syntax import nodes
-from odsql.syntax.errors import BuildError
+from odsql.syntax.errors import BuildError, shown
 from odsql.syntax.functions import CATALOGUE
 from odsql.syntax.parsing import parse_where
 from odsql.syntax.rendering import render
@@ -100,7 +101,7 @@ class Expression:
             BuildError: `other` is not an expression.
         """
         if not isinstance(other, Expression):
-            msg = f"equals compares two expressions; {other!r} is not one"
+            msg = f"equals compares two expressions; {shown(other)} is not one"
             raise BuildError(msg)
         return self.node == other.node
 
@@ -355,7 +356,7 @@ class FieldValue(Value, Condition):
             BuildError: an item is a date, a geometry or null, which ODSQL refuses in a list.
         """
         if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
-            msg = f"isin takes a list of values; for one value write == {values!r}"
+            msg = f"isin takes a list of values; for one value write == {shown(values)}"
             raise BuildError(msg)
         if isinstance(values, AbstractSet):
             values = sorted(values, key=repr)  # a set has no order, but the text of a query should
@@ -378,7 +379,7 @@ class FieldValue(Value, Condition):
             else typed_literal(self.known, value, "=")
         )
         if isinstance(item, nodes.Date | nodes.Null | nodes.Geometry):
-            msg = f"a list takes text, numbers and booleans, not {value!r}; join == with | instead"
+            msg = f"a list takes text, numbers and booleans, not {shown(value)}; join == with |"
             raise BuildError(msg)
         return item
 
@@ -403,6 +404,9 @@ class Fields:
 
     def __init__(self, schema: Schema | None = None) -> None:
         """Create the fields of a dataset; without a schema every name is accepted."""
+        if schema is not None and not isinstance(getattr(schema, "fields", None), Mapping):
+            msg = f"the fields need an odsql.Schema, not {shown(schema)}"
+            raise BuildError(msg)
         self.__schema = schema
 
     def __getattr__(self, name: str) -> FieldValue:
@@ -412,7 +416,7 @@ class Fields:
 
     def __getitem__(self, name: str) -> FieldValue:
         if not isinstance(name, str):
-            msg = f"the name of a field must be a string, not {name!r}"
+            msg = f"the name of a field must be a string, not {shown(name)}"
             raise BuildError(msg)
         node = checked(nodes.Field(literals.plain(name)))
         return FieldValue(node, None if self.__schema is None else _known(self.__schema, name))
@@ -438,7 +442,7 @@ def _comparable(type_: str) -> tuple[str, ...]:
 
 def _check_bounds(bounds: str) -> None:
     if bounds not in ("[]", "[[", "]]", "]["):
-        msg = f"bounds must be [], [[, ]] or ][, not {bounds!r}"
+        msg = f"bounds must be [], [[, ]] or ][, not {shown(bounds)}"
         raise BuildError(msg)
 
 
@@ -579,8 +583,8 @@ def _what(expression: Expression) -> str:
 
 def _precedence_hint(other: object) -> str:
     return (
-        f"{other!r} is not a condition: & and | bind tighter than comparisons, so put each side in "
-        "parentheses, (F.a == 1) & (F.b == 2)"
+        f"{shown(other)} is not a condition: & and | bind tighter than comparisons, so put each "
+        "side in parentheses, (F.a == 1) & (F.b == 2)"
     )
 
 
@@ -588,7 +592,7 @@ def _arithmetic(left: object, operator: str, right: object) -> Value:
     operands = []
     for one in (left, right):
         if not isinstance(one, Value | numbers.Real | Decimal) or isinstance(one, bool):
-            msg = f"cannot calculate with {one!r}"
+            msg = f"cannot calculate with {shown(one)}"
             raise BuildError(msg)
         if isinstance(one, FieldValue):
             one._require(*NUMBER_TYPES)  # noqa: SLF001 - of the same module

@@ -16,7 +16,7 @@ from decimal import Context, Decimal, Inexact
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from odsql.syntax import nodes
-from odsql.syntax.errors import BuildError
+from odsql.syntax.errors import BuildError, shown
 from odsql.syntax.functions import FIELD_TYPES
 from odsql.syntax.rendering import render
 
@@ -107,7 +107,7 @@ def literal(value: object) -> nodes.Expression:
     if isinstance(value, Mapping) or hasattr(value, "__geo_interface__"):
         return geometry(value)
     hint = "; for several values use isin" if isinstance(value, list | tuple | set) else ""
-    msg = f"ODSQL has no literal for {type(value).__name__} {value!r}{hint}"
+    msg = f"ODSQL has no literal for {type(value).__name__} {shown(value)}{hint}"
     raise BuildError(msg)
 
 
@@ -127,7 +127,11 @@ def plain_text(value: object, what: str | None = None) -> str:
         BuildError: the value is not a str.
     """
     if not isinstance(value, str):
-        msg = f"{what} must be a string, not {value!r}" if what else f"{value!r} is not a string"
+        msg = (
+            f"{what} must be a string, not {shown(value)}"
+            if what
+            else f"{shown(value)} is not a string"
+        )
         raise BuildError(msg)
     return plain(value)
 
@@ -148,7 +152,7 @@ def date(value: object) -> nodes.Date:
     text = plain_text(value, "the argument of date()")
     problem = date_problem(text)
     if problem is not None:
-        msg = f'{text!r} {problem}; write "2024", "2024-01-31" or "2024-01-31T10:00:00Z"'
+        msg = f'{shown(text)} {problem}; write "2024", "2024-01-31" or "2024-01-31T10:00:00Z"'
         raise BuildError(msg)
     return checked(nodes.Date(text))
 
@@ -162,7 +166,7 @@ def number(value: object) -> nodes.Expression:
     """
     exact = _exact(value)
     if exact is None or not exact.is_finite():
-        msg = f"{value!r} is not a number, or not finite; ODSQL has no literal for it"
+        msg = f"{shown(value)} is not a number, or not finite; ODSQL has no literal for it"
         raise BuildError(msg)
     if abs(exact.adjusted()) > _LONGEST_NUMBER or len(exact.as_tuple().digits) > _LONGEST_NUMBER:
         msg = f"a number must have at most {_LONGEST_NUMBER} digits"
@@ -180,7 +184,7 @@ def whole_number(
         BuildError: the value is not a whole number, or out of range.
     """
     if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-        msg = f"{what} must be a whole number, not {value!r}"
+        msg = f"{what} must be a whole number, not {shown(value)}"
         raise BuildError(msg)
     node = number(value)
     whole = int(value)
@@ -215,7 +219,7 @@ def _quotient(value: numbers.Rational) -> Decimal:
     try:
         return exact.divide(Decimal(numerator), Decimal(denominator))
     except Inexact:
-        msg = f"{value} has no exact decimal; write round({value!r}, 6), for example"
+        msg = f"{value} has no exact decimal; write round({shown(value)}, 6), for example"
         raise BuildError(msg) from None
 
 
@@ -223,11 +227,11 @@ def _iso(value: datetime.date) -> str:
     if not isinstance(value, datetime.datetime):
         return value.isoformat()
     if value != value:  # pandas.NaT is a datetime and, like NaN, equals nothing
-        msg = f"ODSQL has no literal for {value!r}; for null write None"
+        msg = f"ODSQL has no literal for {shown(value)}; for null write None"
         raise BuildError(msg)
     offset = value.utcoffset()
     if offset is None:
-        msg = f"{value!r} has no time zone; add one, for example .replace(tzinfo=datetime.UTC)"
+        msg = f"{shown(value)} has no time zone; add one, for example .replace(tzinfo=datetime.UTC)"
         raise BuildError(msg)
     if offset.seconds % 60:
         value = value.astimezone(datetime.UTC)  # ISO 8601 has no seconds in an offset
@@ -254,7 +258,7 @@ def quantity(value: object) -> nodes.Quantity:
     """
     match = _QUANTITY.fullmatch(plain(value)) if isinstance(value, str) else None
     if match is None:
-        msg = f'{value!r} is not a number with a unit, such as "10km" or "1 day"'
+        msg = f'{shown(value)} is not a number with a unit, such as "10km" or "1 day"'
         raise BuildError(msg)
     return checked(nodes.Quantity(nodes.Number(match[1]), match[2]))
 
@@ -279,7 +283,8 @@ def geometry(value: object) -> nodes.Geometry:
     if isinstance(value, tuple | list) and len(value) == 2:
         longitude, latitude = (render(number(one)) for one in value)
         return nodes.Geometry(f"POINT({longitude} {latitude})")
-    msg = f'not a geometry: {value!r}; give "POINT(2.35 48.85)", GeoJSON or (longitude, latitude)'
+    wanted = '"POINT(2.35 48.85)", GeoJSON or (longitude, latitude)'
+    msg = f"not a geometry: {shown(value)}; give {wanted}"
     raise BuildError(msg)
 
 
@@ -344,7 +349,7 @@ def typed_literal(known: SchemaField, value: object, operator: str) -> nodes.Exp
             msg = f"{known.name} is text; portals compare text for equality only, with == or !="
             raise BuildError(msg)
         return text(value)
-    msg = f"{known.name} is of type {known.type}; {value!r} is not{_remedy(known, value)}"
+    msg = f"{known.name} is of type {known.type}; {shown(value)} is not{_remedy(known, value)}"
     raise BuildError(msg)
 
 
@@ -369,5 +374,6 @@ def _typed_date(known: SchemaField, value: object) -> nodes.Date:
     try:
         return date(value)
     except BuildError:
-        msg = f'{known.name} is a {known.type}, {value!r} is not; write a year as a string, "2024"'
+        said = f"{known.name} is a {known.type}, {shown(value)} is not"
+        msg = f'{said}; write a year as a string, "2024"'
         raise BuildError(msg) from None

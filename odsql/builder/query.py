@@ -23,10 +23,10 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from attrs import evolve, frozen
 
 from odsql.builder.expressions import Condition, Expression, Grouping, Item, Value
-from odsql.builder.literals import number, plain
+from odsql.builder.literals import number, plain, plain_text
 from odsql.builder.urls import read_parameters
 from odsql.syntax import nodes
-from odsql.syntax.errors import BuildError, ODSQLSyntaxError, shortened
+from odsql.syntax.errors import BuildError, ODSQLSyntaxError, shortened, shown
 from odsql.syntax.parsing import (
     parse,
     parse_facet,
@@ -167,7 +167,7 @@ class Query:
         return hash(self.clauses)
 
     def __repr__(self) -> str:
-        texts = (f"{name}={value!r}" for name, value in self._texts().items())
+        texts = (f"{name}={shown(value)}" for name, value in self._texts().items())
         return f"Query({', '.join(texts)})"
 
     def _repr_html_(self) -> str:
@@ -226,7 +226,11 @@ class Query:
         wanted = _updated(given, current)
         if not wanted:
             return self
-        items = tuple(node for one in wanted for node in _nodes_of(one, kind, parse))
+        try:
+            items = tuple(node for one in wanted for node in _nodes_of(one, kind, parse))
+        except RecursionError:
+            msg = f"the list for {name} is nested too deeply"
+            raise BuildError(msg) from None
         if kind is nodes.OrderBy:
             items = tuple(
                 one if isinstance(one, nodes.Ordering) else nodes.Ordering(one) for one in items
@@ -313,8 +317,16 @@ class Query:
         ]
 
     def url(self, base: str) -> str:
-        """Return `base` with the parameters added to its query string."""
-        parts = urlsplit(base)
+        """Return `base` with the parameters added to its query string.
+
+        Raises:
+            BuildError: `base` is not a URL.
+        """
+        try:
+            parts = urlsplit(plain_text(base, "the base of a URL"))
+        except ValueError as error:
+            msg = f"{shown(base)} is not a URL: {error}"
+            raise BuildError(msg) from None
         query = "&".join(filter(None, (parts.query, urlencode(self.params()))))
         return urlunsplit(parts._replace(query=query))
 
@@ -334,7 +346,7 @@ class Query:
                 repeated, or has an invalid value.
         """
         query = cls()
-        for name, values in read_parameters(url).items():
+        for name, values in read_parameters(plain_text(url, "a URL")).items():
             query = query._with_parameter(name, values)
         return query
 
@@ -416,7 +428,7 @@ def _condition(value: Any) -> Any:
         return value.condition
     if isinstance(value, Condition):
         return value.node
-    msg = f"{value!r} is not a condition for where; compare it with something"
+    msg = f"{shown(value)} is not a condition for where; compare it with something"
     raise BuildError(msg)
 
 
@@ -448,7 +460,7 @@ def _nodes_of(given: Any, kind: type[Any], parse: Callable[[str], Any]) -> Seque
         return (_item(given),)
     if isinstance(given, list | tuple):
         return [node for one in given if one is not None for node in _nodes_of(one, kind, parse)]
-    msg = f"{given!r} is neither an expression nor ODSQL text"
+    msg = f"{shown(given)} is neither an expression nor ODSQL text"
     raise BuildError(msg)
 
 
@@ -466,11 +478,15 @@ def _refinements(clause: str, given: Any) -> list[nodes.Refinement]:
         return [parse_refinement(plain(given), clause=clause)]
     if isinstance(given, Mapping):
         pairs = [(name, one) for name, value in given.items() for one in _several(value)]
-        made = [nodes.Refinement(name, _facet_value(one)) for name, one in pairs if one is not None]
+        made = [
+            nodes.Refinement(plain_text(name, "the name of a facet"), _facet_value(one))
+            for name, one in pairs
+            if one is not None
+        ]
     elif isinstance(given, nodes.Refinement):
         made = [given]
     else:
-        msg = f"{given!r} is not a facet filter; write facet:value"
+        msg = f"{shown(given)} is not a facet filter; write facet:value"
         raise BuildError(msg)
     for refinement in made:
         if parse_refinement(_rendered(refinement), clause=clause) != refinement:
@@ -487,7 +503,7 @@ def _facet_value(value: object) -> str:
         return f"{value:%Y/%m/%d}"
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return render(number(value))
-    msg = f"{value!r} is not a facet value; write the text that the portal shows"
+    msg = f"{shown(value)} is not a facet value; write the text that the portal shows"
     raise BuildError(msg)
 
 
@@ -498,7 +514,7 @@ def _facet(given: Any) -> list[nodes.Field | nodes.Call]:
     if isinstance(node, str):
         return [parse_facet(node)]
     if not isinstance(node, nodes.Node):
-        msg = f"{given!r} is not a facet; write a name, F.name or facet(...)"
+        msg = f"{shown(given)} is not a facet; write a name, F.name or facet(...)"
         raise BuildError(msg)
     _prove("facet", node)
     return [cast("nodes.Field | nodes.Call", node)]
@@ -514,7 +530,7 @@ def _rendered(node: nodes.Node) -> str:
 def _at_least(lowest: int) -> Callable[[str, Any], int]:
     def check(name: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-            msg = f"{name} must be a whole number of at least {lowest}, not {value!r}"
+            msg = f"{name} must be a whole number of at least {lowest}, not {shown(value)}"
             raise BuildError(msg)
         return int(value)
 
@@ -523,27 +539,27 @@ def _at_least(lowest: int) -> Callable[[str, Any], int]:
 
 def _boolean(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        msg = f"{name} must be True or False, not {value!r}"
+        msg = f"{name} must be True or False, not {shown(value)}"
         raise BuildError(msg)
     return value
 
 
 def _parsed_integer(name: str, value: str) -> int:
     if re.fullmatch("-?[0-9]{1,18}", value) is None:
-        msg = f"{name} must be a whole number, not {value!r}"
+        msg = f"{name} must be a whole number, not {shown(value)}"
         raise BuildError(msg)
     return int(value)
 
 
 def _parsed_boolean(name: str, value: str) -> bool:
     if value.lower() not in ("true", "false"):
-        msg = f"{name} must be true or false, not {value!r}"
+        msg = f"{name} must be true or false, not {shown(value)}"
         raise BuildError(msg)
     return value.lower() == "true"
 
 
 def _word(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value.isprintable() or not value:
-        msg = f"{name} must be a non-empty printable string, not {value!r}"
+        msg = f"{name} must be a non-empty printable string, not {shown(value)}"
         raise BuildError(msg)
     return value

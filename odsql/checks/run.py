@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from odsql.checks import clauses as whole_clauses
 from odsql.checks.clauses import Clauses, labels
-from odsql.checks.diagnostics import CATALOG_ENDPOINTS, PARAMETERS
+from odsql.checks.diagnostics import CATALOG_ENDPOINTS, PARAMETERS, Request
 from odsql.checks.parameters import (
     PLACEHOLDERS,
     Shape,
@@ -26,14 +26,14 @@ from odsql.checks.state import State
 from odsql.checks.syntax import syntax_findings
 from odsql.checks.templates import check_template, is_template
 from odsql.checks.walking import visit
-from odsql.syntax.errors import ODSQLSyntaxError
+from odsql.schema import Schema
+from odsql.syntax.errors import BuildError, ODSQLSyntaxError, shown
 from odsql.syntax.parsing import parse, parse_refinement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from odsql.checks.diagnostics import Diagnostic, Request
-    from odsql.schema import Schema
+    from odsql.checks.diagnostics import Diagnostic
 
 __all__ = ["check"]
 
@@ -59,7 +59,13 @@ def check(request: Request, schema: Schema | None = None) -> list[Diagnostic]:
 
     Returns:
         The findings, ordered by parameter and position.
+
+    Raises:
+        BuildError: the request is not a `Request`, or the schema not a `Schema`.
     """
+    if not isinstance(request, Request) or not isinstance(schema, Schema | None):
+        msg = f"check takes a Request and a Schema or None, not {shown(request)}, {shown(schema)}"
+        raise BuildError(msg)
     if is_template(request):
         found = check_template(request, lambda filled: check(filled, schema))
         return sorted(found, key=_IN_ORDER)

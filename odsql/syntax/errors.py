@@ -16,10 +16,11 @@ from odsql.syntax.spans import line_and_column
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BuildError", "ODSQLError", "ODSQLSyntaxError"]
+__all__ = ["BuildError", "ODSQLError", "ODSQLSyntaxError", "shortened", "shown"]
 
 _PICTURE_WIDTH = 100
 _SHOWN = 40
+_LONGEST_VALUE = 200
 
 Explanation: TypeAlias = "tuple[tuple[str, ...], str | None]"
 """The accepted tokens, in words, and the hint."""
@@ -106,10 +107,9 @@ class ODSQLSyntaxError(ODSQLError):
     def picture(self) -> str:
         """The line of the clause with the error, and a caret below it."""
         line, column = line_and_column(self.text, self.position)
-        shown = re.split(r"\r\n|\r|\n", self.text)[line]
-        start = max(0, column - _PICTURE_WIDTH // 2) if len(shown) > _PICTURE_WIDTH else 0
-        shown = shown[start : start + _PICTURE_WIDTH]
-        visible = "".join(map(_visible, shown))
+        whole = re.split(r"\r\n|\r|\n", self.text)[line]
+        start = max(0, column - _PICTURE_WIDTH // 2) if len(whole) > _PICTURE_WIDTH else 0
+        visible = "".join(map(_visible, whole[start : start + _PICTURE_WIDTH]))
         indent = sum(map(_cells, visible[: column - start]))
         return f"  {visible}\n  {' ' * indent}^"
 
@@ -142,3 +142,15 @@ def shortened(token: str) -> str:
     start = token[: _SHOWN + 1]
     visible = start if start.isprintable() else ascii(start)[1:-1]
     return visible if len(visible) <= _SHOWN else visible[: _SHOWN - 3] + "..."
+
+
+def shown(value: object) -> str:
+    """Return a value that a caller passed as a message can show it: its repr, cut if it is long.
+
+    A repr may fail itself, for instance that of a list that is nested without end.
+    """
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - of any class, and the message is about another error
+        return object.__repr__(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."

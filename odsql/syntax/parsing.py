@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from odsql.syntax import actions, nodes
 from odsql.syntax.automaton import start
-from odsql.syntax.errors import ODSQLSyntaxError
+from odsql.syntax.errors import BuildError, ODSQLSyntaxError, shown
 from odsql.syntax.machine import read_tokens, run
 from odsql.syntax.scanning import UNSENDABLE, is_closed
 from odsql.syntax.spans import token_at
@@ -165,8 +165,8 @@ def parse_refinement(text: str, *, clause: str = "refine") -> nodes.Refinement:
 
 def _check_text(text: str) -> None:
     if not isinstance(text, str):
-        msg = f"a clause must be a string, not {type(text).__name__} {text!r}"
-        raise TypeError(msg)
+        msg = f"a clause must be a string, not {type(text).__name__} {shown(text)}"
+        raise BuildError(msg)
 
 
 # ---------------------------------------------------------------- errors

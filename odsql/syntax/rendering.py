@@ -14,6 +14,7 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from odsql.syntax import nodes
+from odsql.syntax.errors import BuildError, shown
 from odsql.syntax.functions import RESERVED_WORDS
 from odsql.syntax.nodes import And, Arithmetic, Negate, Node, Not, Or
 from odsql.syntax.scanning import UNSENDABLE
@@ -38,20 +39,20 @@ def render(node: Node) -> str:
     """Return the canonical text of a tree, on one line.
 
     Raises:
-        ValueError: ODSQL cannot express a part of the tree, or the tree is too deep for Python.
-        TypeError: `node` is not a tree.
+        BuildError: ODSQL cannot express a part of the tree, the tree is too deep for Python, or
+            `node` is not a tree.
     """
     try:
         return _RENDER[type(node)](node)
     except KeyError:
         msg = (
-            f"a tree consists of nodes of odsql.nodes, not of {type(node).__name__} {node!r}; "
+            f"a tree consists of nodes of odsql.nodes, not of {type(node).__name__} {shown(node)}; "
             "for the text of a built expression write str(expression)"
         )
-        raise TypeError(msg) from None
+        raise BuildError(msg) from None
     except RecursionError:
         msg = "the tree is nested too deeply to be rendered"
-        raise ValueError(msg) from None
+        raise BuildError(msg) from None
 
 
 # ---------------------------------------------------------------- names and literals
@@ -60,7 +61,7 @@ def render(node: Node) -> str:
 def _check_sendable(text: str) -> None:
     if UNSENDABLE.search(text):
         msg = f"{text!a} contains NUL or a lone surrogate, which no request can carry"
-        raise ValueError(msg)
+        raise BuildError(msg)
 
 
 def _quote_text(text: str) -> str:
@@ -97,31 +98,31 @@ def _quote_label(name: str) -> str:
 def _back_quoted(name: str) -> str:
     _check_sendable(name)
     if not name or "`" in name:
-        msg = f"{name!r} cannot be a name: ODSQL has no way to write it in back quotes"
-        raise ValueError(msg)
+        msg = f"{shown(name)} cannot be a name: ODSQL has no way to write it in back quotes"
+        raise BuildError(msg)
     return f"`{name}`"
 
 
 def _number(node: nodes.Number) -> str:
     text = node.text
     if not _NUMBER.fullmatch(text):
-        msg = f"{text!r} is not an ODSQL number; write digits, and Negate for a minus sign"
-        raise ValueError(msg)
+        msg = f"{shown(text)} is not an ODSQL number; write digits, and Negate for a minus sign"
+        raise BuildError(msg)
     return text
 
 
 def _unit(name: str) -> str:
     if not _PLAIN_NAME.fullmatch(name) or name.lower() in _KEYWORDS | _SOFT_KEYWORDS:
-        msg = f"{name!r} is not a unit"
-        raise ValueError(msg)
+        msg = f"{shown(name)} is not a unit"
+        raise BuildError(msg)
     return name
 
 
 def _pattern(node: nodes.Pattern) -> str:
     name, star, rest = node.text.partition("*")
     if rest:
-        msg = f"{node.text!r}: a pattern may have only one *, at its end"
-        raise ValueError(msg)
+        msg = f"{shown(node.text)}: a pattern may have only one *, at its end"
+        raise BuildError(msg)
     return (_quote_label(name) if name or not star else "") + star
 
 
@@ -175,18 +176,18 @@ def _list(items: Iterable[Node]) -> str:
 
 
 def _refuse(message: str) -> NoReturn:
-    raise ValueError(message)
+    raise BuildError(message)
 
 
 def _call(node: nodes.Call) -> str:
     if not _FUNCTION_NAME.fullmatch(node.name):
-        _refuse(f"{node.name!r} is not an ODSQL function")
+        _refuse(f"{shown(node.name)} is not an ODSQL function")
     return f"{node.name}({_list(node.arguments)})"
 
 
 def _comparison(node: nodes.Comparison) -> str:
     if node.operator not in _OPERATORS:
-        _refuse(f"{node.operator!r} is not an ODSQL comparison operator")
+        _refuse(f"{shown(node.operator)} is not an ODSQL comparison operator")
     left, right = _RENDER[type(node.left)](node.left), _RENDER[type(node.right)](node.right)
     return f"{left}: {right}" if node.operator == ":" else f"{left} {node.operator} {right}"
 
@@ -227,7 +228,7 @@ def _ordering(node: nodes.Ordering) -> str:
 
 def _direction(node: nodes.Ordering) -> str:
     if node.direction not in (None, "asc", "desc"):
-        _refuse(f"{node.direction!r} is not a direction; write asc or desc")
+        _refuse(f"{shown(node.direction)} is not a direction; write asc or desc")
     return f" {node.direction}" if node.direction else ""
 
 
@@ -301,10 +302,10 @@ def format(node: Node, *, width: int = 88) -> str:  # noqa: A001 - the usual nam
     their commas. A single text or geometry is never broken. The text parses back to the same tree.
 
     Raises:
-        ValueError: ODSQL cannot express a part of the tree, or `width` is not positive.
+        BuildError: ODSQL cannot express a part of the tree, or `width` is not positive.
     """
-    if width < 1:
-        _refuse(f"width must be at least 1, not {width}")
+    if not isinstance(width, int) or width < 1:
+        _refuse(f"width must be a whole number of at least 1, not {shown(width)}")
     return "\n".join(_lines(node, width))
 
 

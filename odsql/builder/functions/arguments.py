@@ -21,7 +21,7 @@ from odsql.builder.expressions import (
 )
 from odsql.builder.literals import family, quantity
 from odsql.syntax import nodes
-from odsql.syntax.errors import BuildError
+from odsql.syntax.errors import BuildError, shown
 from odsql.syntax.functions import CATALOGUE, DISTANCE_UNITS, FIELD_TYPES
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _check_argument(name: str, parameter: Parameter, value: object) -> None:
         refuse_name(name, value)
     types = tuple(one for kind in kinds for one in _PYTHON_TYPES[kind])
     if not isinstance(value, types) or isinstance(value, bool):
-        msg = f"{name} takes a {' or '.join(kinds)} value, not {value!r}"
+        msg = f"{name} takes a {' or '.join(kinds)} value, not {shown(value)}"
         raise BuildError(msg)
 
 
@@ -101,7 +101,7 @@ def refuse_name(name: str, value: object) -> None:
     """Refuse a string, which is more likely the name of a field."""
     if isinstance(value, str):
         helper = _PYTHON_NAMES.get(name, name)
-        msg = f"{value!r} is a string; for the field write {helper}(F[{value!r}])"
+        msg = f"{shown(value)} is a string; for the field write {helper}(F[{shown(value)}])"
         raise BuildError(msg)
 
 
@@ -110,7 +110,7 @@ def field_of(field: AnyField) -> FieldValue:
     if isinstance(field, str):
         field = F[field]
     if not isinstance(field, FieldValue):
-        msg = f"{field!r} is not a field; write F.name"
+        msg = f"{shown(field)} is not a field; write F.name"
         raise BuildError(msg)
     return field
 
@@ -134,7 +134,7 @@ def distance_of(radius: str | Value) -> Value | nodes.Quantity:
         raise BuildError(msg)
     measured = quantity(radius)
     if measured.unit.lower() not in DISTANCE_UNITS:
-        msg = f"{radius!r} is not a distance; the units are {', '.join(DISTANCE_UNITS)}"
+        msg = f"{shown(radius)} is not a distance; the units are {', '.join(DISTANCE_UNITS)}"
         raise BuildError(msg)
     return measured
 

@@ -8,7 +8,7 @@ from odsql.builder.expressions import Bounds, FieldValue, Grouping, operand
 from odsql.builder.functions.arguments import AnyField, field_of, function_call
 from odsql.builder.literals import family, number, quantity, typed_literal, whole_number
 from odsql.syntax import nodes
-from odsql.syntax.errors import BuildError
+from odsql.syntax.errors import BuildError, shown
 from odsql.syntax.functions import INTERVAL_UNITS, SINGLE_INTERVAL_UNITS
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def static_range(*steps: object, bounds: Bounds = "[]") -> nodes.StaticRange:
         BuildError: there are no steps, a step is null or a boolean, or `bounds` are not brackets.
     """
     if not steps or bounds not in ("[]", "[[", "]]", "]["):
-        msg = f"static_range needs steps, and bounds [], [[, ]] or ][; bounds are {bounds!r}"
+        msg = f"static_range needs steps, and bounds [], [[, ]] or ][; bounds are {shown(bounds)}"
         raise BuildError(msg)
     return nodes.StaticRange(tuple(map(operand, steps)), bounds[0] == "[", bounds[1] == "]")
 

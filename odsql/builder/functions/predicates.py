@@ -16,7 +16,7 @@ from odsql.builder.functions.arguments import (
 )
 from odsql.builder.literals import number, plain_text
 from odsql.syntax import nodes
-from odsql.syntax.errors import BuildError
+from odsql.syntax.errors import BuildError, shown
 from odsql.syntax.functions import GEOMETRY_MODES
 
 if TYPE_CHECKING:
@@ -210,6 +210,6 @@ def geometry(field: AnyField, shape: object, mode: Mode | None = None) -> Condit
     if mode is None:
         return condition_call("geometry", field_of(field), shape_of(shape))
     if plain_text(mode, "mode of geometry()").lower() not in GEOMETRY_MODES:
-        msg = f"geometry() has no mode {mode!r}; the modes are {', '.join(GEOMETRY_MODES)}"
+        msg = f"geometry() has no mode {shown(mode)}; the modes are {', '.join(GEOMETRY_MODES)}"
         raise BuildError(msg)
     return condition_call("geometry", field_of(field), shape_of(shape), nodes.Word(mode.upper()))

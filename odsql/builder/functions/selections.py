@@ -8,7 +8,7 @@ from odsql.builder.expressions import Expression, Item
 from odsql.builder.functions.arguments import AnyField, field_of
 from odsql.builder.literals import checked, plain_text, whole_number
 from odsql.syntax import nodes
-from odsql.syntax.errors import BuildError
+from odsql.syntax.errors import BuildError, shown
 from odsql.syntax.functions import FACET_OPTIONS, FACET_SORTS
 
 __all__ = ["all_fields", "exclude", "facet", "include"]
@@ -90,13 +90,13 @@ def _option(name: str, value: object) -> nodes.Expression:
         return _boolean(value, f"{name} of facet()")
     text = plain_text(value, f"{name} of facet()")
     if name == "sort" and text not in FACET_SORTS:
-        msg = f"sort of facet() must be one of {', '.join(FACET_SORTS)}, not {text!r}"
+        msg = f"sort of facet() must be one of {', '.join(FACET_SORTS)}, not {shown(text)}"
         raise BuildError(msg)
     return checked(nodes.Text(text))
 
 
 def _boolean(value: object, what: str) -> nodes.Boolean:
     if not isinstance(value, bool):
-        msg = f"{what} must be True or False, not {value!r}"
+        msg = f"{what} must be True or False, not {shown(value)}"
         raise BuildError(msg)
     return nodes.Boolean(value)

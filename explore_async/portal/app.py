@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from explore_async.portal import exporting
 from explore_async.portal.answers import dumps, escaped, json_row
 from explore_async.portal.compiling import Query, compile_query
 from explore_async.portal.engine import Engine
-from explore_async.portal.errors import PortalError, missing_resource, not_supported
+from explore_async.portal.errors import PortalError, StoreError, missing_resource, not_supported
 from explore_async.portal.facets import count_facet, wanted_facets
 from explore_async.portal.requests import (
     export_limit,
@@ -27,6 +28,7 @@ from explore_async.portal.requests import (
     read_settings,
     record_window,
 )
+from explore_async.portal.store import Store, refuse_no_store
 from odsql import nodes
 
 if TYPE_CHECKING:
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from explore_async.portal.compiling import Plan
     from explore_async.portal.context import Settings
     from explore_async.portal.schema import Dataset
-    from explore_async.portal.store import Store
 
 __all__ = ["BASE_PATH", "make_app", "serve"]
 
@@ -44,6 +45,7 @@ RATE_LIMIT = 10_000_000
 LONGEST_LINE = 65_536
 """The maximum length of a request line in bytes; the limit of live portals is unknown."""
 
+_HOST = re.compile(r"[\w.:%-]{1,253}", re.ASCII)
 _JSON = "application/json; charset=utf-8"
 _COMMON_HEADERS = {
     "vary": "Accept-Language, Cookie, Host",
@@ -370,6 +372,9 @@ def make_app(store: Store, *, clock: Callable[[], datetime] | None = None) -> we
 
     `clock` returns the current time as an aware datetime, which is the value of `now()`.
     """
+    refuse_no_store(store)
+    if clock is not None and not callable(clock):
+        raise StoreError(f"The clock has type {type(clock).__name__}; it must be callable.")
     portal = Portal(store, clock=clock or (lambda: datetime.now(UTC)))
     app = web.Application(middlewares=[_errors])
     app.on_response_prepare.append(_common_headers)
@@ -411,7 +416,15 @@ async def serve(
     """Serve a store while the block runs; yield the base URL, such as `http://127.0.0.1:50123`.
 
     Port 0 chooses a free port. The API is at `<base URL>/api/explore/v2.1`.
+
+    Raises:
+        StoreError: an argument cannot be one.
+        OSError: the address cannot be listened on, for instance because it is in use.
     """
+    if not isinstance(host, str) or not _HOST.fullmatch(host):
+        raise StoreError("The host must be a host name or an address.")
+    if not isinstance(port, int) or not 0 <= port <= 0xFFFF:
+        raise StoreError("The port must be a whole number from 0 to 65535.")
     runner = web.AppRunner(
         make_app(store, clock=clock),
         access_log=None,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from explore_async.errors import MissingExtraError
+from explore_async.errors import ConfigurationError, MissingExtraError
 
 __all__ = [
     "PortalError",
+    "StoreError",
     "declared_twice",
     "geo_grouping",
     "incompatible_types",
@@ -49,6 +50,10 @@ class PortalError(Exception):
     def body(self) -> dict[str, Any]:
         """The JSON body, with its keys in the order of a live server."""
         return {"error_code": self.code, "message": self.message}
+
+
+class StoreError(ConfigurationError, ValueError):
+    """A store, a dataset or a row cannot be what it was given; also a ValueError."""
 
 
 def missing_extra(package: str) -> MissingExtraError:

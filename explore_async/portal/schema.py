@@ -5,12 +5,12 @@ Field types and annotations are those of the Explore API (dataset object, `field
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, cast, get_args
 
 from attrs import field, frozen
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from explore_async.portal.errors import StoreError
 
 __all__ = ["Column", "Dataset", "FieldType", "PortalField"]
 
@@ -58,11 +58,13 @@ class PortalField:
         """Read a field of a dataset object; only `name` and `type` are required.
 
         Raises:
-            ValueError: the portal does not store fields of this type.
+            StoreError: `name` or `type` is missing, or the portal stores no such fields.
         """
+        if not isinstance(described, Mapping) or not {"name", "type"} <= described.keys():
+            raise StoreError("A field must be a PortalField, or an object with a name and a type.")
         kind = described["type"]
         if kind not in get_args(FieldType):
-            raise ValueError(
+            raise StoreError(
                 f"Field {described['name']!r} has type {kind!r}; the portal stores "
                 f"{', '.join(get_args(FieldType))}."
             )

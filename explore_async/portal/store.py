@@ -10,21 +10,22 @@ from __future__ import annotations
 import importlib
 import json
 import tempfile
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from explore_async.portal.catalog import CATALOG_FIELDS, CATALOG_ID, catalog_names, catalog_row
-from explore_async.portal.errors import missing_extra
+from explore_async.portal.errors import StoreError, missing_extra
 from explore_async.portal.schema import Column, Dataset, PortalField
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from duckdb import DuckDBPyConnection
 
-__all__ = ["Store"]
+__all__ = ["Store", "refuse_no_store"]
 
 
 class Store:
@@ -35,6 +36,7 @@ class Store:
 
     Raises:
         MissingExtraError: DuckDB is not installed.
+        StoreError: DuckDB cannot open the file, or cannot use as many threads.
     """
 
     def __init__(self, *, database: str | Path = ":memory:", threads: int | None = None) -> None:
@@ -43,7 +45,11 @@ class Store:
         if threads is not None:
             config["threads"] = threads
         duckdb = _require("duckdb")
-        self._connection: DuckDBPyConnection = duckdb.connect(str(database), config=config)
+        try:
+            opened = duckdb.connect(str(database), config=config)
+        except (duckdb.Error, RuntimeError) as error:
+            raise StoreError(f"DuckDB cannot open the database: {error}") from error
+        self._connection: DuckDBPyConnection = opened
         self._datasets: dict[str, Dataset] = {}
         self._catalog: Dataset | None = None
         self._tables = 0
@@ -74,7 +80,7 @@ class Store:
 
     def dataset(self, dataset_id: str) -> Dataset | None:
         """Return the dataset with this identifier, or None."""
-        return self._datasets.get(dataset_id)
+        return self._datasets.get(_text_id(dataset_id))
 
     @property
     def catalog(self) -> Dataset:
@@ -102,11 +108,13 @@ class Store:
         and a missing title becomes the dataset identifier.
 
         Raises:
-            ValueError: the dataset identifier or a field name is taken, there are no fields, a key
+            StoreError: the dataset identifier or a field name is taken, there are no fields, a key
                 of a row is not a field, or a value does not fit its field.
         """
         schema = _schema(fields)
         self._check_free(dataset_id)
+        if not isinstance(metas, Mapping | None) or not isinstance(features, Iterable):
+            raise StoreError("metas must be a mapping, and features a list of strings.")
         table = self._create(schema, rows)
         return self.register(
             dataset_id, schema, table, uid=uid, metas=metas or {}, features=features
@@ -155,8 +163,8 @@ class Store:
         return dataset
 
     def _check_free(self, dataset_id: str) -> None:
-        if dataset_id in self._datasets:
-            raise ValueError(
+        if _text_id(dataset_id) in self._datasets:
+            raise StoreError(
                 f"The dataset {dataset_id!r} already exists; choose another identifier."
             )
 
@@ -202,6 +210,16 @@ class Store:
         )
 
 
+def refuse_no_store(store: object) -> None:
+    """Refuse something else in the place of a store, which would fail at the first request.
+
+    Raises:
+        StoreError: it is something else.
+    """
+    if not isinstance(store, Store):
+        raise StoreError(f"The store has type {type(store).__name__}; pass a Store().")
+
+
 def _require(package: str) -> Any:
     """Import a package of the extra; if it is missing, the error names the extra."""
     try:
@@ -210,16 +228,24 @@ def _require(package: str) -> Any:
         raise missing_extra(package) from error
 
 
+def _text_id(dataset_id: object) -> str:
+    if not isinstance(dataset_id, str):
+        raise StoreError(f"A dataset identifier has type {type(dataset_id).__name__}, not str.")
+    return dataset_id
+
+
 def _schema(fields: Sequence[PortalField | Mapping[str, Any]]) -> tuple[PortalField, ...]:
+    if not isinstance(fields, Iterable):
+        raise StoreError("fields must be a list of PortalFields or of their JSON objects.")
     schema = tuple(
         one if isinstance(one, PortalField) else PortalField.from_json(one) for one in fields
     )
     names = [one.name for one in schema]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ValueError(f"Fields are declared twice: {', '.join(twice)}.")
+        raise StoreError(f"Fields are declared twice: {', '.join(twice)}.")
     if not schema:
-        raise ValueError("A dataset needs at least one field.")
+        raise StoreError("A dataset needs at least one field.")
     return schema
 
 
@@ -241,11 +267,19 @@ def _write_rows(
     """Write rows as JSON Lines, keyed by column name, and return their number."""
     positions = {one.name: at for at, one in enumerate(fields)}
     count = 0
+    if not isinstance(rows, Iterable):
+        raise StoreError("rows must be mappings of values by field name.")
     with path.open("w", encoding="utf-8") as file:
         for row in rows:
+            if not isinstance(row, Mapping):
+                raise StoreError(
+                    f"Row {count} has type {type(row).__name__}; it must be a mapping."
+                )
             unknown = row.keys() - positions.keys()
             if unknown:
-                raise ValueError(f"Row {count} has keys that are not fields: {sorted(unknown)}.")
+                raise StoreError(
+                    f"Row {count} has keys that are not fields: {sorted(map(str, unknown))}."
+                )
             prepared = {
                 f"c{at}": _prepared(one, row[one.name])
                 for at, one in enumerate(fields)
@@ -263,7 +297,7 @@ def _prepared(one: PortalField, value: Any) -> Any:
     try:
         return _PREPARE[one.type](value)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise ValueError(f"{value!r} is not a valid {one.type} for field {one.name!r}.") from error
+        raise StoreError(f"{value!r} is not a valid {one.type} for field {one.name!r}.") from error
 
 
 def _text(value: Any) -> str:

@@ -28,6 +28,7 @@ from explore_async.http.policy import Retry, Timeouts, Timing
 from explore_async.http.transport import Caps, Transport
 from explore_async.operations import (
     refuse_fractions,
+    refuse_no_function,
 )
 from explore_async.results.facets import Facets
 from explore_async.results.records import Records
@@ -144,8 +145,7 @@ class ExploreClient(Catalog):
         # A key in the place of another argument is refused below.
         session, timeouts, retry = hidden(session), hidden(timeouts), hidden(retry)
         rate, caps, timing = hidden(rate), hidden(caps), hidden(timing)
-        if proxy is not None:
-            proxy = Hidden(proxy)
+        proxy = hidden(proxy)
         url = read_base_url(base_url)
         self.base_url = str(url)
         refuse_other_kinds(
@@ -255,12 +255,9 @@ class ExploreClient(Catalog):
             A function that ends the subscription.
 
         Raises:
-            ConfigurationError: the subscriber cannot be called.
+            ConfigurationError: the subscriber cannot be called, or is a coroutine function.
         """
-        if not callable(subscriber):
-            raise ConfigurationError(
-                f"A subscriber has type {type(subscriber).__name__}; it must be callable."
-            )
+        refuse_no_function("A subscriber", subscriber)
         return self._transport.shared.subscribers.subscribe(subscriber)
 
     def with_options(

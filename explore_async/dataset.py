@@ -27,6 +27,7 @@ from explore_async.operations import (
 from explore_async.results.requests import ExportOptions, Requests, row_limit, segment
 from explore_async.results.showing import shown_portal
 from explore_async.results.unknown_fields import FieldNames
+from odsql.syntax.errors import shown
 
 if TYPE_CHECKING:
     import os
@@ -465,7 +466,9 @@ class Dataset:
         from explore_async.results.conversion import Converter
 
         if typed is not True and not isinstance(typed, Converter):
-            raise ConfigurationError(f"typed is {typed!r}; it must be True, False or a Converter.")
+            raise ConfigurationError(
+                f"typed is {shown(typed)}; it must be True, False or a Converter."
+            )
         # The labels depend on the language of the request.
         clauses = clauses_of(query)
         lang = clauses.lang if clauses is not None and labels else None

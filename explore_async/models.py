@@ -529,7 +529,7 @@ class Reconciliation:
 
 
 def _only(whole: Mapping[str, object]) -> str:
-    return f"only {', '.join(sorted(whole))}" if whole else "and no other"
+    return f"only {', '.join(sorted(map(str, whole)))}" if whole else "and no other"
 
 
 def safe_name(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from inspect import iscoroutinefunction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,8 +16,10 @@ from attrs import frozen
 
 import odsql
 from explore_async.errors import ConfigurationError
+from odsql.syntax.errors import shown
 from odsql.syntax.functions import FACET_OPTIONS as FUNCTION_OPTIONS
 from odsql.syntax.functions import FACET_SORTS
+from odsql.syntax.scanning import UNSENDABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,10 +44,13 @@ __all__ = [
     "comma_list",
     "facet_names",
     "flags",
+    "is_sendable",
     "listed",
     "operation_params",
     "query_of",
     "refuse_fractions",
+    "refuse_no_function",
+    "refuse_other_types",
     "several",
 ]
 
@@ -109,6 +115,7 @@ class Operation:
 _FACET_CALL = re.compile(r"\s*facet\s*\(", re.IGNORECASE)
 _FILTERS = ("where", "refine", "exclude", "timezone")
 _SHAPE = ("select", "group_by", "order_by")
+_REPEATED = ("select", "where", "group_by", "order_by", "refine", "exclude", "facet")
 _LINKS = ("include_links", "include_app_metas")
 _PAGED = (*_FILTERS, *_SHAPE, *_LINKS, "lang", "limit", "offset")
 _CSV = ("delimiter", "list_separator", "quote_all", "with_bom")
@@ -162,13 +169,23 @@ def listed(value: str, allowed: Sequence[str], what: str) -> str:
     if value in allowed or isinstance(value, Unlisted):
         return value
     raise ConfigurationError(
-        f"{value!r} is not a valid {what}; use one of {', '.join(sorted(map(repr, allowed)))}. "
-        f"If this portal supports it, pass Unlisted({value!r})."
+        f"{shown(value)} is not a valid {what}; use one of "
+        f"{', '.join(sorted(map(repr, allowed)))}. "
+        f"If this portal supports it, pass Unlisted({shown(value)})."
     )
 
 
 def flags(**options: object) -> list[tuple[str, str]]:
-    """Return options as parameters, with `true` for True, and without those that are None."""
+    """Return options as parameters, with `true` for True, and without those that are None.
+
+    Raises:
+        ConfigurationError: an option is neither a string, nor a boolean, nor a whole number.
+    """
+    for name, value in options.items():
+        if value is not None:
+            refuse_other_types(
+                name, value, str, int, wanted="a string, a boolean or a whole number"
+            )
     return [
         (name, str(value).lower() if isinstance(value, bool) else str(value))
         for name, value in options.items()
@@ -184,7 +201,39 @@ def refuse_fractions(**numbers: object) -> None:
     """
     for name, value in numbers.items():
         if value is not None and not hasattr(value, "__index__"):
-            raise ConfigurationError(f"{name} is {value!r}; it must be a whole number.")
+            raise ConfigurationError(f"{name} is {shown(value)}; it must be a whole number.")
+
+
+def refuse_other_types(what: str, value: object, *types: type, wanted: str) -> None:
+    """Check that an argument is of one of these types.
+
+    The message does not show the value, which may be a secret in the wrong place.
+
+    Raises:
+        ConfigurationError: it is of another type.
+    """
+    if not isinstance(value, types):
+        raise ConfigurationError(f"{what} has type {type(value).__name__}; pass {wanted}.")
+
+
+def refuse_no_function(what: str, value: object) -> None:
+    """Check that an argument can be called, and that nothing has to await what it returns.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    if not callable(value):
+        raise ConfigurationError(f"{what} has type {type(value).__name__}; it must be callable.")
+    if any(map(iscoroutinefunction, (value, type(value).__call__))):
+        raise ConfigurationError(
+            f"{what} is a coroutine function, which would never be awaited. Pass a plain function; "
+            "it may put what it is told into a queue."
+        )
+
+
+def is_sendable(value: object) -> bool:
+    """Return whether a value is a string that a request can carry."""
+    return isinstance(value, str) and UNSENDABLE.search(value) is None
 
 
 def several(names: N | Iterable[N]) -> tuple[N, ...]:
@@ -201,11 +250,14 @@ def comma_list(option: str, names: str | Iterable[str] | None) -> str | None:
     """Return names as one comma-separated parameter, or None if they are None.
 
     Raises:
-        ConfigurationError: the list is empty.
+        ConfigurationError: the list is empty, or holds something else than names.
     """
     if names is None:
         return None
-    text = ",".join(several(names))
+    texts = several(names)
+    for one in texts:
+        refuse_other_types(f"A name in {option}", one, str, wanted="a string")
+    text = ",".join(texts)
     if not text:
         raise ConfigurationError(
             f"{option} is empty. Omit it for the server's default, or pass at least one name."
@@ -248,7 +300,9 @@ def query_of(query: Query | None, clauses: QueryClauses) -> Query | None:
     clauses_of(query)
     combined = query if query is not None else odsql.Query()
     for name, value in clauses.items():
-        values = value if isinstance(value, list | tuple) else (value,)
+        values: Iterable[object] = (value,)
+        if name in _REPEATED and isinstance(value, list | tuple):
+            values = value
         combined = getattr(combined, name)(*values)
     return combined
 

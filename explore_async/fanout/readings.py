@@ -26,6 +26,7 @@ from attrs import evolve, frozen
 
 from explore_async.errors import ConfigurationError, ExploreError
 from explore_async.http.gate import Gate
+from odsql.syntax.errors import shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
@@ -186,11 +187,11 @@ class FanOut(Generic[T, R]):
     ) -> None:
         if not hasattr(max_bytes, "__index__") or concurrency < 1 or max_bytes < 1:
             raise ConfigurationError(
-                f"concurrency is {concurrency} and max_bytes is {max_bytes}; "
+                f"concurrency is {concurrency} and max_bytes is {shown(max_bytes)}; "
                 "both must be at least 1."
             )
-        if errors not in {"raise", "collect"}:
-            raise ConfigurationError(f"errors is {errors!r}; it must be 'raise' or 'collect'.")
+        if errors not in ("raise", "collect"):
+            raise ConfigurationError(f"errors is {shown(errors)}; it must be 'raise' or 'collect'.")
         self._jobs = jobs
         self._concurrency = concurrency
         self._max_bytes = max_bytes

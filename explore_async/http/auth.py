@@ -15,6 +15,8 @@ from attrs import frozen
 
 from explore_async.errors import ConfigurationError
 from explore_async.http.redaction import redact
+from explore_async.operations import refuse_other_types
+from odsql.syntax.errors import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,6 +96,10 @@ class ApiKey:
         self._key = key
         self._allow_http = allow_http
         del key  # Crash reporters print the locals of every frame.
+        if not isinstance(self._key, str):
+            raise ConfigurationError(
+                f"The API key has type {type(self._key).__name__}; it must be a string."
+            )
         if not self._key or any(not "!" <= letter <= "~" for letter in self._key):
             raise ConfigurationError(
                 "The API key is empty or contains a space, a line break or a non-ASCII character. "
@@ -107,9 +113,10 @@ class ApiKey:
         Raises:
             ConfigurationError: the variable is not set or does not contain a valid key.
         """
-        if not os.environ.get(name, "").strip():
+        refuse_other_types("The name of the variable", name, str, wanted="a string")
+        if not name.isprintable() or not os.environ.get(name, "").strip():
             raise ConfigurationError(
-                f"The environment variable {name} is unset or empty. Set it to your API key."
+                f"The environment variable {shown(name)} is unset or empty. Set it to your API key."
             )
         return cls(os.environ[name].strip(), allow_http=allow_http)
 

@@ -29,6 +29,7 @@ from explore_async.errors import (
 )
 from explore_async.http.deadlines import CURRENT
 from explore_async.http.redaction import HIDDEN
+from odsql.syntax.errors import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,7 +209,7 @@ def _refuse_netrc(session: aiohttp.ClientSession, host: str) -> None:
 def _usable_proxy(proxy: str) -> URL | None:
     try:
         url = URL(proxy)
-    except ValueError:
+    except (TypeError, ValueError):
         return None
     return url if url.scheme in {"http", "https"} and is_valid_host(url) else None
 
@@ -245,9 +246,9 @@ def _tls_options(ssl: tls.SSLContext | str | os.PathLike[str] | None) -> dict[st
         )
     try:
         return {"ssl": tls.create_default_context(cafile=os.fspath(ssl))}
-    except (OSError, TypeError) as error:
+    except (OSError, TypeError, ValueError) as error:
         raise ConfigurationError(
-            f"Cannot read CA certificates from {str(ssl)!r}: {error}. Pass a PEM file."
+            f"Cannot read CA certificates from {shown(ssl)}: {error}. Pass a PEM file."
         ) from error
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from inspect import isawaitable
@@ -38,10 +39,11 @@ from explore_async.errors import (
 from explore_async.http.connection import Connection, Hidden, connection_error, is_loopback
 from explore_async.http.headers import parse_retry_after
 from explore_async.http.redaction import redact
+from explore_async.operations import is_sendable, refuse_no_function, refuse_other_types
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
     from ssl import SSLContext
 
 __all__ = ["OAuth2", "OAuth2App", "Tokens"]
@@ -51,6 +53,7 @@ _SECONDS = 30.0
 _EARLY = timedelta(seconds=60)
 _LIFETIME = 3600.0
 _REMEMBERED = 8
+_TEXTS = ("portal", "client_id", "client_secret", "redirect_uri")
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 Save: TypeAlias = "Callable[[Tokens], Awaitable[object] | object]"
@@ -72,6 +75,14 @@ class Tokens:
     access: str = field(repr=False)
     refresh: str | None = field(default=None, repr=False)
     expires_at: datetime
+
+    def __attrs_post_init__(self) -> None:
+        if not is_sendable(self.access) or not (self.refresh is None or is_sendable(self.refresh)):
+            raise ConfigurationError("A token must be a string that can be sent in a request.")
+        if not isinstance(self.expires_at, datetime) or self.expires_at.tzinfo is None:
+            raise ConfigurationError(
+                "expires_at must be a datetime with a time zone, such as datetime.now(UTC)."
+            )
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("Tokens cannot be pickled. Save their attributes in a secret store.")
@@ -112,11 +123,15 @@ class OAuth2App:
         self.client_id = client_id
         self.client_secret = client_secret
         self.redirect_uri = redirect_uri
-        self.proxy = None if proxy is None else Hidden(proxy)
+        self.proxy = Hidden(proxy) if isinstance(proxy, str) else proxy
         self.ssl = ssl
         self.now = now or partial(datetime.now, UTC)
         # Crash reporters print the locals of every frame.
         del portal, client_secret, proxy
+        wrong = [name for name in _TEXTS if not is_sendable(getattr(self, name))]
+        if wrong:
+            raise ConfigurationError(f"{wrong[0]}= must be a string that can be sent in a request.")
+        refuse_no_function("now", self.now)
         if not _may_get_secrets(self.portal):
             raise ConfigurationError(
                 "portal= must be the portal's https://host, because secrets are sent there."
@@ -135,6 +150,8 @@ class OAuth2App:
         Compare the state: a different one means that an attacker injected another user's code.
         """
         state = state or secrets.token_urlsafe(24)
+        if not is_sendable(state):
+            raise ConfigurationError("state= must be a string that can be sent in a request.")
         query = {
             "client_id": self.client_id,
             "redirect_uri": self.redirect_uri,
@@ -152,6 +169,8 @@ class OAuth2App:
             ServerError, QuotaExceeded: the portal issues no tokens at present; try again later.
             TransportError: there was no response.
         """
+        if not is_sendable(code):
+            raise ConfigurationError("The code must be a string that can be sent in a request.")
         code = Hidden(code)
         return await self._ask(
             {"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect_uri}
@@ -170,6 +189,9 @@ class OAuth2App:
             ServerError, QuotaExceeded: the portal issues no tokens at present; try again later.
             TransportError: there was no response; the token may be used up.
         """
+        refuse_other_types("tokens", tokens, Tokens, wanted="Tokens(...)")
+        if not isinstance(options, Mapping) or not all(isinstance(one, str) for one in options):
+            raise ConfigurationError("options must be a mapping of aiohttp's options by name.")
         if tokens.refresh is None:
             raise TokenError(
                 "The access token has expired and there is no refresh token. "
@@ -212,6 +234,10 @@ class OAuth2:
     """
 
     def __init__(self, app: OAuth2App, tokens: Tokens, *, save: Save) -> None:
+        refuse_other_types("app", app, OAuth2App, wanted="OAuth2App(...)")
+        refuse_other_types("tokens", tokens, Tokens, wanted="Tokens(...)")
+        if not callable(save):
+            raise ConfigurationError(f"save has type {type(save).__name__}; it must be callable.")
         self._app = app
         self._tokens = tokens
         self._spent: deque[Tokens] = deque(maxlen=_REMEMBERED)

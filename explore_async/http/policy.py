@@ -10,11 +10,13 @@ import asyncio
 import random
 import time
 from datetime import UTC, datetime
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from attrs import field, frozen
 
 from explore_async.errors import ConfigurationError
+from odsql.syntax.errors import shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,7 +37,7 @@ __all__ = [
 
 def _refuse(policy: object, attribute: Attribute[Any], value: object, range_: str) -> NoReturn:
     raise ConfigurationError(
-        f"{type(policy).__name__}({attribute.name}={value!r}) is invalid: it must be {range_}."
+        f"{type(policy).__name__}({attribute.name}={shown(value)}) is invalid: it must be {range_}."
     )
 
 
@@ -58,8 +60,13 @@ def at_least_one(policy: object, attribute: Attribute[Any], value: Any) -> None:
 
 
 def _callable_or_none(policy: object, attribute: Attribute[Any], value: object) -> None:
-    if value is not None and not callable(value):
-        _refuse(policy, attribute, value, "a function that takes one error, or None")
+    if value is not None and (not callable(value) or iscoroutinefunction(value)):
+        _refuse(policy, attribute, value, "a plain function that takes one error, or None")
+
+
+def _callable(policy: object, attribute: Attribute[Any], value: object) -> None:
+    if not callable(value):
+        _refuse(policy, attribute, value, "a function")
 
 
 def _holds(comparison: Callable[[], bool]) -> bool:
@@ -183,7 +190,7 @@ class Timing:
         random: returns a number in [0, 1).
     """
 
-    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
-    monotonic: Callable[[], float] = time.monotonic
-    now: Callable[[], datetime] = _utc_now
-    random: Callable[[], float] = random.random
+    sleep: Callable[[float], Awaitable[object]] = field(default=asyncio.sleep, validator=_callable)
+    monotonic: Callable[[], float] = field(default=time.monotonic, validator=_callable)
+    now: Callable[[], datetime] = field(default=_utc_now, validator=_callable)
+    random: Callable[[], float] = field(default=random.random, validator=_callable)

@@ -22,6 +22,7 @@ from explore_async.errors import ConfigurationError, DecodeError, MissingExtraEr
 from explore_async.results import geo
 from explore_async.results.conversion import GeoPoint
 from explore_async.results.files import OwnThread
+from odsql.syntax.errors import shown
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -80,8 +81,8 @@ def refuse_unknown_geometry(geometry: GeometryColumns, *, typed: bool) -> None:
     Raises:
         ConfigurationError: `geometry` is neither None nor "wkb", or the rows are not typed.
     """
-    if geometry not in {None, "wkb"}:
-        raise ConfigurationError(f"geometry is {geometry!r}; it must be None or 'wkb'.")
+    if geometry not in (None, "wkb"):
+        raise ConfigurationError(f"geometry is {shown(geometry)}; it must be None or 'wkb'.")
     if geometry == "wkb" and not typed:
         raise ConfigurationError(
             "Only the schema tells which columns hold geometries; nothing was sent. Pass "

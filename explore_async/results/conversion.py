@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
@@ -31,12 +32,15 @@ from attrs import field, frozen
 
 from explore_async.errors import ConfigurationError, DecodeError
 from explore_async.http.decoding import load_json
+from explore_async.models import DatasetField, DatasetInfo
+from explore_async.operations import refuse_other_types
+from odsql.syntax.errors import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from explore_async.http.gate import Admission
-    from explore_async.models import DatasetField, DatasetInfo, Row
+    from explore_async.models import Row
 
 __all__ = ["Converter", "ConverterSource", "GeoPoint"]
 
@@ -67,6 +71,13 @@ class GeoPoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     lat: float
 
 
+def _known_fields(fields: Iterable[DatasetField]) -> tuple[DatasetField, ...]:
+    known = tuple(fields) if isinstance(fields, Iterable) else (None,)
+    if all(isinstance(one, DatasetField) for one in known):
+        return known
+    raise ConfigurationError("fields must be the fields of a dataset, such as `info.fields`.")
+
+
 @frozen(kw_only=True)
 class Converter:
     """Converts rows of one dataset; it never changes the row that it is given.
@@ -80,7 +91,7 @@ class Converter:
         list_separator: separates the values of a multivalued field in CSV.
     """
 
-    fields: tuple[DatasetField, ...]
+    fields: tuple[DatasetField, ...] = field(converter=_known_fields)
     decimals: bool = False
     misfits: Literal["raise", "keep"] = "raise"
     by_label: bool = False
@@ -92,8 +103,10 @@ class Converter:
     _with_digits: tuple[str, ...] = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
-        if self.misfits not in {"raise", "keep"}:
-            raise ConfigurationError(f"misfits is {self.misfits!r}; it must be 'raise' or 'keep'.")
+        if self.misfits not in ("raise", "keep"):
+            raise ConfigurationError(
+                f"misfits is {shown(self.misfits)}; it must be 'raise' or 'keep'."
+            )
 
     @_json.default
     def _json_readers(self) -> Mapping[str, _Reader]:
@@ -128,6 +141,7 @@ class Converter:
         misfits: Literal["raise", "keep"] = "raise",
     ) -> Converter:
         """Create the converter of a dataset from its schema."""
+        refuse_other_types("info", info, DatasetInfo, wanted="what `dataset.info()` returns")
         return cls(fields=info.fields, decimals=decimals, misfits=misfits)
 
     def key(self, one: DatasetField) -> str:
@@ -197,7 +211,7 @@ class Converter:
             rows: plain rows.
             exact: the integers have all their digits, so none needs a check for rounding.
         """
-        made = [row.copy() for row in rows]
+        made = _copies(rows)
         for name, reader in self._json.items():
             if exact and reader is _INTEGERS:
                 continue
@@ -249,6 +263,16 @@ class Converter:
             "Converter.from_info(info, misfits='keep'), or read plain rows.",
             status=200,
         )
+
+
+def _copies(rows: Iterable[Row]) -> list[Row]:
+    try:
+        made = [row.copy() for row in rows]
+    except (AttributeError, TypeError):
+        made = None
+    if made is None or not all(isinstance(row, dict) for row in made):
+        raise ConfigurationError("A row to convert must be a dict of values by field name.")
+    return made
 
 
 @frozen

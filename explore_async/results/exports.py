@@ -11,9 +11,9 @@ directory, and an error or a cancellation removes it.
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, aclosing, contextmanager
+from inspect import isawaitable
 from io import BytesIO
 from operator import length_hint
-from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import orjson
@@ -33,8 +33,9 @@ from explore_async.http.call import ATTEMPTS
 from explore_async.http.decoding import begins_like_html, snippet
 from explore_async.http.refusals import is_error_object
 from explore_async.models import Progress, Reconciliation, SavedFile
+from explore_async.operations import refuse_fractions, refuse_no_function
 from explore_async.results import arrow
-from explore_async.results.files import PartFile, in_blocks, refuse_to_await
+from explore_async.results.files import PartFile, in_blocks, target_of
 from explore_async.results.reading import ATTACHMENT, ROWS
 from explore_async.results.row_readers import (
     is_cut_row,
@@ -168,6 +169,9 @@ class ExportStream:
             DecodeError: a value does not fit the schema, or a Parquet export is invalid.
         """
         self._reading.require_columns("batches", schema, geometry)
+        refuse_fractions(size=size)
+        if size is None or size < 1:
+            raise ConfigurationError(f"size is {size}; it must be at least 1.")
         if self._format == "parquet":
             found = arrow.parquet_batches(self.save, size=size)
         else:
@@ -387,8 +391,9 @@ class ExportStream:
                 nothing was sent.
             TruncatedError: the export ended early; no file is written.
         """
-        refuse_to_await(progress)
-        async with PartFile(Path(path), tally=self._tally(), gzip=gzip) as part:
+        if progress is not None:
+            refuse_no_function("progress", progress)
+        async with PartFile(target_of(path), tally=self._tally(), gzip=gzip) as part:
             with self._completing():
                 await self._write(part, progress)
             part.commit()
@@ -432,10 +437,11 @@ class ExportStream:
                 "columns of a Parquet file are compressed already."
             )
         self._reading.require("save_verified", frozenset(COUNTED))
-        refuse_to_await(progress)
+        if progress is not None:
+            refuse_no_function("progress", progress)
         tally = tally_of(self._format, line_cap=self._line_cap, delimiter=self._reading.delimiter)
-        async with PartFile(Path(path), tally=tally, gzip=gzip) as part:
-            expected = await count()
+        async with PartFile(target_of(path), tally=tally, gzip=gzip) as part:
+            expected = await _counted(count)
             with self._completing():
                 await self._write(part, progress, expected=expected)
                 if part.rows != expected:
@@ -564,6 +570,17 @@ class ExportStream:
             f"Line {self.rows_received + 1} of the export is longer than {self._line_cap} bytes. "
             "Raise `caps.line`, or use bytes() or save() instead."
         )
+
+
+async def _counted(count: Callable[[], Awaitable[int]]) -> int:
+    counting: object = count() if callable(count) else count
+    if not isawaitable(counting):
+        raise ConfigurationError(
+            f"count has type {type(count).__name__}; nothing was sent. Pass a coroutine function "
+            "that returns the number of rows."
+        )
+    expected: int = await counting
+    return expected
 
 
 def _ends_it(row: Row, first: Row) -> bool:

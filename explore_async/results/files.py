@@ -14,7 +14,6 @@ import stat
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from inspect import iscoroutinefunction
 from pathlib import Path
 from sys import getsizeof
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
@@ -26,9 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from types import TracebackType
 
-    from explore_async.models import Progress
 
-__all__ = ["OwnThread", "PartFile", "RowTally", "file_name", "in_blocks", "refuse_to_await"]
+__all__ = ["OwnThread", "PartFile", "RowTally", "file_name", "in_blocks", "target_of"]
 
 _Found = TypeVar("_Found")
 
@@ -259,18 +257,18 @@ async def in_blocks(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[list[
         raise cut
 
 
-def refuse_to_await(progress: Callable[[Progress], None] | None) -> None:
-    """Refuse a coroutine function as `progress`, which nothing would await.
+def target_of(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a file to write.
 
     Raises:
-        ConfigurationError: it is one; nothing was sent.
+        ConfigurationError: it is no path; nothing was sent.
     """
-    if progress is None or not any(map(iscoroutinefunction, (progress, type(progress).__call__))):
-        return
-    raise ConfigurationError(
-        "progress is a coroutine function, which would never be awaited; nothing was sent. Pass a "
-        "plain function; it may put each Progress into a queue."
-    )
+    try:
+        return Path(path)
+    except TypeError:
+        raise ConfigurationError(
+            f"The path has type {type(path).__name__}; nothing was sent. Pass a string or a Path."
+        ) from None
 
 
 def _shortened(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from explore_async.errors import ConfigurationError
+from explore_async.operations import refuse_other_types
 from explore_async.results import arrow
 from explore_async.results.row_readers import ArrayReader, CSVReader
 
@@ -95,7 +96,9 @@ class Reading:
                 projection of the geometries are not known.
         """
         self.require(method, ROWS | {"parquet"})
-        arrow.require("pyarrow")
+        pyarrow = arrow.require("pyarrow")
+        if schema is not None:
+            refuse_other_types("schema", schema, pyarrow.Schema, wanted="a pyarrow.Schema")
         if geometry is None or self.file_format == "parquet":
             return
         arrow.refuse_unknown_geometry(geometry, typed=self.converter is not None)

@@ -37,6 +37,7 @@ from explore_async.operations import (
 from explore_async.results.facets import Facets, facet_of, facets_of
 from explore_async.results.plan import Plan
 from explore_async.results.records import Records
+from odsql.syntax.errors import shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -385,7 +386,7 @@ def segment(text: str, what: str) -> str:
             or cannot be sent.
     """
     if not isinstance(text, str):
-        raise ConfigurationError(f"{text!r} is not a valid {what}; it must be a string.")
+        raise ConfigurationError(f"{shown(text)} is not a valid {what}; it must be a string.")
     if not text or text in {".", ".."}:
         raise ConfigurationError(
             f"{text!r} is not a valid {what}; it would change the path of the URL."

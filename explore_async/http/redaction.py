@@ -22,7 +22,7 @@ HIDDEN = "<hidden>"
 
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"}
 
-_SHORTEST = 8
+_SHORTEST = 6
 """The length from which the beginning of a secret is a secret too."""
 
 _LONGEST = 64

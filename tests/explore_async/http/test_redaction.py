@@ -35,7 +35,7 @@ def test_every_spelling_of_a_secret_is_hidden(echo: str) -> None:
     assert redact(f"bad key {echo}.", [KEY]) == f"bad key {HIDDEN}."
 
 
-@pytest.mark.parametrize("length", range(8, len(KEY)))
+@pytest.mark.parametrize("length", range(6, len(KEY)))
 def test_the_beginning_of_a_secret_is_hidden_too(length: int) -> None:
     """A message quotes the beginning of a body, which may end inside the key."""
     assert redact(f"begins '{KEY[:length]}'", [KEY]) == f"begins '{HIDDEN}'"
@@ -55,5 +55,5 @@ def test_a_long_token_is_hidden_to_its_end() -> None:
 
 def test_other_text_stays() -> None:
     """A few characters in common are no secret."""
-    assert redact("abc/def", [KEY]) == "abc/def"
+    assert redact("abc/d", [KEY]) == "abc/d"
     assert redact("anything", ["", KEY]) == "anything"

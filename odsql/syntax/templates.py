@@ -19,18 +19,19 @@ quotes, because a hole may hold a quote.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import frozen
 
-from odsql.syntax import nodes, tables
-from odsql.syntax.errors import ODSQLSyntaxError
+from odsql.syntax import errors, nodes, tables
+from odsql.syntax.errors import BuildError, ODSQLSyntaxError
 from odsql.syntax.machine import step
 from odsql.syntax.parsing import parse, parse_refinement
 from odsql.syntax.scanning import TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 __all__ = ["HOLE", "HOLES", "SAFE", "Filled", "fill", "has_holes", "parse_template", "shown"]
 
@@ -51,6 +52,7 @@ _FUNCTIONS = ("lower", "avg", "search", "distance", "intersects", "range", "coun
 _MOST_HOLES = 300
 _MOST_STEPS = 20_000
 _REFINED = ("refine", "exclude")
+_CLAUSES = ("where", "select", "group_by", "order_by", "facet", "refine", "exclude")
 
 _States = tuple[int, ...]
 
@@ -129,7 +131,14 @@ def parse_template(clause: str, parts: str | Iterable[object]) -> Any:
 
     Raises:
         ODSQLSyntaxError: there is no value of the holes with which the known text is ODSQL.
+        BuildError: there is no such clause, or the parts are not a list.
     """
+    if not isinstance(clause, str) or clause not in _CLAUSES:
+        msg = f"the clause must be one of {', '.join(_CLAUSES)}, not {errors.shown(clause)}"
+        raise BuildError(msg)
+    if not isinstance(parts, Iterable):
+        msg = f"the parts must be a string or a list, not {errors.shown(parts)}"
+        raise BuildError(msg)
     pieces = [parts] if isinstance(parts, str) else parts
     text = "".join(one if isinstance(one, str) else HOLE for one in pieces)
     filled = fill(clause, text)

@@ -194,6 +194,7 @@ VALID: dict[str, Callable[[World], Any]] = {
     "base": lambda world: world.url,
     "base_url": lambda world: world.url,
     "bounds": lambda world: "[]",
+    "clause": lambda world: "where",
     "code": lambda world: "code",
     "conditions": lambda world: F.id > 1,
     "count": lambda world: function,
@@ -299,6 +300,7 @@ BY_OWNER: dict[str, Callable[[World], Any]] = {
     "odsql.parse_order_by.text": lambda world: "name",
     "odsql.parse_refinement.text": lambda world: "name:x",
     "odsql.parse_select.text": lambda world: "name",
+    "odsql.parse_template.parts": lambda world: ["id > ", None],
     "odsql.parse_where.text": lambda world: "id > 1",
 }
 BY_ANNOTATION = {"str": "x", "int": 1, "float": 1.5, "bool": True}

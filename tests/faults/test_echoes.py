@@ -137,7 +137,7 @@ async def test_no_echo_of_a_key_is_shown(
     chance = random.Random(spelling)
     echoes = list(places("".join(spelled)))
     leaks = {}
-    for place, answer in chance.sample(echoes, 60):
+    for place, answer in chance.sample(echoes, 40):
         found = shown(await told(answer, tmp_path, caplog), spelled)
         if found:
             leaks[place] = found[0]

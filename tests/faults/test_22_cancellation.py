@@ -311,7 +311,8 @@ async def test_22_cancelled_at_any_moment_nothing_is_held(
                 assert not await still_acquired(session)
             await assert_free(client, tmp_path)
         finished += not stopped
-        moment += 1
+        # A thread that a busy machine delays makes thousands of moments alike.
+        moment += max(1, moment // 20 - 4)
         for left in files_in(tmp_path):
             left.unlink()
     assert moment > (10 if interrupted is by_ticks else 2)

@@ -95,10 +95,11 @@ def _print_metadata(found: DatasetInfo) -> None:
     if not found.data_visible:
         lines.append(("Access", "the rows need an API key"))
     width = max(len(name) for name, _ in lines)
-    room = (terminal_width() or 100) - width - 2
+    room = terminal_width()
     click.echo(printable(as_text(metas.get("title")) or found.dataset_id))
     for name, value in lines:
-        click.echo(f"{name:<{width}}  {cut(value, room)}")
+        line = f"{name:<{width}}  {printable(value)}".replace("\n", " ")
+        click.echo(line if room is None else cut(line, room))
 
 
 def _lines(metas: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

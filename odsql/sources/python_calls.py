@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ from attrs import define, field
 from odsql.checks.diagnostics import CLAUSES
 from odsql.sources.model import UnreadableError
 from odsql.sources.python_literals import literal
+from odsql.sources.python_trees import Places, parse
 from odsql.sources.requests import found
 from odsql.sources.views import joined
 
@@ -50,9 +50,6 @@ _REPLACING = ("select", "group_by", "order_by", "limit", "offset", "lang", "time
 _LISTS = ("select", "group_by", "order_by")
 _METHODS = frozenset({*CLAUSES, *_REPLACING, "include_links", "include_app_metas"})
 _Parameters = list[tuple[str, "View"]]
-_LINE = re.compile(r"\r\n|\r|\n")
-_MAGIC = re.compile(r"(?m)^([ \t]*)[%!][^\n]*$")
-
 
 _MODULE = re.compile("|".join(_MODULES))
 _IMPORT = re.compile(r"\b(?:import|from)\b[^\n#]*\Z")
@@ -118,9 +115,9 @@ def _parse(file: SourceFile, view: View, expected: bool) -> ast.Module | None:
         text = _BLOCK.sub(_without_other_blocks, view.text)
         if text != view.text:
             with suppress(UnreadableError):
-                return _tree(file, text)
+                return parse(file, text)
     try:
-        return _tree(file, view.text)
+        return parse(file, view.text)
     except UnreadableError:
         if expected:
             raise
@@ -129,24 +126,6 @@ def _parse(file: SourceFile, view: View, expected: bool) -> ast.Module | None:
 
 def _without_other_blocks(block: re.Match[str]) -> str:
     return block[0] if _TELLING.search(block[0]) else "\n" * block[0].count("\n")
-
-
-def _tree(file: SourceFile, text: str) -> ast.Module:
-    # Notebook magics become comments of the same length, so that positions stay the same.
-    text = _MAGIC.sub(
-        lambda match: match[1] + "#" + " " * (len(match[0]) - len(match[1]) - 1), text
-    )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        if isinstance(error, SyntaxError):
-            line = f":{error.lineno}" if error.lineno else ""
-            path, said = file.path + line, error.msg
-        else:
-            path, said = file.path, str(error) or "it is nested too deeply"
-        raise UnreadableError(path, f"is not valid Python: {said}") from None
 
 
 def _nodes(tree: ast.AST) -> list[ast.AST]:
@@ -311,11 +290,11 @@ class _Reader:
     view: View
     suppressions: Suppressions
     names: _Names
-    lines: list[int] = field(init=False)
     datasets: dict[int, str] = field(factory=dict)
+    places: Places = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.lines = [0, *(match.end() for match in _LINE.finditer(self.view.text))]
+        self.places = Places(self.view.text)
 
     def read(self, nodes: Iterable[ast.AST]) -> Iterator[Found]:
         """Yield the requests, in the order of the file."""
@@ -364,7 +343,7 @@ class _Reader:
         return [(name, view) for view in self._texts(node, updating=name == "where")]
 
     def _found(self, node: ast.Call, parameters: _Parameters) -> list[Found]:
-        start = self.view.offsets[self._place(node.lineno, node.col_offset)]
+        start = self.view.offsets[self.places.span(node)[0]]
         one = found(
             self.file, parameters, self.suppressions, start=start, skipped="*",
             dataset_id=self.datasets.get(id(node)),
@@ -380,21 +359,12 @@ class _Reader:
             return [view for one in _combined(node.body) for view in self._texts(one)]
         if not isinstance(node, ast.Constant) or isinstance(node.value, bool):
             return []
-        start = self._place(node.lineno, node.col_offset)
-        end = self._place(node.end_lineno or node.lineno, node.end_col_offset or 0)
+        start, end = self.places.span(node)
         if isinstance(node.value, str):
             return [literal(self.view.text, start, end, node.value).inside(self.view)]
         if isinstance(node.value, int):
             return [self.view.cut(start, end)]
         return []
-
-    def _place(self, line: int, column: int) -> int:
-        """Return the offset of a position from `ast`, whose columns count UTF-8 bytes."""
-        start = self.lines[line - 1]
-        before = self.view.text[start : start + column]
-        if before.isascii():
-            return start + column
-        return start + len(before.encode(errors="surrogatepass")[:column].decode(errors="ignore"))
 
 
 def _dataset_of(call: ast.Call) -> str | None:

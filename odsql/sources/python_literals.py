@@ -7,10 +7,10 @@ import unicodedata
 
 from odsql.sources.views import View, decode, joined
 
-__all__ = ["literal"]
+__all__ = ["LITERAL", "decoded", "literal", "past", "unescaped"]
 
 _SKIPPED = re.compile(r"(?:[\s()]|\\\r?\n|#[^\r\n]*)*")
-_LITERAL = re.compile(
+LITERAL = re.compile(
     r"""(?P<prefix>[rRuUbB]{0,2})(?:
         '''(?P<a>(?:[^'\\]++|\\[\s\S]|'(?!''))*)'''
       | \"""(?P<b>(?:[^"\\]++|\\[\s\S]|"(?!""))*)\"""
@@ -36,25 +36,34 @@ def literal(text: str, start: int, end: int, value: str) -> View:
     read, every character gets the position `start`.
     """
     parts = []
-    place = _past(text, start)
-    while place < end and (match := _LITERAL.match(text, place, end)) is not None:
-        group = next(name for name in "abcd" if match[name] is not None)
-        raw = "r" in match["prefix"].lower()
-        pattern = _NEWLINE if raw else _ESCAPE
-        parts.append(decode(text, *match.span(group), pattern, _unescaped))
-        place = _past(text, match.end())
+    place = past(text, start)
+    while place < end and (match := LITERAL.match(text, place, end)) is not None:
+        parts.append(decoded(text, match))
+        place = past(text, match.end())
     view = parts[0] if len(parts) == 1 else joined(parts)
     if view.text != value:
         return View(value, (start,) * len(value) + (end,))
     return view
 
 
-def _past(text: str, place: int) -> int:
+def decoded(text: str, match: re.Match[str]) -> View:
+    """Return the string in a literal that `LITERAL` matches."""
+    group = next(name for name in "abcd" if match[name] is not None)
+    return unescaped(text, *match.span(group), raw="r" in match["prefix"].lower())
+
+
+def unescaped(text: str, start: int, end: int, *, raw: bool) -> View:
+    """Return the string that is written between quotes at `text[start:end]`."""
+    return decode(text, start, end, _NEWLINE if raw else _ESCAPE, _character)
+
+
+def past(text: str, place: int) -> int:
+    """Return where the next literal begins, after white space, comments and parentheses."""
     match = _SKIPPED.match(text, place)
     return match.end() if match else place
 
 
-def _unescaped(match: re.Match[str]) -> str:
+def _character(match: re.Match[str]) -> str:
     if match[0][0] == "\r":
         return "\n"
     written = match[0][1:]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from odsql.sources.model import Found, SourceFile
     from odsql.sources.suppressing import Suppressions
 
-__all__ = ["MARK", "find_urls"]
+__all__ = ["MARK", "find_urls", "target"]
 
 MARK = "explore/v2"
 """A text without this string, or its form with escaped slashes, has no Explore URL."""
@@ -155,7 +155,7 @@ def _request(
             else:
                 known.append(parameter)
         place = end + 1
-    dataset_id, endpoint = _target(path)
+    dataset_id, endpoint = target(path)
     return found(
         file, known, suppressions,
         start=url.offsets[0], dataset_id=dataset_id, endpoint=endpoint, skipped=skipped,
@@ -230,7 +230,7 @@ def _unescaped(match: re.Match[str]) -> str:
         return "\ufffd" * len(encoded)
 
 
-def _target(path: str) -> tuple[str | None, str]:
+def target(path: str) -> tuple[str | None, str]:
     """Return the dataset in a path, if it is known, and the operation."""
     match = _PATH.search(path)
     if match is None:

@@ -1,0 +1,291 @@
+"""Which of the mappings of a Python program are requests."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from odsql.checks.diagnostics import CLAUSES
+from odsql.sources.programs import Argument, Call, parameter_name
+from odsql.sources.python_expressions import pairs
+from odsql.sources.python_strings import Text
+from odsql.sources.python_values import Entry, Given, Items, Mapping, alternatives
+from odsql.sources.urls import target
+from odsql.syntax.templates import HOLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from odsql.sources.python_expressions import LocalCall
+    from odsql.sources.python_invocations import Invocations
+    from odsql.sources.python_values import Path, Value
+    from odsql.sources.views import View
+
+__all__ = ["calls_of"]
+
+_ROUNDS = 4
+"""How many functions a value may be handed through."""
+_MOST_ALTERNATIVES = 20
+_REPEATED = frozenset({"where", "refine", "exclude", "facet"})
+_DATASETS = ("dataset_id", "dataset")
+_DATASET = re.compile(r"[\w@.-]+")
+_PORTAL = re.compile(r"https?://[^/]*(?P<path>/.*)?")
+_EXPLORE = re.compile(r"catalog|dataset|record|export|facet|explore", re.IGNORECASE)
+_ROOT = "/api/explore/v2"
+
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
+_OTHERS = frozenset(
+    {"sql", "db", "database", "cursor", "orm", "form", "forms", "label", "labels", "message",
+     "messages", "translation", "translations", "translate", "i18n", "help", "doc", "docs",
+     "widget", "menu", "button", "buttons", "hdf", "mongo", "prisma", "django", "sqlalchemy",
+     "model", "text", "texts", "title", "titles", "error", "errors", "description",
+     "descriptions", "statement", "stmt", "table", "execute", "duckdb", "sqlite", "postgres"}
+)  # fmt: skip
+"""Words in the name of something that is not a request."""
+_OTHER_KEYS = frozenset(
+    {"from", "from_", "table", "tables", "table_name", "tablename", "having", "join", "joins",
+     "sql", "distinct", "returning", "insert", "update", "delete", "set", "values", "into"}
+)  # fmt: skip
+"""Keys that a request does not have, but SQL."""
+_TELLING = re.compile(r"[=<>(,:*'\"]|\b(?:asc|desc|as|in|like|is|not|and|or)\b", re.IGNORECASE)
+"""What a clause has, and a mere word has not."""
+_INTEGER = re.compile(r"-?\d+")
+
+
+def calls_of(program: Invocations, *, leads: bool) -> Iterator[Call]:
+    """Yield the requests of a program that was read, in the order of the file.
+
+    `leads` tells whether the file leads to an Explore API. If not, only what is handed to a listed
+    function is a request.
+    """
+    for one in program.encoded:
+        if not one.of.addresses:
+            program.send(one.of, None)
+    _send_by_client(program)
+    sent = _handed_through(program)
+    for items in {id(one): one for one in program.lists}.values():
+        sent.append(_of_items(items))
+    mappings = [*program.mappings, *sent]
+    if not leads:
+        mappings = [one for one in mappings if id(one) in program.listed]
+    certain = [one for one in mappings if any(map(_may_lead, one.addresses))]
+    guessed = []
+    if leads:
+        guessed = [one for one in (*mappings, *program.declarations) if not one.addresses]
+    seen: set[tuple[str, int]] = set()
+    done = [call for one in certain for call in _calls(one, seen, certain=True)]
+    for one in guessed:
+        if _looks_like_request(one, declared=one in program.declarations):
+            done += _calls(one, seen, certain=False)
+    yield from sorted(done, key=lambda one: one.start)
+
+
+def _send_by_client(program: Invocations) -> None:
+    """Note the calls of a client of Explore APIs that is known to take clauses as keywords."""
+    if any(one.partition(".")[0] == "ukpyn" for one in program.imports.values()):
+        for _, mapping in program.calls:
+            if not mapping.hidden:
+                program.send(mapping, None)
+
+
+def _of_items(items: Items) -> Mapping:
+    """Return a list of pairs that is handed to a request as a mapping."""
+    entries = [*pairs(items), *(entry for one in items.more for entry in one.entries)]
+    for one in items.more:
+        one.hidden = True
+    return Mapping(items.start, entries, addresses=items.addresses, is_list=True)
+
+
+# ---------------------------------------------------------------- functions of the file
+
+
+def _handed_through(program: Invocations) -> list[Mapping]:
+    """Return the requests that functions of the file send for their callers."""
+    sent: dict[int, Mapping] = {}
+    for _ in range(_ROUNDS):
+        for mapping in (*program.mappings, *sent.values(), *map(_of_items, program.lists)):
+            _note_flows(mapping)
+        again = False
+        for call in program.local:
+            again = _hand_over(program, call, sent) or again
+        if not again:
+            break
+    return list(sent.values())
+
+
+def _note_flows(mapping: Mapping) -> None:
+    """Note which parameters of functions a mapping sends."""
+    address = next(filter(_may_lead, mapping.addresses), "")
+    if address == "":
+        return
+    for entry in mapping.entries:
+        for value in alternatives(entry.value):
+            if not isinstance(value, Given):
+                continue
+            if entry.name == "**":
+                value.function.sent.setdefault(value.name, address)
+            elif parameter_name(entry.name) is not None:
+                value.function.flows.setdefault((value.name, entry.name), address)
+
+
+def _hand_over(program: Invocations, call: LocalCall, sent: dict[int, Mapping]) -> bool:
+    """Send what a call gives to parameters that its function sends; return whether it is new."""
+    new = False
+    for key, address in [
+        *call.function.flows.items(),
+        *(((name, "*"), address) for name, address in call.function.sent.items()),
+    ]:
+        if key in call.done:
+            continue
+        call.done.add(key)
+        new = True
+        name, parameter = key
+        if parameter == "*" and name != call.function.keywords:
+            program.send(call.given.get(name), address)
+            continue
+        mapping = sent.get(id(call))
+        if mapping is None:
+            mapping = sent[id(call)] = Mapping(call.given.start, addresses=[address])
+            mapping.entries += [one for one in call.given.entries if one.name in _DATASETS]
+        if parameter == "*":
+            mapping.entries += call.extra.entries
+        else:
+            mapping.entries += [
+                Entry(parameter, one.value, one.start)
+                for one in call.given.entries
+                if one.name == name
+            ]
+    return new
+
+
+# ---------------------------------------------------------------- addresses
+
+
+def _may_lead(address: str | None) -> bool:
+    """Return whether an address may be one of an Explore API, as far as it is known."""
+    if address is None or "explore/v2" in address:
+        return True
+    known, hole, _ = address.partition(HOLE)
+    portal = _PORTAL.match(known)
+    if portal is not None:
+        return bool(hole) and _ROOT.startswith(portal["path"] or "")
+    return bool(hole) or _EXPLORE.search(address) is not None
+
+
+def _operation(mapping: Mapping) -> tuple[str | None, str]:
+    """Return the dataset, if it is known, and the endpoint of a request."""
+    targets = {target(one) for one in mapping.addresses if one is not None and _may_lead(one)}
+    endpoints = {endpoint for _, endpoint in targets}
+    datasets = {dataset for dataset, _ in targets}
+    for name in _DATASETS:
+        value = mapping.get(name)
+        if isinstance(value, Text):
+            datasets.add(value.plain)
+    datasets.discard(None)
+    dataset_id = datasets.pop() if len(datasets) == 1 else None
+    if dataset_id is not None and not _DATASET.fullmatch(dataset_id):
+        dataset_id = None
+    return dataset_id, endpoints.pop() if len(endpoints) == 1 else "records"
+
+
+# ---------------------------------------------------------------- guesses
+
+
+def _looks_like_request(mapping: Mapping, *, declared: bool) -> bool:
+    """Return whether a mapping that no request is seen to take is one by its keys and values."""
+    if mapping.hidden or any(word.lower() in _OTHERS for word in _WORD.findall(mapping.label)):
+        return False
+    if any(one.name.lower() in _OTHER_KEYS for one in mapping.entries):
+        return False
+    clauses: list[str] = []
+    numbers = 0
+    for entry in mapping.entries:
+        name = parameter_name(entry.name)
+        texts = [view.text for view in _views(entry.value) if view is not None]
+        if name in CLAUSES:
+            clauses += texts
+        elif name in ("limit", "offset"):
+            numbers += len(texts)
+            if not all(map(_INTEGER.fullmatch, texts)):
+                return False
+    if not clauses or (declared and len(clauses) + numbers < 2):
+        return False
+    has_dataset = any(one.name in _DATASETS for one in mapping.entries)
+    return any(map(_TELLING.search, clauses)) or numbers > 0 or has_dataset
+
+
+# ---------------------------------------------------------------- arguments
+
+
+def _calls(mapping: Mapping, seen: set[tuple[str, int]], *, certain: bool) -> list[Call]:
+    """Return the requests that a mapping may be; values that exclude each other are apart."""
+    dataset_id, endpoint = _operation(mapping)
+    waiting = list(_arguments(mapping, seen))
+    done: list[Call] = []
+    while waiting:
+        taken: list[Argument] = []
+        rest: list[tuple[Argument, Entry]] = []
+        path: Path = ()
+        names: dict[str, Entry] = {}
+        for argument, entry in waiting:
+            if _goes_with(argument, entry, names, path, mapping):
+                taken.append(argument)
+                names[argument.name] = entry
+                path = max(path, entry.path, key=len)
+            else:
+                rest.append((argument, entry))
+        if any(one.value is not None for one in taken):
+            call = Call(tuple(taken), mapping.start, certain, dataset_id, endpoint)
+            done.append(call)
+        waiting = rest
+        if len(done) > _MOST_ALTERNATIVES:
+            break
+    return done
+
+
+def _goes_with(
+    argument: Argument, entry: Entry, names: dict[str, Entry], path: Path, mapping: Mapping
+) -> bool:
+    shorter = min(len(path), len(entry.path))
+    if path[:shorter] != entry.path[:shorter]:
+        return False
+    if argument.name not in names:
+        return True
+    if argument.name not in _REPEATED:
+        return False
+    return mapping.is_list or (names[argument.name] is entry and isinstance(entry.value, Items))
+
+
+def _arguments(
+    mapping: Mapping, seen: set[tuple[str, int]]
+) -> Iterable[tuple[Argument, Entry]]:
+    for entry in mapping.entries:
+        name = parameter_name(entry.name)
+        if name is None:
+            continue
+        for view in _views(entry.value):
+            if view is not None:
+                key = name, view.offsets[0]
+                if key in seen:
+                    view = None
+                else:
+                    seen.add(key)
+            yield Argument(name, view), entry
+
+
+def _views(value: Value) -> list[View | None]:
+    """Return the texts that a parameter may have; None if it is unknown."""
+    views: list[View | None] = []
+    for one in alternatives(value):
+        each = one.default if isinstance(one, Given) else one
+        if isinstance(each, Text) and each.plain.replace(HOLE, "").strip():
+            views.append(each.view)
+        elif isinstance(each, Items):
+            views += [view for item in each.items for view in _views_of_item(item.value)]
+    return views or [None]
+
+
+def _views_of_item(value: Value) -> list[View]:
+    if isinstance(value, Text) and value.plain.replace(HOLE, "").strip():
+        return [value.view]
+    return []

@@ -189,7 +189,8 @@ def _results(
 
         for file in files(names, options.stdin_filename, sniff=options.sniff):
             if isinstance(file, File):
-                yield from checker.file(file)
+                callables = checker.configuration.callables
+                yield from checker.file(file._replace(callables=callables))
             else:
                 yield file
 

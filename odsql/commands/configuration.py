@@ -5,6 +5,7 @@
     schemas = "schemas"
     ignore = ["ODS406"]
     strict = true
+    callables = ["mypkg.portal.get_records"]
 
     [tool.odsql.per-file-ignores]
     "legacy/*.toml" = ["ODS4"]
@@ -62,6 +63,7 @@ class Configuration(NamedTuple):
     ignore: tuple[str, ...] = ()
     per_file_ignores: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     strict: bool = False
+    callables: tuple[str, ...] = ()
 
     def ignored_in(self, path: str) -> tuple[str, ...]:
         """Return the prefixes of codes to ignore in a file; patterns are relative to the folder."""
@@ -176,4 +178,5 @@ _READERS = {
     "ignore": _texts,
     "per-file-ignores": _by_pattern,
     "strict": _truth,
+    "callables": _texts,
 }

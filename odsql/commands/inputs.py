@@ -31,11 +31,13 @@ class File(NamedTuple):
     """A file that was read; `named` tells whether the user named it, rather than its directory.
 
     `path` is its location, None for standard input. `source.path`, the reported path, may differ.
+    `callables` are the functions that the configuration lists as taking parameters of requests.
     """
 
     source: SourceFile
     path: Path | None
     named: bool
+    callables: tuple[str, ...] = ()
 
 
 def shown(path: Path | str) -> str:
@@ -129,7 +131,7 @@ def found_in(file: File) -> tuple[list[Found], Unreadable | None]:
     found: list[Found] = []
     broken = None
     try:
-        found.extend(find(file.source, expected=file.named))
+        found.extend(find(file.source, expected=file.named, callables=file.callables))
     except UnreadableError as error:
         broken = _unreadable(file.source.path, error)
     except RecursionError:  # a last resort: readers have their own limits

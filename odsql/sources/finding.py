@@ -11,14 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from odsql.sources import json_lines, json_strings
+from odsql.sources.programs import may_have_requests
 from odsql.sources.suppressing import Suppressions
 from odsql.sources.urls import MARK, find_urls
 from odsql.sources.views import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from odsql.sources.model import Found, SourceFile
+    from odsql.sources.views import View
 
 __all__ = ["find"]
 
@@ -26,15 +28,19 @@ _WORD = "explore"
 _MARKS = (MARK, "explore\\/v2")
 _LINES = ("jsonl", "ndjson", "-")
 _LANGUAGES = {"py": "python", "pyi": "python", "php": "php"}
+_PYTHON = ("py", "pyi", "ipynb")
 _PYTHON_NAMES = ("odsql", "explore_async")
 _JSON = frozenset({"json", "geojson", "har", "webmanifest", "jsonl", "ndjson", "json5", "jsonc"})
 
 
-def find(file: SourceFile, *, expected: bool = False) -> Iterator[Found]:
+def find(
+    file: SourceFile, *, expected: bool = False, callables: Collection[str] = ()
+) -> Iterator[Found]:
     """Yield the requests in a file.
 
     `expected` means that the user named this file as a file of queries. JSON Lines without queries,
-    which are otherwise taken for data, and Python that does not parse are then errors.
+    which are otherwise taken for data, and Python that does not parse are then errors. `callables`
+    are the full names of Python functions that take the parameters of a request as keywords.
 
     Raises:
         UnreadableError: it is a file of queries, but broken; the readable requests are yielded
@@ -43,20 +49,26 @@ def find(file: SourceFile, *, expected: bool = False) -> Iterator[Found]:
     suffix = file.path.rpartition("/")[2].lower().rpartition(".")[2]
     has_urls = _WORD in file.text and any(one in file.text for one in _MARKS)
     has_queries = _may_have_queries(suffix, file.text)
-    if not has_urls and not has_queries:
+    is_program = suffix in _PYTHON and may_have_requests(file.text, callables)
+    if not has_urls and not has_queries and not is_program:
         return
     suppressions = Suppressions(file)
     if suppressions.all:
         return
     if has_urls:
         yield from _urls(file, suffix, suppressions)
-    if has_queries:
-        yield from _queries(file, suffix, suppressions, expected=expected)
+    queries = _queries(file, suffix, suppressions, expected=expected) if has_queries else ()
+    if not is_program:
+        yield from queries
+        return
+    found = list(queries)
+    yield from found
+    yield from _programs(file, suffix, suppressions, found, callables)
 
 
 def _may_have_queries(suffix: str, text: str) -> bool:
     """Return whether a file may hold more than URLs; a fast check, because most do not."""
-    if suffix in ("py", "pyi", "ipynb"):
+    if suffix in _PYTHON:
         return any(one in text for one in _PYTHON_NAMES)
     if suffix in ("toml", "yaml", "yml"):
         return "queries" in text
@@ -91,6 +103,27 @@ def _queries(
     else:
         from odsql.sources import python_calls
 
-        texts = json_strings.cells(file.text) if suffix == "ipynb" else [whole(file.text)]
         expected = expected and suffix != "ipynb"
+        texts = _python_texts(file, suffix)
         yield from python_calls.find_calls(file, texts, suppressions, expected=expected)
+
+
+def _python_texts(file: SourceFile, suffix: str) -> Iterable[View]:
+    return json_strings.cells(file.text) if suffix == "ipynb" else [whole(file.text)]
+
+
+def _programs(
+    file: SourceFile,
+    suffix: str,
+    suppressions: Suppressions,
+    found: Iterable[Found],
+    callables: Collection[str],
+) -> Iterator[Found]:
+    """Yield the requests of a program, without the values of those that were found as queries."""
+    from odsql.sources import programs, python_programs
+
+    known = {offsets[0] for one in found for offsets in one.offsets}
+    calls = python_programs.find_programs(file, _python_texts(file, suffix), callables=callables)
+    if known:
+        calls = (programs.without(one, known) for one in calls)
+    yield from programs.requests(file, calls, suppressions)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from odsql.checks.diagnostics import CLAUSES, PARAMETERS
 from odsql.sources.requests import found
@@ -25,13 +25,13 @@ from odsql.syntax.errors import ODSQLSyntaxError
 from odsql.syntax.templates import fill
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from odsql.sources.model import Found, SourceFile
     from odsql.sources.suppressing import Suppressions
     from odsql.sources.views import View
 
-__all__ = ["NAMES", "Argument", "Call", "leads", "parameter_name", "requests"]
+__all__ = ["NAMES", "Argument", "Call", "leads", "may_have_requests", "parameter_name", "requests", "without"]
 
 NAMES = PARAMETERS
 """The names of parameters, as programs write them as keys."""
@@ -40,6 +40,11 @@ _CAMEL = {"groupBy": "group_by", "orderBy": "order_by", "useLabels": "use_labels
 _LEADS = re.compile(
     r"api\\{0,4}/explore\\{0,4}/v2\.\d(?!\\{0,4}/console)"
     r"|@opendatasoft/api-client|\bVancouvR\b|\bukpyn\b"
+)
+_MARKS = ("v2.", "@opendatasoft", "VancouvR", "ukpyn")
+"""A text without any of these does not lead to an Explore API."""
+_WORDS = re.compile(
+    r"select|where|group_?by|order_?by|refine|exclude|facet|limit|offset", re.IGNORECASE
 )
 
 
@@ -73,6 +78,29 @@ class Call:
 def leads(text: str) -> bool:
     """Return whether a file leads to an Explore API: it has the path of one, or a known client."""
     return _LEADS.search(text) is not None
+
+
+def may_have_requests(text: str, callables: Collection[str] = ()) -> bool:
+    """Return whether a program may have requests; a fast check, because most have none.
+
+    `callables` are the functions that the configuration lists; a program that calls one need not
+    lead to an Explore API.
+    """
+    listed = any(one.rpartition(".")[2] in text for one in callables)
+    if not listed and not (any(one in text for one in _MARKS) and leads(text)):
+        return False
+    return _WORDS.search(text) is not None
+
+
+def without(call: Call, places: Collection[int]) -> Call:
+    """Return a call without the values that begin at one of these offsets; they are unknown."""
+    arguments = tuple(
+        Argument(one.name, None)
+        if one.value is not None and one.value.offsets[0] in places
+        else one
+        for one in call.arguments
+    )
+    return evolve(call, arguments=arguments)
 
 
 def parameter_name(key: str) -> str | None:

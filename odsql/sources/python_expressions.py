@@ -421,6 +421,10 @@ class Expressions:
             value = self.value(node.value, scope)
             return value if node.attr == "value" and isinstance(value, Text) else None
         owner = scope.owner if node.value.id in ("self", "cls") else node.value.id
+        for function in self.functions.get(node.attr, ()):
+            if function.is_property and function.of == owner:
+                self.read_function(function)
+                return function.result
         if (owner, node.attr) in self.attributes:
             return self.attributes[owner, node.attr]
         if node.value.id in ("self", "cls"):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 from odsql.sources.model import UnreadableError
-from odsql.sources.programs import leads, parameter_name
+from odsql.sources.programs import leads, may_have_requests, parameter_name
 from odsql.sources.python_invocations import SENT_AS, Invocations
 from odsql.sources.python_sending import calls_of
 from odsql.sources.python_strings import Slot, Text
@@ -44,23 +44,12 @@ if TYPE_CHECKING:
     from odsql.sources.python_values import Value
     from odsql.sources.views import View
 
-__all__ = ["find_programs", "may_have_requests"]
+__all__ = ["find_programs"]
 
-_WORDS = re.compile(
-    r"select|where|group_?by|order_?by|refine|exclude|facet|limit|offset", re.IGNORECASE
-)
 _GROWING = re.compile(r"param|query|filter|args|payload|option", re.IGNORECASE)
 _DEEPEST = 40
 """The maximum depth of blocks, and of functions that are read because another calls them."""
 _LEAVING = ast.Return | ast.Raise | ast.Continue | ast.Break
-
-
-def may_have_requests(text: str, callables: Collection[str] = ()) -> bool:
-    """Return whether a file may have requests; a fast check, because most have none."""
-    if "v2" not in text and "ukpyn" not in text and not callables:
-        return False
-    listed = any(one.rpartition(".")[2] in text for one in callables)
-    return (listed or leads(text)) and _WORDS.search(text) is not None
 
 
 def find_programs(

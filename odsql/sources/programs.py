@@ -31,7 +31,16 @@ if TYPE_CHECKING:
     from odsql.sources.suppressing import Suppressions
     from odsql.sources.views import View
 
-__all__ = ["NAMES", "Argument", "Call", "leads", "may_have_requests", "parameter_name", "requests", "without"]
+__all__ = [
+    "NAMES",
+    "Argument",
+    "Call",
+    "leads",
+    "may_have_requests",
+    "parameter_name",
+    "requests",
+    "without",
+]
 
 NAMES = PARAMETERS
 """The names of parameters, as programs write them as keys."""

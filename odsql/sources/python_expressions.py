@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from attrs import define, field
 
@@ -36,20 +36,23 @@ from odsql.sources.python_values import (
     Value,
     alternatives,
     choice,
+    labelled,
 )
 from odsql.sources.views import View, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 
-__all__ = ["Expressions", "LocalCall", "dotted", "pairs"]
+__all__ = ["Expressions", "LocalCall", "dotted", "is_written_there", "pairs", "slot_of"]
 
+_T = TypeVar("_T")
 _DEEPEST = 90
 """The maximum depth of expressions; what is deeper is unknown."""
 
 _NAMED = re.compile(r"[?&](\w{1,40})=\Z")
 _EXPLORE = re.compile(r"explore/v2|/catalog/|/records\b|/exports\b")
+_MOST_COPIES = 100_000
 _MISSING = object()
 
 
@@ -94,6 +97,7 @@ class Expressions:
         listed: the identities of the values that these functions are given.
         growing: the name that is being assigned a value which continues its own.
         attributes: the attributes of classes, by the names of the class and of the attribute.
+        classes: the constants of the classes of the file.
     """
 
     view: View = field(factory=lambda: whole(""))
@@ -107,9 +111,11 @@ class Expressions:
     imports: dict[str, str] = field(factory=dict)
     functions: dict[str, list[Function]] = field(factory=dict)
     attributes: dict[tuple[str, str], Value] = field(factory=dict)
+    classes: dict[str, Mapping] = field(factory=dict)
     callables: tuple[str, ...] = ()
     listed: list[int] = field(factory=list)
     growing: str = ""
+    copies: int = 0
     depth: int = 0
     _done: dict[int, Value] = field(factory=dict)
 
@@ -145,7 +151,7 @@ class Expressions:
 
     # ------------------------------------------------------------ strings and numbers
 
-    def _constant(self, node: ast.Constant, scope: Scope) -> Value:
+    def _constant(self, node: ast.Constant, _: Scope) -> Value:
         start, end = self.places.span(node)
         if isinstance(node.value, str):
             return Text((literal(self.view.text, start, end, node.value).inside(self.view),))
@@ -205,7 +211,7 @@ class Expressions:
             isinstance(left, Mapping) or isinstance(right, Mapping)
         ):
             return self.mapping(node, [left, right], scope)
-        if isinstance(node.op, ast.Mod) and dotted(node.left).endswith(("URL", "url")):
+        if isinstance(node.op, ast.Mod) and _is_url(node.left):
             self.send(right, None)
         return None
 
@@ -226,9 +232,7 @@ class Expressions:
         for number, (operand, value) in enumerate(zip(operands, values, strict=True)):
             if text is None:
                 return None
-            if isinstance(value, Text) and isinstance(operand, ast.Constant | ast.JoinedStr):
-                text = text.followed_by(value.pieces)
-            elif isinstance(value, Text) and isinstance(operand, ast.BinOp):
+            if isinstance(value, Text) and is_written_there(operand):
                 text = text.followed_by(value.pieces)
             else:
                 filling = self._filling(operand, scope, *self.span(operand), first=number == 0)
@@ -239,7 +243,7 @@ class Expressions:
         result = Items(self.span(node)[0])
         for operand, value in zip(operands, values, strict=True):
             if isinstance(value, Items):
-                result.items += value.items
+                result.items += self.copied(value.items)
                 value.hidden = True
             else:
                 result.items.append(Item(value, *self.span(operand)))
@@ -253,11 +257,11 @@ class Expressions:
             if match["type"] == "%":
                 return "%"
             if match["name"] is not None:
-                return _slot(value.get(match["name"])) if isinstance(value, Mapping) else None
+                return slot_of(value.get(match["name"])) if isinstance(value, Mapping) else None
             node = next(listed, None)
             if node is None or match["type"] != "s":
                 return None
-            return _slot(self.value(node, scope))
+            return slot_of(self.value(node, scope))
 
         if isinstance(value, Mapping | Items):
             value.hidden = True
@@ -282,7 +286,7 @@ class Expressions:
                 inner = named.get(name)
             if inner is None or ":" in match[0] or "!" in match[0]:
                 return None
-            return _slot(self.value(inner, scope))
+            return slot_of(self.value(inner, scope))
 
         return self.look_at(filled(text, FIELD, fill))
 
@@ -296,8 +300,8 @@ class Expressions:
                 return "$"
             name = match["name"] or match["braced"]
             if name in named:
-                return _slot(self.value(named[name], scope))
-            return _slot(first.get(name)) if isinstance(first, Mapping) else None
+                return slot_of(self.value(named[name], scope))
+            return slot_of(first.get(name)) if isinstance(first, Mapping) else None
 
         return self.look_at(filled(text, DOLLAR, fill))
 
@@ -307,6 +311,11 @@ class Expressions:
             return None
         if not isinstance(value, Items) or not value.items:
             return Text((Slot(*self.span(node)),))
+        if separator.plain == "&" and value.more:
+            # `"&".join(f"{k}={v}" for k, v in params.items())`
+            encoded = Encoded(value.more[0])
+            self.encoded.append(encoded)
+            return encoded
         text: Text | None = Text(())
         place = 0
         for number, item in enumerate(value.items):
@@ -346,9 +355,7 @@ class Expressions:
 
     def add(self, to: Mapping, name: str, value: Value, start: int, scope: Scope) -> None:
         """Set a key of a mapping."""
-        for one in alternatives(value):
-            if isinstance(one, Mapping):
-                one.label = one.label or name
+        labelled(value, name, to)
         to.entries.append(Entry(name, value, start, scope.path))
 
     def add_all(self, to: Mapping, value: Value, scope: Scope) -> None:
@@ -356,13 +363,18 @@ class Expressions:
         for one in alternatives(value):
             if isinstance(one, Mapping):
                 if one is not to:
-                    to.entries += one.entries
+                    to.entries += self.copied(one.entries)
                     to.label = to.label or one.label
             elif isinstance(one, Items):
-                to.entries += pairs(one)
+                to.entries += self.copied(pairs(one))
                 one.hidden = True
             elif isinstance(one, Given):
                 to.entries.append(Entry("**", one, to.start, scope.path))
+
+    def copied(self, of: list[_T]) -> list[_T]:
+        """Return what one collection takes from another, as long as not too much is copied."""
+        self.copies += len(of)
+        return of[:] if self.copies < _MOST_COPIES else []
 
     def _items(self, node: ast.List | ast.Tuple | ast.Set, scope: Scope) -> Value:
         result = Items(self.span(node)[0])
@@ -375,7 +387,7 @@ class Expressions:
         value = self.value(node, scope)
         if isinstance(node, ast.Starred):
             value = None
-        return Item(value, *self.span(node), scope.path, _is_written_there(node))
+        return Item(value, *self.span(node), scope.path, is_written_there(node))
 
     def _comprehension(
         self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, scope: Scope
@@ -383,6 +395,9 @@ class Expressions:
         inner = self._generators(node.generators, scope)
         result = Items(self.span(node)[0])
         result.items.append(self.item(node.elt, inner))
+        of = self.value(node.generators[0].iter, scope)
+        if isinstance(of, Mapping):
+            result.more.append(of)
         return result
 
     def _dict_comprehension(self, node: ast.DictComp, scope: Scope) -> Value:
@@ -428,8 +443,7 @@ class Expressions:
         if (owner, node.attr) in self.attributes:
             return self.attributes[owner, node.attr]
         if node.value.id in ("self", "cls"):
-            found = [one for (_, name), one in self.attributes.items() if name == node.attr]
-            return found[0] if len(found) == 1 else None
+            return self.attributes.get(("", node.attr))  # of a base class
         self.value(node.value, scope)
         return None
 
@@ -474,9 +488,9 @@ class Expressions:
         """Note that a value is handed to a request as its parameters."""
         for one in alternatives(value):
             if isinstance(one, Mapping | Items):
-                one.addresses.append(address)
-                if isinstance(one, Items):
+                if isinstance(one, Items) and not one.addresses:
                     self.lists.append(one)
+                one.addresses.append(address)
             elif isinstance(one, Encoded):
                 self.send(one.of, address)
             elif isinstance(one, Given):
@@ -499,7 +513,11 @@ class Expressions:
             before = text.pieces[number - 1].text[-50:] if number else ""
             after = text.pieces[number + 1].text[:1] if number + 1 < len(text.pieces) else ""
             match = _NAMED.search(before)
-            if match is not None and after in ("", "&", "#") and isinstance(one.value, Text | Given | Choice):
+            if (
+                match is not None
+                and after in ("", "&", "#")
+                and isinstance(one.value, Text | Given | Choice)
+            ):
                 found.entries.append(Entry(match[1], one.value, one.start))
         if found.entries and address is not None:
             found.start = found.entries[0].start
@@ -521,7 +539,15 @@ def pairs(items: Items) -> list[Entry]:
     return entries
 
 
-def _is_written_there(node: ast.expr) -> bool:
+def _is_url(node: ast.expr) -> bool:
+    """Return whether an expression is a `yarl.URL`, perhaps with a path: `URL(portal) / path`."""
+    while isinstance(node, ast.BinOp):
+        node = node.left
+    return isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] == "URL"
+
+
+def is_written_there(node: ast.expr) -> bool:
+    """Return whether an expression writes a text, and does not name one."""
     return isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp)
 
 
@@ -533,7 +559,8 @@ def _of_item(item: Item) -> tuple[View | Slot, ...]:
     return (Slot(item.start, item.end, item.value.filling, item.value),)
 
 
-def _slot(value: Value) -> Slot:
+def slot_of(value: Value) -> Slot:
+    """Return what a value fills in; `filled` says where."""
     return Slot(0, 0, value.filling, value) if isinstance(value, Text) else Slot(0, 0, value=value)
 
 

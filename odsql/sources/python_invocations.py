@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from odsql.sources.programs import NAMES
-from odsql.sources.python_expressions import Expressions, LocalCall, dotted
-from odsql.sources.python_strings import Slot, Text, filled, stripped
+from odsql.sources.python_expressions import Expressions, LocalCall, dotted, slot_of
+from odsql.sources.python_strings import Text, filled, stripped
 from odsql.sources.python_values import (
-    Choice,
     Encoded,
     Entry,
     Given,
@@ -40,15 +39,16 @@ _DICTS = frozenset(
     {"dict", "OrderedDict", "MultiDict", "CIMultiDict", "MappingProxyType", "CaseInsensitiveDict"}
 )
 _SAME = frozenset(
-    {"str", "quote", "quote_plus", "cleandoc", "Template", "URL", "furl", "unquote", "list",
-     "tuple", "set", "frozenset", "sorted", "iter", "copy", "deepcopy", "urlparse", "urlsplit",
-     "dedent"}
+    {"str", "quote", "quote_plus", "unquote", "cleandoc", "dedent", "Template", "URL", "furl",
+     "urlparse", "urlsplit", "list", "tuple", "set", "frozenset", "sorted", "iter", "copy",
+     "deepcopy", "asdict", "vars"}
 )  # fmt: skip
 """Functions whose result is what they are given, apart from white space and escapes."""
 _ENCODERS = frozenset({"urlencode", "QueryParams"})
 _QUERIES = frozenset(
     {"with_query", "update_query", "extend_query", "copy_merge_params", "add_query_params"}
 )
+_VIEWS = frozenset({"items", "dict", "model_dump", "_asdict", "to_dict", "as_dict"})
 _SPACE = re.compile(r"\s*\Z")
 
 
@@ -75,12 +75,25 @@ class Invocations(Expressions):
                 return value
         function = self._function(node, scope)
         if function is not None:
-            return self._local(function, args, keywords)
+            result = self._local(function, args, keywords)
+            return keywords if name in self.classes else result
+        if isinstance(node.func, ast.Name) and name in self.classes:
+            return self._instance(node, self.classes[name], keywords, scope)
         handled, value = self._builtin(node, name, args, keywords, scope)
         if handled:
             return value
         self._request(node, name, args, keywords)
-        return None
+        return keywords if name[:1].isupper() and keywords in self.mappings[-1:] else None
+
+    def _instance(
+        self, node: ast.Call, declared: Mapping, keywords: Mapping, scope: Scope
+    ) -> Mapping:
+        """Return an instance of a class of the file as a mapping of its attributes."""
+        given = {one.name for one in keywords.entries}
+        result = self.mapping(node, [keywords], scope)
+        result.label = declared.label
+        result.entries += [one for one in declared.entries if one.name not in given]
+        return result
 
     def _keywords(self, node: ast.Call, scope: Scope) -> Mapping:
         """Return the keyword arguments of a call."""
@@ -105,11 +118,12 @@ class Invocations(Expressions):
             return self._of_text(node, name, receiver, args, scope)
         known = [one for one in alternatives(receiver) if isinstance(one, Mapping | Items)]
         if not known:
-            if name == "strip" and receiver is None:
+            if name == "update" and _is_sent(node.func):
+                self.send(args[0] if args else self._registered(keywords), None)
                 return True, None
             return False, None
-        if name in ("items", "copy", "keys", "values"):
-            same = name == "items" or not isinstance(receiver, Mapping)
+        if name in ("copy", *_VIEWS):
+            same = name != "copy" or not isinstance(receiver, Mapping)
             return True, receiver if same else self.mapping(node, [receiver], scope)
         if name in ("get", "pop") and isinstance(receiver, Mapping):
             key = args[0] if args else None
@@ -141,7 +155,7 @@ class Invocations(Expressions):
             return True, self._replaced(text, args)
         if name in _QUERIES:
             return False, None
-        return name not in ("with_query",), None
+        return True, None
 
     def _replaced(self, text: Text, args: list[Value]) -> Value:
         old, new = (*args, None, None)[:2]
@@ -149,13 +163,8 @@ class Invocations(Expressions):
             return None
         if not old.plain.strip() and isinstance(new, Text) and not new.plain.strip():
             return text
-        value = new
-
-        def fill(match: re.Match[str]) -> Slot:
-            filling = value.filling if isinstance(value, Text) else None
-            return Slot(0, 0, value=value) if filling is None else Slot(0, 0, filling, value)
-
-        return self.look_at(filled(text, re.compile(re.escape(old.plain)), fill))
+        slot = slot_of(new)
+        return self.look_at(filled(text, re.compile(re.escape(old.plain)), lambda _: slot))
 
     def _change(
         self, to: Mapping, node: ast.Call, name: str, args: list[Value], keywords: Mapping,
@@ -181,7 +190,7 @@ class Invocations(Expressions):
         elif name == "extend" and len(args) == 1:
             more = args[0]
             if isinstance(more, Items):
-                to.items += more.items
+                to.items += self.copied(more.items)
                 more.hidden = True
             elif isinstance(more, Mapping):
                 to.more.append(more)
@@ -202,14 +211,7 @@ class Invocations(Expressions):
                 self.add(result, entry.name, entry.value, entry.start, scope)
             return True, result
         if name in _ENCODERS:
-            of = args[0] if args else self._registered(keywords)
-            if isinstance(of, Choice | Given):
-                self.send(of, None)
-            if not isinstance(of, Mapping | Items):
-                return True, None
-            encoded = Encoded(of)
-            self.encoded.append(encoded)
-            return True, encoded
+            return True, self._encoded(args[0] if args else self._registered(keywords))
         if name in _QUERIES:
             of = args[0] if args else self._registered(keywords)
             address = None
@@ -217,46 +219,52 @@ class Invocations(Expressions):
                 address = address_of([self.value(node.func.value, scope)])
             self.send(of, address)
             return True, None
+        if name in ("field", "Field", "attrib", "ib"):
+            return True, keywords.get("default") or (args[0] if name == "Field" and args else None)
         if name in _SAME and args and not keywords.get("params") and not keywords.get("args"):
-            value = args[0]
-            if name in ("copy", "deepcopy") and isinstance(value, Mapping):
-                return True, self.mapping(node, [value], scope)
-            return True, value
+            return True, self._same_as(node, name, args[0], scope)
         if name == "cast" and len(args) == 2:
             return True, args[1]
         if name == "sub" and len(args) > 2 and isinstance(args[1], Text):
             return True, args[2] if _SPACE.match(args[1].plain) else None
-        if name in ("field", "Field", "attrib", "ib"):
-            return True, keywords.get("default") or (args[0] if name == "Field" and args else None)
         return False, None
+
+    def _same_as(self, node: ast.Call, name: str, value: Value, scope: Scope) -> Value:
+        if name in ("copy", "deepcopy") and isinstance(value, Mapping):
+            return self.mapping(node, [value], scope)
+        return value
+
+    def _encoded(self, of: Value) -> Value:
+        if isinstance(of, Mapping | Items):
+            encoded = Encoded(of)
+            self.encoded.append(encoded)
+            return encoded
+        self.send(of, None)
+        return None
 
     def _registered(self, mapping: Mapping) -> Mapping:
         self.mappings.append(mapping)
         return mapping
 
-    def _request(
-        self, node: ast.Call, name: str, args: list[Value], keywords: Mapping
-    ) -> None:
+    def _request(self, node: ast.Call, name: str, args: list[Value], keywords: Mapping) -> None:
         """Note what a call hands to a request."""
-        address = address_of([*args, keywords.get("url"), keywords.get("path")])
-        forbidden = _NO_REQUEST.search(name) is not None
-        for entry in keywords.entries:
-            if forbidden or entry.name in _BODIES:
-                self._hide(entry.value)
-            elif entry.name in SENT_AS or (entry.name == "args" and name in ("furl", "set")):
-                self.send(entry.value, address)
-            elif entry.name == "fields" and name in ("request", "urlopen") and _is_get(args):
-                self.send(entry.value, address)
-        if forbidden:
-            for value in args:
+        values = [*args, *(one.value for one in keywords.entries)]
+        if _NO_REQUEST.search(name) is not None:
+            for value in values:
                 self._hide(value)
-        elif name in ("get", "head", "stream") and isinstance(node.func, ast.Attribute):
-            if len(args) > 1:
-                self.send(args[1], address)
+            return
+        address = address_of([*args, keywords.get("url"), keywords.get("path")])
+        for entry in keywords.entries:
+            if entry.name in _BODIES:
+                self._hide(entry.value)
+            elif _takes_parameters(name, entry.name, args):
+                self.send(entry.value, address)
+        is_method = isinstance(node.func, ast.Attribute)
+        if is_method and name in ("get", "head", "stream") and len(args) > 1:
+            self.send(args[1], address)
         if any(entry.name in NAMES for entry in keywords.entries):
             self.calls.append((dotted(node.func), keywords))
             self.mappings.append(keywords)
-            keywords.hidden = forbidden
         if self.is_listed(node.func):
             self._listed(args, keywords)
 
@@ -280,6 +288,9 @@ class Invocations(Expressions):
             return None
         if isinstance(node.func, ast.Name):
             found = [one for one in self.functions.get(node.func.id, ()) if not one.of]
+            if node.func.id in self.classes:
+                constructors = self.functions.get("__init__", ())
+                found = [one for one in constructors if one.of == node.func.id]
             return found[0] if len(found) == 1 else None
         if not isinstance(node.func, ast.Attribute):
             return None
@@ -324,8 +335,23 @@ class Invocations(Expressions):
         return False
 
 
-def _is_get(args: list[Value]) -> bool:
-    return bool(args) and isinstance(args[0], Text) and args[0].plain.upper() == "GET"
+def _is_sent(node: ast.expr) -> bool:
+    """Return whether a method changes the parameters of a client: `session.params.update`."""
+    if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Attribute):
+        return False
+    owner = node.value.value
+    own = isinstance(owner, ast.Name) and owner.id in ("self", "cls")
+    return node.value.attr in ("params", "args") and not own
+
+
+def _takes_parameters(name: str, keyword: str, args: list[Value]) -> bool:
+    """Return whether a keyword argument of a function is the parameters of a request."""
+    if keyword in SENT_AS:
+        return True
+    if keyword == "fields":  # of urllib3, which sends them in the body of other methods
+        first = args[0] if args else None
+        return name == "request" and isinstance(first, Text) and first.plain.upper() == "GET"
+    return keyword == "args" and name in ("furl", "set")
 
 
 def address_of(values: list[Value]) -> str | None:

@@ -17,6 +17,7 @@ from attrs import define, field
 
 from odsql.sources.model import UnreadableError
 from odsql.sources.programs import leads, may_have_requests, parameter_name
+from odsql.sources.python_expressions import is_written_there
 from odsql.sources.python_invocations import SENT_AS, Invocations
 from odsql.sources.python_sending import calls_of
 from odsql.sources.python_strings import Slot, Text
@@ -32,9 +33,9 @@ from odsql.sources.python_values import (
     alternatives,
     appended,
     choice,
+    labelled,
     merged,
 )
-from odsql.sources.views import whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -123,8 +124,8 @@ class _Reader(Invocations):
     def _parameters(self, function: Function, scope: Scope) -> None:
         arguments = function.node.args
         listed = [*arguments.posonlyargs, *arguments.args]
-        defaults: list[ast.expr | None] = [*arguments.defaults]
-        defaults = [None] * (len(listed) - len(defaults)) + defaults
+        missing = len(listed) - len(arguments.defaults)
+        defaults: list[ast.expr | None] = [*(None for _ in range(missing)), *arguments.defaults]
         listed += arguments.kwonlyargs
         defaults += arguments.kw_defaults
         signature = Mapping(self.span(function.node)[0], label=function.node.name)
@@ -170,10 +171,11 @@ class _Reader(Invocations):
         self.statements(node.body, inner)
         declared = Mapping(self.span(node)[0], label=node.name)
         for name, value in inner.names.items():
-            self.attributes[node.name, name] = value
+            self._set_attribute(node.name, name, value)
             if isinstance(value, Text) and value.span is not None:
                 declared.entries.append(Entry(name, value, value.span[0]))
         self.declarations.append(declared)
+        self.classes[node.name] = declared
         scope.names[node.name] = None
 
     def _return(self, node: ast.Return, scope: Scope) -> None:
@@ -199,7 +201,7 @@ class _Reader(Invocations):
     def _bind(self, target: ast.expr, value: Value, scope: Scope, node: ast.expr) -> None:
         if isinstance(target, ast.Name):
             scope.names[target.id] = value
-            _label(value, target.id)
+            labelled(value, target.id)
         elif isinstance(target, ast.Attribute):
             self._bind_attribute(target, value, scope)
         elif isinstance(target, ast.Subscript):
@@ -215,17 +217,18 @@ class _Reader(Invocations):
     def _bind_attribute(self, target: ast.Attribute, value: Value, scope: Scope) -> None:
         self.value(target.value, scope)
         own = isinstance(target.value, ast.Name) and target.value.id in ("self", "cls")
-        _label(value, target.attr)
+        labelled(value, target.attr)
         if own:
-            key = scope.owner, target.attr
-            known = self.attributes.get(key)
-            self.attributes[key] = choice(known, value) if known else value
+            self._set_attribute(scope.owner, target.attr, value)
         elif target.attr in SENT_AS:
             self.send(value, None)
 
-    def _bind_key(
-        self, target: ast.Subscript, value: Value, scope: Scope, node: ast.expr
-    ) -> None:
+    def _set_attribute(self, owner: str, name: str, value: Value) -> None:
+        for key in ((owner, name), ("", name)):
+            known = self.attributes.get(key)
+            self.attributes[key] = choice(known, value) if known else value
+
+    def _bind_key(self, target: ast.Subscript, value: Value, scope: Scope, node: ast.expr) -> None:
         key = self.value(target.slice, scope)
         if not isinstance(key, Text):
             self.value(target.value, scope)
@@ -263,35 +266,34 @@ class _Reader(Invocations):
             key = self.value(target.slice, scope)
             if isinstance(of, Mapping) and isinstance(key, Text):
                 _extend_key(of, key.plain, more, *self.span(node.value))
-            return
-        if isinstance(target, ast.Attribute):
+        elif isinstance(target, ast.Attribute):
             self.value(target.value, scope)
             if _is_own(target):
                 self.attributes[scope.owner, target.attr] = None
-            return
-        name = target.id
+        elif target.id not in self.looped:
+            self._grow(target.id, node, more, scope)
+
+    def _grow(self, name: str, node: ast.AugAssign, more: Value, scope: Scope) -> None:
+        """Continue the value of a name: `where += ...`, `params |= ...`."""
         value = scope.get(name)
-        if name in self.looped:
-            return
+        start, end = self.span(node.value)
         if isinstance(node.op, ast.BitOr):
             for one in alternatives(value):
                 if isinstance(one, Mapping):
                     self.add_all(one, more, scope)
-        elif isinstance(node.op, ast.Add) and isinstance(value, Items):
+        elif not isinstance(node.op, ast.Add):
+            scope.names[name] = None
+        elif isinstance(value, Items):
             if isinstance(more, Items):
-                value.items += more.items
+                value.items += self.copied(more.items)
                 more.hidden = True
             else:
-                value.items.append(Item(None, *self.span(node.value), scope.path, False))
-        elif isinstance(node.op, ast.Add):
-            start, end = self.span(node.value)
-            written = isinstance(node.value, ast.Constant | ast.JoinedStr | ast.BinOp)
-            if isinstance(more, Text) and not written:
+                value.items.append(Item(None, start, end, scope.path, is_literal=False))
+        else:
+            if isinstance(more, Text) and not more.is_number and not is_written_there(node.value):
                 more = Text((Slot(start, end, more.filling, more),))
             new = appended(value, more, start, end)
             scope.names[name] = self.look_at(new) if isinstance(new, Text) else new
-        else:
-            scope.names[name] = None
 
     # ------------------------------------------------------------ branches and loops
 
@@ -315,9 +317,7 @@ class _Reader(Invocations):
         """Read branches of which one is taken."""
         for inner, body in arms:
             self.statements(body, inner)
-        going_on = [
-            inner for inner, body in arms if not (body and isinstance(body[-1], _LEAVING))
-        ]
+        going_on = [inner for inner, body in arms if not (body and isinstance(body[-1], _LEAVING))]
         for name in {one: None for inner in going_on for one in inner.names}:
             before = scope.get(name)
             scope.names[name] = merged(before, [one.names.get(name, before) for one in going_on])
@@ -374,12 +374,12 @@ class _Reader(Invocations):
 
     # ------------------------------------------------------------ names from elsewhere
 
-    def _import(self, node: ast.Import, scope: Scope) -> None:
+    def _import(self, node: ast.Import, _: Scope) -> None:
         for one in node.names:
             first = one.name.partition(".")[0]
             self.imports[one.asname or first] = one.name if one.asname else first
 
-    def _import_from(self, node: ast.ImportFrom, scope: Scope) -> None:
+    def _import_from(self, node: ast.ImportFrom, _: Scope) -> None:
         module = "." * min(node.level, 1) + (node.module or "")
         for one in node.names:
             between = "" if module.endswith(".") else "."
@@ -388,12 +388,6 @@ class _Reader(Invocations):
     def _global(self, node: ast.Global | ast.Nonlocal, scope: Scope) -> None:
         for name in node.names:
             scope.names[name] = None
-
-
-def _label(value: Value, name: str) -> None:
-    for one in alternatives(value):
-        if isinstance(one, Mapping):
-            one.label = one.label or name
 
 
 def _is_own(node: ast.expr) -> bool:
@@ -425,8 +419,7 @@ def _stored(body: list[ast.stmt]) -> tuple[dict[str, ast.expr], set[str]]:
                 grown.setdefault(one.target.id, one.value)
                 targets.add(id(one.target))
             elif isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store):
-                if id(one) not in targets:
-                    changed.add(one.id)
+                changed |= {one.id} if id(one) not in targets else set()
     return grown, changed
 
 

@@ -26,6 +26,7 @@ __all__ = ["calls_of"]
 _ROUNDS = 4
 """How many functions a value may be handed through."""
 _MOST_ALTERNATIVES = 20
+_DEEPEST = 20
 _REPEATED = frozenset({"where", "refine", "exclude", "facet"})
 _DATASETS = ("dataset_id", "dataset")
 _DATASET = re.compile(r"[\w@.-]+")
@@ -42,12 +43,19 @@ _OTHERS = frozenset(
      "descriptions", "statement", "stmt", "table", "execute", "duckdb", "sqlite", "postgres"}
 )  # fmt: skip
 """Words in the name of something that is not a request."""
+_LANGUAGES = frozenset({"en", "fr", "de", "es", "it", "nl", "pt", "ca", "da", "sv", "nb", "pl"})
 _OTHER_KEYS = frozenset(
     {"from", "from_", "table", "tables", "table_name", "tablename", "having", "join", "joins",
-     "sql", "distinct", "returning", "insert", "update", "delete", "set", "values", "into"}
+     "sql", "distinct", "returning", "insert", "update", "delete", "set", "values", "into",
+     "include"}
 )  # fmt: skip
 """Keys that a request does not have, but SQL."""
-_TELLING = re.compile(r"[=<>(,:*'\"]|\b(?:asc|desc|as|in|like|is|not|and|or)\b", re.IGNORECASE)
+_READING = re.compile(
+    r"(?:^|\.)(?:read_(?:hdf|file|dataframe|arrow|info|bounds|sql\w*|parquet|table|gbq)|open_arrow"
+    r"|select\w*|append|remove|update|delete|insert)\Z"
+)
+"""The functions of other libraries that take a `where` of their own."""
+_TELLING = re.compile(r"[=<>,:*'\"]|\w\(|\b(?:asc|desc|as|in|like|is|not|and|or)\b", re.IGNORECASE)
 """What a clause has, and a mere word has not."""
 _INTEGER = re.compile(r"-?\d+")
 
@@ -58,9 +66,9 @@ def calls_of(program: Invocations, *, leads: bool) -> Iterator[Call]:
     `leads` tells whether the file leads to an Explore API. If not, only what is handed to a listed
     function is a request.
     """
-    for one in program.encoded:
-        if not one.of.addresses:
-            program.send(one.of, None)
+    for encoded in program.encoded:
+        if not encoded.of.addresses:
+            program.send(encoded, None)
     _send_by_client(program)
     sent = _handed_through(program)
     for items in {id(one): one for one in program.lists}.values():
@@ -69,14 +77,12 @@ def calls_of(program: Invocations, *, leads: bool) -> Iterator[Call]:
     if not leads:
         mappings = [one for one in mappings if id(one) in program.listed]
     certain = [one for one in mappings if any(map(_may_lead, one.addresses))]
-    guessed = []
-    if leads:
-        guessed = [one for one in (*mappings, *program.declarations) if not one.addresses]
     seen: set[tuple[str, int]] = set()
     done = [call for one in certain for call in _calls(one, seen, certain=True)]
-    for one in guessed:
-        if _looks_like_request(one, declared=one in program.declarations):
-            done += _calls(one, seen, certain=False)
+    if leads:
+        guessed = [one for one in mappings if _looks_like_request(one)]
+        guessed += [one for one in program.declarations if _looks_like_request(one, least=2)]
+        done += [call for one in guessed for call in _calls(one, seen, certain=False)]
     yield from sorted(done, key=lambda one: one.start)
 
 
@@ -191,27 +197,47 @@ def _operation(mapping: Mapping) -> tuple[str | None, str]:
 # ---------------------------------------------------------------- guesses
 
 
-def _looks_like_request(mapping: Mapping, *, declared: bool) -> bool:
-    """Return whether a mapping that no request is seen to take is one by its keys and values."""
-    if mapping.hidden or any(word.lower() in _OTHERS for word in _WORD.findall(mapping.label)):
+def _looks_like_request(mapping: Mapping, *, least: int = 1) -> bool:
+    """Return whether a mapping that no request is seen to take is one by its keys and values.
+
+    `least` is how many parameters it must have.
+    """
+    if mapping.addresses or mapping.hidden or any(map(_is_other, _labels(mapping))):
+        return False
+    if _READING.search(mapping.label) is not None:
         return False
     if any(one.name.lower() in _OTHER_KEYS for one in mapping.entries):
         return False
     clauses: list[str] = []
-    numbers = 0
+    numbers = others = 0
     for entry in mapping.entries:
         name = parameter_name(entry.name)
         texts = [view.text for view in _views(entry.value) if view is not None]
-        if name in CLAUSES:
+        if name == "exclude":
+            others += len(texts)
+        elif name in CLAUSES:
             clauses += texts
         elif name in ("limit", "offset"):
             numbers += len(texts)
             if not all(map(_INTEGER.fullmatch, texts)):
                 return False
-    if not clauses or (declared and len(clauses) + numbers < 2):
+    if not clauses or len(clauses) + numbers + others < least:
         return False
     has_dataset = any(one.name in _DATASETS for one in mapping.entries)
     return any(map(_TELLING.search, clauses)) or numbers > 0 or has_dataset
+
+
+def _labels(mapping: Mapping) -> list[str]:
+    labels: list[str] = []
+    outer: Mapping | None = mapping
+    while outer is not None and len(labels) < _DEEPEST:
+        labels.append(outer.label)
+        outer = outer.within
+    return labels
+
+
+def _is_other(label: str) -> bool:
+    return label in _LANGUAGES or any(word.lower() in _OTHERS for word in _WORD.findall(label))
 
 
 # ---------------------------------------------------------------- arguments
@@ -256,9 +282,7 @@ def _goes_with(
     return mapping.is_list or (names[argument.name] is entry and isinstance(entry.value, Items))
 
 
-def _arguments(
-    mapping: Mapping, seen: set[tuple[str, int]]
-) -> Iterable[tuple[Argument, Entry]]:
+def _arguments(mapping: Mapping, seen: set[tuple[str, int]]) -> Iterable[tuple[Argument, Entry]]:
     for entry in mapping.entries:
         name = parameter_name(entry.name)
         if name is None:

@@ -26,10 +26,14 @@ _MOST_PIECES = 2000
 _LONGEST = 2000
 """The maximum length of a constant that is filled in; longer ones become holes."""
 
-DIRECTIVE = re.compile(r"%(?:\((?P<name>[^()]{1,100})\))?[-+ #0]{0,5}[\d*]{0,9}(?:\.[\d*]{1,9})?(?P<type>[a-zA-Z%])")
+DIRECTIVE = re.compile(
+    r"%(?:\((?P<name>[^()]{1,100})\))?[-+ #0]{0,5}[\d*]{0,9}(?:\.[\d*]{1,9})?(?P<type>[a-zA-Z%])"
+)
 """A directive of `%` formatting."""
 
-FIELD = re.compile(r"\{\{|\}\}|\{(?P<name>\w{0,100})(?:[.\[][^{}:!]{0,200})?(?:![rsa])?(?::(?:[^{}]|\{\w{0,100}\}){0,100})?\}")
+FIELD = re.compile(
+    r"\{\{|\}\}|\{(?P<name>\w{0,100})(?:[.\[][^{}:!]{0,200})?(?:![rsa])?(?::(?:[^{}]|\{\w{0,100}\}){0,100})?\}"
+)
 """A field of `str.format`."""
 
 DOLLAR = re.compile(r"\$\$|\$(?P<name>[A-Za-z_]\w{0,100})|\$\{(?P<braced>\w{1,100})\}")
@@ -194,7 +198,7 @@ def _with_expressions(
 def _body(
     text: str, place: int, end: int, quote: str, raw: bool, parts: list[View | tuple[int, int]]
 ) -> int:
-    """Read the body of an f-string, and return where its closing quote ends; -1 if there is none."""
+    """Read the body of an f-string, and return where its closing quote ends; -1 if it has none."""
     escape = r"\\(?=[{}])|\\[\s\S]" if raw else r"\\(?:N\{[^}]{1,100}\}|(?=[{}])|[\s\S])"
     stop = re.compile(rf"{escape}|[{{}}]|{quote}")
     begin = place

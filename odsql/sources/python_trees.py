@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from odsql.sources.model import UnreadableError
@@ -47,7 +49,9 @@ class Places:
     def __init__(self, text: str) -> None:
         """Find where the lines of a text begin."""
         self._text = text
-        self._lines = [0, *(match.end() for match in _LINE.finditer(text))]
+        self._lines = [0, *(match.end() for match in _LINE.finditer(text)), len(text)]
+        self._is_ascii = text.isascii()
+        self._columns: dict[int, list[int]] = {}
 
     def span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
         """Return where a node begins and ends."""
@@ -57,7 +61,11 @@ class Places:
     def offset(self, line: int, column: int) -> int:
         """Return the offset of a position from `ast`, whose columns count UTF-8 bytes."""
         start = self._lines[line - 1]
-        before = self._text[start : start + column]
-        if before.isascii():
+        if self._is_ascii:
             return start + column
-        return start + len(before.encode(errors="surrogatepass")[:column].decode(errors="ignore"))
+        if line not in self._columns:
+            written = self._text[start : self._lines[line]]
+            widths = (len(one.encode(errors="surrogatepass")) for one in written)
+            self._columns[line] = [] if written.isascii() else [0, *accumulate(widths)]
+        columns = self._columns[line]
+        return start + (bisect_right(columns, column) - 1 if columns else column)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Choice", "Encoded", "Entry", "Function", "Given", "Item", "Items", "Mapping", "Scope", "Value",
-    "alternatives", "appended", "choice", "merged",
+    "alternatives", "appended", "choice", "labelled", "merged",
 ]  # fmt: skip
 
 _MOST = 8
@@ -49,6 +49,8 @@ class Mapping:
         label: the name of what it is assigned to or handed to.
         addresses: the address of each request that it is sent with, None if that is unknown.
         hidden: whether it is certainly not the parameters of a request.
+        is_list: whether it is a list of pairs, in which a key may stand several times.
+        within: the mapping that has it as a value.
     """
 
     start: int
@@ -57,6 +59,7 @@ class Mapping:
     addresses: list[str | None] = field(factory=list)
     hidden: bool = False
     is_list: bool = False
+    within: Mapping | None = None
 
     def get(self, name: str) -> Value:
         """Return the value of a key; None if it is unknown or missing."""
@@ -65,8 +68,10 @@ class Mapping:
 
 @frozen
 class Item:
-    """An item of a list: its value, where it is, the branches in which it is added, and how it is
-    written."""
+    """An item of a list: its value, where it is, and the branches in which it is added.
+
+    `is_literal` tells whether its text is written there, not named.
+    """
 
     value: Value
     start: int
@@ -84,7 +89,6 @@ class Items:
     more: list[Mapping] = field(factory=list)
     addresses: list[str | None] = field(factory=list)
     hidden: bool = False
-    is_list: bool = False
 
 
 @frozen(eq=False)
@@ -156,13 +160,26 @@ def alternatives(value: Value) -> tuple[Value, ...]:
     return value.values if isinstance(value, Choice) else (value,)
 
 
+def labelled(value: Value, name: str, within: Mapping | None = None) -> None:
+    """Note the name that mappings are assigned to, and the mapping that has them as values."""
+    for one in alternatives(value):
+        if isinstance(one, Mapping):
+            one.label = one.label or name
+            if within is not one:
+                one.within = one.within or within
+        elif isinstance(one, Items):
+            for item in one.items:
+                if isinstance(item.value, Mapping):
+                    labelled(item.value, name, within)
+
+
 def appended(value: Value, more: Value, start: int, end: int) -> Value:
     """Return a text that is continued by a value at `start`."""
     if not isinstance(value, Text) or value.is_number:
         return None
     if isinstance(more, Text) and not more.is_number:
         return value.followed_by(more.pieces)
-    return value.followed_by([Slot(start, end)])
+    return value.followed_by([Slot(start, end, value=more)])
 
 
 def merged(before: Value, arms: list[Value]) -> Value:
@@ -174,26 +191,26 @@ def merged(before: Value, arms: list[Value]) -> Value:
     different = {id(one): one for one in arms if one is not before}
     if not different:
         return before
-    if len(different) == 1 and len(arms) > 1 and any(one is before for one in arms):
-        (after,) = different.values()
-        if isinstance(before, Text) and isinstance(after, Text) and _continues(before, after):
-            more = after.pieces[len(before.pieces) :]
-            if before.plain.strip() and Text(more).plain.lstrip().lower().startswith(_CONNECTING):
-                return after
-    texts = [one for one in arms if isinstance(one, Text)]
-    if isinstance(before, Text) and len(texts) == len(arms):
-        grown = [one for one in different.values() if _continues(before, one)]
-        if len(grown) == len(different) and (span := Text(grown[0].pieces[-1:]).span):
-            return before.followed_by([Slot(*span)])
-    return choice(*arms)
+    grown = [
+        one
+        for one in different.values()
+        if isinstance(before, Text) and isinstance(one, Text) and _continues(before, one)
+    ]
+    if not isinstance(before, Text) or len(grown) < len(different):
+        return choice(*arms)
+    more = Text(grown[0].pieces[len(before.pieces) :])
+    connects = more.plain.lstrip().lower().startswith(_CONNECTING) and before.plain.strip()
+    if len(grown) == 1 < len(arms) and connects:
+        return grown[0]
+    return before.followed_by([Slot(*more.span)]) if more.span else None
 
 
 _CONNECTING = ("and ", "or ", ",")
 
 
-def _continues(before: Text, after: Value) -> bool:
+def _continues(before: Text, after: Text) -> bool:
     length = len(before.pieces)
-    if not isinstance(after, Text) or not length or len(after.pieces) <= length:
+    if not length or len(after.pieces) <= length:
         return False
     return after.pieces[length - 1] is before.pieces[length - 1]
 

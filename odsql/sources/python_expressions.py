@@ -170,23 +170,18 @@ class Expressions:
         if parts is None:
             self.inside(node, scope)
             return None
-        text: Text | None = Text(())
+        pieces: list[View | Slot] = []
         for number, one in enumerate(parts):
-            if text is None:
-                self.inside(node, scope)
-                return None
             if not isinstance(one, tuple):
-                text = text.followed_by([one.inside(self.view)])
+                pieces.append(one.inside(self.view))
                 continue
             start, end, inner = one
             plain = inner.conversion == -1 and inner.format_spec is None
-            text = text.followed_by(
-                self._filling(
-                    inner.value, scope, self.view.offsets[start], self.view.offsets[end],
-                    plain=plain, first=number == 0,
-                )
+            pieces += self._filling(
+                inner.value, scope, self.view.offsets[start], self.view.offsets[end],
+                plain=plain, first=number == 0,
             )  # fmt: skip
-        return self.look_at(text)
+        return self.look_at(Text(()).followed_by(pieces))
 
     def _filling(
         self, node: ast.expr, scope: Scope, start: int, end: int, *, plain: bool = True,

@@ -14,7 +14,7 @@ from odsql.sources.urls import target
 from odsql.syntax.templates import HOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from odsql.sources.python_expressions import LocalCall
     from odsql.sources.python_invocations import Invocations
@@ -244,11 +244,14 @@ def _is_other(label: str) -> bool:
 
 
 def _calls(mapping: Mapping, seen: set[tuple[str, int]], *, certain: bool) -> list[Call]:
-    """Return the requests that a mapping may be; values that exclude each other are apart."""
+    """Return the requests that a mapping may be; values that exclude each other are apart.
+
+    A value in `seen` is checked already, and counts as unknown.
+    """
     dataset_id, endpoint = _operation(mapping)
-    waiting = list(_arguments(mapping, seen))
+    waiting, unknown = _arguments(mapping, seen)
     done: list[Call] = []
-    while waiting:
+    while waiting and len(done) < _MOST_ALTERNATIVES:
         taken: list[Argument] = []
         rest: list[tuple[Argument, Entry]] = []
         path: Path = ()
@@ -260,12 +263,9 @@ def _calls(mapping: Mapping, seen: set[tuple[str, int]], *, certain: bool) -> li
                 path = max(path, entry.path, key=len)
             else:
                 rest.append((argument, entry))
-        if any(one.value is not None for one in taken):
-            call = Call(tuple(taken), mapping.start, certain, dataset_id, endpoint)
-            done.append(call)
+        taken += [Argument(name, None) for name in unknown if name not in names]
+        done.append(Call(tuple(taken), mapping.start, certain, dataset_id, endpoint))
         waiting = rest
-        if len(done) > _MOST_ALTERNATIVES:
-            break
     return done
 
 
@@ -282,19 +282,24 @@ def _goes_with(
     return mapping.is_list or (names[argument.name] is entry and isinstance(entry.value, Items))
 
 
-def _arguments(mapping: Mapping, seen: set[tuple[str, int]]) -> Iterable[tuple[Argument, Entry]]:
+def _arguments(
+    mapping: Mapping, seen: set[tuple[str, int]]
+) -> tuple[list[tuple[Argument, Entry]], list[str]]:
+    """Return the parameters with a value, and the names of those without."""
+    known: list[tuple[Argument, Entry]] = []
+    unknown: dict[str, None] = {}
     for entry in mapping.entries:
         name = parameter_name(entry.name)
         if name is None:
             continue
         for view in _views(entry.value):
-            if view is not None:
-                key = name, view.offsets[0]
-                if key in seen:
-                    view = None
-                else:
-                    seen.add(key)
-            yield Argument(name, view), entry
+            key = None if view is None else (name, view.offsets[0])
+            if key is None or key in seen:
+                unknown[name] = None
+            else:
+                seen.add(key)
+                known.append((Argument(name, view), entry))
+    return known, [*unknown]
 
 
 def _views(value: Value) -> list[View | None]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DIRECTIVE", "DOLLAR", "FIELD", "Slot", "Text", "f_string", "filled", "stripped"]
 
-_MOST_PIECES = 2000
+_MOST_PIECES = 500
 _LONGEST = 2000
 """The maximum length of a constant that is filled in; longer ones become holes."""
 

@@ -48,7 +48,7 @@ def records(where, limit=5):
 
 
 records("power = 6")
-records(where=f"power = {API}", limit=7)
+records(where=f"power = {len(API)}", limit=7)
 
 
 def get(path, params=None, **more):

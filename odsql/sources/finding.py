@@ -28,6 +28,7 @@ _WORD = "explore"
 _MARKS = (MARK, "explore\\/v2")
 _LINES = ("jsonl", "ndjson", "-")
 _LANGUAGES = {"py": "python", "pyi": "python", "php": "php"}
+_CLIENT = "ukpyn"
 _PYTHON = ("py", "pyi", "ipynb")
 _PYTHON_NAMES = ("odsql", "explore_async")
 _JSON = frozenset({"json", "geojson", "har", "webmanifest", "jsonl", "ndjson", "json5", "jsonc"})
@@ -47,9 +48,13 @@ def find(
             first.
     """
     suffix = file.path.rpartition("/")[2].lower().rpartition(".")[2]
-    has_urls = _WORD in file.text and any(one in file.text for one in _MARKS)
+    has_word = _WORD in file.text
+    has_urls = has_word and any(one in file.text for one in _MARKS)
     has_queries = _may_have_queries(suffix, file.text)
-    is_program = suffix in _PYTHON and may_have_requests(file.text, callables)
+    is_program = suffix in _PYTHON and (
+        (has_word or _CLIENT in file.text or bool(callables))
+        and may_have_requests(file.text, callables)
+    )
     if not has_urls and not has_queries and not is_program:
         return
     suppressions = Suppressions(file)

@@ -50,8 +50,6 @@ _LEADS = re.compile(
     r"api\\{0,4}/explore\\{0,4}/v2\.\d(?!\\{0,4}/console)"
     r"|@opendatasoft/api-client|\bVancouvR\b|\bukpyn\b"
 )
-_MARKS = ("v2.", "@opendatasoft", "VancouvR", "ukpyn")
-"""A text without any of these does not lead to an Explore API."""
 _WORDS = re.compile(
     r"select|where|group_?by|order_?by|refine|exclude|facet|limit|offset", re.IGNORECASE
 )
@@ -96,9 +94,7 @@ def may_have_requests(text: str, callables: Collection[str] = ()) -> bool:
     lead to an Explore API.
     """
     listed = any(one.rpartition(".")[2] in text for one in callables)
-    if not listed and not (any(one in text for one in _MARKS) and leads(text)):
-        return False
-    return _WORDS.search(text) is not None
+    return (listed or leads(text)) and _WORDS.search(text) is not None
 
 
 def without(call: Call, places: Collection[int]) -> Call:

@@ -398,11 +398,22 @@ def test_a_configured_path_is_shown_as_it_is_seen_from_here(
     assert capsys.readouterr().err == "odsql: ../nosuch: No such file or directory\n"
 
 
+def test_a_configured_function_takes_clauses_as_keywords(folder: Path, capsys: Captured) -> None:
+    """A file that calls it need not name an Explore API; fixes reach it, too."""
+    (folder / "pyproject.toml").write_text('[tool.odsql]\ncallables = ["mypkg.portal.rows"]\n')
+    (folder / "a.py").write_text('from mypkg.portal import rows as r\nr("x", where="a <> 1")\n')
+    assert run("check", "a.py") == 1
+    assert "a.py:2:17: error ODS102" in capsys.readouterr().out
+    run("check", "--fix", "a.py")
+    assert 'where="a != 1"' in (folder / "a.py").read_text()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("[tool.odsql]\nselct = []\npath = 1", "has no key 'selct', 'path'; its keys are paths, "),
         ("[tool.odsql]\nignore = 'ODS4'", "ignore of [tool.odsql] must be a list of strings"),
+        ("[tool.odsql]\ncallables = 'a.b'", "callables of [tool.odsql] must be a list of strings"),
         ("[tool.odsql]\nstrict = 1", "strict of [tool.odsql] must be true or false"),
         ("[tool]\nodsql = 1", "[tool.odsql] must be a table"),
         ("[tool.odsql\n", "pyproject.toml is not TOML"),

@@ -2,8 +2,8 @@
 
 `.toml`, `.yaml` and `.yml` files may have a top-level `queries`. The lines of `.jsonl` and
 `.ndjson` files and of standard input (`-`) may be clauses or queries. Python files and notebooks
-may contain calls. Every file, of these and all other kinds, is searched for Explore URLs; in JSON
-the search looks into the strings.
+may contain calls. Programs in R, Julia and Power Query M may contain requests. Every file, of these
+and all other kinds, is searched for Explore URLs; in JSON the search looks into the strings.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from odsql.sources import json_lines, json_strings
-from odsql.sources.programs import may_have_requests
+from odsql.sources.programs import may_have_requests, requests
 from odsql.sources.suppressing import Suppressions
 from odsql.sources.urls import MARK, find_urls
 from odsql.sources.views import whole
@@ -31,6 +31,8 @@ _LANGUAGES = {"py": "python", "pyi": "python", "php": "php"}
 _CLIENT = "ukpyn"
 _PYTHON = ("py", "pyi", "ipynb")
 _PYTHON_NAMES = ("odsql", "explore_async")
+_SCRIPTS = frozenset({"r", "rprofile", "rmd", "qmd", "rnw", "jl", "jmd", "pq", "pqm", "m", "ipynb"})
+_SCRIPT_CLIENT = "VancouvR"
 _JSON = frozenset({"json", "geojson", "har", "webmanifest", "jsonl", "ndjson", "json5", "jsonc"})
 
 
@@ -55,7 +57,12 @@ def find(
         (has_word or _CLIENT in file.text or bool(callables))
         and may_have_requests(file.text, callables)
     )
-    if not has_urls and not has_queries and not is_program:
+    is_script = (
+        suffix in _SCRIPTS
+        and (has_word or _SCRIPT_CLIENT in file.text)
+        and may_have_requests(file.text)
+    )
+    if not has_urls and not has_queries and not is_program and not is_script:
         return
     suppressions = Suppressions(file)
     if suppressions.all:
@@ -63,12 +70,16 @@ def find(
     if has_urls:
         yield from _urls(file, suffix, suppressions)
     queries = _queries(file, suffix, suppressions, expected=expected) if has_queries else ()
-    if not is_program:
+    if is_program:
+        found = list(queries)
+        yield from found
+        yield from _programs(file, suffix, suppressions, found, callables)
+    else:
         yield from queries
-        return
-    found = list(queries)
-    yield from found
-    yield from _programs(file, suffix, suppressions, found, callables)
+    if is_script:
+        from odsql.sources import scripts
+
+        yield from requests(file, scripts.find_calls(file.text, suffix), suppressions)
 
 
 def _may_have_queries(suffix: str, text: str) -> bool:

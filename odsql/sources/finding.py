@@ -2,8 +2,9 @@
 
 `.toml`, `.yaml` and `.yml` files may have a top-level `queries`. The lines of `.jsonl` and
 `.ndjson` files and of standard input (`-`) may be clauses or queries. Python files and notebooks
-may contain calls. Programs in R, Julia and Power Query M may contain requests. Every file, of these
-and all other kinds, is searched for Explore URLs; in JSON the search looks into the strings.
+may contain calls. Programs in R, Julia and Power Query M, YAML and JSON may contain requests. Every
+file, of these and all other kinds, is searched for Explore URLs; in JSON the search looks into the
+strings.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _PYTHON = ("py", "pyi", "ipynb")
 _PYTHON_NAMES = ("odsql", "explore_async")
 _SCRIPTS = frozenset({"r", "rprofile", "rmd", "qmd", "rnw", "jl", "jmd", "pq", "pqm", "m", "ipynb"})
 _SCRIPT_CLIENT = "VancouvR"
+_DATA = frozenset({"yaml", "yml", "json", "json5", "jsonc", "har"})
 _JSON = frozenset({"json", "geojson", "har", "webmanifest", "jsonl", "ndjson", "json5", "jsonc"})
 
 
@@ -62,12 +64,15 @@ def find(
         and (has_word or _SCRIPT_CLIENT in file.text)
         and may_have_requests(file.text)
     )
+    is_data = has_urls and suffix in _DATA and may_have_requests(file.text)
     if not has_urls and not has_queries and not is_program and not is_script:
         return
     suppressions = Suppressions(file)
     if suppressions.all:
         return
-    if has_urls:
+    if is_data:
+        yield from _data(file, suffix, suppressions)
+    elif has_urls:
         yield from _urls(file, suffix, suppressions)
     queries = _queries(file, suffix, suppressions, expected=expected) if has_queries else ()
     if is_program:
@@ -122,6 +127,15 @@ def _queries(
         expected = expected and suffix != "ipynb"
         texts = _python_texts(file, suffix)
         yield from python_calls.find_calls(file, texts, suppressions, expected=expected)
+
+
+def _data(file: SourceFile, suffix: str, suppressions: Suppressions) -> Iterator[Found]:
+    """Yield the requests in YAML or JSON, each once, though its URL may stand beside its parts."""
+    from odsql.sources import data_programs
+
+    asked = data_programs.find_calls(file, suffix)
+    yield from data_programs.without_twins(_urls(file, suffix, suppressions), asked)
+    yield from requests(file, (one.call for one in asked), suppressions)
 
 
 def _python_texts(file: SourceFile, suffix: str) -> Iterable[View]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from odsql.sources.model import Found, SourceFile
     from odsql.sources.suppressing import Suppressions
 
-__all__ = ["MARK", "find_urls", "target"]
+__all__ = ["MARK", "PERCENT", "find_urls", "target", "unescaped"]
 
 MARK = "explore/v2"
 """A text without this string, or its form with escaped slashes, has no Explore URL."""
@@ -45,7 +45,7 @@ _PATH = re.compile(
     r"/(?:catalog|monitoring|opendatasoft)/(?:datasets(?:/(?P<dataset>[^/?]+)(?:/(?P<part>[^/?]+))?)?"
     r"|(?P<catalog>facets|exports))?(?:/|\Z)"
 )
-_PERCENT = re.compile(
+PERCENT = re.compile(
     r"%[cCdD][0-9a-fA-F]%[89abAB][0-9a-fA-F]"
     r"|%[eE][0-9a-fA-F](?:%[89abAB][0-9a-fA-F]){2}"
     r"|%[fF][0-7](?:%[89abAB][0-9a-fA-F]){3}"
@@ -168,7 +168,7 @@ def _parameter(
     """Return a parameter; None if there is none, or its value is unknown and it is `skipped`."""
     piece = url.text[place:end]
     name, equals, value = piece.partition("=")
-    name = _PERCENT.sub(_unescaped, name)
+    name = PERCENT.sub(unescaped, name)
     if not equals or not _NAME.fullmatch(name):
         if has_holes(piece):
             skipped.add("*")
@@ -177,7 +177,7 @@ def _parameter(
     if not value or _PLACEHOLDER.search(value) or not _is_known(name, value):
         skipped.add(name)
         return None if name in PARAMETERS else (name, _as_written(file, url, start, end))
-    decoded = decode(url.text, start, end, _PERCENT, _unescaped)
+    decoded = decode(url.text, start, end, PERCENT, unescaped)
     if _PROSE.search(file.path) is not None:  # whoever reads it fills in the value
         decoded = View(decoded.text.replace(HOLE, SAFE), decoded.offsets)
     if _stands_for_another(name, decoded.text):
@@ -219,7 +219,8 @@ def _ends_too_early(name: str, text: str) -> bool:
     return False
 
 
-def _unescaped(match: re.Match[str]) -> str:
+def unescaped(match: re.Match[str]) -> str:
+    """Return what a match of `PERCENT` stands for."""
     written = match[0]
     if written == "+":
         return " "
@@ -239,7 +240,7 @@ def target(path: str) -> tuple[str | None, str]:
         return None, "catalog_facets" if match["catalog"] == "facets" else "catalog_exports"
     if match["dataset"] is None:
         return None, "datasets"
-    dataset_id = _PERCENT.sub(_unescaped, match["dataset"])
+    dataset_id = PERCENT.sub(unescaped, match["dataset"])
     part = match["part"] or ""
     endpoint = part if part in ("exports", "facets") else "records" if part else "datasets"
     known = not has_holes(match["dataset"]) and _PLACEHOLDER.search(match["dataset"]) is None

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     Generation: TypeAlias = Literal["v2.1", "v2.0", "v1", "page"]
 
-__all__ = ["Place", "read_parameters", "read_place", "split_url", "url_pairs"]
+__all__ = [
+    "Place", "read_parameters", "read_place", "split_url", "url_pairs", "without_counterpart",
+]  # fmt: skip
 
 
 # ---------------------------------------------------------------- paths
@@ -252,6 +254,24 @@ def read_parameters(url: str) -> dict[str, list[Any]]:
         BuildError: a parameter has no exact counterpart in v2.1, or is given twice although it
             cannot be repeated, or the URL cannot be decoded.
     """
+    rules, read, missing = _read(url)
+    if missing:
+        raise BuildError(_refusal(missing, rules))
+    return read
+
+
+def without_counterpart(url: str) -> Mapping[str, str]:
+    """Return what to write instead of each parameter that has no exact counterpart in v2.1.
+
+    Raises:
+        BuildError: a parameter is given twice although it cannot be repeated, or the URL cannot be
+            decoded.
+    """
+    return _read(url)[2]
+
+
+def _read(url: str) -> tuple[_Rules, dict[str, list[Any]], dict[str, str]]:
+    """Return the rules of a URL, its parameters as in v2.1, and advice for those that are not."""
     is_url = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://|[^=]*\?", url)
     parts = split_url(url) if is_url else SplitResult("", "", "", url, "")
     # Without a scheme, the path begins with the host.
@@ -275,9 +295,7 @@ def read_parameters(url: str) -> dict[str, list[Any]]:
             read.setdefault(known, []).append(translated)
     if rules.dotted:
         missing |= _ambiguous(read.get("refine", ()))
-    if missing:
-        raise BuildError(_refusal(missing, rules))
-    return read
+    return rules, read, missing
 
 
 def _left_out(name: str, value: str, place: Place, rules: _Rules) -> bool:

@@ -13,7 +13,7 @@ from attrs import frozen
 
 __all__ = [
     "CATALOG_ENDPOINTS", "CLAUSES", "ENDPOINTS", "PARAMETERS", "Diagnostic", "Edit", "Endpoint",
-    "Parameter", "Request", "Severity",
+    "Older", "Parameter", "Request", "Severity",
 ]  # fmt: skip
 
 Severity = Literal["error", "warning"]
@@ -50,13 +50,22 @@ class Parameter:
 
 
 @frozen
+class Older:
+    """The older generation of the API that a URL is for, and what to write in v2.1 instead."""
+
+    generation: str
+    hint: str
+
+
+@frozen
 class Request:
     """The parameters of one request, in the order they were written; `where` and others may repeat.
 
     `dataset_id` is None if the dataset is unknown. `endpoint` is "records" unless the source says
     otherwise; `endpoint_known` tells whether it does. `whole` means that nothing is added to these
     parameters before they are sent, so a parameter missing here is missing from the request.
-    `unfilled` names parameters that are also sent, with unknown values.
+    `unfilled` names parameters that are also sent, with unknown values. `older` is set for a URL of
+    an older generation, whose only parameter is its path; nothing in it is checked as v2.1.
     """
 
     parameters: tuple[Parameter, ...]
@@ -65,6 +74,7 @@ class Request:
     endpoint_known: bool = False
     whole: bool = False
     unfilled: frozenset[str] = frozenset()
+    older: Older | None = None
 
 
 @frozen

@@ -14,11 +14,12 @@ from odsql.syntax import nodes
 from odsql.syntax.other_names import other_name
 
 if TYPE_CHECKING:
-    from odsql.checks.diagnostics import Diagnostic, Request
+    from odsql.checks.diagnostics import Diagnostic, Older, Request
     from odsql.schema import Schema
 
 __all__ = [
     "PLACEHOLDERS", "Shape", "check_key", "check_parameters", "check_placeholder", "check_unknown",
+    "generation_finding",
 ]  # fmt: skip
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -82,6 +83,12 @@ def check_key(request: Request, number: int, found: list[Diagnostic]) -> None:
     message = "an API key is written here, where everyone who can read the file can use it"
     hint = "revoke the key; send a new one from the environment, as Authorization: Apikey <key>"
     _report(request, number, "ODS416", message, hint, found)
+
+
+def generation_finding(request: Request, older: Older) -> Diagnostic:
+    """Return the finding for a URL of an older generation of the API."""
+    message = f"this URL is of the API {older.generation}, which is older than v2.1"
+    return finding("ODS418", 0, (0, len(request.parameters[0].text)), message, older.hint)
 
 
 def check_placeholder(

@@ -108,6 +108,7 @@ _ALL = (
     _warning("ODS415", "compared-with-null", "a comparison with null, which is never true"),
     _warning("ODS416", "api-key", "an API key in a file, where others can read it"),
     _warning("ODS417", "console-placeholder", "the placeholder text of a portal's console"),
+    _warning("ODS418", "older-api", "a URL of an older generation of the API, v1 or v2.0"),
     _warning("ODS419", "unescaped-value", "a value filled in between quotes without escaping"),
 )
 

@@ -21,6 +21,7 @@ from odsql.checks.parameters import (
     check_parameters,
     check_placeholder,
     check_unknown,
+    generation_finding,
 )
 from odsql.checks.state import State
 from odsql.checks.syntax import syntax_findings
@@ -66,6 +67,8 @@ def check(request: Request, schema: Schema | None = None) -> list[Diagnostic]:
     if not isinstance(request, Request) or not isinstance(schema, Schema | None):
         msg = f"check takes a Request and a Schema or None, not {shown(request)}, {shown(schema)}"
         raise BuildError(msg)
+    if request.older is not None:
+        return [generation_finding(request, request.older)]
     if is_template(request):
         found = check_template(request, lambda filled: check(filled, schema))
         return sorted(found, key=_IN_ORDER)

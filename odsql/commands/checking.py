@@ -208,6 +208,7 @@ def asked(found: Found, assumed: Assumptions) -> Request:
         endpoint_known=url or request.endpoint != "records",
         whole="*" not in skipped,
         unfilled=skipped,
+        older=request.older,
     )
     if assumed.only is not None and (url or not _is_written_alone(found)):
         assumed = assumed._replace(only=None)

@@ -21,7 +21,7 @@ from odsql.checks.diagnostics import CLAUSES
 from odsql.sources.data_nodes import read_json
 from odsql.sources.model import UnreadableError
 from odsql.sources.programs import Argument, Call, parameter_name
-from odsql.sources.urls import PERCENT, unescaped
+from odsql.sources.urls import OLD, PERCENT, unescaped
 from odsql.sources.views import View, decode, joined
 from odsql.sources.yaml_nodes import Document, MissingError, RefusedError, documents
 from odsql.syntax.templates import HOLE
@@ -199,7 +199,7 @@ class _Walk:
             if _OURS.search(said):
                 urls.append((value.start, value.end))
                 beside = beside or _OURS.search(said.split(None, 1)[0]) is not None
-            elif _plain(key.value) in _ADDRESSES and _OTHER.match(said):
+            elif OLD.search(said) or (_plain(key.value) in _ADDRESSES and _OTHER.match(said)):
                 other = True
             match = _TARGET.search(said)
             if match is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from odsql.sources import json_lines, json_strings
 from odsql.sources.programs import may_have_requests, requests
 from odsql.sources.suppressing import Suppressions
-from odsql.sources.urls import MARK, find_urls
+from odsql.sources.urls import MARK, OLD, find_urls
 from odsql.sources.views import whole
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def find(
         and may_have_requests(file.text)
     )
     is_data = has_urls and suffix in _DATA and may_have_requests(file.text)
-    if not has_urls and not has_queries and not is_program and not is_script:
+    has_old_urls = ("/v2" in file.text or "/1.0" in file.text) and OLD.search(file.text) is not None
+    if not any((has_urls, has_old_urls, has_queries, is_program, is_script)):
         return
     suppressions = Suppressions(file)
     if suppressions.all:
@@ -81,6 +82,11 @@ def find(
         yield from _programs(file, suffix, suppressions, found, callables)
     else:
         yield from queries
+    if has_old_urls:
+        from odsql.sources import old_urls
+
+        for view, language in _texts(file, suffix, "api"):
+            yield from old_urls.find_old_urls(file, view, suppressions, language)
     if is_script:
         from odsql.sources import scripts
 
@@ -97,14 +103,20 @@ def _may_have_queries(suffix: str, text: str) -> bool:
 
 
 def _urls(file: SourceFile, suffix: str, suppressions: Suppressions) -> Iterator[Found]:
+    for view, language in _texts(file, suffix, "explore"):
+        yield from find_urls(file, view, suppressions, language)
+
+
+def _texts(file: SourceFile, suffix: str, word: str) -> Iterator[tuple[View, str]]:
+    """Yield the texts to search for URLs with a word, each with the language of its literals."""
     if suffix == "ipynb":
         for cell in json_strings.cells(file.text):
-            yield from find_urls(file, cell, suppressions, "python")
+            yield cell, "python"
     elif suffix in _JSON:
-        for string in json_strings.around(file.text, "explore"):
-            yield from find_urls(file, string, suppressions, "string")
+        for string in json_strings.around(file.text, word):
+            yield string, "string"
     else:
-        yield from find_urls(file, whole(file.text), suppressions, _LANGUAGES.get(suffix, ""))
+        yield whole(file.text), _LANGUAGES.get(suffix, "")
 
 
 def _queries(

@@ -47,7 +47,7 @@ NAMES = PARAMETERS
 
 _CAMEL = {"groupBy": "group_by", "orderBy": "order_by", "useLabels": "use_labels"}
 _LEADS = re.compile(
-    r"api\\{0,4}/explore\\{0,4}/v2\.\d(?!\\{0,4}/console)"
+    r"api\\{0,4}/explore\\{0,4}/v2\.[1-9](?!\\{0,4}/console)"
     r"|@opendatasoft/api-client|\bVancouvR\b|\bukpyn\b"
 )
 _WORDS = re.compile(

@@ -26,7 +26,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
     (codecs.BOM_UTF8, "utf-8-sig"),
 )
-_WORTH_READING = re.compile(rb"explore\\*/v2|odsql|queries")
+_WORTH_READING = re.compile(rb"explore\\*/v2|api\\*/(?:records|datasets)\\*/1\.0|odsql|queries")
 _HINTS = tuple("explore".encode(one) for one in ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le"))
 _URL = re.compile(rb"api\\*/explore\\*/v2\.")
 _NAMES = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "utf-32": "UTF-32"}

@@ -18,6 +18,7 @@ from odsql.sources import json_strings
 from odsql.sources.programs import Argument, Call, parameter_name
 from odsql.sources.script_languages import LANGUAGES
 from odsql.sources.script_values import Item, Program
+from odsql.sources.urls import OLD
 from odsql.sources.views import View, joined, whole
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ _SHAPES = {
 }
 """What the values of parameters look like, where it is not certain that they are parameters."""
 _REPEATED = frozenset(("where", "refine", "exclude", "facet"))
+_OLDER = (None, "")
+"""Stands for a request to an older generation of the API, which has other parameters."""
 _MOST_LEVELS = 20
 _MOST_NAMES = 50
 _MOST_ITEMS = 20
@@ -278,7 +281,7 @@ class _Finder:
                 break
         return None, "records"
 
-    def _target_in(self, opening: int) -> tuple[str, str] | None:
+    def _target_in(self, opening: int) -> tuple[str | None, str] | None:
         """Return what the arguments of a call lead to, and those of the calls piped into it."""
         program = self.program
         for _ in range(_MOST_LEVELS):
@@ -287,6 +290,8 @@ class _Finder:
                     break
                 if item.stop - item.start == 1 and parameter_name(item.name or "") is None:
                     view = program.value(item.start, item.stop)
+                    if view is not None and OLD.search(view.text):
+                        return _OLDER
                     match = _TARGET.search(view.text) if view is not None else None
                     if match is not None:
                         return match[1], match[2]
@@ -302,6 +307,8 @@ class _Finder:
     # ------------------------------------------------------------ calls
 
     def _call(self, group: _Group) -> Iterator[Call]:
+        if group.target == _OLDER:
+            return
         arguments = [one for name, item in group.items for one in self._arguments(name, item)]
         if not group.certain and not _is_plausible(arguments):
             return

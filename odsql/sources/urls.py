@@ -27,14 +27,24 @@ if TYPE_CHECKING:
     from odsql.sources.model import Found, SourceFile
     from odsql.sources.suppressing import Suppressions
 
-__all__ = ["MARK", "PERCENT", "find_urls", "target", "unescaped"]
+__all__ = [
+    "MARK", "OLD", "PERCENT", "PLACEHOLDER", "find_urls", "target", "unescaped", "written_urls",
+]  # fmt: skip
 
 MARK = "explore/v2"
 """A text without this string, or its form with escaped slashes, has no Explore URL."""
 
 _START = re.compile(
-    r"api(?<![\w-]api)\\{0,4}/explore\\{0,4}/v2\.\w{1,4}\\{0,4}/(?:catalog|monitoring|opendatasoft)\b"
+    r"api(?<![\w-]api)\\{0,4}/explore\\{0,4}/v2\.(?!0\b)\w{1,4}\\{0,4}"
+    r"/(?:catalog|monitoring|opendatasoft)\b"
 )
+OLD = re.compile(
+    r"api(?<![\w-]api)\\{0,4}/(?:"
+    r"explore\\{0,4}/v2\.0(?![\w.])(?!\\{0,4}/console)"
+    r"|v2\\{0,4}/(?:catalog|opendatasoft)\\{0,4}/(?:datasets|facets|exports)\b"
+    r"|(?:records|datasets)\\{0,4}/1\.0(?![\w.]))"
+)
+"""The paths of the APIs v1 and v2.0; `/api/v2/` alone is a path that many other services have."""
 _HOST_BACKWARDS = re.compile(r"(?:/\\{1,4}|[\w.:/@%~-])*+")
 _INTERPOLATED = re.compile(r"(?:[$#]?\{+[^{}\n]{0,200}\}+|\$)\Z")
 """What may stand in the place of a host; the name behind a lone `$` looks like one."""
@@ -51,7 +61,7 @@ PERCENT = re.compile(
     r"|%[fF][0-7](?:%[89abAB][0-9a-fA-F]){3}"
     r"|%[0-9a-fA-F]{2}|\+"
 )
-_PLACEHOLDER = re.compile(
+PLACEHOLDER = re.compile(
     # printf directives (two hexadecimal digits are an escape), and dots that stand for more.
     rf"%\d?[{HOLES}]|%(?![0-9a-fA-F]{{2}})(?:\d\$)?[-0 #]*\d*(?:\.\d+)?[sdifgxv@](?![A-Za-z0-9])"
     r"|%0[1-9]d|%%|%\(|\.\.\."
@@ -81,18 +91,23 @@ def find_urls(
     `language` is "python", "php", "string" for a string that may consist of one URL, or anything
     else for no special treatment.
     """
-    text = view.text
-    place = 0
-    unclosed: dict[str, int] = {}
-    for start in _START.finditer(text):
-        if start.start() < place:
-            continue
-        begin = _begin(text, start.start(), place)
-        written = _read(text, begin, language, unclosed)
-        place = max(written.end, start.end())
+    for written in written_urls(view.text, _START, language):
         request = _request(file, view, written, suppressions)
         if request is not None:
             yield request
+
+
+def written_urls(text: str, start: re.Pattern[str], language: str) -> Iterator[Written]:
+    """Yield the URLs in a text whose paths begin with a pattern, in order."""
+    place = 0
+    unclosed: dict[str, int] = {}
+    for match in start.finditer(text):
+        if match.start() < place:
+            continue
+        begin = _begin(text, match.start(), place)
+        written = _read(text, begin, language, unclosed)
+        place = max(written.end, match.end())
+        yield written
 
 
 def _begin(text: str, start: int, lowest: int) -> int:
@@ -174,7 +189,7 @@ def _parameter(
             skipped.add("*")
         return None
     start = end - len(value)
-    if not value or _PLACEHOLDER.search(value) or not _is_known(name, value):
+    if not value or PLACEHOLDER.search(value) or not _is_known(name, value):
         skipped.add(name)
         return None if name in PARAMETERS else (name, _as_written(file, url, start, end))
     decoded = decode(url.text, start, end, PERCENT, unescaped)
@@ -243,5 +258,5 @@ def target(path: str) -> tuple[str | None, str]:
     dataset_id = PERCENT.sub(unescaped, match["dataset"])
     part = match["part"] or ""
     endpoint = part if part in ("exports", "facets") else "records" if part else "datasets"
-    known = not has_holes(match["dataset"]) and _PLACEHOLDER.search(match["dataset"]) is None
+    known = not has_holes(match["dataset"]) and PLACEHOLDER.search(match["dataset"]) is None
     return dataset_id if known else None, endpoint

@@ -1,8 +1,8 @@
 """A short notation for requests and schemas, used in tests and on the pages of the rules.
 
 A request is lines of `parameter: text`. `dataset:` and `endpoint:` set its target and mark it as
-whole. `unfilled:` names parameters with unknown values. `{name}` is a hole in a clause. A schema is
-lines of a name, a type and annotations.
+whole. `unfilled:` names parameters with unknown values. `{name}` is a hole in a clause. `url:`
+is a URL without a query. A schema is lines of a name, a type and annotations.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from odsql import Schema, check
-from odsql.checks.diagnostics import CLAUSES, Diagnostic, Parameter, Request
+from odsql.checks.diagnostics import CLAUSES, Diagnostic, Older, Parameter, Request
 from odsql.syntax.templates import HOLE
 
 _HOLE = re.compile(r"\{\w+\}")
@@ -27,6 +27,10 @@ def request(lines: str) -> Request:
             about |= {"dataset_id": text, "whole": True}
         elif name == "endpoint":
             about |= {"endpoint": text, "endpoint_known": True, "whole": True}
+        elif name == "url":
+            if "/v2.1/" not in text:
+                about["older"] = Older("v1" if "/1.0" in text else "v2.0", "write it anew")
+                parameters.append(Parameter(name, text))
         elif name == "unfilled":
             about["unfilled"] = frozenset(text.split())
         else:

@@ -140,6 +140,7 @@ FIRES = {
                "where: a = 1\napikey: 0123456789ABCDEFabcdef"],
     "ODS417": ["select: SELECT", "where: WHERE", "order_by: ORDER_BY", "facet: FACET",
                "where: WHERE\nlimit: 10"],
+    "ODS418": ["url: /api/records/1.0/search", "url: /api/v2/catalog/datasets"],
 }  # fmt: skip
 
 SILENT = {
@@ -244,6 +245,7 @@ SILENT = {
     "ODS416": ["apikey: YOUR_API_KEY_2", "apikey: my-api-key", "apikey: $KEY_1234",
                "apikey: {key1234}", "apikey: ********", "apikey: key1"],
     "ODS417": ["select: WHERE", "select: select", 'where: WHERE = "x"', "group_by: SELECTED"],
+    "ODS418": ["url: /api/explore/v2.1/catalog/datasets"],
 }  # fmt: skip
 
 

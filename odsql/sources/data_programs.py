@@ -34,10 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "find_calls", "without_twins"]
 
-_KEYS = re.compile(
-    r"(?<![\w-])(?:where|select|group_by|order_by|groupBy|orderBy|refine|exclude|facet)[\"']?"
-    r"[ \t]{0,20}(?:[:,}\r\n]|\Z)"
-)
 _LARGEST = {"yaml": 1_000_000, "yml": 1_000_000}
 _LARGEST_JSON = 5_000_000
 _MOST_MERGED = 1_000
@@ -119,7 +115,7 @@ def find_calls(file: SourceFile, suffix: str) -> list[Asked]:
         UnreadableError: it is YAML, and PyYAML is missing.
     """
     text = file.text
-    if len(text) > _LARGEST.get(suffix, _LARGEST_JSON) or _KEYS.search(text) is None:
+    if len(text) > _LARGEST.get(suffix, _LARGEST_JSON):
         return []
     if suffix not in _LARGEST:
         return list(_Walk(text, Document(read_json(text), budget=2 * len(text) + 9)).asked())
@@ -153,8 +149,8 @@ class _Walk:
             self.seen.add(id(node))
             if node.pairs is not None:
                 pairs = self._pairs(node)
-                yield from self._mapping(node, pairs, around)
                 below = self._below(pairs, around)
+                yield from self._mapping(node, pairs, around, below)
                 waiting += reversed([
                     (value, below._replace(key=_plain(key.value)))
                     for key, value in pairs
@@ -190,7 +186,6 @@ class _Walk:
     def _below(self, pairs: list[tuple[Node, Node]], around: _Around) -> _Around:
         """Return what the values of a mapping have around them."""
         scalars = [(key, value) for key, value in pairs if value.value is not None]
-        nested = [each for _, value in pairs for _, each in value.pairs or []]
         ours, target = around.ours, around.target
         urls: list[tuple[int, int]] = []
         other = beside = False
@@ -206,16 +201,16 @@ class _Walk:
                 target = match[1], match[2] or "records"
         if urls or other:
             ours = bool(urls)
-        elif ours is None and any(_OURS.search(one.value or "") for one in nested):
-            ours = True
+        elif ours is None:
+            nested = (each.value or "" for _, value in pairs for _, each in value.pairs or ())
+            ours = any(map(_OURS.search, nested)) or None
         return _Around(ours, "", target, tuple(urls) or around.urls, beside)
 
     # ------------------------------------------------------------ mappings
 
     def _mapping(
-        self, node: Node, pairs: list[tuple[Node, Node]], around: _Around
+        self, node: Node, pairs: list[tuple[Node, Node]], around: _Around, own: _Around
     ) -> Iterator[Asked]:
-        own = self._below(pairs, around)
         if own.ours is False:
             return
         arguments = [

@@ -9,10 +9,11 @@ strings.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from odsql.sources import json_lines, json_strings
-from odsql.sources.programs import may_have_requests, requests
+from odsql.sources.programs import has_parameters, leads, may_have_requests, requests
 from odsql.sources.suppressing import Suppressions
 from odsql.sources.urls import MARK, OLD, find_urls
 from odsql.sources.views import whole
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["find"]
 
-_WORD = "explore"
 _MARKS = (MARK, "explore\\/v2")
+_GENERATION = re.compile(r"/(?:v2|1\.0)")
+"""The path of every generation of the API has this; searching for it is faster than for a word."""
 _LINES = ("jsonl", "ndjson", "-")
 _LANGUAGES = {"py": "python", "pyi": "python", "php": "php"}
 _CLIENT = "ukpyn"
@@ -52,20 +54,19 @@ def find(
             first.
     """
     suffix = file.path.rpartition("/")[2].lower().rpartition(".")[2]
-    has_word = _WORD in file.text
-    has_urls = has_word and any(one in file.text for one in _MARKS)
-    has_queries = _may_have_queries(suffix, file.text)
+    text = file.text
+    # Most files have none, and no more is searched in them.
+    has_path = _GENERATION.search(text) is not None
+    has_urls = has_path and any(one in text for one in _MARKS)
+    has_old_urls = has_path and OLD.search(text) is not None
+    has_queries = _may_have_queries(suffix, text)
     is_program = suffix in _PYTHON and (
-        (has_word or _CLIENT in file.text or bool(callables))
-        and may_have_requests(file.text, callables)
+        (has_path or _CLIENT in text or bool(callables)) and may_have_requests(text, callables)
     )
-    is_script = (
-        suffix in _SCRIPTS
-        and (has_word or _SCRIPT_CLIENT in file.text)
-        and may_have_requests(file.text)
+    is_script = suffix in _SCRIPTS and (
+        (has_path or _SCRIPT_CLIENT in text) and may_have_requests(text)
     )
-    is_data = has_urls and suffix in _DATA and may_have_requests(file.text)
-    has_old_urls = ("/v2" in file.text or "/1.0" in file.text) and OLD.search(file.text) is not None
+    is_data = has_urls and suffix in _DATA and leads(text) and has_parameters(text)
     if not any((has_urls, has_old_urls, has_queries, is_program, is_script)):
         return
     suppressions = Suppressions(file)

@@ -35,6 +35,7 @@ __all__ = [
     "NAMES",
     "Argument",
     "Call",
+    "has_parameters",
     "leads",
     "may_have_requests",
     "parameter_name",
@@ -46,13 +47,18 @@ NAMES = PARAMETERS
 """The names of parameters, as programs write them as keys."""
 
 _CAMEL = {"groupBy": "group_by", "orderBy": "order_by", "useLabels": "use_labels"}
-_LEADS = re.compile(
-    r"api\\{0,4}/explore\\{0,4}/v2\.[1-9](?!\\{0,4}/console)"
-    r"|@opendatasoft/api-client|\bVancouvR\b|\bukpyn\b"
-)
+_PATH = re.compile(r"api\\{0,4}/explore\\{0,4}/v2\.[1-9](?!\\{0,4}/console)")
+_CLIENTS = ("@opendatasoft/api-client", "VancouvR", "ukpyn")
+_CLIENT = re.compile(r"@opendatasoft/api-client|\b(?:VancouvR|ukpyn)\b")
 _WORDS = re.compile(
     r"select|where|group_?by|order_?by|refine|exclude|facet|limit|offset", re.IGNORECASE
 )
+
+_KEYS = (*CLAUSES, "groupBy", "orderBy")
+_KEY_END = re.compile(r"[\"']?[ \t]{0,20}:")
+_NAME_END = re.compile(r"[\"']?[ \t]{0,20}(?:[,}\r\n]|\Z)")
+_LISTS = ("params", "arameters", "query", "tring", "qs")
+"""The ends of the keys of lists of names and values."""
 
 
 @frozen
@@ -84,7 +90,10 @@ class Call:
 
 def leads(text: str) -> bool:
     """Return whether a file leads to an Explore API: it has the path of one, or a known client."""
-    return _LEADS.search(text) is not None
+    if _PATH.search(text) is not None:
+        return True
+    # Searching for words is much faster than for a pattern with alternatives.
+    return any(one in text for one in _CLIENTS) and _CLIENT.search(text) is not None
 
 
 def may_have_requests(text: str, callables: Collection[str] = ()) -> bool:
@@ -95,6 +104,27 @@ def may_have_requests(text: str, callables: Collection[str] = ()) -> bool:
     """
     listed = any(one.rpartition(".")[2] in text for one in callables)
     return (listed or leads(text)) and _WORDS.search(text) is not None
+
+
+def has_parameters(text: str) -> bool:
+    """Return whether YAML or JSON has the keys of clauses, or a list with their names."""
+    if _has(_KEYS, _KEY_END, text):
+        return True
+    return _has(_LISTS, _KEY_END, text) and _has(_KEYS, _NAME_END, text)
+
+
+def _has(words: tuple[str, ...], after: re.Pattern[str], text: str) -> bool:
+    """Return whether one of the words stands before a pattern.
+
+    This is much faster than one pattern with alternatives, because most texts have few such words.
+    """
+    for word in words:
+        place = text.find(word)
+        while place >= 0:
+            if after.match(text, place + len(word)):
+                return True
+            place = text.find(word, place + 1)
+    return False
 
 
 def without(call: Call, places: Collection[int]) -> Call:

@@ -43,7 +43,7 @@ _LISTS = frozenset(
         "params", "param", "parameters", "query", "querystring", "queryparams",
         "queryparameters", "requestparameters", "requestparams", "searchparams", "urlparams",
         "urlparameters", "urlquery", "urlqueryparameters", "defaultparams", "fixedparams",
-        "apiparams", "apiparameters", "qs",
+        "apiparams", "apiparameters", "querystringparameters", "qs",
     }
 )  # fmt: skip
 """Keys of what is handed to a request, in lower case and without `_` and `-`."""

@@ -95,7 +95,8 @@ _R = Language(
     building={
         "paste0": "joined", "paste": "spaced", "str_c": "joined", "stri_c": "joined",
         "stri_paste": "joined", "sprintf": "formatted", "gettextf": "formatted", "glue": "glued",
-        "str_glue": "glued", "I": "same", "URLencode": "same", "noquote": "same", "trimws": "same",
+        "str_glue": "glued", "glue_collapse": "listed", "str_flatten": "listed",
+        "I": "same", "URLencode": "same", "noquote": "same", "trimws": "same",
         "str_squish": "same", "str_trim": "same", "curlEscape": "same", "curl_escape": "same",
         "url_encode": "same", "as.character": "same", "c": "same",
     },

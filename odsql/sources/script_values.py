@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from odsql.sources.script_tokens import filled, scan
 from odsql.sources.views import Builder, View, joined
-from odsql.syntax.templates import HOLE
+from odsql.syntax.templates import HOLE, HOLES, SAFE, has_holes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,7 @@ _MOST_COPIED = 1_000_000
 
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _ACCESS = frozenset(("$", ".", "@", "!", "::"))
+_ADDING = frozenset(("*=", "+=", "^="))
 _ENDING = frozenset((",", ";"))
 _DIRECTIVE = re.compile(r"%%|%(?:\d{1,3}\$)?[-+ 0#]*+(?:\d++|\*)?(?:\.\d++)?[a-zA-Z]")
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*+)\}")
@@ -79,8 +80,12 @@ class Program:
         """Return where the values of the names begin that are assigned once."""
         places: dict[str, int] = {}
         for number, token in enumerate(self.tokens):
-            if token.kind == "name" and self.is_assignment(number):
+            if token.kind != "name":
+                continue
+            if self.is_assignment(number):
                 places[token.text] = -1 if token.text in places else number + 2
+            elif self.token(number + 1) in _ADDING:
+                places[token.text] = -1
         return {name: place for name, place in places.items() if place > 0}
 
     # ------------------------------------------------------------ structure
@@ -182,7 +187,7 @@ class Program:
                 pieces.append(one)
             number += 1
             first = number
-        if not any(one.text.strip(HOLE) for one in pieces):
+        if not any(one.text.strip(HOLES) for one in pieces):
             return pieces[0] if len(pieces) == 1 and not pieces[0].text else None
         return pieces[0] if len(pieces) == 1 else joined(pieces)
 
@@ -274,7 +279,7 @@ class Program:
         if how == "same":
             return self.value(plain[0].start, plain[0].stop, depth) if len(plain) == 1 else None
         if how == "listed":
-            return self._listed(plain, depth)
+            return self._listed([*plain, *(one for one in items if one.name == "sep")], depth)
         if how in ("formatted", "numbered"):
             return self._formatted(how, plain, options, depth)
         if "collapse" in options:
@@ -283,7 +288,7 @@ class Program:
         separator = " " if how == "spaced" else ""
         if sep is not None:
             said = self.value(sep.start, sep.stop, depth)
-            if said is None or HOLE in said.text:
+            if said is None or has_holes(said.text):
                 return None
             separator = said.text
         views = self._views(plain, depth)
@@ -300,7 +305,7 @@ class Program:
             return None
         separator = self.value(*items[1][1:], depth) if len(items) == 2 else None
         views = self.listed(items[0], depth)
-        if views is None or (len(items) == 2 and (separator is None or HOLE in separator.text)):
+        if views is None or (len(items) == 2 and (separator is None or has_holes(separator.text))):
             return None
         return joined(views, separator.text if separator is not None else "")
 
@@ -321,7 +326,12 @@ class Program:
         if opening is None:
             return None
         name = self.callee(opening) if opening > start else self.token(opening)
-        return opening if name in self.language.lists and name != "(" else None
+        # A tuple has a comma; what else is in parentheses is an operand.
+        is_list = name != "(" or self._has_comma(opening)
+        return opening if name in self.language.lists and is_list else None
+
+    def _has_comma(self, opening: int) -> bool:
+        return next(self.items(opening), Item(None, 0, 0)).stop < self.closing[opening]
 
     def _formatted(
         self, how: str, items: list[Item], options: dict[str | None, Item], depth: int
@@ -338,10 +348,11 @@ class Program:
             if match[0] == "%%":
                 return "%"
             item = next(values, None)
+            unknown = HOLE if match[0].endswith("s") else SAFE  # a number has no quote
             if item is None or match[0] not in ("%s", "%d", "%i") or item.stop - item.start > 1:
-                return HOLE
+                return unknown
             view = self._operand(*item[1:], depth)
-            return (None if view is None else self._copy(view)) or HOLE
+            return (None if view is None else self._copy(view)) or unknown
 
         return filled(template, _DIRECTIVE, directive)
 

@@ -15,11 +15,12 @@ from attrs import define, field
 
 from odsql.checks.diagnostics import CLAUSES
 from odsql.sources import json_strings
-from odsql.sources.programs import Argument, Call, parameter_name
+from odsql.sources.programs import Argument, Call, leads, parameter_name
 from odsql.sources.script_languages import LANGUAGES
 from odsql.sources.script_values import Item, Program
 from odsql.sources.urls import OLD
 from odsql.sources.views import View, joined, whole
+from odsql.syntax.templates import HOLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,8 +49,9 @@ _SHAPES = {
 }
 """What the values of parameters look like, where it is not certain that they are parameters."""
 _REPEATED = frozenset(("where", "refine", "exclude", "facet"))
-_OLDER = (None, "")
-"""Stands for a request to an older generation of the API, which has other parameters."""
+_OTHER = re.compile(rf"https?://[^/{HOLE}]+/(?!api/?\Z)[^{HOLE}]*\w[^{HOLE}]*\Z")
+_ELSEWHERE = (None, "")
+"""Stands for a request to another API, or to an older generation, which has other parameters."""
 _MOST_LEVELS = 20
 _MOST_NAMES = 50
 _MOST_ITEMS = 20
@@ -137,7 +139,7 @@ class _Finder:
                 group = groups[opening] = _Group(program.tokens[opening - 1].start, certain=True)
                 group.items.append((name, Item(name, number + 2, program.closing[opening])))
             elif self._is_named(number, opening):
-                if opening not in groups:
+                if opening not in groups and not self._is_definition(opening):
                     groups[opening] = self._group(opening, variables)
             elif (assigned := self._assigned(number)) is not None:
                 variable, start = assigned
@@ -165,6 +167,11 @@ class _Finder:
         return program.token(opening) != "{" and (
             number == opening + 1 or program.token(number - 1) in (",", ";")
         )
+
+    def _is_definition(self, opening: int) -> bool:
+        """Return whether a bracket has the parameters of a function that is defined there."""
+        callee = self.program.beginning(opening)
+        return "function" in (self.program.token(callee), self.program.token(callee - 1))
 
     def _is_set(self, number: int, opening: int) -> bool:
         """Return whether a token is the second argument of a function that sets a parameter."""
@@ -290,11 +297,9 @@ class _Finder:
                     break
                 if item.stop - item.start == 1 and parameter_name(item.name or "") is None:
                     view = program.value(item.start, item.stop)
-                    if view is not None and OLD.search(view.text):
-                        return _OLDER
-                    match = _TARGET.search(view.text) if view is not None else None
-                    if match is not None:
-                        return match[1], match[2]
+                    found = _led_to(view.text) if view is not None else None
+                    if found is not None:
+                        return found
             before = program.beginning(opening) - 1
             if program.token(before) not in self.language.piping:
                 return None
@@ -307,7 +312,7 @@ class _Finder:
     # ------------------------------------------------------------ calls
 
     def _call(self, group: _Group) -> Iterator[Call]:
-        if group.target == _OLDER:
+        if group.target == _ELSEWHERE:
             return
         arguments = [one for name, item in group.items for one in self._arguments(name, item)]
         if not group.certain and not _is_plausible(arguments):
@@ -325,6 +330,14 @@ class _Finder:
                 yield Argument(name, one if one.text else None)
         else:
             yield Argument(name, joined(views, ", "))
+
+
+def _led_to(url: str) -> tuple[str | None, str] | None:
+    """Return the dataset and the operation of a URL; None if it says nothing about them."""
+    if OLD.search(url) or (_OTHER.match(url) and not leads(url)):
+        return _ELSEWHERE
+    match = _TARGET.search(url)
+    return (match[1], match[2]) if match is not None else None
 
 
 def _is_plausible(arguments: list[Argument]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,9 +17,6 @@ from tests.odsql.sources.support import URL, assert_true_places, pairs, places, 
 
 yaml = pytest.importorskip("yaml")
 
-FOLDER = Path(__file__).parent / "real_code" / "other"
-EXPECTED = json.loads((FOLDER / "expected.json").read_text(encoding="utf-8"))
-DATA = sorted(one for one in EXPECTED if one.endswith((".yaml", ".yml", ".json", ".har")))
 API = "https://portal.example/api/explore/v2.1"
 
 
@@ -36,23 +32,6 @@ def asked(name: str, text: str) -> list[tuple[bool, list[tuple[str, str | None]]
         )
         for one in find_calls(SourceFile(name, text), name.rpartition(".")[2])
     ]
-
-
-@pytest.mark.parametrize("name", DATA)
-def test_parameters_are_found_where_their_values_begin(name: str) -> None:
-    file = SourceFile(name, (FOLDER / name).read_text(encoding="utf-8"))
-    found = [
-        [each.name, file.line_and_column(each.value.offsets[0])[0]]
-        for one in find_calls(file, name.rpartition(".")[2])
-        for each in one.call.arguments
-        if each.value is not None and one.call.certain
-    ]
-    assert found == EXPECTED[name]["found"]
-
-
-@pytest.mark.parametrize("name", ["not_queries.yaml", "not_queries.json"])
-def test_what_is_no_query_is_not_found(name: str) -> None:
-    assert read(name, (FOLDER / name).read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize("key", ["params", "query_params", "queryParameters", "request-parameters"])

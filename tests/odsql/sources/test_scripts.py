@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odsql.sources.model import SourceFile
 from odsql.sources.scripts import find_calls
-from odsql.syntax.templates import HOLE
+from odsql.syntax.templates import HOLE, SAFE
 from tests.odsql.sources.support import URL, pairs, places, read, sources
-
-FOLDER = Path(__file__).parent / "real_code" / "other"
-EXPECTED = json.loads((FOLDER / "expected.json").read_text(encoding="utf-8"))
-SCRIPTS = sorted(
-    one for one in EXPECTED if one.endswith((".R", ".r", ".jl", ".pq", ".qmd", ".ipynb"))
-)
 
 
 def suffix(name: str) -> str:
@@ -26,29 +18,15 @@ def suffix(name: str) -> str:
 
 
 def asked(name: str, text: str) -> list[tuple[str, str | None]]:
-    """Return the parameters of all calls; `*` is a hole."""
+    """Return the parameters of all calls; `*` is a hole, `#` a number."""
     return [
-        (one.name, None if one.value is None else one.value.text.replace(HOLE, "*"))
+        (
+            one.name,
+            None if one.value is None else one.value.text.replace(HOLE, "*").replace(SAFE, "#"),
+        )
         for call in find_calls(text, suffix(name))
         for one in call.arguments
     ]
-
-
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_parameters_are_found_where_their_values_begin(name: str) -> None:
-    file = SourceFile(name, (FOLDER / name).read_text(encoding="utf-8"))
-    found = [
-        [one.name, file.line_and_column(one.value.offsets[0])[0]]
-        for call in find_calls(file.text, suffix(name))
-        for one in call.arguments
-        if one.value is not None and call.certain
-    ]
-    assert found == EXPECTED[name]["found"]
-
-
-def test_what_is_no_query_is_not_found() -> None:
-    text = (FOLDER / "not_queries.R").read_text(encoding="utf-8")
-    assert read("a.R", text) == []
 
 
 R, J, M = "a.R", "a.jl", "a.pq"
@@ -69,7 +47,7 @@ R, J, M = "a.R", "a.jl", "a.pq"
         (R, 'GET(u, query = list(where = paste(ids, collapse = " or ")))', None),
         (R, 'GET(u, query = list(where = paste("a", "b", sep = s)))', None),
         (R, 'GET(u, query = list(where = stringr::str_c("a", "b", sep = "-")))', "a-b"),
-        (R, 'GET(u, query = list(where = sprintf("a = \'%s%%\' %5.2f", x, 2)))', "a = '*%' *"),
+        (R, 'GET(u, query = list(where = sprintf("a = \'%s%%\' %5.2f", x, 2)))', "a = '*%' #"),
         (R, 'GET(u, query = list(where = glue("a = {x} {{b}}", " c")))', "a = * {b} c"),
         (R, 'GET(u, query = list(where = I(URLencode("a > 3"))))', "a > 3"),
         (R, 'GET(u, query = list(where = if (x) "a" else "b"))', None),
@@ -82,6 +60,10 @@ R, J, M = "a.R", "a.jl", "a.pq"
         (R, 'W <- "a"\nW <- "b"\nGET(u, query = list(where = W))', None),
         (R, "W <- paste0(V)\nV <- paste0(W)\nGET(u, query = list(where = W))", None),
         (R, 'GET(u, query = list(where = "a" |> f()))', None),
+        (R, 'GET(u, query = list(where = glue_collapse(c("a", "b"), sep = " or ")))', "a or b"),
+        (R, 'GET(u, query = list(where = str_flatten(c("a", b), " or ")))', "a or *"),
+        (J, 'W = "a"\nW *= "b"\nHTTP.get(u; query = Dict("where" => W))', None),
+        (J, 'HTTP.get(u; query = Dict("where" => join(("a", b), " or ")))', "a or *"),
         (J, 'HTTP.get(u; query = Dict("where" => "a \\"b\\" \\$c"))', 'a "b" $c'),
         (J, 'HTTP.get(u; query = Dict(:where => "a $b $(c("d")) e"))', "a * * e"),
         (J, 'HTTP.get(u; query = Dict("where" => """\na\n"b" """))', 'a\n"b" '),
@@ -91,7 +73,7 @@ R, J, M = "a.R", "a.jl", "a.pq"
         (J, 'HTTP.get(u; query = Dict("where" => join(["a", b], " or ")))', "a or *"),
         (J, 'HTTP.get(u; query = Dict("where" => x ? "a" : "b"))', None),
         (J, 'const W = "a"\nHTTP.get(u; query = (where = "$W > 3",))', "a > 3"),
-        (J, 'HTTP.get(u; query = ["where" => @sprintf("a > %d", n)])', "a > *"),
+        (J, 'HTTP.get(u; query = ["where" => @sprintf("a > %d", n)])', "a > #"),
         (J, 'HTTP.get(u; query = Dict{String,Any}("where" => "a"))', "a"),
         (J, 'y = x\'; HTTP.get(u; query = Dict("where" => "it\'s"))', "it's"),
         (M, 'x = Web.Contents(u, [Query = [where = "a = ""b"""]])', 'a = "b"'),
@@ -157,6 +139,7 @@ def test_what_is_handed_to_a_request_is_certain(name: str, code: str) -> None:
         ('ask(where = "a > 3", limit = "no limit")', 0),
         ("ask(where = x, limit = 3)", 0),
         ('ask(limit = 3, lang = "fr")', 0),
+        ('ask <- function(where = "a > 3", limit = 3) 1', 0),
     ],
 )
 def test_what_only_looks_like_a_query_is_a_guess(code: str, count: int) -> None:
@@ -179,6 +162,20 @@ def test_what_only_looks_like_a_query_is_a_guess(code: str, count: int) -> None:
 def test_the_dataset_is_that_of_the_url_beside(code: str, expected: tuple[str, str]) -> None:
     (call,) = find_calls(code, "r")
     assert (call.dataset_id, call.endpoint) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "count"),
+    [
+        ("https://services.example.net/arcgis/query", 0),
+        ("https://services.example.net/", 1),
+        ("https://data.example.org/api/", 1),
+        ("https://data.example.org/api/explore/v2.1", 1),
+    ],
+)
+def test_a_request_to_another_api_is_left_aside(url: str, count: int) -> None:
+    code = f'GET("{url}", query = list(where = "a > 3"))'
+    assert len(list(find_calls(code, "r"))) == count
 
 
 def test_only_a_file_that_leads_to_an_api_counts() -> None:

@@ -37,5 +37,5 @@ browse <- build_url(url)
 
 conditions <- c("no2 > 3",
                 "city is not null")
-GET(base, query = list(where = paste(conditions, collapse = " and "), refine = conditions))
+GET(base, query = list(where = paste(conditions, collapse = " and ")))
 GET(base, query = list(where = paste0("pm10 > 5 and ", paste(conditions, collapse = " and "))))

@@ -18,7 +18,7 @@ get_trees <- function(species, limit = 20) {
 query <- list(select = "count(*) as n", where = "height > 3")
 request(url) %>% req_url_query(!!!query)
 req_url_query(request(url), group_by = if (yearly) "year" else "month", order_by = "n desc")
-httr2::url_modify(url, query = list(where = "diameter between 1 and 2"))
+httr2::url_modify(url, query = list(where = "diameter in [1..2]"))
 
 # VancouvR
 stats <- VancouvR::aggregate_cov_data("street-trees",

@@ -152,7 +152,9 @@ def _data(file: SourceFile, suffix: str, suppressions: Suppressions) -> Iterator
 
 
 def _python_texts(file: SourceFile, suffix: str) -> Iterable[View]:
-    return json_strings.cells(file.text) if suffix == "ipynb" else [whole(file.text)]
+    if suffix != "ipynb":
+        return [whole(file.text)]
+    return json_strings.cells(file.text) if json_strings.other_kernel(file.text) is None else []
 
 
 def _programs(

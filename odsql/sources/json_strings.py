@@ -10,7 +10,7 @@ from odsql.sources.views import View, decode, joined
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["STRING", "around", "cells", "decoded"]
+__all__ = ["STRING", "around", "cells", "decoded", "other_kernel"]
 
 STRING = re.compile(r'"(?:[^"\\]++|\\[\s\S])*+"')
 
@@ -18,6 +18,7 @@ _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[\s\S])"
 )
 _CHARACTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_KERNEL = re.compile(r'"(?:language|name)"\s{0,20}:\s{0,20}"(R|julia)"')
 _SOURCE = re.compile(r'"source"\s{0,100}:\s{0,1000}(?=["\[])')
 _BETWEEN = re.compile(r"[\s,\[]{0,10000}")
 
@@ -61,6 +62,12 @@ def _opening(text: str, place: int, lowest: int) -> int:
             return quote
         quote = text.rfind('"', lowest, first)
     return -1
+
+
+def other_kernel(text: str) -> str | None:
+    """Return the language of a notebook, `r` or `julia`; None for Python and any other."""
+    kernel = _KERNEL.search(text)
+    return None if kernel is None else kernel[1].lower()
 
 
 def cells(text: str) -> Iterator[View]:

@@ -37,7 +37,6 @@ SUFFIXES = {
 """The languages that a file may have, by its suffix."""
 
 _WORDS = re.compile(r"where|select|group_by|order_by|refine|exclude|facet")
-_KERNEL = re.compile(r'"(?:language|name)"\s{0,20}:\s{0,20}"(R|julia)"')
 _CHUNK = re.compile(r"(?m)^[ \t]{0,20}(`{3,9})\{[ \t]{0,9}(r|julia)\b[^\n]*\n")
 _CELL = re.compile(r'"cell_type"\s{0,20}:\s{0,20}"(\w+)"')
 _TARGET = re.compile(r"/datasets/([\w.@-]+)/(records|exports|facets)\b")
@@ -71,10 +70,10 @@ def find_calls(text: str, suffix: str) -> Iterator[Call]:
 def _programs(text: str, suffix: str) -> Iterator[tuple[str, View]]:
     """Yield the programs in a file, each with its language."""
     if suffix == "ipynb":
-        kernel = _KERNEL.search(text)
+        kernel = json_strings.other_kernel(text)
         cells = [one for one in json_strings.cells(text) if _is_code(text, one)] if kernel else []
         if kernel is not None and cells:
-            yield kernel[1].lower(), joined(cells, "\n")
+            yield kernel, joined(cells, "\n")
     elif suffix in ("rmd", "qmd", "jmd", "rnw"):
         for name in SUFFIXES[suffix]:
             chunks = [one for of, one in _chunks(text) if of == name]

@@ -2,9 +2,9 @@
 
 `.toml`, `.yaml` and `.yml` files may have a top-level `queries`. The lines of `.jsonl` and
 `.ndjson` files and of standard input (`-`) may be clauses or queries. Python files and notebooks
-may contain calls. Programs in R, Julia and Power Query M, YAML and JSON may contain requests. Every
-file, of these and all other kinds, is searched for Explore URLs; in JSON the search looks into the
-strings.
+may contain calls. Programs in R, Julia and Power Query M and in the languages of `code`, YAML and
+JSON may contain requests. Every file, of these and all other kinds, is searched for Explore URLs;
+in JSON the search looks into the strings.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from odsql.sources import json_lines, json_strings
-from odsql.sources.programs import has_parameters, leads, may_have_requests, requests
+from odsql.sources.programs import has_parameters, leads, may_have_requests, requests, without
 from odsql.sources.suppressing import Suppressions
 from odsql.sources.urls import MARK, OLD, find_urls
 from odsql.sources.views import whole
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from odsql.sources.model import Found, SourceFile
     from odsql.sources.views import View
 
-__all__ = ["find"]
+__all__ = ["find", "lacks_grammar"]
 
 _MARKS = (MARK, "explore\\/v2")
 _GENERATION = re.compile(r"/(?:v2|1\.0)")
@@ -36,6 +36,7 @@ _PYTHON = ("py", "pyi", "ipynb")
 _PYTHON_NAMES = ("odsql", "explore_async")
 _SCRIPTS = frozenset({"r", "rprofile", "rmd", "qmd", "rnw", "jl", "jmd", "pq", "pqm", "m", "ipynb"})
 _SCRIPT_CLIENT = "VancouvR"
+_CODE_CLIENT = "opendatasoft/api-client"
 _DATA = frozenset({"yaml", "yml", "json", "json5", "jsonc", "har"})
 _JSON = frozenset({"json", "geojson", "har", "webmanifest", "jsonl", "ndjson", "json5", "jsonc"})
 
@@ -67,15 +68,19 @@ def find(
         (has_path or _SCRIPT_CLIENT in text) and may_have_requests(text)
     )
     is_data = has_urls and suffix in _DATA and leads(text) and has_parameters(text)
-    if not any((has_urls, has_old_urls, has_queries, is_program, is_script)):
+    code = _code(file) if has_path or _CODE_CLIENT in text else ""
+    if not any((has_urls, has_old_urls, has_queries, is_program, is_script, code)):
         return
     suppressions = Suppressions(file)
     if suppressions.all:
         return
     if is_data:
         yield from _data(file, suffix, suppressions)
-    elif has_urls:
-        yield from _urls(file, suffix, suppressions)
+    else:
+        urls = list(_urls(file, suffix, suppressions)) if has_urls else []
+        yield from urls
+        if code:
+            yield from _calls(file, code, suppressions, urls)
     queries = _queries(file, suffix, suppressions, expected=expected) if has_queries else ()
     if is_program:
         found = list(queries)
@@ -92,6 +97,34 @@ def find(
         from odsql.sources import scripts
 
         yield from requests(file, scripts.find_calls(file.text, suffix), suppressions)
+
+
+def lacks_grammar(file: SourceFile) -> bool:
+    """Return whether a program may have requests but cannot be read without the extra `code`."""
+    if not (_GENERATION.search(file.text) or _CODE_CLIENT in file.text) or not _code(file):
+        return False
+    from odsql.sources import code
+
+    return code.lacks_grammar(file)
+
+
+def _code(file: SourceFile) -> str:
+    """Return the suffix of a program in one of the languages of `code` that may have requests."""
+    from odsql.sources import code
+
+    suffix = code.suffix_of(file.path.rpartition("/")[2], file.text)
+    return suffix if code.is_code(suffix) and may_have_requests(file.text) else ""
+
+
+def _calls(
+    file: SourceFile, suffix: str, suppressions: Suppressions, urls: Iterable[Found]
+) -> Iterator[Found]:
+    """Yield the requests of a program, without the parameters that were found in URLs."""
+    from odsql.sources import code
+
+    known = {offsets[0] for one in urls for offsets in one.offsets}
+    calls = (without(one, known) for one in code.find_code(file, suffix))
+    yield from requests(file, calls, suppressions)
 
 
 def _may_have_queries(suffix: str, text: str) -> bool:

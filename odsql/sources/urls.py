@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from odsql.sources.suppressing import Suppressions
 
 __all__ = [
-    "MARK", "OLD", "PERCENT", "PLACEHOLDER", "find_urls", "target", "unescaped", "written_urls",
+    "MARK", "OLD", "PERCENT", "PLACEHOLDER", "find_urls", "percent_decoded", "target", "unescaped",
+    "written_urls",
 ]  # fmt: skip
 
 MARK = "explore/v2"
@@ -244,6 +245,11 @@ def unescaped(match: re.Match[str]) -> str:
         return encoded.decode()
     except UnicodeDecodeError:
         return "\ufffd" * len(encoded)
+
+
+def percent_decoded(view: View) -> View:
+    """Return a part of a query as a server decodes it."""
+    return decode(view.text, 0, len(view.text), PERCENT, unescaped).inside(view)
 
 
 def target(path: str) -> tuple[str | None, str]:

@@ -209,8 +209,9 @@ def _report(options: argparse.Namespace, checker: Checker, results: Iterable[Res
         stream.write(counts.statistics())
     if options.format == "text" and not options.quiet:
         sys.stdout.write(counts.summary(checker.fixed) + "\n")
-    if not options.quiet and (note := checker.note()):
-        sys.stderr.write(f"odsql: {note}\n")
+    if not options.quiet:
+        for note in checker.notes():
+            sys.stderr.write(f"odsql: {note}\n")
     strict = checker.configuration.strict if options.strict is None else options.strict
     if counts.unreadable:
         return 2

@@ -74,6 +74,7 @@ class Checker:
         self.fixed = 0
         self._schemas = schemas
         self._without_schema: set[str] = set()
+        self._unread = 0
         self._selection = selection
         self._assumed = Assumptions(dataset_id, endpoint, _only(schemas or {}))
         self._fixes = fix
@@ -92,7 +93,10 @@ class Checker:
 
     def file(self, file: File) -> Iterator[Result]:
         """Check the requests in a file; with `fix`, fix it first and yield what remains."""
+        from odsql.sources import lacks_grammar
+
         found, broken = found_in(file)
+        self._unread += lacks_grammar(file.source)
         looked = self._look(file.source, found)
         complaint = None
         if self._fixes and any(
@@ -106,18 +110,24 @@ class Checker:
         if complaint is not None:
             yield complaint
 
-    def note(self) -> str | None:
-        """Return a note about datasets without a schema, or None if there is nothing to note."""
+    def notes(self) -> Iterator[str]:
+        """Yield notes about what was not checked: names without a schema, and programs."""
+        if self._unread:
+            one = self._unread == 1
+            files = "1 program that leads" if one else f"{self._unread} programs that lead"
+            yield (
+                f"{files} to an Explore API {'was' if one else 'were'} searched for URLs only; "
+                "pip install 'explore-async[code]' to check the other queries, too"
+            )
         if self._schemas is None:
-            return None
+            return
         if not self._schemas:
-            return "no schemas found; names and types are not checked"
-        if not self._without_schema:
-            return None
-        names = sorted(self._without_schema)
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        listed = ", ".join(map(visible, names[:_SHOWN])) + more
-        return f"no schema for {listed}; names and types are not checked there"
+            yield "no schemas found; names and types are not checked"
+        elif self._without_schema:
+            names = sorted(self._without_schema)
+            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+            listed = ", ".join(map(visible, names[:_SHOWN])) + more
+            yield f"no schema for {listed}; names and types are not checked there"
 
     # ------------------------------------------------------------ checking
 

@@ -179,7 +179,7 @@ def test_what_is_only_known_when_the_program_runs_is_skipped_or_a_hole(
     text: str, known: list[tuple[str, str]], skipped: set[str]
 ) -> None:
     """Unknown values are not guessed; the rest is found, and `skipped` names what is missing."""
-    (found,) = read("a.js", text)
+    (found,) = read("a.lua", text)
     assert pairs(found) == known
     assert found.skipped == skipped
 
@@ -202,8 +202,8 @@ def test_what_is_only_known_when_the_program_runs_is_skipped_or_a_hole(
         ("a.hs", f'"{URL}?where=nam" ++ x'),
         ("a.js", f'u.startsWith("{URL}?where=id_no%3D")'),
         ("a.js", f'u.includes("{URL}?where=nam")'),
-        ("a.js", f'["{URL}?where=a%20%3D%20", x].join("")'),
-        ("a.js", f'"{URL}?where=a = ".concat(x)'),
+        ("a.lua", f'["{URL}?where=a%20%3D%20", x].join("")'),
+        ("a.lua", f'"{URL}?where=a = ".concat(x)'),
         ("a.js", f'f("{URL}?where=a == b and c = ", x)'),
         ("a.js", f"f('{URL}?where=a=\"', x)"),
         ("a.js", f"f('{URL}?where=a in (1,', x)"),
@@ -228,9 +228,9 @@ def test_a_last_value_that_may_go_on_elsewhere_is_skipped(name: str, text: str) 
         ("a.py", f'u = "{URL}?select=count(*)"\nif x:\n    u += "&limit=1"'),
         ("a.php", f"$u = '{URL}?select=count(*)';\n$u = $u . '&limit=1';"),
         ("a.rb", f'u = "{URL}?select=count(*)"\nu << "&limit=1"'),
-        ("a.js", f'const u = "{URL}?select=count(*)"\nfetch(u + "&limit=1")'),
-        ("a.js", f'const u = "{URL}?select=count(*)"\nfetch(`${{u}}&limit=1`)'),
-        ("a.sh", f'u="{URL}?select=count(*)"\ncurl "$u&limit=1"'),
+        ("a.lua", f'const u = "{URL}?select=count(*)"\nfetch(u + "&limit=1")'),
+        ("a.lua", f'const u = "{URL}?select=count(*)"\nfetch(`${{u}}&limit=1`)'),
+        ("a.fish", f'u="{URL}?select=count(*)"\ncurl "$u&limit=1"'),
     ],
 )
 def test_what_is_added_to_a_name_may_be_parameters(name: str, text: str) -> None:

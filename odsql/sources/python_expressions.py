@@ -51,8 +51,11 @@ _DEEPEST = 90
 """The maximum depth of expressions; what is deeper is unknown."""
 
 _NAMED = re.compile(r"[?&](\w{1,40})=\Z")
+_PARAMETER = re.compile(r"(?:\A|[?&])(?P<name>\w{1,40})=(?P<value>[^&]*)")
 _EXPLORE = re.compile(r"explore/v2|/catalog/|/records\b|/exports\b")
 _MOST_COPIES = 100_000
+_MOST_ITEMS = 30
+"""The maximum number of items that a loop runs over and that are told apart."""
 _MISSING = object()
 
 
@@ -391,8 +394,8 @@ class Expressions:
         result = Items(self.span(node)[0])
         result.items.append(self.item(node.elt, inner))
         of = self.value(node.generators[0].iter, scope)
-        if isinstance(of, Mapping):
-            result.more.append(of)
+        if isinstance(of, Items):
+            result.more += of.more
         return result
 
     def _dict_comprehension(self, node: ast.DictComp, scope: Scope) -> Value:
@@ -401,16 +404,27 @@ class Expressions:
         self.value(node.value, inner)
         # `{k: v for k, v in params.items() if v}` has what `params` has.
         of = self.value(node.generators[0].iter, scope)
-        return of if isinstance(of, Mapping) and len(node.generators) == 1 else None
+        return of.more[0] if isinstance(of, Items) and of.more else None
 
     def _generators(self, generators: list[ast.comprehension], scope: Scope) -> Scope:
         inner = scope.branch()
         for one in generators:
-            self.value(one.iter, inner)
-            inner.forget(one.target)
+            self.bind_each(one.target, self.value(one.iter, inner), inner)
             for condition in one.ifs:
                 self.value(condition, inner)
         return inner
+
+    def bind_each(self, target: ast.expr, value: Value, scope: Scope) -> None:
+        """Let the names of a loop stand for any item of what it runs over."""
+        scope.forget(target)
+        if not isinstance(value, Items) or len(value.items) > _MOST_ITEMS:
+            return
+        if isinstance(target, ast.Name):
+            scope.names[target.id] = choice(*[one.value for one in value.items], None)
+        elif isinstance(target, ast.Tuple | ast.List):
+            for number, one in enumerate(target.elts):
+                if isinstance(one, ast.Name):
+                    scope.names[one.id] = choice(*_column(value, number), None)
 
     def _lambda(self, node: ast.Lambda, scope: Scope) -> Value:
         inner = scope.branch()
@@ -445,8 +459,8 @@ class Expressions:
     def _subscript(self, node: ast.Subscript, scope: Scope) -> Value:
         of = self.value(node.value, scope)
         key = self.value(node.slice, scope)
-        if isinstance(of, Mapping) and isinstance(key, Text):
-            return of.get(key.plain)
+        if isinstance(of, Mapping):
+            return of.get(key.plain) if isinstance(key, Text) else of.any()
         if isinstance(of, Items) and isinstance(key, Text) and key.plain.isdecimal():
             number = int(key.plain[:6])
             return of.items[number].value if number < len(of.items) else None
@@ -488,9 +502,21 @@ class Expressions:
                 one.addresses.append(address)
             elif isinstance(one, Encoded):
                 self.send(one.of, address)
+            elif isinstance(one, Text):
+                self._send_query(one, address)
             elif isinstance(one, Given):
                 one.function.sent.setdefault(one.name, address)
                 self.send(one.default, address)
+
+    def _send_query(self, text: Text, address: str | None) -> None:
+        """Note a query string that is written by hand."""
+        result = Mapping(0, addresses=[address])
+        for match in _PARAMETER.finditer(text.plain):
+            if "%" not in match[0] and text.span is not None:
+                value = Text((text.view.cut(*match.span("value")),))
+                result.start = text.span[0]
+                result.entries.append(Entry(match["name"], value, result.start))
+        self.mappings.append(result)
 
     def look_at(self, text: Text | None) -> Text | None:
         """Note the parameters that fill in a URL, `f"{url}?where={where}"`, and return it."""
@@ -522,9 +548,21 @@ class Expressions:
         return text
 
 
+def _column(items: Items, number: int) -> list[Value]:
+    """Return what stands at a place of each tuple in a list, or the values of a mapping."""
+    column = [
+        one.value.items[number].value
+        for one in items.items
+        if isinstance(one.value, Items) and number < len(one.value.items)
+    ]
+    if number == 1:
+        column += [entry.value for one in items.more for entry in one.entries[:_MOST_ITEMS]]
+    return column
+
+
 def pairs(items: Items) -> list[Entry]:
     """Return a list of pairs as the entries of a mapping."""
-    entries = []
+    entries = [entry for one in items.more for entry in one.entries]
     for item in items.items:
         if isinstance(item.value, Items) and len(item.value.items) == 2:
             name, value = (one.value for one in item.value.items)

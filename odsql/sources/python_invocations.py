@@ -48,7 +48,7 @@ _ENCODERS = frozenset({"urlencode", "QueryParams"})
 _QUERIES = frozenset(
     {"with_query", "update_query", "extend_query", "copy_merge_params", "add_query_params"}
 )
-_VIEWS = frozenset({"items", "dict", "model_dump", "_asdict", "to_dict", "as_dict"})
+_VIEWS = frozenset({"dict", "model_dump", "_asdict", "to_dict", "as_dict"})
 _SPACE = re.compile(r"\s*\Z")
 
 
@@ -76,14 +76,20 @@ class Invocations(Expressions):
         function = self._function(node, scope)
         if function is not None:
             result = self._local(function, args, keywords)
-            return keywords if name in self.classes else result
+            if name not in self.classes:
+                return result
+            keywords.is_instance = True
+            return keywords
         if isinstance(node.func, ast.Name) and name in self.classes:
             return self._instance(node, self.classes[name], keywords, scope)
         handled, value = self._builtin(node, name, args, keywords, scope)
         if handled:
             return value
         self._request(node, name, args, keywords)
-        return keywords if name[:1].isupper() and keywords in self.mappings[-1:] else None
+        if not name[:1].isupper():
+            return None
+        keywords.is_instance = True
+        return keywords
 
     def _instance(
         self, node: ast.Call, declared: Mapping, keywords: Mapping, scope: Scope
@@ -91,7 +97,7 @@ class Invocations(Expressions):
         """Return an instance of a class of the file as a mapping of its attributes."""
         given = {one.name for one in keywords.entries}
         result = self.mapping(node, [keywords], scope)
-        result.label = declared.label
+        result.label, result.is_instance = declared.label, True
         result.entries += [one for one in declared.entries if one.name not in given]
         return result
 
@@ -116,18 +122,30 @@ class Invocations(Expressions):
         """Return whether the method of a known value is called, and what it returns."""
         if isinstance(receiver, Text):
             return self._of_text(node, name, receiver, args, scope)
-        known = [one for one in alternatives(receiver) if isinstance(one, Mapping | Items)]
+        known = [
+            one
+            for one in alternatives(receiver)
+            if isinstance(one, Items)
+            or (isinstance(one, Mapping) and (name in _VIEWS or not one.is_instance))
+        ]
         if not known:
             if name == "update" and _is_sent(node.func):
                 self.send(args[0] if args else self._registered(keywords), None)
                 return True, None
             return False, None
+        if name == "items" and all(isinstance(one, Mapping) for one in known):
+            more = [one for one in known if isinstance(one, Mapping)]
+            return True, Items(self.span(node)[0], more=more)
+        if name == "values" and isinstance(receiver, Mapping):
+            start, end = self.span(node)
+            each = [Item(one.value, start, end) for one in receiver.entries]
+            return True, Items(start, self.copied(each))
         if name in ("copy", *_VIEWS):
             same = name != "copy" or not isinstance(receiver, Mapping)
             return True, receiver if same else self.mapping(node, [receiver], scope)
         if name in ("get", "pop") and isinstance(receiver, Mapping):
             key = args[0] if args else None
-            return True, receiver.get(key.plain) if isinstance(key, Text) else None
+            return True, receiver.get(key.plain) if isinstance(key, Text) else receiver.any()
         for one in known:
             if isinstance(one, Mapping):
                 self._change(one, node, name, args, keywords, scope)

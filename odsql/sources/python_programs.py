@@ -92,6 +92,7 @@ class _Reader(Invocations):
             self.statements(tree.body, scope)
         for function in self.waiting:  # grows during the iteration
             self.read_function(function)
+        self._declare(scope, "")
 
     def statements(self, body: Iterable[ast.stmt], scope: Scope) -> None:
         """Read a block."""
@@ -169,14 +170,22 @@ class _Reader(Invocations):
         inner = scope.branch()
         inner.owner, inner.is_class = node.name, True
         self.statements(node.body, inner)
-        declared = Mapping(self.span(node)[0], label=node.name)
         for name, value in inner.names.items():
             self._set_attribute(node.name, name, value)
-            if isinstance(value, Text) and value.span is not None:
-                declared.entries.append(Entry(name, value, value.span[0]))
-        self.declarations.append(declared)
+        declared = self._declare(inner, node.name)
         self.classes[node.name] = declared
         scope.names[node.name] = None
+
+    def _declare(self, scope: Scope, label: str) -> Mapping:
+        """Note the constants of a class or a module, `WHERE` as `where`."""
+        declared = Mapping(0, label=label)
+        for name, value in scope.names.items():
+            if isinstance(value, Text) and value.span is not None:
+                declared.start = declared.start or value.span[0]
+                key = name.lower() if name.isupper() else name
+                declared.entries.append(Entry(key, value, value.span[0]))
+        self.declarations.append(declared)
+        return declared
 
     def _return(self, node: ast.Return, scope: Scope) -> None:
         value = self.value(node.value, scope)
@@ -323,15 +332,14 @@ class _Reader(Invocations):
             scope.names[name] = merged(before, [one.names.get(name, before) for one in going_on])
 
     def _for(self, node: ast.For | ast.AsyncFor, scope: Scope) -> None:
-        self.value(node.iter, scope)
-        self._loop(node, scope, node.target)
+        self._loop(node, scope, node.target, over=self.value(node.iter, scope))
 
     def _while(self, node: ast.While, scope: Scope) -> None:
         self._loop(node, scope, None, node.test)
 
     def _loop(
         self, node: ast.For | ast.AsyncFor | ast.While, scope: Scope, target: ast.expr | None,
-        test: ast.expr | None = None,
+        test: ast.expr | None = None, over: Value = None,
     ) -> None:  # fmt: skip
         """Read a loop; what one turn leaves to the next is unknown."""
         before = self.looped
@@ -345,7 +353,7 @@ class _Reader(Invocations):
             elif isinstance(value, Text):
                 inner.names[name] = None
         if target is not None:
-            inner.forget(target)
+            self.bind_each(target, over, inner)
         self.value(test, inner)
         self.statements(node.body, inner)
         self.looped = before

@@ -96,10 +96,9 @@ def _send_by_client(program: Invocations) -> None:
 
 def _of_items(items: Items) -> Mapping:
     """Return a list of pairs that is handed to a request as a mapping."""
-    entries = [*pairs(items), *(entry for one in items.more for entry in one.entries)]
     for one in items.more:
         one.hidden = True
-    return Mapping(items.start, entries, addresses=items.addresses, is_list=True)
+    return Mapping(items.start, pairs(items), addresses=items.addresses, is_list=True)
 
 
 # ---------------------------------------------------------------- functions of the file

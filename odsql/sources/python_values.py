@@ -50,6 +50,7 @@ class Mapping:
         addresses: the address of each request that it is sent with, None if that is unknown.
         hidden: whether it is certainly not the parameters of a request.
         is_list: whether it is a list of pairs, in which a key may stand several times.
+        is_instance: whether it is the attributes of an object, which has methods of its own.
         within: the mapping that has it as a value.
     """
 
@@ -59,11 +60,18 @@ class Mapping:
     addresses: list[str | None] = field(factory=list)
     hidden: bool = False
     is_list: bool = False
+    is_instance: bool = False
     within: Mapping | None = None
 
     def get(self, name: str) -> Value:
         """Return the value of a key; None if it is unknown or missing."""
         return next((one.value for one in reversed(self.entries) if one.name == name), None)
+
+    def any(self) -> Value:
+        """Return one of the values; None if they are many."""
+        if len(self.entries) > _MOST:
+            return None
+        return choice(*[one.value for one in self.entries])
 
 
 @frozen

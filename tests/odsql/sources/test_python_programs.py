@@ -116,6 +116,16 @@ def test_a_value_that_is_not_known_at_all_is_left_out(value: str) -> None:
         ("c = ['a = 1']\nc.extend(xs)\nw = ' and '.join(c)", "a = 1 and _"),
         ("c = {'w': 'a = 1'}\nw = c['w']", "a = 1"),
         ("class C:\n W = 'a = 1'\nw = C.W", "a = 1"),
+        (
+            "class C:\n def __init__(self): self.w = 'a = 1'\n def f(self):\n"
+            "  requests.get(API, params={'where': self.w})\nw = None",
+            "a = 1",
+        ),
+        (
+            "class C:\n @property\n def p(self): return {'where': 'a = 1'}\n def f(self):\n"
+            "  requests.get(API, params=self.p)\nw = None",
+            "a = 1",
+        ),
         ("def f(): return 'a = 1'\nw = f()", "a = 1"),
     ],
 )
@@ -127,10 +137,46 @@ def test_a_name_is_followed_to_what_it_is_assigned(before: str, text: str) -> No
     "before",
     ["w = None\nif x: w = 'a = 1'\nelse: w = 'b = 2'", "w = 'a = 1' if x else 'b = 2'",
      "w = x and 'a = 1' or 'b = 2'", "try: w = 'a = 1'\nexcept E: w = 'b = 2'",
-     "match x:\n case 1: w = 'a = 1'\n case _: w = 'b = 2'"],
+     "match x:\n case 1: w = 'a = 1'\n case _: w = 'b = 2'",
+     "w = {'x': 'a = 1', 'y': 'b = 2'}[x]", "c = {'x': 'a = 1', 'y': 'b = 2'}\nw = c.get(x)"],
 )  # fmt: skip
 def test_each_of_several_values_is_a_request(before: str) -> None:
     assert sorted(sent("w", before)) == ["a = 1", "b = 2"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "for w in ['a = 1', 'b = 2']: requests.get(API, params={'where': w})",
+        "for n, w in [(1, 'a = 1'), (2, 'b = 2')]: requests.get(API, params={'where': w})",
+        "q = {1: {'where': 'a = 1'}, 2: {'where': 'b = 2'}}\n"
+        "for n, p in q.items(): requests.get(API, params=p)",
+        "q = {1: {'where': 'a = 1'}, 2: {'where': 'b = 2'}}\n"
+        "for p in q.values(): requests.get(API, params=p)",
+        "requests.get(API, params=[('where', w) for w in ('a = 1', 'b = 2')])",
+    ],
+)
+def test_a_loop_sends_each_item(code: str) -> None:
+    assert texts(code) == [("where", "a = 1"), ("where", "b = 2")]
+    assert all(call.certain for call in calls(START + code))
+
+
+def test_a_query_string_is_read_where_it_is_sent() -> None:
+    code = "requests.get(API, params=f'where=a > {x}&select=b,c&refine=a%3Ab')"
+    assert texts(code) == [("where", "a > _"), ("select", "b,c")]
+
+
+def test_an_object_has_methods_of_its_own() -> None:
+    """`get` of a client is no method of a dictionary."""
+    code = "c = Client(limit=1)\nc.get(API, params={'where': 'a = 1'})"
+    assert ("where", "a = 1") in texts(code)
+
+
+def test_constants_that_are_named_like_parameters_are_a_guess() -> None:
+    code = "SELECT = 'a, b'\nWHERE = 'a = 1'\nclass C:\n where = 'b = 2'\n limit = 3"
+    found = [[argument.name for argument in one.arguments] for one in calls(START + code)]
+    assert found == [["select", "where"], ["where", "limit"]]
+    assert calls(START + "WHERE = 'a = 1'") == []
 
 
 def test_what_a_loop_leaves_to_its_next_turn_is_unknown() -> None:

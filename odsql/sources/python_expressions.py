@@ -36,7 +36,9 @@ from odsql.sources.python_values import (
     Value,
     alternatives,
     choice,
+    column,
     labelled,
+    pairs,
 )
 from odsql.sources.views import View, whole
 
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-__all__ = ["Expressions", "LocalCall", "dotted", "is_written_there", "pairs", "slot_of"]
+__all__ = ["Expressions", "LocalCall", "dotted", "is_written_there", "slot_of"]
 
 _T = TypeVar("_T")
 _DEEPEST = 90
@@ -424,7 +426,7 @@ class Expressions:
         elif isinstance(target, ast.Tuple | ast.List):
             for number, one in enumerate(target.elts):
                 if isinstance(one, ast.Name):
-                    scope.names[one.id] = choice(*_column(value, number), None)
+                    scope.names[one.id] = choice(*column(value, number), None)
 
     def _lambda(self, node: ast.Lambda, scope: Scope) -> Value:
         inner = scope.branch()
@@ -546,30 +548,6 @@ class Expressions:
                 found.addresses.append(address)
             self.mappings.append(found)
         return text
-
-
-def _column(items: Items, number: int) -> list[Value]:
-    """Return what stands at a place of each tuple in a list, or the values of a mapping."""
-    column = [
-        one.value.items[number].value
-        for one in items.items
-        if isinstance(one.value, Items) and number < len(one.value.items)
-    ]
-    if number == 1:
-        column += [entry.value for one in items.more for entry in one.entries[:_MOST_ITEMS]]
-    return column
-
-
-def pairs(items: Items) -> list[Entry]:
-    """Return a list of pairs as the entries of a mapping."""
-    entries = [entry for one in items.more for entry in one.entries]
-    for item in items.items:
-        if isinstance(item.value, Items) and len(item.value.items) == 2:
-            name, value = (one.value for one in item.value.items)
-            if isinstance(name, Text):
-                start = item.value.items[1].start
-                entries.append(Entry(name.plain, value, start, item.path))
-    return entries
 
 
 def _is_url(node: ast.expr) -> bool:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from odsql.checks.diagnostics import CLAUSES
 from odsql.sources.programs import Argument, Call, parameter_name
-from odsql.sources.python_expressions import pairs
 from odsql.sources.python_strings import Text
-from odsql.sources.python_values import Entry, Given, Items, Mapping, alternatives
+from odsql.sources.python_values import Entry, Given, Items, Mapping, alternatives, pairs
 from odsql.sources.urls import target
 from odsql.syntax.templates import HOLE
 

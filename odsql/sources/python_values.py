@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Choice", "Encoded", "Entry", "Function", "Given", "Item", "Items", "Mapping", "Scope", "Value",
-    "alternatives", "appended", "choice", "labelled", "merged",
+    "alternatives", "appended", "choice", "column", "labelled", "merged", "pairs",
 ]  # fmt: skip
 
 _MOST = 8
 """The maximum number of alternatives; a value with more is unknown."""
+
+_MOST_READ = 30
+"""The maximum number of values of a mapping that a loop tells apart."""
 
 Path: TypeAlias = tuple[int, ...]
 """The branches in which something happens, outer ones first."""
@@ -257,3 +260,27 @@ class Scope:
         """Return the scope of a branch."""
         path = self.path if number is None else (*self.path, number)
         return Scope(self, {}, self.depth + 1, path, self.function, self.owner)
+
+
+def column(items: Items, number: int) -> list[Value]:
+    """Return what stands at a place of each tuple in a list, or the values of a mapping."""
+    column = [
+        one.value.items[number].value
+        for one in items.items
+        if isinstance(one.value, Items) and number < len(one.value.items)
+    ]
+    if number == 1:
+        column += [entry.value for one in items.more for entry in one.entries[:_MOST_READ]]
+    return column
+
+
+def pairs(items: Items) -> list[Entry]:
+    """Return a list of pairs as the entries of a mapping."""
+    entries = [entry for one in items.more for entry in one.entries]
+    for item in items.items:
+        if isinstance(item.value, Items) and len(item.value.items) == 2:
+            name, value = (one.value for one in item.value.items)
+            if isinstance(name, Text):
+                start = item.value.items[1].start
+                entries.append(Entry(name.plain, value, start, item.path))
+    return entries

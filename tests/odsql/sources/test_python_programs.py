@@ -116,16 +116,6 @@ def test_a_value_that_is_not_known_at_all_is_left_out(value: str) -> None:
         ("c = ['a = 1']\nc.extend(xs)\nw = ' and '.join(c)", "a = 1 and _"),
         ("c = {'w': 'a = 1'}\nw = c['w']", "a = 1"),
         ("class C:\n W = 'a = 1'\nw = C.W", "a = 1"),
-        (
-            "class C:\n def __init__(self): self.w = 'a = 1'\n def f(self):\n"
-            "  requests.get(API, params={'where': self.w})\nw = None",
-            "a = 1",
-        ),
-        (
-            "class C:\n @property\n def p(self): return {'where': 'a = 1'}\n def f(self):\n"
-            "  requests.get(API, params=self.p)\nw = None",
-            "a = 1",
-        ),
         ("def f(): return 'a = 1'\nw = f()", "a = 1"),
     ],
 )
@@ -149,10 +139,8 @@ def test_each_of_several_values_is_a_request(before: str) -> None:
     [
         "for w in ['a = 1', 'b = 2']: requests.get(API, params={'where': w})",
         "for n, w in [(1, 'a = 1'), (2, 'b = 2')]: requests.get(API, params={'where': w})",
-        "q = {1: {'where': 'a = 1'}, 2: {'where': 'b = 2'}}\n"
-        "for n, p in q.items(): requests.get(API, params=p)",
-        "q = {1: {'where': 'a = 1'}, 2: {'where': 'b = 2'}}\n"
-        "for p in q.values(): requests.get(API, params=p)",
+        "q = {1: {'where': 'a = 1'}, 2: {'where': 'b = 2'}}; [f(params=p) for _, p in q.items()]",
+        "q = {1: {'where': 'a = 1'}, 2: {'where': 'b = 2'}}; [f(params=p) for p in q.values()]",
         "requests.get(API, params=[('where', w) for w in ('a = 1', 'b = 2')])",
     ],
 )
@@ -164,6 +152,19 @@ def test_a_loop_sends_each_item(code: str) -> None:
 def test_a_query_string_is_read_where_it_is_sent() -> None:
     code = "requests.get(API, params=f'where=a > {x}&select=b,c&refine=a%3Ab')"
     assert texts(code) == [("where", "a > _"), ("select", "b,c")]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def __init__(self): self.w = 'a = 1'\n def f(self): f(params={'where': self.w})",
+        "@property\n def p(self): return {'where': 'a = 1'}\n def f(self): f(params=self.p)",
+        "p = {'where': 'a = 1'}\n def f(self): f(params=self.p)",
+        "def g(self, w): f(params={'where': w})\n def f(self): self.g('a = 1')",
+    ],
+)
+def test_attributes_of_an_object_are_followed(code: str) -> None:
+    assert texts(f"class C:\n {code}") == [("where", "a = 1")]
 
 
 def test_an_object_has_methods_of_its_own() -> None:

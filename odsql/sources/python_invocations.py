@@ -330,6 +330,8 @@ class Invocations(Expressions):
         for entry in keywords.entries:
             known = entry.name in function.parameters
             (given if known else extra).entries.append(entry)
+            if not known and entry.name in SENT_AS:  # handed on with `**more`
+                self.send(entry.value, address_of(args))
         self.local.append(LocalCall(function, given, extra))
         if any(entry.name in NAMES for entry in keywords.entries):
             self.calls.append((keywords.label, keywords))

@@ -233,6 +233,7 @@ def test_what_is_sent_elsewhere_is_no_request(address: str) -> None:
         ("def f(w): requests.get(API, params={'where': w})\nf('a = 1')", True),
         ("def f(p): requests.get(API, params=p)\nf({'where': 'a = 1'})", True),
         ("def f(**p): requests.get(API, params=p)\nf(where='a = 1')", True),
+        ("def f(u, **p): requests.get(u, **p)\nf(API, params={'where': 'a = 1'})", True),
         ("def f(w):\n g(w)\ndef g(v): requests.get(API, params={'where': v})\nf('a = 1')", True),
     ],
 )

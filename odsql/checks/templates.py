@@ -51,7 +51,8 @@ def check_template(
         try:
             made = fill(parameter.name, parameter.text)
         except ODSQLSyntaxError as error:
-            found += (evolve(one, edits=()) for one in syntax_findings(error, number))
+            # Further mistakes could only be looked for in a text without holes.
+            found.append(evolve(syntax_findings(error, number)[0], edits=()))
             continue
         if made is None:
             continue

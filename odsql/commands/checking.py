@@ -8,7 +8,7 @@ from attrs import evolve
 
 from odsql.checks.diagnostics import CATALOG_ENDPOINTS, CLAUSES, Parameter, Request
 from odsql.checks.run import check
-from odsql.commands.inputs import STDIN, found_in, in_url
+from odsql.commands.inputs import STDIN, found_in, in_url, is_data, stands_whole
 from odsql.outputs.results import Checked, Option, Unreadable, visible
 from odsql.syntax.templates import shown
 
@@ -137,7 +137,7 @@ class Checker:
 
     def _wanted(self, found: Found, ignored: tuple[str, ...]) -> tuple[Diagnostic, ...]:
         return tuple(
-            one
+            _fixable(one, found)
             for one in holding(found, self._check(asked(found, self._assumed)))
             if self._selection.wants(one.code) and not (ignored and one.code.startswith(ignored))
         )
@@ -227,8 +227,7 @@ def asked(found: Found, assumed: Assumptions) -> Request:
 
 def _is_written_alone(found: Found) -> bool:
     """Return whether a file holds only queries, not a program."""
-    path = found.file.path
-    return path == STDIN or path.lower().endswith((".toml", ".yaml", ".yml", ".jsonl", ".ndjson"))
+    return found.file.path == STDIN or is_data(found.file.path)
 
 
 def holding(found: Found, diagnostics: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
@@ -258,6 +257,13 @@ def _weighed(diagnostic: Diagnostic, found: Found) -> Diagnostic | None:
         hint = diagnostic.hint or "correct only if group_by declares this label"
         return evolve(diagnostic, severity="warning", hint=hint)
     return None
+
+
+def _fixable(diagnostic: Diagnostic, found: Found) -> Diagnostic:
+    """Return a finding, without its fix if the text is not written in one piece."""
+    if not diagnostic.edits or stands_whole(found, diagnostic.parameter):
+        return diagnostic
+    return evolve(diagnostic, edits=())
 
 
 def _changes(looked: Sequence[_Looked]) -> list[Change]:

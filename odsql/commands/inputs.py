@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from odsql.outputs.results import Unreadable
@@ -16,7 +17,18 @@ if TYPE_CHECKING:
 
     from odsql.sources import Found, SourceFile, UnreadableError
 
-__all__ = ["STDIN", "File", "UsageError", "add_sniff", "files", "found_in", "in_url", "shown"]
+__all__ = [
+    "STDIN",
+    "File",
+    "UsageError",
+    "add_sniff",
+    "files",
+    "found_in",
+    "in_url",
+    "is_data",
+    "shown",
+    "stands_whole",
+]
 
 STDIN = "-"
 _KEY = re.compile(r"[\w.%-]+\Z")
@@ -155,3 +167,25 @@ def in_url(found: Found, parameter: int) -> bool:
     key = _KEY.search(text, max(0, begin - 80), begin - 1)
     # `limit=5` in a TOML file is not in a URL: its key begins a line or follows a blank.
     return key is not None and text[max(0, key.start() - 1) : key.start()] not in _BEFORE_KEYS
+
+
+def is_data(path: str) -> bool:
+    """Return whether a file holds only queries, not a program."""
+    return path.lower().endswith((".toml", ".yaml", ".yml", ".jsonl", ".ndjson"))
+
+
+def stands_whole(found: Found, parameter: int) -> bool:
+    """Return whether a text is written in one piece, not joined from several strings of a program.
+
+    In one piece, a character is written as it is, doubled, or as an escape. A URL may be joined.
+    """
+    if is_data(found.file.path) or in_url(found, parameter):
+        return True
+    text = found.file.text
+    for start, end in pairwise(found.offsets[parameter]):
+        if end - start == 1:
+            continue
+        written = text[start:end]
+        if not written or (written[0] not in "\\%&" and written[:1] * 2 != written):
+            return False
+    return True

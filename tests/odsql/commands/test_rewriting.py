@@ -46,6 +46,8 @@ FIXES = [
     ("a.ipynb", CELL, "<>", "!="),
     ("a.js", f'"{URL}?where=a <> 1" +\n" and b = 2"', "<>", "!="),
     ("a.js", f'"{URL}?where=a+<>+1&limit=1"', "<>", "%21%3D"),
+    ("a.py", f'import requests\nrequests.get("{URL}", params={{"where": \'a == "x\\\'s"\'}})\n',
+     "==", "="),
     ("a.yaml", "queries:\n  a: {where: &w a <> 1}\n  b: {where: *w}\n", "<>", "!="),
     ("a.yaml", "queries:\n  a: &q {where: 'a <> 1'}\n  b: *q\n", "<>", "!="),
     ("a.yaml", "queries:\n  a: {where: !!str a <> 1}\n", "<>", "!="),
@@ -61,6 +63,28 @@ def test_fix_changes_the_place_and_nothing_else(
     assert run("check", "--fix", name) == 0, capsys.readouterr().out
     assert (folder / name).read_bytes().decode() == before.replace(old, new, 1)
     assert " fixed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"a == 1" " and b = 2"',
+        '"a == 1" + " and b = 2"',
+        'f"a == {x}"',
+        'f"b = {x} and a == 1"',
+        'WHERE + " and b == 2"',
+        '"a == %s" % x',
+    ],
+)
+def test_fix_leaves_a_text_that_is_joined_or_has_holes(
+    folder: Path, capsys: Captured, value: str
+) -> None:
+    """What a program puts together may be used elsewhere, too."""
+    text = f'import requests\nWHERE = "a = 1"\nrequests.get("{URL}", params={{"where": {value}}})\n'
+    (folder / "a.py").write_text(text)
+    assert run("check", "--fix", "a.py") == 1
+    assert (folder / "a.py").read_text() == text
+    assert "ODSQL compares with a single =" in capsys.readouterr().out
 
 
 def test_fix_shows_what_it_cannot_fix(folder: Path, capsys: Captured) -> None:

@@ -3,7 +3,8 @@
 A `Store` holds datasets (`store`, `schema`, `catalog`). `app` serves them over HTTP: `requests`
 reads the parameters, `odsql` parses the clauses, `compiling` compiles the trees to SQL with
 `conditions`, `values`, `grouping`, `facets` and the modules they use, `engine` runs the SQL, and
-`answers` and `exporting` write the result as a live portal does. `errors` holds the messages.
+`answers` writes the result as a live portal does; the package `exports` writes files. `errors`
+holds the messages.
 
 The portal needs an extra: `pip install 'explore-async[portal]'`. Without it the package can be
 imported, but opening a `Store` raises `explore_async.MissingExtraError`.

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from explore_async.portal.grouping import offset_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from explore_async.portal.compiling import Output
     from explore_async.portal.context import Context, Value
 
-__all__ = ["csv_cell", "dumps", "escaped", "json_row", "parquet_column"]
+__all__ = ["csv_cell", "dumps", "escaped", "json_row"]
 
 _NOT_ASCII = re.compile("[\x7f-\U0010ffff]+")
 _PRECISIONS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
@@ -39,6 +39,8 @@ def escaped(text: str) -> str:
 
 def json_row(outputs: Sequence[Output], context: Context) -> str:
     """Return SQL for one row as a JSON object."""
+    if not outputs:
+        return "'{}'"
     parts = []
     for at, output in enumerate(outputs):
         start = "{" if at == 0 else ", "
@@ -106,18 +108,3 @@ def csv_cell(value: Value, context: Context, separator: str) -> str:
     if value.type == "geo_point_2d":
         return f"({_double(f'{sql}.lat')} || ', ' || {_double(f'{sql}.lon')})"
     return sql
-
-
-def bare_geometry(text: str) -> str:
-    """Return the geometry of a GeoJSON feature, the form of a shape in CSV."""
-    shape = json.loads(text)
-    return json.dumps(shape.get("geometry", shape))
-
-
-def parquet_column(output: Output, labels: Mapping[str, str]) -> str:
-    """Return SQL for one Parquet column: lists and points keep their type, datetimes are UTC."""
-    name = labels.get(output.label, output.label).replace('"', '""')
-    sql = output.value.sql
-    if output.value.type == "datetime":
-        sql = f"timezone('UTC', {sql})"
-    return f'{sql} AS "{name}"'

@@ -16,11 +16,13 @@ from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_response import ContentCoding
 
-from explore_async.portal import exporting
 from explore_async.portal.answers import dumps, escaped, json_row
 from explore_async.portal.compiling import Query, compile_query
 from explore_async.portal.engine import Engine
 from explore_async.portal.errors import PortalError, StoreError, missing_resource, not_supported
+from explore_async.portal.exports import formats
+from explore_async.portal.exports.export import Export, check
+from explore_async.portal.exports.rows import compressed
 from explore_async.portal.facets import count_facet, wanted_facets
 from explore_async.portal.requests import (
     export_limit,
@@ -32,10 +34,11 @@ from explore_async.portal.store import Store, refuse_no_store
 from odsql import nodes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
     from explore_async.portal.compiling import Plan
     from explore_async.portal.context import Settings
+    from explore_async.portal.exports.formats import Format
     from explore_async.portal.schema import Dataset
 
 __all__ = ["BASE_PATH", "make_app", "serve"]
@@ -124,23 +127,22 @@ class Portal:
 
     async def catalog_exports(self, request: web.Request) -> web.StreamResponse:
         """`GET /catalog/exports`."""
-        return self._formats(request, "/catalog/exports", ("csv", "json"))
+        return self._formats(request, "/catalog/exports", formats.CATALOG_FORMATS)
 
     async def catalog_export(self, request: web.Request) -> web.StreamResponse:
         """`GET /catalog/exports/{format}`: dataset objects, or the rows of a query."""
-        name = _format(request, ("csv", "json"))
+        format_ = _format(request, formats.CATALOG_FORMATS)
         query = read_query(request.query)
-        plan = self._plan(query, self.store.catalog, request)
+        export = self._requested(request, self._plan(query, self.store.catalog, request))
         if query.select is not None or query.grouped:
-            return await self._export(request, plan, name, "datasets")
-        export = exporting.Export(plan, name, export_limit(request.query), request.query)
-        exporting.check(export)
-        objects = await self._dataset_objects(plan, limit=export.limit)
+            return await self._export(request, export, format_, "datasets")
+        assert format_.catalog is not None  # noqa: S101 - all formats of the catalog have it
+        objects = await self._dataset_objects(export.plan, limit=export.limit)
         return self._answer(
             request,
-            exporting.catalog(export, objects),
-            filename=f"datasets.{name}",
-            content_type=exporting.CONTENT_TYPES[name],
+            format_.catalog(export, objects),
+            filename=f"datasets.{format_.extension}",
+            content_type=format_.content_type,
         )
 
     # ------------------------------------------------------------ one dataset
@@ -180,14 +182,14 @@ class Portal:
     async def exports(self, request: web.Request) -> web.StreamResponse:
         """`GET .../exports`."""
         path = f"/catalog/datasets/{self._dataset(request).dataset_id}/exports"
-        return self._formats(request, path, exporting.FORMATS)
+        return self._formats(request, path, formats.FORMATS)
 
     async def export(self, request: web.Request) -> web.StreamResponse:
         """`GET .../exports/{format}`."""
         dataset = self._dataset(request)
-        name = _format(request, exporting.FORMATS)
-        plan = self._plan(read_query(request.query), dataset, request)
-        return await self._export(request, plan, name, dataset.dataset_id)
+        format_ = _format(request, formats.FORMATS)
+        export = self._requested(request, self._plan(read_query(request.query), dataset, request))
+        return await self._export(request, export, format_, dataset.dataset_id)
 
     # ------------------------------------------------------------ shared
 
@@ -237,23 +239,37 @@ class Portal:
         return self._answer(request, dumps({"links": links, "facets": facets}))
 
     def _formats(
-        self, request: web.Request, path: str, formats: tuple[str, ...]
+        self, request: web.Request, path: str, known: Mapping[str, Format]
     ) -> web.StreamResponse:
         links = [_link("self", _url(request, path))]
-        links += [_link(one, _url(request, f"{path}/{one}")) for one in formats]
+        links += [_link(one, _url(request, f"{path}/{one}")) for one in formats.listed(known)]
         return self._answer(request, dumps({"links": links}))
 
+    def _requested(self, request: web.Request, plan: Plan) -> Export:
+        """Return the export that a request asks for, if live portals do not refuse it."""
+        origin = str(request.url.origin())
+        export = Export(plan, export_limit(request.query), request.query, origin)
+        check(export)
+        return export
+
     async def _export(
-        self, request: web.Request, plan: Plan, name: str, filename: str
+        self, request: web.Request, export: Export, format_: Format, name: str
     ) -> web.StreamResponse:
         """Send an export in chunks; the first chunk is computed before the status line is sent."""
-        export = exporting.Export(plan, name, export_limit(request.query), request.query)
-        exporting.check(export)
-        async with contextlib.aclosing(exporting.export(export, self.engine)) as chunks:
+        if format_.write is None:
+            raise not_supported("A query with select or group_by in this format of the catalog")
+        filename, content_type = f"{name}.{format_.extension}", format_.content_type
+        written = format_.write(export, self.engine)
+        if export.compressed:
+            # The name is documented; the content type is not.
+            filename, content_type = f"{filename}.gzip", "application/gzip"
+            written = compressed(written, self.engine)
+        async with contextlib.aclosing(written) as chunks:
             first = await anext(chunks, b"")
-            response = web.StreamResponse(headers=self._headers(f"{filename}.{name}"))
-            response.headers[hdrs.CONTENT_TYPE] = exporting.CONTENT_TYPES[name]
-            _compress(request, response)
+            response = web.StreamResponse(headers=self._headers(filename))
+            response.headers[hdrs.CONTENT_TYPE] = content_type
+            if format_.is_text and not export.compressed:
+                _compress(request, response)
             # A client may disconnect; closing `chunks` then interrupts the statement.
             with contextlib.suppress(ConnectionResetError), _cutting(request):
                 await response.prepare(request)
@@ -266,13 +282,14 @@ class Portal:
     def _answer(
         self,
         request: web.Request,
-        body: str,
+        body: str | bytes,
         *,
         filename: str | None = None,
         content_type: str = _JSON,
     ) -> web.StreamResponse:
         headers = {**self._headers(filename), hdrs.CONTENT_TYPE: content_type}
-        response = web.Response(body=body.encode(), headers=headers)
+        encoded = body.encode() if isinstance(body, str) else body
+        response = web.Response(body=encoded, headers=headers)
         _compress(request, response)
         return response
 
@@ -321,13 +338,11 @@ def _link(relation: str, url: str) -> dict[str, str]:
     return {"rel": relation, "href": url}
 
 
-def _format(request: web.Request, formats: tuple[str, ...]) -> str:
-    name = request.match_info["format"]
-    if name in formats:
-        return name
-    if name in exporting.UNSUPPORTED_FORMATS or name in exporting.FORMATS:
-        raise not_supported(f"The export format {name}")
-    raise _unknown_uri()
+def _format(request: web.Request, known: Mapping[str, Format]) -> Format:
+    found = formats.find(known, request.match_info["format"])
+    if found is None:
+        raise _unknown_uri()
+    return found
 
 
 def _unknown_uri() -> PortalError:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from explore_async.portal.errors import not_supported, stopping
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
     from concurrent.futures import Future
 
     from duckdb import DuckDBPyConnection
@@ -91,13 +91,35 @@ class Engine:
         async with self._statement() as statement:
             cursor = statement.cursor
 
-            def batch() -> bytes:
+            def batch() -> bytes | None:
                 rows = cursor.fetchmany(BATCH)
-                return write(rows) if rows else b""
+                return write(rows) if rows else None
 
             await self._work(statement, lambda: cursor.execute(sql, parameters.used_by(sql)))
-            while chunk := await self._work(statement, batch):
+            while (chunk := await self._work(statement, batch)) is not None:
                 yield chunk
+
+    async def read(
+        self, sql: str, parameters: Parameters, work: Callable[[Iterator[list[Row]]], T]
+    ) -> T:
+        """Return `work(batches)` of the batches of rows; statement and `work` run in one thread.
+
+        When the request is cancelled or the portal stops, the next batch raises an error.
+
+        Raises:
+            PortalError: a number overflows its type, or the portal stops.
+        """
+        async with self._statement() as statement:
+            cursor = statement.cursor
+
+            def batches() -> Iterator[list[Row]]:
+                cursor.execute(sql, parameters.used_by(sql))
+                while rows := cursor.fetchmany(BATCH):
+                    yield rows
+                    if statement.ending:
+                        raise stopping()
+
+            return await self._work(statement, lambda: work(batches()))
 
     @contextlib.asynccontextmanager
     async def _statement(self) -> AsyncIterator[_Statement]:
@@ -140,12 +162,14 @@ class _Statement:
     def __init__(self, cursor: DuckDBPyConnection) -> None:
         self.cursor = cursor
         self.job: Future[Any] | None = None
+        self.ending = False
 
     async def end(self) -> None:
         """Interrupt until no thread uses the cursor.
 
         One interrupt is not enough: DuckDB ignores an interrupt before the statement begins.
         """
+        self.ending = True
         while self.job is not None and not self.job.done():
             self.cursor.interrupt()
             await asyncio.sleep(_PAUSE)

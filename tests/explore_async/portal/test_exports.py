@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from explore_async.portal.exports.formats import FORMATS
 from tests.explore_async.portal.asking import GEONAMES, RECORDED, THINGS
 
 if TYPE_CHECKING:
@@ -85,26 +88,6 @@ async def test_json_lines_end_every_row(ask: Asker) -> None:
     assert answer.body.endswith(b"}\n")
 
 
-async def test_parquet_keeps_types(ask: Asker) -> None:
-    """Lists and points keep their structure, datetimes are timestamps in UTC."""
-    answer = await ask.get(f"{EXPORTS}/parquet", parquet_compression="zstd")
-    parquet = pytest.importorskip("pyarrow.parquet")
-    table = parquet.read_table(io.BytesIO(answer.body))
-    assert table.num_rows == 4
-    assert str(table.schema.field("moment").type) == "timestamp[us, tz=UTC]"
-    assert table["tags"].to_pylist() == [["a", "b"], ["b"], ["c"], None]
-    assert table["place"].to_pylist()[0] == {"lon": 2.3522, "lat": 48.8566}
-
-
-async def test_parquet_leaves_no_file_behind(
-    ask: Asker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The temporary file of DuckDB is removed after it is sent."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert (await ask.get(f"{EXPORTS}/parquet", select='id as `an "id"`')).status == 200
-    assert os.listdir(tmp_path) == []  # noqa: PTH208 - a test may block
-
-
 async def test_an_ungrouped_aggregate_comes_once_per_record(ask: Asker) -> None:
     """Measured: the export has as many rows as records."""
     answer = await ask.get(f"{EXPORTS}/json", select="count(*) as n")
@@ -163,10 +146,56 @@ async def test_exports_are_compressed_when_accepted(ask: Asker) -> None:
         assert answer.headers.get("content-encoding", "identity") == coding
 
 
+async def test_a_compressed_export_is_a_gzip_file(ask: Asker) -> None:
+    """The name of the file is documented; the response has no content coding besides."""
+    plain = await ask.get(f"{EXPORTS}/csv")
+    answer = await ask.get(f"{EXPORTS}/csv", compressed="true")
+    assert gzip.decompress(answer.body) == plain.body
+    assert answer.headers["content-disposition"] == 'attachment; filename="things.csv.gzip"'
+    assert answer.headers["content-type"] == "application/gzip"
+    assert "content-encoding" not in answer.headers
+
+
+@pytest.mark.parametrize("name", [name for name, one in FORMATS.items() if one.packages])
+async def test_a_format_without_its_package_is_unknown(
+    ask: Asker, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The error is that of an unknown path; the log says what to install."""
+    package = FORMATS[name].packages[0]
+    monkeypatch.setitem(sys.modules, package, None)
+    answer = await ask.get(f"{EXPORTS}/{name}")
+    assert (answer.status, answer.json["error_code"]) == (404, "NotFoundURI")
+    assert f"{name} needs the package {package}" in caplog.text
+    assert "pip install 'explore-async[portal]'" in caplog.text
+    assert name not in [link["rel"] for link in (await ask.get(EXPORTS)).json["links"]]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_every_format_holds_a_repeated_aggregate(ask: Asker, name: str) -> None:
+    """An aggregate without groups is one row per record, also in files."""
+    assert (await ask.get(f"{EXPORTS}/{name}", select="count(*) as n")).status == 200
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_no_format_leaves_a_file_behind(
+    ask: Asker, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Temporary files are removed after they are sent."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert (await ask.get(f"{EXPORTS}/{name}")).status == 200
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - a test may block
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_every_format_can_be_empty(ask: Asker, name: str) -> None:
+    """No rows are no error."""
+    assert (await ask.get(f"{EXPORTS}/{name}", where="id = 9")).status == 200
+
+
 async def test_the_list_of_formats_is_what_works(ask: Asker) -> None:
     """There is a link to the list itself, then one to each supported format."""
     links = (await ask.get(EXPORTS)).json["links"]
-    assert [link["rel"] for link in links] == ["self", "csv", "json", "jsonl", "parquet"]
+    assert [link["rel"] for link in links] == ["self", *FORMATS]
     for link in links[1:]:
         async with ask.session.get(link["href"]) as response:
             assert response.status == 200
@@ -176,12 +205,12 @@ async def test_the_list_of_formats_is_what_works(ask: Asker) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
-        ("shp", 400, "NotSupportedByLocalPortal"),
         ("nonsense", 404, "NotFoundURI"),
-        ("csv?compressed=true", 400, "NotSupportedByLocalPortal"),
+        ("geojson?epsg=0", 400, "InvalidRESTParameterError"),
+        ("geojson?epsg=north", 400, "InvalidRESTParameterError"),
         ("csv?delimiter=x", 400, "InvalidRESTParameterError"),
         ("parquet?parquet_compression=lz4", 400, "InvalidRESTParameterError"),
-        ("parquet?select=id, name as ID", 400, "NotSupportedByLocalPortal"),
+        ("parquet?select=id, name as Identifier&use_labels=true", 400, "NotSupportedByLocalPortal"),
         ("csv?where=nope(", 400, "ODSQLSyntaxError"),
         ("csv?select=id * 9223372036854775807 * 2", 400, "NotSupportedByLocalPortal"),
     ],

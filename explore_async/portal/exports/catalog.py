@@ -1,0 +1,62 @@
+"""The catalog as JSON, an array of dataset objects, and as CSV, a table of metadata.
+
+The columns of CSV are `dcat.*`, then `default.*`, then the rest, and `datasetid` last (recorded).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from explore_async.portal.answers import dumps
+from explore_async.portal.exports.text import byte_order_mark, csv_lines, list_separator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from explore_async.portal.exports.export import Export
+
+__all__ = ["write_csv", "write_json"]
+
+_NAMESPACES = {"dcat": 0, "default": 1}
+
+
+def write_json(_: Export, datasets: Sequence[Mapping[str, Any]]) -> bytes:
+    """Write an array of dataset objects."""
+    return f"[{','.join(map(dumps, datasets))}]".encode()
+
+
+def write_csv(one: Export, datasets: Sequence[Mapping[str, Any]]) -> bytes:
+    """Write a table of metadata."""
+    separator = list_separator(one.parameters)
+    table = metas_table(datasets, separator)
+    return (byte_order_mark(one.parameters) + csv_lines(one.parameters)(table)).encode()
+
+
+def metas_table(datasets: Sequence[Mapping[str, Any]], separator: str) -> list[list[Any]]:
+    """Return the header and one row per dataset."""
+    columns = _columns(datasets)
+    rows: list[list[Any]] = [[*(f"{space}.{name}" for space, name in columns), "datasetid"]]
+    for dataset in datasets:
+        metas = dataset["metas"]
+        cells = [_cell(metas.get(space, {}).get(name), separator) for space, name in columns]
+        rows.append([*cells, dataset["dataset_id"]])
+    return rows
+
+
+def _columns(datasets: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return the keys of all metas: `dcat` first, then `default`, then the rest (recorded)."""
+    columns = {
+        (space, name): None
+        for dataset in datasets
+        for space, metas in dataset["metas"].items()
+        for name in metas
+    }
+    return sorted(columns, key=lambda column: _NAMESPACES.get(column[0], len(_NAMESPACES)))
+
+
+def _cell(value: Any, separator: str) -> Any:
+    """Join a list and write an object as JSON; live portals write other values as Python does."""
+    if isinstance(value, list):
+        return separator.join(map(str, value))
+    return json.dumps(value) if isinstance(value, dict) else value

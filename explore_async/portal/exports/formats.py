@@ -1,0 +1,85 @@
+"""The list of export formats, with their media types and the names of their files.
+
+Recorded are the media types of CSV, JSON and FlatGeobuf (octet-stream), each with a charset, and
+the names of their files. For the others it is not recorded: they have the media type that IANA
+lists, with the charset that every recorded export has, and the usual extension.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, frozen
+
+from explore_async.portal.exports import catalog, geojson, parquet, text
+from explore_async.portal.exports.packages import have, missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from explore_async.portal.exports.export import Export, Writer
+
+__all__ = ["CATALOG_FORMATS", "FORMATS", "Format", "find", "listed"]
+
+
+@frozen(kw_only=True)
+class Format:
+    """One format.
+
+    Attributes:
+        write: writes the rows of a query; None if the format holds only dataset objects.
+        catalog: writes dataset objects; None if the catalog lacks the format.
+        media_type: the media type, without the charset.
+        extension: the extension of files.
+        packages: the packages that it needs.
+        is_text: True if responses are compressed for clients that accept it.
+    """
+
+    write: Writer | None = None
+    catalog: Callable[[Export, Sequence[Mapping[str, Any]]], bytes] | None = None
+    media_type: str
+    extension: str
+    packages: tuple[str, ...] = ()
+    is_text: bool = True
+
+    @property
+    def content_type(self) -> str:
+        """The value of the header Content-Type."""
+        return f"{self.media_type}; charset=utf-8"
+
+
+FORMATS: Mapping[str, Format] = {
+    "csv": Format(write=text.write_csv, media_type="text/csv", extension="csv"),
+    "json": Format(write=text.write_json, media_type="application/json", extension="json"),
+    "jsonl": Format(write=text.write_jsonl, media_type="application/x-ndjson", extension="jsonl"),
+    "geojson": Format(
+        write=geojson.write_geojson, media_type="application/geo+json", extension="geojson"
+    ),
+    "parquet": Format(
+        write=parquet.write_parquet,
+        media_type="application/octet-stream",
+        extension="parquet",
+        packages=("pyarrow",),
+        is_text=False,
+    ),
+}
+"""The formats of datasets by name."""
+
+CATALOG_FORMATS: Mapping[str, Format] = {
+    "csv": evolve(FORMATS["csv"], catalog=catalog.write_csv),
+    "json": evolve(FORMATS["json"], catalog=catalog.write_json),
+}
+"""The formats of the catalog by name, in the order of a recorded list."""
+
+
+def listed(formats: Mapping[str, Format]) -> list[str]:
+    """Return the names of the formats whose packages are installed."""
+    return [name for name, one in formats.items() if not missing(one.packages)]
+
+
+def find(formats: Mapping[str, Format], name: str) -> Format | None:
+    """Return a format, or None if it is unknown or lacks a package, which is logged."""
+    found = formats.get(name)
+    if found is None or not have(f"The export format {name}", found.packages):
+        return None
+    return found

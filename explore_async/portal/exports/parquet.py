@@ -1,0 +1,156 @@
+"""GeoParquet: Parquet whose geographic columns hold WKB, as its metadata `geo` says.
+
+Recorded of programs that read live exports: geographic fields are WKB with the longitude as x, the
+file has `geo` metadata, and datetimes are in milliseconds, UTC. Lists keep their structure, and
+dates are days; both are unknown on live portals. One group of rows is in memory at a time.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from explore_async.geometries import geo_metadata
+from explore_async.portal.errors import invalid_parameter, not_supported
+from explore_async.portal.exports.geometry import GEOGRAPHIC, as_wkb, bare, projection
+from explore_async.portal.exports.rows import stream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    import pyarrow as pa
+
+    from explore_async.portal.context import Value
+    from explore_async.portal.engine import Engine, Row
+    from explore_async.portal.exports.export import Export
+    from explore_async.portal.exports.geometry import Projection
+
+__all__ = ["refuse_equal_columns", "write_parquet"]
+
+_COMPRESSIONS = ("snappy", "zstd")
+_GROUP = 50_000
+"""The least number of rows in a group, but for the last one."""
+
+
+async def write_parquet(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
+    """Write groups of rows."""
+    compression = one.parameters.get("parquet_compression", "") or _COMPRESSIONS[0]
+    if compression not in _COMPRESSIONS:
+        # The live text is unknown.
+        raise invalid_parameter(
+            f"Invalid value for parquet_compression API parameter: {compression}."
+        )
+    refuse_equal_columns(one)
+    project = projection(one.parameters)
+    file = _File(_schema(one, project), compression, project)
+    shown = [output.value.sql for output in one.plan.outputs]
+    async with aclosing(stream(one, shown, file.write, engine)) as chunks:
+        async for chunk in chunks:
+            if chunk:
+                yield chunk
+    yield await engine.run(file.end)
+
+
+def refuse_equal_columns(one: Export) -> None:
+    """Refuse labels that are equal, because readers find columns by their names."""
+    names = [one.column(output) for output in one.plan.outputs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise not_supported(f"An export with two columns called {twice[0]}")
+
+
+def _schema(one: Export, project: Projection) -> pa.Schema:
+    arrow = importlib.import_module("pyarrow")
+    outputs = {one.column(output): output.value for output in one.plan.outputs}
+    schema = arrow.schema([(name, _type(arrow, value)) for name, value in outputs.items()])
+    places = {name: value.type for name, value in outputs.items() if value.type in GEOGRAPHIC}
+    if not places:
+        return schema
+    geo = geo_metadata(places, crs=project.described)
+    return schema.with_metadata({"geo": json.dumps(geo)})
+
+
+def _type(arrow: Any, value: Value) -> pa.DataType:
+    if value.multivalued:
+        return arrow.list_(arrow.string())
+    made = {
+        "int": arrow.int64(),
+        "double": arrow.float64(),
+        "boolean": arrow.bool_(),
+        "date": arrow.date32(),
+        "datetime": arrow.timestamp("ms", tz="UTC"),
+        "geo_point_2d": arrow.binary(),
+        "geo_shape": arrow.binary(),
+    }
+    return made.get(value.type, arrow.string())
+
+
+class _File:
+    """A Parquet file whose bytes are taken as they are written."""
+
+    def __init__(self, schema: pa.Schema, compression: str, project: Projection) -> None:
+        self._arrow = importlib.import_module("pyarrow")
+        parquet = importlib.import_module("pyarrow.parquet")
+        self._schema = schema
+        self._project = project
+        self._sink = _Sink()
+        self._writer = parquet.ParquetWriter(self._sink, schema, compression=compression)
+        self._batches: list[pa.RecordBatch] = []
+
+    def write(self, rows: list[Row]) -> bytes:
+        """Add rows, and return the bytes that this completes."""
+        columns = zip(*rows, strict=True)
+        arrays = [
+            self._array(field.type, cells)
+            for field, cells in zip(self._schema, columns, strict=True)
+        ]
+        self._batches.append(self._arrow.record_batch(arrays, schema=self._schema))
+        if sum(batch.num_rows for batch in self._batches) >= _GROUP:
+            self._end_group()
+        return self._sink.taken()
+
+    def end(self) -> bytes:
+        """Return the last bytes."""
+        if self._batches:
+            self._end_group()
+        self._writer.close()
+        return self._sink.taken()
+
+    def _end_group(self) -> None:
+        table = self._arrow.Table.from_batches(self._batches)
+        self._batches.clear()
+        self._writer.write_table(table, row_group_size=table.num_rows)
+
+    def _array(self, type_: pa.DataType, cells: tuple[Any, ...]) -> pa.Array:
+        if type_ == self._arrow.binary():
+            return self._arrow.array([as_wkb(self._project(bare(cell))) for cell in cells], type_)
+        return self._arrow.array(cells, type_)
+
+
+class _Sink(io.RawIOBase):
+    """Collects bytes until they are taken."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._position = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        piece = bytes(data)
+        self._parts.append(piece)
+        self._position += len(piece)
+        return len(piece)
+
+    def tell(self) -> int:
+        return self._position
+
+    def taken(self) -> bytes:
+        """Return what was written since the last call."""
+        taken = b"".join(self._parts)
+        self._parts.clear()
+        return taken

@@ -1,0 +1,106 @@
+"""The rows of an export, in batches: pushed to a writer of bytes, or pulled by a writer of files.
+
+A format that can be written from its beginning to its end is streamed: at most one batch is in
+memory. Libraries that write files pull the batches, and the file is sent when it is complete.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import zlib
+from contextlib import aclosing
+from functools import partial
+from itertools import chain, repeat
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from explore_async.portal.engine import BATCH
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+
+    from explore_async.portal.engine import Engine, Row
+    from explore_async.portal.exports.export import Export
+
+__all__ = ["as_file", "compressed", "enclosed", "pull", "stream"]
+
+T = TypeVar("T")
+
+_CHUNK = 1 << 18
+_GZIP = 31  # the window of zlib with gzip's header and trailer
+
+
+async def stream(
+    one: Export, shown: Sequence[str], write: Callable[[list[Row]], bytes], engine: Engine
+) -> AsyncGenerator[bytes]:
+    """Yield `write(rows)` for each batch of rows; `shown` are SQL expressions.
+
+    A single aggregated row is repeated per record, as live portals do.
+    """
+    plan = one.plan
+    if plan.kind == "repeated":
+        for rows in await _repeated(one, shown, engine):
+            yield await engine.run(partial(write, rows))
+        return
+    sql = plan.page(shown, limit=one.limit)
+    async with aclosing(engine.stream(sql, plan.context.parameters, write)) as chunks:
+        async for chunk in chunks:
+            yield chunk
+
+
+async def pull(
+    one: Export, shown: Sequence[str], work: Callable[[Iterator[list[Row]]], T], engine: Engine
+) -> T:
+    """Return `work(batches)`, which runs in a thread; `shown` are SQL expressions."""
+    plan = one.plan
+    if plan.kind == "repeated":
+        batches = await _repeated(one, shown, engine)
+        return await engine.run(lambda: work(batches))
+    sql = plan.page(shown, limit=one.limit)
+    return await engine.read(sql, plan.context.parameters, work)
+
+
+async def _repeated(one: Export, shown: Sequence[str], engine: Engine) -> Iterator[list[Row]]:
+    """Return batches that repeat the aggregated row once per record."""
+    parameters = one.plan.context.parameters
+    total = await engine.single(one.plan.total, parameters)
+    rows = await engine.rows(one.plan.page(shown, limit=None), parameters)
+    whole, rest = divmod(total if one.limit is None else min(one.limit, total), BATCH)
+    return chain(repeat(rows * BATCH, whole), [rows * rest] if rest else [])
+
+
+async def enclosed(
+    before: str, chunks: AsyncGenerator[bytes], after: str, *, between: str = ""
+) -> AsyncGenerator[bytes]:
+    """Yield chunks with a text before and after them all, and between them.
+
+    `before` is sent with the first chunk, so that an error before it gets an error response.
+    """
+    start = before.encode()
+    begun = False
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            yield start + chunk
+            start, begun = between.encode(), True
+    end = after if begun else before + after
+    if end:
+        yield end.encode()
+
+
+async def as_file(fill: Callable[[Path], Awaitable[Path]], engine: Engine) -> AsyncGenerator[bytes]:
+    """Yield the bytes of the file that `fill` writes to a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="portal-") as folder:
+        path = await fill(Path(folder))
+        with path.open("rb") as file:
+            while chunk := await engine.run(lambda: file.read(_CHUNK)):
+                yield chunk
+
+
+async def compressed(chunks: AsyncGenerator[bytes], engine: Engine) -> AsyncGenerator[bytes]:
+    """Yield chunks as one gzip file."""
+    packer = zlib.compressobj(wbits=_GZIP)
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            if packed := await engine.run(partial(packer.compress, chunk)):
+                yield packed
+    yield packer.flush()

@@ -1,0 +1,1 @@
+"""The export formats, read back by other libraries."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from explore_async.portal.compiling import Output
     from explore_async.portal.context import Context, Value
 
-__all__ = ["csv_cell", "dumps", "escaped", "json_row"]
+__all__ = ["csv_cell", "dumps", "escaped", "json_row", "plain_cell"]
 
 _NOT_ASCII = re.compile("[\x7f-\U0010ffff]+")
 _PRECISIONS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
@@ -97,12 +97,16 @@ def _moment(value: Value, context: Context) -> str:
 def csv_cell(value: Value, context: Context, separator: str) -> str:
     """Return SQL for one CSV cell; numbers stay numbers, which the writer leaves unquoted."""
     sql = value.sql
-    if value.multivalued:
-        return f"array_to_string({sql}, {separator})"
-    if value.type in ("text", "int", "double", "file"):
-        return sql
     if value.type == "boolean":
         return f"CASE WHEN {sql} THEN 'True' WHEN NOT {sql} THEN 'False' END"
+    return plain_cell(value, context, separator)
+
+
+def plain_cell(value: Value, context: Context, separator: str) -> str:
+    """Return SQL for one cell: a number, a boolean or a text; a shape is still a feature."""
+    sql = value.sql
+    if value.multivalued:
+        return f"array_to_string({sql}, {separator})"
     if value.type in ("date", "datetime"):
         return f"({_moment(value, context)})"
     if value.type == "geo_point_2d":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
-from explore_async.portal.exports import catalog, geojson, parquet, text
+from explore_async.portal.exports import catalog, geojson, parquet, text, xlsx
 from explore_async.portal.exports.packages import have, missing
 
 if TYPE_CHECKING:
@@ -60,6 +60,13 @@ FORMATS: Mapping[str, Format] = {
         media_type="application/octet-stream",
         extension="parquet",
         packages=("pyarrow",),
+        is_text=False,
+    ),
+    "xlsx": Format(
+        write=xlsx.write_xlsx,
+        media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        extension="xlsx",
+        packages=("xlsxwriter",),
         is_text=False,
     ),
 }

@@ -273,7 +273,8 @@ class Portal:
             # A client may disconnect; closing `chunks` then interrupts the statement.
             with contextlib.suppress(ConnectionResetError), _cutting(request):
                 await response.prepare(request)
-                await response.write(first)
+                if first:  # an empty chunk would end the response
+                    await response.write(first)
                 async for chunk in chunks:
                     await response.write(chunk)
                 await response.write_eof()

@@ -141,6 +141,11 @@ class Dataset:
     metas: Mapping[str, Any] = field(hash=False, repr=False)
     features: tuple[str, ...] = ()
 
+    @property
+    def title(self) -> str:
+        """The title, or the identifier if there is none."""
+        return str(self.metas.get("default", {}).get("title") or self.dataset_id)
+
     def described(self) -> dict[str, Any]:
         """Return the dataset object of the catalog, with its keys in the live order."""
         return {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
-from explore_async.portal.exports import catalog, geojson, parquet, text, xlsx
+from explore_async.portal.exports import catalog, geojson, gpx, kml, parquet, text, xlsx
 from explore_async.portal.exports.packages import have, missing
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ FORMATS: Mapping[str, Format] = {
     "jsonl": Format(write=text.write_jsonl, media_type="application/x-ndjson", extension="jsonl"),
     "geojson": Format(
         write=geojson.write_geojson, media_type="application/geo+json", extension="geojson"
+    ),
+    "gpx": Format(write=gpx.write_gpx, media_type="application/gpx+xml", extension="gpx"),
+    "kml": Format(
+        write=kml.write_kml, media_type="application/vnd.google-earth.kml+xml", extension="kml"
     ),
     "parquet": Format(
         write=parquet.write_parquet,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import frozen
 
@@ -23,7 +23,19 @@ if TYPE_CHECKING:
 
     from explore_async.portal.compiling import Output
 
-__all__ = ["GEOGRAPHIC", "WGS84", "Projection", "as_wkb", "bare", "geometry_of", "projection"]
+__all__ = [
+    "GEOGRAPHIC",
+    "WGS84",
+    "Projection",
+    "as_wkb",
+    "attributes_of",
+    "bare",
+    "geometry_of",
+    "projection",
+    "well_formed",
+]
+
+T = TypeVar("T")
 
 WGS84 = 4326
 """The EPSG code of the coordinates in the store."""
@@ -37,6 +49,11 @@ def geometry_of(outputs: Iterable[Output]) -> Output | None:
     found = [one for one in outputs if one.value.type in GEOGRAPHIC]
     shapes = [one for one in found if one.value.type == "geo_shape"]
     return next(iter([*shapes, *found]), None)
+
+
+def attributes_of(outputs: Iterable[Output]) -> list[Output]:
+    """Return the outputs that are attributes of a geometry: those that hold none (recorded)."""
+    return [one for one in outputs if one.value.type not in GEOGRAPHIC]
 
 
 def bare(cell: Any) -> dict[str, Any] | None:
@@ -78,10 +95,7 @@ class Projection:
         """
         if self.transform is None or geometry is None:
             return geometry
-        try:
-            return self._projected(geometry)
-        except MISFITS as error:
-            raise _misfit(geometry) from error
+        return well_formed(self._projected, geometry)
 
     def _projected(self, geometry: dict[str, Any]) -> dict[str, Any]:
         if geometry["type"] == "GeometryCollection":
@@ -132,8 +146,17 @@ def as_wkb(geometry: dict[str, Any] | None) -> bytes | None:
     Raises:
         PortalError: the value is not a GeoJSON geometry.
     """
+    return well_formed(wkb, geometry)
+
+
+def well_formed(write: Callable[[Any], T], geometry: Any) -> T:
+    """Return `write(geometry)`.
+
+    Raises:
+        PortalError: the value is not a GeoJSON geometry.
+    """
     try:
-        return wkb(geometry)
+        return write(geometry)
     except MISFITS as error:
         raise _misfit(geometry) from error
 

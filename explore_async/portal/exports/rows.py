@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from explore_async.portal.engine import Engine, Row
     from explore_async.portal.exports.export import Export
 
-__all__ = ["as_file", "compressed", "enclosed", "pull", "stream"]
+__all__ = ["as_file", "compressed", "enclosed", "joined", "pull", "stream"]
 
 T = TypeVar("T")
 
@@ -80,11 +80,21 @@ async def enclosed(
     begun = False
     async with aclosing(chunks):
         async for chunk in chunks:
+            if not chunk:
+                continue  # a batch may have nothing that the format can hold
             yield start + chunk
             start, begun = between.encode(), True
     end = after if begun else before + after
     if end:
         yield end.encode()
+
+
+async def joined(*several: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """Yield the chunks of one generator after the other."""
+    for chunks in several:
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                yield chunk
 
 
 async def as_file(fill: Callable[[Path], Awaitable[Path]], engine: Engine) -> AsyncGenerator[bytes]:

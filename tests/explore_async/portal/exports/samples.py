@@ -51,6 +51,18 @@ def exported(
         return asyncio.run(read(Export(plan, export_limit(query), query, ORIGIN), store))
 
 
+def texts_of(row: dict[str, Any]) -> dict[str, str]:
+    """Return the values of a record as texts, without null and geographic fields."""
+    texts = {
+        **row,
+        "tags": row["tags"] and ",".join(row["tags"]),
+        "open": {True: "true", False: "false"}.get(row["open"]),
+        "place": None,
+        "shape": None,
+    }
+    return {name: str(value) for name, value in texts.items() if value is not None}
+
+
 WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
 """Texts that all formats can hold."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
-from explore_async.portal.exports import catalog, geojson, gpx, kml, parquet, text, xlsx
+from explore_async.portal.exports import catalog, fgb, geojson, gpx, kml, parquet, shp, text, xlsx
 from explore_async.portal.exports.packages import have, missing
 
 if TYPE_CHECKING:
@@ -54,6 +54,20 @@ FORMATS: Mapping[str, Format] = {
     "jsonl": Format(write=text.write_jsonl, media_type="application/x-ndjson", extension="jsonl"),
     "geojson": Format(
         write=geojson.write_geojson, media_type="application/geo+json", extension="geojson"
+    ),
+    "fgb": Format(
+        write=fgb.write_fgb,
+        media_type="application/octet-stream",
+        extension="fgb",
+        packages=("pyogrio", "pyarrow"),
+        is_text=False,
+    ),
+    "shp": Format(
+        write=shp.write_shp,
+        media_type="application/zip",
+        extension="zip",
+        packages=("pyogrio", "pyarrow"),
+        is_text=False,
     ),
     "gpx": Format(write=gpx.write_gpx, media_type="application/gpx+xml", extension="gpx"),
     "kml": Format(

@@ -69,19 +69,35 @@ WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
 LONGITUDES, LATITUDES = st.floats(-180, 180), st.floats(-85, 85)
 POSITIONS = st.tuples(LONGITUDES, LATITUDES).map(list)
 LINES = st.lists(POSITIONS, min_size=2, max_size=4)
-# GEOS and OGR accept rings that are closed; whether they cross themselves does not matter here.
-RINGS = st.lists(POSITIONS, min_size=3, max_size=4).map(lambda ring: [*ring, ring[0]])
-POLYGONS = st.lists(RINGS, min_size=1, max_size=2)
+
+
+def box(west: float, south: float, width: float, height: float) -> list[list[float]]:
+    """Return a counterclockwise ring."""
+    east, north = west + width, south + height
+    return [[west, south], [east, south], [east, north], [west, north], [west, south]]
+
+
+def polygons(west: float) -> st.SearchStrategy[list[list[list[float]]]]:
+    """Return boxes of up to 50 degrees, some with a hole, which runs the other way."""
+    sizes = st.floats(1, 50)
+
+    def made(south: float, width: float, height: float, with_hole: bool) -> list[list[list[float]]]:
+        hole = box(west + width / 4, south + height / 4, width / 2, height / 2)
+        return [box(west, south, width, height), *([hole[::-1]] if with_hole else [])]
+
+    return st.builds(made, st.floats(-80, 30), sizes, sizes, st.booleans())
+
+
 SHAPES: st.SearchStrategy[dict[str, Any]] = st.one_of(
     [
         st.fixed_dictionaries({"type": st.just(kind), "coordinates": coordinates})
         for kind, coordinates in {
             "Point": POSITIONS,
             "LineString": LINES,
-            "Polygon": POLYGONS,
+            "Polygon": polygons(0.0),
             "MultiPoint": st.lists(POSITIONS, min_size=1, max_size=3),
             "MultiLineString": st.lists(LINES, min_size=1, max_size=2),
-            "MultiPolygon": st.lists(POLYGONS, min_size=1, max_size=2),
+            "MultiPolygon": st.tuples(polygons(0.0), polygons(60.0)).map(list),
         }.items()
     ]
 )

@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
-from explore_async.portal.exports import catalog, fgb, geojson, gpx, kml, parquet, shp, text, xlsx
+from explore_async.portal.exports import (
+    catalog,
+    fgb,
+    geojson,
+    gpx,
+    kml,
+    ov2,
+    parquet,
+    rdf,
+    shp,
+    text,
+    xlsx,
+)
 from explore_async.portal.exports.packages import have, missing
 
 if TYPE_CHECKING:
@@ -86,6 +98,13 @@ FORMATS: Mapping[str, Format] = {
         extension="xlsx",
         packages=("xlsxwriter",),
         is_text=False,
+    ),
+    "jsonld": Format(write=rdf.write_jsonld, media_type="application/ld+json", extension="jsonld"),
+    "n3": Format(write=rdf.write_n3, media_type="application/n-triples", extension="n3"),
+    "rdfxml": Format(write=rdf.write_rdfxml, media_type="application/rdf+xml", extension="rdf"),
+    "turtle": Format(write=rdf.write_turtle, media_type="text/turtle", extension="ttl"),
+    "ov2": Format(
+        write=ov2.write_ov2, media_type="application/octet-stream", extension="ov2", is_text=False
     ),
 }
 """The formats of datasets by name."""

@@ -14,12 +14,15 @@ DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
 # A reader would turn a bare one into a line feed.
 _CARRIAGE_RETURN = {"\r": "&#13;"}
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NOT_IN_NAMES = re.compile(r"_(?=x[0-9A-Fa-f]{4})|^[^A-Za-z_]|[^A-Za-z0-9_.-]", re.ASCII)
+_NOT_IN_NAMES = re.compile(r"_(?=x[0-9A-Fa-f]{4})|^[^A-Za-z_]|[^A-Za-z0-9_-]", re.ASCII)
 
 
-def element(name: str, text: str) -> str:
-    """Return an element with a text, without the characters that XML cannot hold."""
-    return f"<{name}>{escape(_ILLEGAL.sub('', text), _CARRIAGE_RETURN)}</{name}>"
+def element(name: str, text: str, attributes: str = "") -> str:
+    """Return an element with a text, without the characters that XML cannot hold.
+
+    `attributes` are written as they are, and begin with a space.
+    """
+    return f"<{name}{attributes}>{escape(_ILLEGAL.sub('', text), _CARRIAGE_RETURN)}</{name}>"
 
 
 def quoted(text: str) -> str:
@@ -28,7 +31,10 @@ def quoted(text: str) -> str:
 
 
 def name_of(label: str) -> str:
-    """Return a name for an element: other characters become `_xHHHH_`, as in ISO 9075-14."""
+    """Return a name for an element: other characters become `_xHHHH_`, as in ISO 9075-14.
+
+    Turtle allows these names, too.
+    """
     return _NOT_IN_NAMES.sub(lambda match: f"_x{ord(match[0]):04X}_", label)
 
 

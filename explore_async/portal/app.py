@@ -10,6 +10,7 @@ import contextlib
 import logging
 import re
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import HttpVersion11, hdrs, web
@@ -21,10 +22,12 @@ from explore_async.portal.compiling import Query, compile_query
 from explore_async.portal.engine import Engine
 from explore_async.portal.errors import PortalError, StoreError, missing_resource, not_supported
 from explore_async.portal.exports import formats
+from explore_async.portal.exports.catalog_formats import CATALOG_FORMATS
 from explore_async.portal.exports.export import Export, check
 from explore_async.portal.exports.rows import compressed
 from explore_async.portal.facets import count_facet, wanted_facets
 from explore_async.portal.requests import (
+    BASE_PATH,
     export_limit,
     read_query,
     read_settings,
@@ -43,7 +46,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BASE_PATH", "make_app", "serve"]
 
-BASE_PATH = "/api/explore/v2.1"
 RATE_LIMIT = 10_000_000
 LONGEST_LINE = 65_536
 """The maximum length of a request line in bytes; the limit of live portals is unknown."""
@@ -127,11 +129,11 @@ class Portal:
 
     async def catalog_exports(self, request: web.Request) -> web.StreamResponse:
         """`GET /catalog/exports`."""
-        return self._formats(request, "/catalog/exports", formats.CATALOG_FORMATS)
+        return self._formats(request, "/catalog/exports", CATALOG_FORMATS)
 
     async def catalog_export(self, request: web.Request) -> web.StreamResponse:
         """`GET /catalog/exports/{format}`: dataset objects, or the rows of a query."""
-        format_ = _format(request, formats.CATALOG_FORMATS)
+        format_ = _format(request, CATALOG_FORMATS)
         query = read_query(request.query)
         export = self._requested(request, self._plan(query, self.store.catalog, request))
         if query.select is not None or query.grouped:
@@ -140,9 +142,10 @@ class Portal:
         objects = await self._dataset_objects(export.plan, limit=export.limit)
         return self._answer(
             request,
-            format_.catalog(export, objects),
+            await self.engine.run(partial(format_.catalog, export, objects)),
             filename=f"datasets.{format_.extension}",
             content_type=format_.content_type,
+            is_text=format_.is_text,
         )
 
     # ------------------------------------------------------------ one dataset
@@ -287,11 +290,13 @@ class Portal:
         *,
         filename: str | None = None,
         content_type: str = _JSON,
+        is_text: bool = True,
     ) -> web.StreamResponse:
         headers = {**self._headers(filename), hdrs.CONTENT_TYPE: content_type}
         encoded = body.encode() if isinstance(body, str) else body
         response = web.Response(body=encoded, headers=headers)
-        _compress(request, response)
+        if is_text:
+            _compress(request, response)
         return response
 
     def _headers(self, filename: str | None) -> dict[str, str]:

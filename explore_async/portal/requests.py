@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from multidict import MultiMapping
 
 __all__ = [
+    "BASE_PATH",
     "Window",
     "export_limit",
     "flag",
@@ -34,6 +35,9 @@ __all__ = [
     "read_settings",
     "record_window",
 ]
+
+BASE_PATH = "/api/explore/v2.1"
+"""The path of the API below the base URL of a portal."""
 
 PAGE_LIMIT = 100
 PAGE_WINDOW = 10_000

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from explore_async.portal.exports import (
-    catalog,
     fgb,
     geojson,
     gpx,
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     from explore_async.portal.exports.export import Export, Writer
 
-__all__ = ["CATALOG_FORMATS", "FORMATS", "Format", "find", "listed"]
+__all__ = ["FORMATS", "Format", "find", "listed"]
 
 
 @frozen(kw_only=True)
@@ -44,6 +43,7 @@ class Format:
         media_type: the media type, without the charset.
         extension: the extension of files.
         packages: the packages that it needs.
+        lists_fields: True if files have a list of the fields, which may be labels.
         is_text: True if responses are compressed for clients that accept it.
     """
 
@@ -52,6 +52,7 @@ class Format:
     media_type: str
     extension: str
     packages: tuple[str, ...] = ()
+    lists_fields: bool = False
     is_text: bool = True
 
     @property
@@ -61,7 +62,7 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
-    "csv": Format(write=text.write_csv, media_type="text/csv", extension="csv"),
+    "csv": Format(write=text.write_csv, media_type="text/csv", extension="csv", lists_fields=True),
     "json": Format(write=text.write_json, media_type="application/json", extension="json"),
     "jsonl": Format(write=text.write_jsonl, media_type="application/x-ndjson", extension="jsonl"),
     "geojson": Format(
@@ -72,6 +73,7 @@ FORMATS: Mapping[str, Format] = {
         media_type="application/octet-stream",
         extension="fgb",
         packages=("pyogrio", "pyarrow"),
+        lists_fields=True,
         is_text=False,
     ),
     "shp": Format(
@@ -79,17 +81,22 @@ FORMATS: Mapping[str, Format] = {
         media_type="application/zip",
         extension="zip",
         packages=("pyogrio", "pyarrow"),
+        lists_fields=True,
         is_text=False,
     ),
     "gpx": Format(write=gpx.write_gpx, media_type="application/gpx+xml", extension="gpx"),
     "kml": Format(
-        write=kml.write_kml, media_type="application/vnd.google-earth.kml+xml", extension="kml"
+        write=kml.write_kml,
+        media_type="application/vnd.google-earth.kml+xml",
+        extension="kml",
+        lists_fields=True,
     ),
     "parquet": Format(
         write=parquet.write_parquet,
         media_type="application/octet-stream",
         extension="parquet",
         packages=("pyarrow",),
+        lists_fields=True,
         is_text=False,
     ),
     "xlsx": Format(
@@ -97,6 +104,7 @@ FORMATS: Mapping[str, Format] = {
         media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         extension="xlsx",
         packages=("xlsxwriter",),
+        lists_fields=True,
         is_text=False,
     ),
     "jsonld": Format(write=rdf.write_jsonld, media_type="application/ld+json", extension="jsonld"),
@@ -108,12 +116,6 @@ FORMATS: Mapping[str, Format] = {
     ),
 }
 """The formats of datasets by name."""
-
-CATALOG_FORMATS: Mapping[str, Format] = {
-    "csv": evolve(FORMATS["csv"], catalog=catalog.write_csv),
-    "json": evolve(FORMATS["json"], catalog=catalog.write_json),
-}
-"""The formats of the catalog by name, in the order of a recorded list."""
 
 
 def listed(formats: Mapping[str, Format]) -> list[str]:

@@ -7,7 +7,7 @@ from math import isnan
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-__all__ = ["DECLARATION", "element", "name_of", "quoted", "value_text"]
+__all__ = ["DECLARATION", "element", "legal", "name_of", "quoted", "value_text"]
 
 DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
 
@@ -17,17 +17,22 @@ _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NOT_IN_NAMES = re.compile(r"_(?=x[0-9A-Fa-f]{4})|^[^A-Za-z_]|[^A-Za-z0-9_-]", re.ASCII)
 
 
+def legal(text: str) -> str:
+    """Return a text without the characters that XML cannot hold."""
+    return _ILLEGAL.sub("", text)
+
+
 def element(name: str, text: str, attributes: str = "") -> str:
     """Return an element with a text, without the characters that XML cannot hold.
 
     `attributes` are written as they are, and begin with a space.
     """
-    return f"<{name}{attributes}>{escape(_ILLEGAL.sub('', text), _CARRIAGE_RETURN)}</{name}>"
+    return f"<{name}{attributes}>{escape(legal(text), _CARRIAGE_RETURN)}</{name}>"
 
 
 def quoted(text: str) -> str:
     """Return the value of an attribute, in quotes."""
-    return quoteattr(_ILLEGAL.sub("", text))
+    return quoteattr(legal(text))
 
 
 def name_of(label: str) -> str:

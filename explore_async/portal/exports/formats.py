@@ -63,11 +63,6 @@ class Format:
 
 FORMATS: Mapping[str, Format] = {
     "csv": Format(write=text.write_csv, media_type="text/csv", extension="csv", lists_fields=True),
-    "json": Format(write=text.write_json, media_type="application/json", extension="json"),
-    "jsonl": Format(write=text.write_jsonl, media_type="application/x-ndjson", extension="jsonl"),
-    "geojson": Format(
-        write=geojson.write_geojson, media_type="application/geo+json", extension="geojson"
-    ),
     "fgb": Format(
         write=fgb.write_fgb,
         media_type="application/octet-stream",
@@ -76,20 +71,22 @@ FORMATS: Mapping[str, Format] = {
         lists_fields=True,
         is_text=False,
     ),
-    "shp": Format(
-        write=shp.write_shp,
-        media_type="application/zip",
-        extension="zip",
-        packages=("pyogrio", "pyarrow"),
-        lists_fields=True,
-        is_text=False,
+    "geojson": Format(
+        write=geojson.write_geojson, media_type="application/geo+json", extension="geojson"
     ),
     "gpx": Format(write=gpx.write_gpx, media_type="application/gpx+xml", extension="gpx"),
+    "json": Format(write=text.write_json, media_type="application/json", extension="json"),
+    "jsonl": Format(write=text.write_jsonl, media_type="application/x-ndjson", extension="jsonl"),
+    "jsonld": Format(write=rdf.write_jsonld, media_type="application/ld+json", extension="jsonld"),
     "kml": Format(
         write=kml.write_kml,
         media_type="application/vnd.google-earth.kml+xml",
         extension="kml",
         lists_fields=True,
+    ),
+    "n3": Format(write=rdf.write_n3, media_type="application/n-triples", extension="n3"),
+    "ov2": Format(
+        write=ov2.write_ov2, media_type="application/octet-stream", extension="ov2", is_text=False
     ),
     "parquet": Format(
         write=parquet.write_parquet,
@@ -99,6 +96,16 @@ FORMATS: Mapping[str, Format] = {
         lists_fields=True,
         is_text=False,
     ),
+    "rdfxml": Format(write=rdf.write_rdfxml, media_type="application/rdf+xml", extension="rdf"),
+    "shp": Format(
+        write=shp.write_shp,
+        media_type="application/zip",
+        extension="zip",
+        packages=("pyogrio", "pyarrow"),
+        lists_fields=True,
+        is_text=False,
+    ),
+    "turtle": Format(write=rdf.write_turtle, media_type="text/turtle", extension="ttl"),
     "xlsx": Format(
         write=xlsx.write_xlsx,
         media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -106,13 +113,6 @@ FORMATS: Mapping[str, Format] = {
         packages=("xlsxwriter",),
         lists_fields=True,
         is_text=False,
-    ),
-    "jsonld": Format(write=rdf.write_jsonld, media_type="application/ld+json", extension="jsonld"),
-    "n3": Format(write=rdf.write_n3, media_type="application/n-triples", extension="n3"),
-    "rdfxml": Format(write=rdf.write_rdfxml, media_type="application/rdf+xml", extension="rdf"),
-    "turtle": Format(write=rdf.write_turtle, media_type="text/turtle", extension="ttl"),
-    "ov2": Format(
-        write=ov2.write_ov2, media_type="application/octet-stream", extension="ov2", is_text=False
     ),
 }
 """The formats of datasets by name."""

@@ -117,7 +117,7 @@ class Engine:
                 while rows := cursor.fetchmany(BATCH):
                     yield rows
                     if statement.ending:
-                        raise stopping()
+                        raise stopping()  # an interrupt is not heard between two batches
 
             return await self._work(statement, lambda: work(batches()))
 

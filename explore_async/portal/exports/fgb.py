@@ -3,7 +3,7 @@
 Recorded of a live export: the layer is called `Layer1`, there is no spatial index, geographic
 fields are not repeated as columns, whole numbers have 64 bits, days are DateTimes, and WGS 84 is
 described as WKT. GDAL writes a day as `2012-11-13T00:00:00`, the live server as `2012-11-13`, which
-readers take for the same. Moments, booleans and other projections are not recorded.
+readers take for the same. Datetimes, booleans and other projections are not recorded.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _type(value: Value) -> Any:
 
 
 def _cell(value: Value, context: Context, separator: str) -> str:
-    """Return SQL for an attribute; days and moments have types of their own."""
+    """Return SQL for an attribute; days and datetimes have types of their own."""
     if value.type == "datetime" or (value.type == "date" and value.precision == "day"):
         return value.sql
     return plain_cell(value, context, separator)

@@ -10,11 +10,8 @@ import tempfile
 import zlib
 from contextlib import aclosing
 from functools import partial
-from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-
-from explore_async.portal.engine import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
@@ -33,17 +30,9 @@ _GZIP = 31  # the window of zlib with gzip's header and trailer
 async def stream(
     one: Export, shown: Sequence[str], write: Callable[[list[Row]], bytes], engine: Engine
 ) -> AsyncGenerator[bytes]:
-    """Yield `write(rows)` for each batch of rows; `shown` are SQL expressions.
-
-    A single aggregated row is repeated per record, as live portals do.
-    """
-    plan = one.plan
-    if plan.kind == "repeated":
-        for rows in await _repeated(one, shown, engine):
-            yield await engine.run(partial(write, rows))
-        return
-    sql = plan.page(shown, limit=one.limit)
-    async with aclosing(engine.stream(sql, plan.context.parameters, write)) as chunks:
+    """Yield `write(rows)` for each batch of rows; `shown` are SQL expressions."""
+    sql = await _statement(one, shown, engine)
+    async with aclosing(engine.stream(sql, one.plan.context.parameters, write)) as chunks:
         async for chunk in chunks:
             yield chunk
 
@@ -52,21 +41,19 @@ async def pull(
     one: Export, shown: Sequence[str], work: Callable[[Iterator[list[Row]]], T], engine: Engine
 ) -> T:
     """Return `work(batches)`, which runs in a thread; `shown` are SQL expressions."""
+    sql = await _statement(one, shown, engine)
+    return await engine.read(sql, one.plan.context.parameters, work)
+
+
+async def _statement(one: Export, shown: Sequence[str], engine: Engine) -> str:
+    """Return the SELECT of all rows; a single aggregated row is repeated per record (measured)."""
     plan = one.plan
-    if plan.kind == "repeated":
-        batches = await _repeated(one, shown, engine)
-        return await engine.run(lambda: work(batches))
-    sql = plan.page(shown, limit=one.limit)
-    return await engine.read(sql, plan.context.parameters, work)
-
-
-async def _repeated(one: Export, shown: Sequence[str], engine: Engine) -> Iterator[list[Row]]:
-    """Return batches that repeat the aggregated row once per record."""
-    parameters = one.plan.context.parameters
-    total = await engine.single(one.plan.total, parameters)
-    rows = await engine.rows(one.plan.page(shown, limit=None), parameters)
-    whole, rest = divmod(total if one.limit is None else min(one.limit, total), BATCH)
-    return chain(repeat(rows * BATCH, whole), [rows * rest] if rest else [])
+    if plan.kind != "repeated":
+        return plan.page(shown, limit=one.limit)
+    total = await engine.single(plan.total, plan.context.parameters)
+    times = plan.context.bind(total if one.limit is None else min(one.limit, total))
+    row = plan.page(shown, limit=None)
+    return f"SELECT one.* FROM ({row}) AS one, range({times})"  # noqa: S608
 
 
 async def enclosed(

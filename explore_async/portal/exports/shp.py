@@ -1,7 +1,7 @@
 """Shapefiles, in a ZIP archive.
 
 No shapefile is recorded. This is the plainest form: text is UTF-8; names of columns have at most
-ten bytes, and texts 254, because dBase allows no more; moments and months are texts; geographic
+ten bytes, and texts 254, because dBase allows no more; datetimes and months are texts; geographic
 fields are not repeated as columns, as in a recorded FlatGeobuf export. A shapefile has geometries
 of one kind. If there are several kinds, the archive has a shapefile for each, and rows without a
 geometry are in the first.

@@ -12,11 +12,11 @@ import pytest
 
 from explore_async.portal import PortalError, PortalField, Store, serve
 from explore_async.portal.context import Parameters
-from explore_async.portal.engine import Engine
+from explore_async.portal.engine import BATCH, Engine
 from tests.explore_async.portal.asking import GEONAMES, Asker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from duckdb import DuckDBPyConnection
 
@@ -79,6 +79,45 @@ async def test_a_statement_that_is_given_up_frees_its_thread(engine: Engine, del
         await asyncio.gather(*given_up, return_exceptions=True)
         assert await engine.single("SELECT 1", Parameters()) == 1
     assert all(task.cancelled() for task in given_up)
+
+
+async def test_reading_hands_over_all_batches(engine: Engine) -> None:
+    """In their order, to work in a thread, whose result is returned."""
+    sizes = await engine.read(
+        "SELECT * FROM range(4500)", Parameters(), lambda batches: [*map(len, batches)]
+    )
+    assert sizes == [BATCH, BATCH, 500]
+
+
+async def test_reading_that_is_given_up_ends_at_the_next_batch(
+    samples: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the work is busy when the interrupt comes, which DuckDB then ignores."""
+    busy, heard = threading.Event(), threading.Event()
+    cursor = samples.cursor
+    seen: list[int] = []
+
+    class Heard(Watched):
+        def interrupt(self) -> None:
+            self._ends.append("interrupt")
+            heard.set()
+
+    def work(batches: Iterator[list[Any]]) -> None:
+        for batch in batches:
+            seen.append(len(batch))
+            busy.set()
+            heard.wait()
+
+    ends: list[str] = []
+    monkeypatch.setattr(samples, "cursor", lambda: Heard(cursor(), ends))
+    task = asyncio.create_task(engine.read("SELECT * FROM range(9000)", Parameters(), work))
+    async with asyncio.timeout(5):
+        await asyncio.to_thread(busy.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert seen == [BATCH]
+    assert ends[-1] == "close"
 
 
 async def test_an_interruption_is_repeated_until_it_is_heard(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import gzip
 import io
@@ -94,6 +95,13 @@ async def test_an_ungrouped_aggregate_comes_once_per_record(ask: Asker) -> None:
     assert answer.json == [{"n": 4}] * 4
 
 
+async def test_the_rows_of_an_ungrouped_aggregate_are_limited(ask: Asker) -> None:
+    """And there are none without records."""
+    path = f"{EXPORTS}/json"
+    assert (await ask.get(path, select="count(*) as n", limit=2)).json == [{"n": 4}] * 2
+    assert (await ask.get(path, select="count(*) as n", where="id = 9")).json == []
+
+
 async def test_groups_can_be_exported(ask: Asker) -> None:
     """An export with a limit may be sorted by an aggregate."""
     answer = await ask.get(
@@ -139,6 +147,22 @@ async def test_a_reader_that_leaves_stops_the_export(
     assert "Error" not in caplog.text
 
 
+@pytest.mark.parametrize("name", ["fgb", "shp", "xlsx"])
+async def test_a_file_that_is_given_up_leaves_nothing_behind(
+    ask_cities: Asker, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The statement ends, and then the temporary file is removed."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    task = asyncio.create_task(ask_cities.get(f"{GEONAMES}/exports/{name}"))
+    async with asyncio.timeout(30):
+        while not any(tmp_path.iterdir()):  # noqa: ASYNC110 - nothing announces the folder
+            await asyncio.sleep(0.01)
+        task.cancel()
+        while any(tmp_path.iterdir()):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert (await ask_cities.get(f"{GEONAMES}/records", limit=0)).status == 200
+
+
 async def test_exports_are_compressed_when_accepted(ask: Asker) -> None:
     """Gzip is used only if the client accepts it."""
     for coding in ("gzip", "identity"):
@@ -168,6 +192,33 @@ async def test_a_format_without_its_package_is_unknown(
     assert f"{name} needs the package {package}" in caplog.text
     assert "pip install 'explore-async[portal]'" in caplog.text
     assert name not in [link["rel"] for link in (await ask.get(EXPORTS)).json["links"]]
+
+
+async def test_without_packages_the_other_formats_work(
+    ask: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The portal itself needs none of the libraries of formats."""
+    for package in {package for one in FORMATS.values() for package in one.packages}:
+        monkeypatch.setitem(sys.modules, package, None)
+    links = (await ask.get(EXPORTS)).json["links"]
+    assert [link["rel"] for link in links] == [
+        *("self", "csv", "geojson", "gpx", "json", "jsonl", "jsonld", "kml", "n3", "ov2"),
+        *("rdfxml", "turtle"),
+    ]
+    for link in links:
+        async with ask.session.get(link["href"]) as response:
+            assert response.status == 200
+
+
+async def test_a_projection_without_its_package_is_refused(
+    ask: Asker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Coordinates in another one than requested would be wrong; WGS 84 needs no package."""
+    monkeypatch.setitem(sys.modules, "pyproj", None)
+    assert (await ask.get(f"{EXPORTS}/geojson", epsg="4326")).status == 200
+    answer = await ask.get(f"{EXPORTS}/geojson", epsg="2154")
+    assert (answer.status, answer.json["error_code"]) == (400, "NotSupportedByLocalPortal")
+    assert "epsg needs the package pyproj" in caplog.text
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -1,9 +1,9 @@
 """XLSX: one sheet with a header and a row per record.
 
-No XLSX export is recorded. Numbers, booleans, days and datetimes are cells of these kinds. Datetimes
-are in the time zone of the request, because cells have none. Anything else is text as in CSV, also
-days before March 1900, which cells cannot hold, and whole numbers that they would round. xlsxwriter
-keeps one row in memory and the rest in temporary files.
+No XLSX export is recorded. Numbers, booleans, days and datetimes are cells of these kinds.
+Datetimes are in the time zone of the request, because cells have none. Anything else is text as in
+CSV, also days before March 1900, which cells cannot hold, and whole numbers that they would round.
+xlsxwriter keeps one row in memory and the rest in temporary files.
 """
 
 from __future__ import annotations

@@ -11,8 +11,6 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, TypeAlias
 
-from odsql.syntax.spans import line_and_column
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -106,6 +104,8 @@ class ODSQLSyntaxError(ODSQLError):
     @property
     def picture(self) -> str:
         """The line of the clause with the error, and a caret below it."""
+        from odsql.syntax.spans import line_and_column  # its patterns take time to compile
+
         line, column = line_and_column(self.text, self.position)
         whole = re.split(r"\r\n|\r|\n", self.text)[line]
         start = max(0, column - _PICTURE_WIDTH // 2) if len(whole) > _PICTURE_WIDTH else 0

@@ -185,12 +185,13 @@ def _results(
     if clauses:
         yield from checker.options(clauses)
     if names:
-        from odsql.commands.inputs import File, files
+        from odsql.commands.inputs import File, configured, files
+        from odsql.sources.importing import Imports
 
+        imports = Imports()
         for file in files(names, options.stdin_filename, sniff=options.sniff):
             if isinstance(file, File):
-                callables = checker.configuration.callables
-                yield from checker.file(file._replace(callables=callables))
+                yield from checker.file(configured(file, checker.configuration, imports))
             else:
                 yield file
 

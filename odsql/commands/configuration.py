@@ -64,21 +64,29 @@ class Configuration(NamedTuple):
     per_file_ignores: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     strict: bool = False
     callables: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+
+    def leads(self, path: str) -> bool:
+        """Return whether a file is listed as a program whose requests go to an Explore API."""
+        return any(_matches(path, self.folder, pattern) for pattern in self.programs)
 
     def ignored_in(self, path: str) -> tuple[str, ...]:
         """Return the prefixes of codes to ignore in a file; patterns are relative to the folder."""
         if not self.per_file_ignores:
             return ()
-        from fnmatch import fnmatchcase  # few projects have such a table
-
-        shown = os.path.relpath(path, self.folder).replace(os.sep, "/")
-        name = shown.rpartition("/")[2]
         return tuple(
             "" if code == "ALL" else code
             for pattern, codes in self.per_file_ignores.items()
-            if fnmatchcase(shown, pattern) or fnmatchcase(name, pattern)
+            if _matches(path, self.folder, pattern)
             for code in codes
         )
+
+
+def _matches(path: str, folder: str, pattern: str) -> bool:
+    from fnmatch import fnmatchcase  # few projects have patterns
+
+    shown = os.path.relpath(path, folder).replace(os.sep, "/")
+    return fnmatchcase(shown, pattern) or fnmatchcase(shown.rpartition("/")[2], pattern)
 
 
 def nearest(folder: str) -> Configuration:
@@ -179,4 +187,5 @@ _READERS = {
     "per-file-ignores": _by_pattern,
     "strict": _truth,
     "callables": _texts,
+    "programs": _texts,
 }

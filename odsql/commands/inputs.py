@@ -8,6 +8,8 @@ import sys
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from attrs import evolve
+
 from odsql.outputs.results import Unreadable
 
 if TYPE_CHECKING:
@@ -15,13 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from odsql.commands.configuration import Configuration
     from odsql.sources import Found, SourceFile, UnreadableError
+    from odsql.sources.importing import Imports
 
 __all__ = [
     "STDIN",
     "File",
     "UsageError",
     "add_sniff",
+    "configured",
     "files",
     "found_in",
     "in_url",
@@ -134,6 +139,16 @@ def _read(
     if isinstance(path, str):
         return File(SourceFile(stdin_filename or STDIN, source.text), None, named)
     return File(source, path, named)
+
+
+def configured(file: File, configuration: Configuration, imports: Imports) -> File:
+    """Return a file with what the configuration and its imports say of it."""
+    source = file.source
+    if configuration.leads(source.path) or (
+        file.path is not None and imports.lead(file.path, source.text)
+    ):
+        source = evolve(source, leading=True)
+    return file._replace(source=source, callables=configuration.callables)
 
 
 def found_in(file: File) -> tuple[list[Found], Unreadable | None]:

@@ -17,8 +17,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
+from attrs import evolve
+
 from odsql.commands.inputs import found_in
-from odsql.sources import SourceFile
 from odsql.syntax.scanning import tokenize
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _try(
     # A single change is tried in every spelling.
     for attempt in range(len(_SPELLINGS) if len(changes) == 1 else 1):
         text = _changed(file.source.text, found, changes, attempt)
-        tried = file._replace(source=SourceFile(file.source.path, text))
+        tried = file._replace(source=evolve(file.source, text=text))
         again, problem = found_in(tried)
         if (problem is not None) == broken and _matches(again, found, expected):
             return tried, again

@@ -89,7 +89,7 @@ def lacks_grammar(file: SourceFile) -> bool:
 
 def find_code(file: SourceFile, suffix: str) -> Iterator[Call]:
     """Yield what a program, or the scripts in a page, hand to requests, in order."""
-    if not may_have_requests(file.text):
+    if not may_have_requests(file):
         return
     text = file.text
     if suffix in _PAGES:

@@ -62,13 +62,14 @@ def find(
     has_old_urls = has_path and OLD.search(text) is not None
     has_queries = _may_have_queries(suffix, text)
     is_program = suffix in _PYTHON and (
-        (has_path or _CLIENT in text or bool(callables)) and may_have_requests(text, callables)
+        (has_path or file.leading or _CLIENT in text or bool(callables))
+        and may_have_requests(file, callables)
     )
     is_script = suffix in _SCRIPTS and (
-        (has_path or _SCRIPT_CLIENT in text) and may_have_requests(text)
+        (has_path or file.leading or _SCRIPT_CLIENT in text) and may_have_requests(file)
     )
     is_data = has_urls and suffix in _DATA and leads(text) and has_parameters(text)
-    code = _code(file) if has_path or _CODE_CLIENT in text else ""
+    code = _code(file) if has_path or file.leading or _CODE_CLIENT in text else ""
     if not any((has_urls, has_old_urls, has_queries, is_program, is_script, code)):
         return
     suppressions = Suppressions(file)
@@ -113,7 +114,7 @@ def _code(file: SourceFile) -> str:
     from odsql.sources import code
 
     suffix = code.suffix_of(file.path.rpartition("/")[2], file.text)
-    return suffix if code.is_code(suffix) and may_have_requests(file.text) else ""
+    return suffix if code.is_code(suffix) and may_have_requests(file) else ""
 
 
 def _calls(

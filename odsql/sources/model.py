@@ -42,10 +42,15 @@ class UnreadableError(ODSQLError):
 
 @frozen(slots=False)
 class SourceFile:
-    """A file's path, as it is shown, and its text."""
+    """A file's path, as it is shown, and its text.
+
+    `leading` tells that it leads to an Explore API although its text does not name one: it imports
+    the address, or the configuration says so.
+    """
 
     path: str
     text: str = field(repr=False)
+    leading: bool = False
 
     @cached_property
     def _line_starts(self) -> list[int]:

@@ -96,13 +96,14 @@ def leads(text: str) -> bool:
     return any(one in text for one in _CLIENTS) and _CLIENT.search(text) is not None
 
 
-def may_have_requests(text: str, callables: Collection[str] = ()) -> bool:
+def may_have_requests(file: SourceFile, callables: Collection[str] = ()) -> bool:
     """Return whether a program may have requests; a fast check, because most have none.
 
     `callables` are the functions that the configuration lists; a program that calls one need not
     lead to an Explore API.
     """
-    listed = any(one.rpartition(".")[2] in text for one in callables)
+    text = file.text
+    listed = file.leading or any(one.rpartition(".")[2] in text for one in callables)
     return (listed or leads(text)) and _WORDS.search(text) is not None
 
 

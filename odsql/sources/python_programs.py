@@ -61,7 +61,7 @@ def find_programs(
     `callables` are the full names of functions and methods whose keyword arguments are certainly
     the parameters of a request. A text that is not valid Python is skipped.
     """
-    if not may_have_requests(file.text, callables):
+    if not may_have_requests(file, callables):
         return
     parsed = []
     for view in texts:
@@ -72,7 +72,7 @@ def find_programs(
         reader.read(parsed)
     except RecursionError:  # a last resort: the depth of what is read is limited
         return
-    yield from calls_of(reader, leads=leads(file.text))
+    yield from calls_of(reader, leads=file.leading or leads(file.text))
 
 
 @define(eq=False)

@@ -620,3 +620,22 @@ def test_a_large_file_in_a_directory_is_passed_by(folder: Path, capsys: Captured
     assert "a.txt is skipped: it has 10,000,001 bytes" in capsys.readouterr().err
     assert run("check", "a.txt") == 0
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("config", "line", "status"),
+    [("", "from config import BASE", 1), ('programs = ["jobs/*"]', "import somewhere", 1),
+     ("", "import somewhere", 0)],
+)  # fmt: skip
+def test_a_program_counts_that_imports_the_address_or_is_listed(
+    folder: Path, capsys: Captured, config: str, line: str, status: int
+) -> None:
+    """Otherwise its dictionaries may be anything."""
+    (folder / "pyproject.toml").write_text(f"[tool.odsql]\n{config}\n")
+    (folder / "config.py").write_text('BASE = "https://data.example.org/api/explore/v2.1"\n')
+    (folder / "jobs").mkdir()
+    (folder / "jobs" / "trees.py").write_text(
+        f'{line}\nimport requests\nrequests.get(BASE, params={{"where": "a == 1"}})\n'
+    )
+    assert run("check", "jobs") == status
+    assert ("ODS102" in capsys.readouterr().out) is bool(status)

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Imports"]
 
 _CLAUSE = re.compile(
-    r"(?:where|order_by|group_by|orderBy|groupBy|select|refine|exclude)[\"'`]{0,1}\s{0,20}(?:[:=,\]]|=>)"
+    r"(?:where|order_by|group_by|orderBy|groupBy|refine|exclude)[\"'`]{0,1}\s{0,20}(?:[:=,\]]|=>)"
 )
+_WORDS = ("where", "order_by", "group_by", "orderBy", "groupBy", "refine", "exclude")
 _PYTHON = re.compile(r"(?m)^[ \t]{0,40}from[ \t]+(\.{0,5}[\w.]*)[ \t]+import[ \t]+([\w, \t]*)")
 _SCRIPT = re.compile(r"(?:\bfrom|\brequire\(|\bimport)\s{0,5}[\"'](\.{1,2}/[^\"'\n]{1,200})[\"']")
 _ENDINGS = ("", ".ts", ".tsx", ".js", ".jsx", ".mjs", "/index.ts", "/index.js")
@@ -58,12 +59,11 @@ def _leads(path: Path) -> bool:
 
 
 def _imported(path: Path, text: str) -> Iterator[Path] | None:
-    suffix = path.suffix.lower()
-    if suffix == ".py" and _CLAUSE.search(text):
-        return _of_python(path, text)
-    if suffix in (".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".vue", ".svelte"):
-        return _of_script(path, text) if _CLAUSE.search(text) else None
-    return None
+    reader = _READERS.get(path.suffix.lower())
+    # Searching for words is much faster than for a pattern with alternatives.
+    if reader is None or not any(one in text for one in _WORDS) or not _CLAUSE.search(text):
+        return None
+    return None if leads(text) else reader(path, text)
 
 
 def _of_python(path: Path, text: str) -> Iterator[Path]:
@@ -103,3 +103,9 @@ def _of_script(path: Path, text: str) -> Iterator[Path]:
         for ending in _ENDINGS:
             yield path.parent / (match[1].removesuffix(".js") + ending)
             yield path.parent / (match[1] + ending)
+
+
+_READERS = {
+    ".py": _of_python,
+    **dict.fromkeys((".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".vue", ".svelte"), _of_script),
+}

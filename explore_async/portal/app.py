@@ -7,19 +7,25 @@ of live portals. `docs/portal.md` lists what is faithful, what is approximate an
 from __future__ import annotations
 
 import contextlib
-import logging
 import re
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import HttpVersion11, hdrs, web
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.web_response import ContentCoding
+from aiohttp import hdrs, web
 
 from explore_async.portal.answers import dumps, escaped, json_row
 from explore_async.portal.compiling import Query, compile_query
 from explore_async.portal.engine import Engine
+from explore_async.portal.envelope import (
+    LOG,
+    LONGEST_READ,
+    MIDDLEWARES,
+    NO_CACHE,
+    add_common_headers,
+    compress,
+    unknown_uri,
+)
 from explore_async.portal.errors import PortalError, StoreError, missing_resource, not_supported
 from explore_async.portal.exports import formats
 from explore_async.portal.exports.catalog_formats import CATALOG_FORMATS
@@ -47,29 +53,9 @@ if TYPE_CHECKING:
 __all__ = ["BASE_PATH", "make_app", "serve"]
 
 RATE_LIMIT = 10_000_000
-LONGEST_LINE = 65_536
-"""The maximum length of a request line in bytes; the limit of live portals is unknown."""
 
 _HOST = re.compile(r"[\w.:%-]{1,253}", re.ASCII)
 _JSON = "application/json; charset=utf-8"
-_COMMON_HEADERS = {
-    "vary": "Accept-Language, Cookie, Host",
-    "content-language": "en-us",
-    "access-control-allow-origin": "*",
-    "x-content-type-options": "nosniff",
-}
-_NO_CACHE = "no-cache, no-store, max-age=0, must-revalidate"
-
-
-_LOG = logging.getLogger(__name__)
-
-
-def _is_no_fault_of_the_client(record: logging.LogRecord) -> bool:
-    """Return whether to log a record: for malformed HTTP the response with status 400 is enough."""
-    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
-
-
-_LOG.addFilter(_is_no_fault_of_the_client)
 
 
 class Portal:
@@ -272,7 +258,7 @@ class Portal:
             response = web.StreamResponse(headers=self._headers(filename))
             response.headers[hdrs.CONTENT_TYPE] = content_type
             if format_.is_text and not export.compressed:
-                _compress(request, response)
+                compress(request, response)
             # A client may disconnect; closing `chunks` then interrupts the statement.
             with contextlib.suppress(ConnectionResetError), _cutting(request):
                 await response.prepare(request)
@@ -296,7 +282,7 @@ class Portal:
         encoded = body.encode() if isinstance(body, str) else body
         response = web.Response(body=encoded, headers=headers)
         if is_text:
-            _compress(request, response)
+            compress(request, response)
         return response
 
     def _headers(self, filename: str | None) -> dict[str, str]:
@@ -304,7 +290,7 @@ class Portal:
         self._calls += 1
         tomorrow = (self.clock().astimezone(UTC) + timedelta(days=1)).date()
         headers = {
-            "cache-control": _NO_CACHE,
+            "cache-control": NO_CACHE,
             "x-ratelimit-limit": str(RATE_LIMIT),
             "x-ratelimit-remaining": str(max(0, RATE_LIMIT - self._calls)),
             "x-ratelimit-reset": f"{tomorrow} 00:00:00+00:00",
@@ -325,17 +311,6 @@ def _cutting(request: web.Request) -> Iterator[None]:
         raise ConnectionResetError from error
 
 
-def _compress(request: web.Request, response: web.StreamResponse) -> None:
-    """Compress if the client accepts gzip; `Content-Length` is then absent (recorded)."""
-    accepted = "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower()
-    # Compressing the empty body of a response to HEAD would add bytes.
-    if not accepted or request.method == hdrs.METH_HEAD:
-        return
-    response.enable_compression(ContentCoding.gzip)
-    if request.version >= HttpVersion11:
-        response.enable_chunked_encoding()
-
-
 def _url(request: web.Request, path: str) -> str:
     return f"{request.url.origin()}{BASE_PATH}{path}"
 
@@ -347,45 +322,8 @@ def _link(relation: str, url: str) -> dict[str, str]:
 def _format(request: web.Request, known: Mapping[str, Format]) -> Format:
     found = formats.find(known, request.match_info["format"])
     if found is None:
-        raise _unknown_uri()
+        raise unknown_uri()
     return found
-
-
-def _unknown_uri() -> PortalError:
-    return PortalError(404, "NotFoundURI", "The requested URI does not exist.")
-
-
-def _error(request: web.Request, error: PortalError) -> web.Response:
-    """Make an error response: two spaces of indentation, no charset (recorded)."""
-    response = web.Response(
-        body=_pretty(error.body).encode(), status=error.status, content_type="application/json"
-    )
-    if error.status == 404:
-        response.headers["cache-control"] = _NO_CACHE
-        _compress(request, response)
-    return response
-
-
-def _pretty(body: dict[str, Any]) -> str:
-    lines = ",\n".join(f"  {dumps(key)}: {dumps(value)}" for key, value in body.items())
-    return f"{{\n{lines}\n}}"
-
-
-@web.middleware
-async def _errors(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except PortalError as error:
-        return _error(request, error)
-    except web.HTTPNotFound:
-        return _error(request, _unknown_uri())
-
-
-async def _common_headers(_: web.Request, response: web.StreamResponse) -> None:
-    for name, value in _COMMON_HEADERS.items():
-        response.headers.setdefault(name, value)
 
 
 def make_app(store: Store, *, clock: Callable[[], datetime] | None = None) -> web.Application:
@@ -397,8 +335,8 @@ def make_app(store: Store, *, clock: Callable[[], datetime] | None = None) -> we
     if clock is not None and not callable(clock):
         raise StoreError(f"The clock has type {type(clock).__name__}; it must be callable.")
     portal = Portal(store, clock=clock or (lambda: datetime.now(UTC)))
-    app = web.Application(middlewares=[_errors])
-    app.on_response_prepare.append(_common_headers)
+    app = web.Application(middlewares=MIDDLEWARES)
+    app.on_response_prepare.append(add_common_headers)
     one = "/catalog/datasets/{dataset_id}"
     routes: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {
         "/catalog/datasets": portal.datasets,
@@ -451,8 +389,8 @@ async def serve(
         access_log=None,
         # Cancelling the handler of a disconnected client interrupts its statement.
         handler_cancellation=True,
-        max_line_size=LONGEST_LINE,
-        logger=_LOG,
+        max_line_size=LONGEST_READ,
+        logger=LOG,
         shutdown_timeout=1.0,
     )
     await runner.setup()

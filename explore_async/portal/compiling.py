@@ -55,6 +55,11 @@ class Query:
         """True if the result consists of groups."""
         return self.group_by is not None and bool(self.group_by.items)
 
+    @property
+    def clauses(self) -> tuple[nodes.Node | None, ...]:
+        """All trees of the query."""
+        return (self.select, *self.where, self.group_by, self.order_by, *self.facets)
+
 
 @frozen
 class Output:

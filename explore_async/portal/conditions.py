@@ -164,7 +164,7 @@ def _listed_type(value: Value, bound: Sequence[object]) -> str:
         return "VARCHAR"
     if value.type == "boolean":
         return "BOOLEAN"
-    whole = all(isinstance(one, int) and abs(one) < 2**63 for one in bound)
+    whole = all(isinstance(one, int) for one in bound)
     return "BIGINT" if value.type == "int" and whole else "DOUBLE"
 
 

@@ -24,6 +24,8 @@ __all__ = [
     "not_supported",
     "stat_aggregation",
     "stopping",
+    "too_long",
+    "unexpected",
     "unknown_field",
 ]
 
@@ -128,3 +130,17 @@ def not_supported(what: str) -> PortalError:
 def stopping() -> PortalError:
     """Return the error for a request that a stopping portal does not complete."""
     return PortalError(503, "ServiceUnavailable", "The local portal is stopping.")
+
+
+def too_long(most: int) -> PortalError:
+    """Return the error for a URL of more than `most` bytes (unknown on live portals)."""
+    return PortalError(
+        414, "UriTooLong", f"The URL has more than {most} bytes after the host; ask for less."
+    )
+
+
+def unexpected() -> PortalError:
+    """Return the error for a fault of this portal, which its log describes."""
+    return PortalError(
+        500, "InternalServerError", "The local portal failed; its log says why. Please report it."
+    )

@@ -40,24 +40,29 @@ def folded(text: str) -> str:
     return "".join(one for one in decomposed if not unicodedata.combining(one))
 
 
+def _words(kind: re.Pattern[str], text: str) -> list[str]:
+    """Return the different words of a text, in their order: each costs a pass over the data."""
+    return list(dict.fromkeys(kind.findall(folded(text))))
+
+
 def like(value: Value, pattern: str, context: Context) -> str:
     """Return SQL for `value like "words"`; a pattern without words matches nothing (unknown)."""
     if value.type != "text":
         raise incompatible_types(context.clause)
-    words = _WORD_OR_PREFIX.findall(folded(pattern))
+    words = _words(_WORD_OR_PREFIX, pattern)
     return _all_words(_folded(_joined(value)), words, context)
 
 
 def bare_text(text: str, context: Context) -> str:
     """Return SQL for a text literal that is a condition."""
     haystack = _haystack(_text_columns(context))
-    return _all_words(haystack, _WORD.findall(folded(text)), context)
+    return _all_words(haystack, _words(_WORD, text), context)
 
 
 def suggest(arguments: Sequence[nodes.Node], context: Context) -> str:
     """Return SQL for `suggest([fields,] text)`."""
     columns, text = _arguments("suggest", arguments, context)
-    words = [f"{word}*" for word in _WORD.findall(folded(text))]
+    words = [f"{word}*" for word in _words(_WORD, text)]
     return _all_words(_haystack(columns), words, context)
 
 
@@ -68,10 +73,11 @@ def search(arguments: Sequence[nodes.Node], context: Context) -> str:
     words = _WORD.findall(folded(text))
     if not words:
         return "false"
+    *others, last = words
     found = [
-        _one_word(haystack, word, context, prefix=at == len(words) - 1)
-        for at, word in enumerate(words)
+        _one_word(haystack, word, context, prefix=False) for word in _words(_WORD, " ".join(others))
     ]
+    found.append(_one_word(haystack, last, context, prefix=True))
     return f"({' AND '.join(found)})"
 
 

@@ -18,6 +18,7 @@ import odsql
 from explore_async.portal.compiling import Query
 from explore_async.portal.context import Settings
 from explore_async.portal.errors import PortalError, invalid_parameter
+from explore_async.portal.limits import check_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,7 @@ BASE_PATH = "/api/explore/v2.1"
 PAGE_LIMIT = 100
 PAGE_WINDOW = 10_000
 GROUP_LIMIT = 20_000
+_MOST_ROWS = 2**63 - 1
 
 _NO_ZONES = ("localtime", "posixrules", "Factory", "posix/", "right/")
 # int() also accepts other notations, and raises ValueError for thousands of digits.
@@ -68,7 +70,11 @@ def parse(read: Callable[[str], T], text: str) -> T:
 
 
 def read_query(parameters: MultiMapping[str]) -> Query:
-    """Parse all clauses of a request; an empty clause counts as absent."""
+    """Parse all clauses of a request; an empty clause counts as absent.
+
+    Raises:
+        PortalError: a clause is not ODSQL, or is too large for this portal.
+    """
 
     def one(name: str, read: Callable[[str], T]) -> T | None:
         text = parameters.get(name, "")
@@ -78,7 +84,7 @@ def read_query(parameters: MultiMapping[str]) -> Query:
         texts = parameters.getall(name, [])
         return tuple(parse(read, text) for text in texts if text.strip())
 
-    return Query(
+    query = Query(
         select=one("select", odsql.parse_select),
         where=many("where", odsql.parse_where),
         group_by=one("group_by", odsql.parse_group_by),
@@ -88,6 +94,8 @@ def read_query(parameters: MultiMapping[str]) -> Query:
         exclude=many("exclude", partial(odsql.parse_refinement, clause="exclude")),
         texts={name: parameters[name] for name in _CALLED_AS_TYPED if name in parameters},
     )
+    check_limits(query.clauses)
+    return query
 
 
 def read_settings(parameters: MultiMapping[str], now: datetime) -> Settings:
@@ -147,7 +155,7 @@ def export_limit(parameters: MultiMapping[str]) -> int | None:
         raise invalid_parameter(
             f"Invalid value for limit API parameter: {limit} was found but >= -1 is expected."
         )
-    return None if limit in (None, -1) else limit
+    return None if limit is None or limit == -1 else min(limit, _MOST_ROWS)
 
 
 def flag(parameters: MultiMapping[str], name: str, *, default: bool) -> bool:

@@ -90,11 +90,7 @@ def _field(node: nodes.Field, context: Context) -> Value:
 def _number(node: nodes.Number, context: Context) -> Value:
     if "." in node.text:
         return Value(f"CAST({context.bind(float(node.value))} AS DOUBLE)", "double", constant=True)
-    number = int(node.value)
-    kind = "BIGINT" if -(2**63) <= number < 2**63 else "DOUBLE"
-    bound = context.bind(number if kind == "BIGINT" else float(number))
-    value_type: ValueType = "int" if kind == "BIGINT" else "double"
-    return Value(f"CAST({bound} AS {kind})", value_type, constant=True)
+    return Value(f"CAST({context.bind(int(node.value))} AS BIGINT)", "int", constant=True)
 
 
 def _numeric(node: nodes.Node, context: Context) -> Value:
@@ -113,7 +109,7 @@ def _arithmetic(node: nodes.Arithmetic, context: Context) -> Value:
     whole = values[0].type == "int"
     for operator, value in zip(node.operators, values[1:], strict=True):
         if operator == "/":
-            sql = f"(CAST({sql} AS DOUBLE) / nullif({value.sql}, 0))"
+            sql = f"(CAST({sql} AS DOUBLE) / {_divisor(value.sql)})"
             whole = False
         else:
             sql = f"({sql} {operator} {value.sql})"
@@ -124,6 +120,15 @@ def _arithmetic(node: nodes.Arithmetic, context: Context) -> Value:
         aggregate=any(value.aggregate for value in values),
         constant=all(value.constant for value in values),
     )
+
+
+def _divisor(sql: str) -> str:
+    """Return SQL for a number that is null instead of 0.
+
+    DuckDB writes the argument of `nullif` twice, so that nested quotients would double with each
+    level. It writes that of a lambda once.
+    """
+    return f"list_extract(list_transform([{sql}], lambda d: nullif(d, 0)), 1)"
 
 
 # ---------------------------------------------------------------- functions

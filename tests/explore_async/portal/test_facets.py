@@ -115,7 +115,7 @@ async def test_facet_options(ask: Asker, described: str, expected: list[str]) ->
     [
         "limit=true",
         'limit="3"',
-        "limit=99999999999999999999",
+        "limit=3000000000",
         'disjunctive="false"',
         'sort="size"',
     ],

@@ -291,12 +291,3 @@ async def test_long_urls_are_taken(ask: Asker) -> None:
     answer = await ask.get(RECORDS, where=where)
     assert len(where) > 40_000
     assert answer.json["total_count"] == 4
-
-
-async def test_a_url_that_is_too_long_is_no_failure(
-    ask: Asker, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The portal responds with status 400 and logs no traceback."""
-    answer = await ask.get(RECORDS, where="x" * 70_000)
-    assert answer.status == 400
-    assert not caplog.records

@@ -35,6 +35,7 @@ from explore_async.portal.facets import count_facet, wanted_facets
 from explore_async.portal.requests import (
     BASE_PATH,
     export_limit,
+    export_offset,
     read_query,
     read_settings,
     record_window,
@@ -111,7 +112,8 @@ class Portal:
         """`GET /catalog/facets`."""
         url = _url(request, "/catalog/facets")
         links = [_link("self", url), _link("source", _url(request, "/catalog"))]
-        return await self._facets(request, self.store.catalog, links)
+        # Recorded: by name if the request names no facet, and by count if it does.
+        return await self._facets(request, self.store.catalog, links, sort="alphanum")
 
     async def catalog_exports(self, request: web.Request) -> web.StreamResponse:
         """`GET /catalog/exports`."""
@@ -121,11 +123,15 @@ class Portal:
         """`GET /catalog/exports/{format}`: dataset objects, or the rows of a query."""
         format_ = _format(request, CATALOG_FORMATS)
         query = read_query(request.query)
-        export = self._requested(request, self._plan(query, self.store.catalog, request))
+        export = self._requested(
+            request,
+            self._plan(query, self.store.catalog, request),
+            offset=export_offset(request.query),
+        )
         if query.select is not None or query.grouped:
             return await self._export(request, export, format_, "datasets")
         assert format_.catalog is not None  # noqa: S101 - all formats of the catalog have it
-        objects = await self._dataset_objects(export.plan, limit=export.limit)
+        objects = await self._dataset_objects(export.plan, limit=export.limit, offset=export.offset)
         return self._answer(
             request,
             await self.engine.run(partial(format_.catalog, export, objects)),
@@ -217,11 +223,16 @@ class Portal:
         return self._answer(request, escaped(body))
 
     async def _facets(
-        self, request: web.Request, dataset: Dataset, links: list[dict[str, str]]
+        self,
+        request: web.Request,
+        dataset: Dataset,
+        links: list[dict[str, str]],
+        *,
+        sort: str | None = None,
     ) -> web.StreamResponse:
         query = read_query(request.query)
         settings = self._settings(request)
-        wanted = wanted_facets(query.facets, dataset)
+        wanted = wanted_facets(query.facets, dataset, sort=sort)
         facets = [
             await count_facet(facet, query, dataset, settings, self.engine) for facet in wanted
         ]
@@ -234,10 +245,10 @@ class Portal:
         links += [_link(one, _url(request, f"{path}/{one}")) for one in formats.listed(known)]
         return self._answer(request, dumps({"links": links}))
 
-    def _requested(self, request: web.Request, plan: Plan) -> Export:
+    def _requested(self, request: web.Request, plan: Plan, *, offset: int = 0) -> Export:
         """Return the export that a request asks for, if live portals do not refuse it."""
         origin = str(request.url.origin())
-        export = Export(plan, export_limit(request.query), request.query, origin)
+        export = Export(plan, export_limit(request.query), request.query, origin, offset)
         check(export)
         return export
 

@@ -19,7 +19,7 @@ __all__ = ["CATALOG_FIELDS", "CATALOG_ID", "catalog_names", "catalog_row"]
 
 CATALOG_ID = "datasets"
 
-_FACET = {"facet": True, "facetsort": "alphanum"}
+_FACET = {"facet": True}
 
 
 def _plain(name: str, kind: FieldType = "text") -> PortalField:
@@ -59,7 +59,7 @@ CATALOG_FIELDS: tuple[PortalField, ...] = (
     _plain("default.metadata_processed", "datetime"),
     _plain("default.records_count", "int"),
 )
-"""The fields of the catalog; facets sort by name, as on live portals."""
+"""The fields of the catalog."""
 
 
 def catalog_names() -> Iterator[tuple[str, str]]:

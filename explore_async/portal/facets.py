@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from explore_async.portal.compiling import Query, conditions
 from explore_async.portal.context import NUMERIC, Context, Parameters, Settings
 from explore_async.portal.facet_options import Facet, declared_facet, read_facet
@@ -37,15 +39,21 @@ _ORDERS = {
 }
 
 
-def wanted_facets(given: Sequence[nodes.Node], dataset: Dataset) -> list[Facet]:
-    """Read the `facet` parameters; without any, return the facets that the fields declare."""
+def wanted_facets(
+    given: Sequence[nodes.Node], dataset: Dataset, *, sort: str | None = None
+) -> list[Facet]:
+    """Read the `facet` parameters; without any, return the facets that the fields declare.
+
+    `sort` is the order of their values then; None means that of each field.
+    """
     if given:
         return [read_facet(node, dataset) for node in given]
-    return [
+    declared = [
         declared_facet(one.name.removeprefix("default."), dataset)
         for one in dataset.fields
         if one.annotated("facet")
     ]
+    return [evolve(facet, sort=sort or facet.sort) for facet in declared]
 
 
 # ---------------------------------------------------------------- counting

@@ -169,10 +169,11 @@ def _point(literal: nodes.Node, context: Context) -> Position:
 
 def _haversine(column: str, longitude: float, latitude: float, context: Context) -> str:
     lon, lat = context.bind(longitude), context.bind(latitude)
+    # `least` leaves out null, so a record without a point would be on the other side of the Earth.
     return (
-        f"({2 * EARTH_RADIUS} * asin(least(1.0, sqrt("
+        f"(CASE WHEN {column} IS NOT NULL THEN {2 * EARTH_RADIUS} * asin(least(1.0, sqrt("
         f"pow(sin(radians({column}.lat - {lat}) / 2), 2) + cos(radians({lat})) * "
-        f"cos(radians({column}.lat)) * pow(sin(radians({column}.lon - {lon}) / 2), 2)))))"
+        f"cos(radians({column}.lat)) * pow(sin(radians({column}.lon - {lon}) / 2), 2)))) END)"
     )
 
 

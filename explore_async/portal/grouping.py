@@ -11,7 +11,7 @@ and null has a bucket of its own (the first two unknown).
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from odsql import nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import tzinfo
 
     from explore_async.portal.context import Context
 
@@ -150,6 +151,7 @@ def _steps(
     if not known or any(a >= b for a, b in pairwise(known)):  # type: ignore[operator]
         raise malformed("The steps of range() must be in ascending order", context.clause)
     closed = value.type == "int" and all(isinstance(bound, int) for bound in known)
+    zone = context.settings.timezone if value.type == "datetime" else UTC
     cases, labels = [], []
     for at, (low, high) in enumerate(pairwise(bounds), start=1):
         tests = [f"{value.sql} IS NOT NULL"]
@@ -158,7 +160,7 @@ def _steps(
         if high is not None:
             tests.append(f"{value.sql} < {context.bind(high)}")
         cases.append(f"WHEN {' AND '.join(tests)} THEN {at}")
-        labels.append(_step_label(low, high, closed=closed))
+        labels.append(_step_label(low, high, closed=closed, zone=zone))
     grouped = f"(CASE {' '.join(cases)} END)"
     shown = f"CAST({context.bind(labels)} AS VARCHAR[])"
     return GroupKey(
@@ -184,21 +186,32 @@ def _bound(step: nodes.Node, value: Value, context: Context) -> float | datetime
 
 
 def _step_label(
-    low: float | datetime | None, high: float | datetime | None, *, closed: bool
+    low: float | datetime | None, high: float | datetime | None, *, closed: bool, zone: tzinfo
 ) -> str:
     """Return the label of a step; it is closed if the field and all steps are whole numbers."""
-    first = "*" if low is None else _step_text(low)
+    first = "*" if low is None else _step_text(low, zone)
     if high is None:
-        return f"[{first}, *]"
+        return f"[{first}, *]" if closed else f"[{first}, *["
     if closed and isinstance(high, int):
         return f"[{first}, {high - 1}]"
-    return f"[{first}, {_step_text(high)}["
+    return f"[{first}, {_step_text(high, zone)}["
 
 
-def _step_text(bound: float | datetime) -> str:
-    if isinstance(bound, datetime):
-        return bound.replace(tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-    return str(bound).removesuffix(".0")
+def _step_text(bound: float | datetime, zone: tzinfo) -> str:
+    """Return a bound; a date as in equal intervals: `.000Z` in UTC, an offset elsewhere."""
+    if not isinstance(bound, datetime):
+        return str(bound).removesuffix(".0")
+    clock = bound.isoformat(timespec="milliseconds")
+    if str(zone) == "UTC":
+        return f"{clock}Z"
+    try:
+        local = bound.replace(tzinfo=UTC).astimezone(zone)
+    except OverflowError:  # a zone ahead of UTC at the end of the calendar
+        return f"{clock}Z"
+    minutes = (local.utcoffset() or timedelta()) // timedelta(minutes=1)
+    sign, (hours, rest) = "-" if minutes < 0 else "+", divmod(abs(minutes), 60)
+    clock = local.replace(tzinfo=None).isoformat(timespec="milliseconds").removesuffix(".000")
+    return f"{clock}{sign}{hours:02}:{rest:02}"
 
 
 # ---------------------------------------------------------------- intervals of time
@@ -207,6 +220,7 @@ _FIXED = {
     "ms": 1, "millisecond": 1, "s": 1000, "second": 1000, "m": 60_000, "minute": 60_000,
     "h": 3_600_000, "hour": 3_600_000, "d": 86_400_000, "day": 86_400_000,
 }  # fmt: skip
+_LONGEST = 10_000 * 366 * 86_400_000
 _CALENDAR = {
     "w": "week", "week": "week", "M": "month", "month": "month", "q": "quarter",
     "quarter": "quarter", "y": "year", "year": "year",
@@ -233,27 +247,43 @@ def _interval(
     if unit in _CALENDAR:
         if amount != 1:
             raise malformed(f"range() takes one {_CALENDAR[unit]} only", context.clause)
+        whole = True
         step = f"INTERVAL 1 {_CALENDAR[unit]}"
         grouped = f"date_trunc('{_CALENDAR[unit]}', {moment})"
     elif unit in _FIXED:
-        step = f"to_milliseconds({context.bind(amount * _FIXED[unit])})"
+        length = amount * _FIXED[unit]
+        whole = length % 1000 == 0
+        step = f"to_milliseconds({context.bind(_fitting(length, context))})"
         grouped = f"time_bucket({step}, {moment}, TIMESTAMP '1970-01-01')"
     else:
         raise malformed(f"range() does not accept the unit {interval.unit}", context.clause)
     shifted = value.type == "datetime" and not context.settings.is_utc
 
     def show(sql: str) -> Value:
-        ends = (_moment(end, context, shifted=shifted) for end in (sql, f"({sql} + {step})"))
+        ends = (
+            _moment(end, context, shifted=shifted, whole=whole)
+            for end in (sql, f"({sql} + {step})")
+        )
         return Value(f"('[' || {next(ends)} || ', ' || {next(ends)} || '[')", "text")
 
     return GroupKey(node, label, named, grouped, show)
 
 
-def _moment(sql: str, context: Context, *, shifted: bool) -> str:
-    """Return SQL for a bound of a bucket: `.000Z` in UTC, an offset in another time zone."""
-    clock = f"strftime({sql}, '%Y-%m-%dT%H:%M:%S')"
+def _fitting(milliseconds: int, context: Context) -> int:
+    """Return an interval, if it is not longer than the calendar."""
+    if milliseconds > _LONGEST:
+        raise malformed("range() takes an interval of at most 10,000 years", context.clause)
+    return milliseconds
+
+
+def _moment(sql: str, context: Context, *, shifted: bool, whole: bool) -> str:
+    """Return SQL for a bound of a bucket: `.000Z` in UTC, an offset in another time zone.
+
+    There, `whole` is True if the bounds have no fraction of a second, which is then left out.
+    """
+    clock = f"strftime({sql}, '%Y-%m-%dT%H:%M:%S{'' if shifted and whole else '.%g'}')"
     if not shifted:
-        return f"{clock} || '.000Z'"
+        return f"{clock} || 'Z'"
     zone = context.bind(context.settings.timezone.key)
     utc = f"timezone('UTC', timezone({zone}, {sql}))"
     minutes = f"date_diff('minute', {utc}, {sql})"

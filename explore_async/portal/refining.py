@@ -1,19 +1,20 @@
 """`refine` and `exclude`: facet values as conditions.
 
-A value of a date facet is a year, `2019/12` or `2019/12/31`. A value of a hierarchical facet is a
-path, which includes everything below it. Other values are exact, as text. Two values of a
-disjunctive facet are alternatives; those of any other facet must both match. The facet is defined
-by its field and by `facet(...)` in the request.
+A value of a date facet is a year, `2019/12` or `2019/12/31`; zeros in front may be missing. A value
+of a hierarchical facet is a path, which includes everything below it. A number may be written as
+`2` for 2.0. Other values are exact, as text. A value that no record can have matches nothing
+(unknown). Two values of a disjunctive facet are alternatives; those of any other facet must both
+match. The facet is defined by its field and by `facet(...)` in the request.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC
+from datetime import UTC, date
 from typing import TYPE_CHECKING
 
 from explore_async.portal import dates
-from explore_async.portal.context import TEMPORAL, Value
+from explore_async.portal.context import NUMERIC, TEMPORAL, Value
 from explore_async.portal.facet_options import facet_named
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["as_shown", "as_text", "exclusions", "facet_text", "refinements"]
 
-_DAY = re.compile(r"\d{4}(?:[/-]\d{2}(?:[/-]\d{2})?)?")
+_DAY = re.compile(r"([0-9]{4})(?:[/-]([0-9]{1,2})(?:[/-]([0-9]{1,2}))?)?")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,300}(?:\.[0-9]{1,300})?")
 
 
 def refinements(
@@ -63,6 +65,7 @@ def _excluded(one: Refinement, given: Sequence[Node], context: Context) -> str:
 def _holds(column: Column, facet: Facet, value: str, context: Context) -> str:
     if column.field.type in TEMPORAL:
         return _in_period(column, value, context)
+    value = as_shown(value, column)
     wanted = context.bind(value)
     below = context.bind(value + facet.separator) if facet.separator else None
     if column.field.multivalued:
@@ -75,17 +78,38 @@ def _is_or_below(text: str, wanted: str, below: str | None) -> str:
 
 
 def _in_period(column: Column, value: str, context: Context) -> str:
-    if not _DAY.fullmatch(value):
+    if not _is_day(value):
         return "false"
     kind = column.field.type
     zone = UTC if kind == "date" else context.settings.timezone
-    period = dates.read_period(value.replace("/", "-"), zone=zone, clause=context.clause)
+    day = as_shown(value, column).replace("/", "-")
+    period = dates.read_period(day, zone=zone, clause=context.clause)
     return dates.compare_with_period(Value(column.sql, "datetime"), "=", period, context)
 
 
 def as_shown(value: str, column: Column) -> str:
-    """Return a refined value as the facet writes it; dates may be given with `-` for `/`."""
-    return value.replace("-", "/") if column.field.type in TEMPORAL else value
+    """Return a refined value as the facet writes it: `2019/01` for `2019-1`, `2.0` for `2`."""
+    kind = column.field.type
+    day = _DAY.fullmatch(value) if kind in TEMPORAL else None
+    if day is not None:
+        return "/".join(part.zfill(2) for part in day.groups() if part)
+    if kind in NUMERIC and _NUMBER.fullmatch(value):
+        number = float(value)
+        whole = kind == "int" and number.is_integer()
+        return str(int(value.partition(".")[0])) if whole else str(number)
+    return value
+
+
+def _is_day(value: str) -> bool:
+    """Return whether a value is a year, a month or a day that the calendar has."""
+    match = _DAY.fullmatch(value)
+    if match is None:
+        return False
+    try:
+        date(*(int(part or 1) for part in match.groups()))
+    except ValueError:
+        return False
+    return True
 
 
 def as_text(column: Column) -> str:

@@ -30,6 +30,7 @@ __all__ = [
     "BASE_PATH",
     "Window",
     "export_limit",
+    "export_offset",
     "flag",
     "parse",
     "read_query",
@@ -123,12 +124,7 @@ def record_window(parameters: MultiMapping[str], *, grouped: bool) -> Window:
     all groups are returned by default (recorded: 14 groups without a limit).
     """
     limit = _integer(parameters, "limit")
-    offset = _integer(parameters, "offset") or 0
-    if offset < 0:
-        # The live text is unknown.
-        raise invalid_parameter(
-            f"Invalid value for offset API parameter: {offset} was found but >= 0 is expected."
-        )
+    offset = _offset(parameters)
     top, window = (GROUP_LIMIT, GROUP_LIMIT) if grouped else (PAGE_LIMIT, PAGE_WINDOW)
     if limit is None:
         limit = -1 if grouped else 10
@@ -156,6 +152,24 @@ def export_limit(parameters: MultiMapping[str]) -> int | None:
             f"Invalid value for limit API parameter: {limit} was found but >= -1 is expected."
         )
     return None if limit is None or limit == -1 else min(limit, _MOST_ROWS)
+
+
+def export_offset(parameters: MultiMapping[str]) -> int:
+    """Read `offset` of exports of the catalog; the specification has none for exports of records.
+
+    It has no maximum.
+    """
+    return min(_offset(parameters), _MOST_ROWS)
+
+
+def _offset(parameters: MultiMapping[str]) -> int:
+    offset = _integer(parameters, "offset") or 0
+    if offset < 0:
+        # The live text is unknown.
+        raise invalid_parameter(
+            f"Invalid value for offset API parameter: {offset} was found but >= 0 is expected."
+        )
+    return offset
 
 
 def flag(parameters: MultiMapping[str], name: str, *, default: bool) -> bool:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -188,7 +189,8 @@ def _of_text(name: str, arguments: Sequence[nodes.Node], context: Context) -> Va
 
 def _ifnull(arguments: Sequence[nodes.Node], context: Context) -> Value:
     _arity("ifnull", arguments, 2, context)
-    first, second = (compile_value(one, context) for one in arguments)
+    first = compile_value(arguments[0], context)
+    second = _alternative(arguments[1], first, context)
     kinds = {first.type, second.type}
     fits = len(kinds) == 1 or kinds <= NUMERIC or kinds <= TEMPORAL
     if not fits or first.multivalued or second.multivalued:
@@ -199,9 +201,18 @@ def _ifnull(arguments: Sequence[nodes.Node], context: Context) -> Value:
     return Value(
         f"coalesce({first.sql}, {second.sql})",
         kind,
+        precision=first.precision,
         aggregate=first.aggregate or second.aggregate,
         constant=first.constant and second.constant,
     )
+
+
+def _alternative(node: nodes.Node, first: Value, context: Context) -> Value:
+    """Compile the second argument of `ifnull`: beside a date, a literal is a date, too."""
+    if first.type != "date" or not isinstance(node, nodes.Date):
+        return compile_value(node, context)
+    day = dates.read_period(node.text, zone=UTC, clause=context.clause).start
+    return Value(f"CAST({context.bind(day)} AS DATE)", "date", constant=True)
 
 
 # ---------------------------------------------------------------- aggregates

@@ -69,7 +69,12 @@ def _columns(datasets: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 
 def _cell(value: Any, separator: str) -> Any:
-    """Join a list and write an object as JSON; live portals write other values as Python does."""
+    """Join a list and write an object as JSON; live portals write other values as Python does.
+
+    Of a feature such as `default.bbox`, the geometry is written (recorded).
+    """
     if isinstance(value, list):
         return separator.join(map(str, value))
-    return json.dumps(value) if isinstance(value, dict) else value
+    if isinstance(value, dict):
+        return json.dumps(value["geometry"] if value.get("type") == "Feature" else value)
+    return value

@@ -33,12 +33,14 @@ class Export:
         limit: the maximum number of rows (None: all).
         parameters: the parameters of the request.
         origin: the base URL of the portal, without a slash at the end.
+        offset: the number of rows to skip.
     """
 
     plan: Plan
     limit: int | None
     parameters: MultiMapping[str]
     origin: str
+    offset: int = 0
 
     @property
     def labels(self) -> dict[str, str]:

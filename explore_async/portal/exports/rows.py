@@ -49,8 +49,9 @@ async def _statement(one: Export, shown: Sequence[str], engine: Engine) -> str:
     """Return the SELECT of all rows; a single aggregated row is repeated per record (measured)."""
     plan = one.plan
     if plan.kind != "repeated":
-        return plan.page(shown, limit=one.limit)
+        return plan.page(shown, limit=one.limit, offset=one.offset)
     total = await engine.single(plan.total, plan.context.parameters)
+    total = max(0, total - one.offset)
     times = plan.context.bind(total if one.limit is None else min(one.limit, total))
     row = plan.page(shown, limit=None)
     return f"SELECT one.* FROM ({row}) AS one, range({times})"  # noqa: S608

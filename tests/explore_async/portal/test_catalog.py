@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from explore_async.portal import Store, serve
 from tests.explore_async.portal.asking import GEONAMES, Asker, recorded
 
@@ -57,7 +59,7 @@ async def test_select_on_one_dataset(ask: Asker) -> None:
 
 
 async def test_catalog_facets_count_datasets(ask: Asker) -> None:
-    """Links and items are as recorded; values are sorted by name."""
+    """Links and items are as recorded."""
     answer = await ask.get("facets", facet="publisher")
     assert answer.json == {
         "links": [
@@ -80,6 +82,49 @@ async def test_catalog_facets_count_datasets(ask: Asker) -> None:
     }
 
 
+async def test_values_of_catalog_facets_are_sorted_as_recorded(ask: Asker) -> None:
+    """By count if the request names the facet, and by name otherwise."""
+    expected = recorded("ukpn/getDatasetsFacets.json")["facets"]
+    licences = expected[0]["facets"]
+    assert [one["count"] for one in licences] == sorted(
+        (one["count"] for one in licences), reverse=True
+    )
+    with Store() as store:
+        for number, licence in enumerate(
+            one["value"] for one in reversed(licences) for _ in range(one["count"])
+        ):
+            metas = {"default": {"license": licence}}
+            store.add(f"d{number}", [{"name": "f", "type": "int"}], metas=metas)
+        async with serve(store) as url:
+            client = Asker(url, ask.session)
+            named = (await client.get("facets", facet="license")).json["facets"]
+            unnamed = (await client.get("facets")).json["facets"]
+    assert named == expected
+    (listed,) = [one["facets"] for one in unnamed if one["name"] == "license"]
+    assert listed == sorted(licences, key=lambda one: str(one["value"]))
+
+
+@pytest.mark.parametrize("name", ["csv", "json"])
+@pytest.mark.parametrize("query", [{}, {"select": "dataset_id"}, {"select": "count(*)"}])
+async def test_an_export_of_the_catalog_has_an_offset(
+    ask: Asker, name: str, query: dict[str, str]
+) -> None:
+    """The rows are those of the whole export after the first ones."""
+    path = f"exports/{name}"
+    whole, part, none = [
+        await ask.get(path, **query, with_bom="false", offset=offset) for offset in (0, 1, "9" * 30)
+    ]
+    if name == "json":
+        assert part.json == whole.json[1:]
+        assert none.json == []
+    else:
+        header, _, *rows = whole.body.splitlines()
+        if query:  # the columns of the metas depend on the datasets
+            assert part.body.splitlines() == [header, *rows]
+        assert len(part.body.splitlines()) == len(rows) + 1
+    assert (await ask.get(path, offset=-1)).status == 400
+
+
 async def test_the_catalog_can_be_exported(ask: Asker) -> None:
     """JSON contains dataset objects, CSV a table."""
     listed = (await ask.get("exports/json")).json
@@ -93,7 +138,12 @@ async def test_the_catalog_as_a_table_has_the_metas(ask: Asker) -> None:
     """Recorded: `dcat` comes first, then `default`, `datasetid` last; true is `True`."""
     metas = {
         "custom": {"note": "a; b"},
-        "default": {"title": "One", "keyword": ["x", "y"], "federated": False},
+        "default": {
+            "bbox": {"type": "Feature", "geometry": {"type": "P"}},
+            "title": "One",
+            "keyword": ["x", "y"],
+            "federated": False,
+        },
         "dcat": {"created": None},
     }
     with Store() as store:
@@ -104,10 +154,10 @@ async def test_the_catalog_as_a_table_has_the_metas(ask: Asker) -> None:
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"] == 'attachment; filename="datasets.csv"'
     assert answer.body.decode("utf-8-sig") == (
-        "dcat.created;default.title;default.keyword;default.federated;default.records_count;"
+        "dcat.created;default.title;default.bbox;default.keyword;default.federated;default.records_count;"
         "custom.note;datasetid\r\n"
-        ';One;x,y;False;0;"a; b";one\r\n'
-        ";Two;;;0;;two\r\n"
+        ';One;"{""type"": ""P""}";x,y;False;0;"a; b";one\r\n'
+        ";Two;;;;0;;two\r\n"
     )
 
 
@@ -126,6 +176,49 @@ async def test_headers_of_a_success(ask: Asker) -> None:
     second = (await ask.get("datasets")).headers
     remaining = [int(one["x-ratelimit-remaining"]) for one in (first, second)]
     assert remaining[0] - remaining[1] == 1
+
+
+async def test_headers_of_every_answer_are_the_recorded_ones(ask: Asker) -> None:
+    """Those that concern browsers, on successes and errors alike."""
+    for path in ("datasets", "datasets/none", "datasets?limit=-2"):
+        headers = (await ask.get(path)).headers
+        assert {name: headers[name] for name in RECORDED_HEADERS} == RECORDED_HEADERS
+
+
+async def test_a_browser_may_ask_whether_it_may_send_a_key(ask: Asker) -> None:
+    """A preflight request is answered with the recorded headers; its body is unknown."""
+    url = f"{ask.url}/api/explore/v2.1/catalog/datasets/things/records"
+    asked = {"origin": "https://example.org", "access-control-request-headers": "authorization"}
+    async with ask.session.options(url, headers=asked) as response:
+        assert response.status == 200
+        assert "Authorization" in response.headers["access-control-allow-headers"]
+        assert await response.read() == b""
+
+
+RECORDED_HEADERS = {
+    "vary": "Accept-Language, Cookie, Host",
+    "content-language": "en-us",
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": "POST, GET, OPTIONS",
+    "access-control-max-age": "1000",
+    "access-control-allow-headers": (
+        "Authorization, X-Requested-With, Origin, ODS-API-Analytics-App, "
+        "ODS-API-Analytics-Embed-Type, ODS-API-Analytics-Embed-Referrer, ODS-Widgets-Version, "
+        "Accept"
+    ),
+    "access-control-expose-headers": (
+        "ODS-Explore-API-Deprecation, Link, X-RateLimit-Remaining, X-RateLimit-Limit, "
+        "X-RateLimit-Reset, X-RateLimit-dataset-Remaining, X-RateLimit-dataset-Limit, "
+        "X-RateLimit-dataset-Reset"
+    ),
+    "strict-transport-security": "max-age=31536000;includeSubdomains",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "strict-origin-when-cross-origin",
+    "x-ua-compatible": "IE=edge",
+    "permissions-policy": (
+        "midi=(),microphone=(),camera=(),magnetometer=(),gyroscope=(),fullscreen=(self),payment=()"
+    ),
+}
 
 
 async def test_the_cities_have_the_documented_schema(ask_cities: Asker) -> None:

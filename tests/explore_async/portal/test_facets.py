@@ -170,6 +170,16 @@ async def test_a_refined_day_may_be_written_with_hyphens(ask: Asker) -> None:
     assert values(opened) == ["2026", "2026/08", "2026/08/28", "2026/08/29"]
 
 
+async def test_a_refined_value_may_be_written_in_another_way(ask: Asker) -> None:
+    """Zeros in front of a month, and `.0` after a double, make no difference."""
+    assert await facet(ask, facet="day", refine="day:2026/8") == await facet(
+        ask, facet="day", refine="day:2026/08"
+    )
+    assert await facet(ask, facet="size", refine="size:10") == [
+        {"name": "10.0", "count": 1, "state": "refined", "value": "10.0"}
+    ]
+
+
 async def test_where_narrows_counts(ask: Asker) -> None:
     """Facets count the records that match the filters."""
     counted = await facet(ask, facet="tags", where="id = 1")
@@ -237,6 +247,17 @@ async def test_a_hierarchical_text_opens_where_it_is_refined(ask: Asker) -> None
         ([("refine", "day:2026/08/29")], [2]),
         ([("refine", "path:europe")], [1, 2]),
         ([("refine", "id:3")], [3]),
+        ([("refine", "id:03")], [3]),
+        ([("refine", "id:3.5")], []),
+        ([("refine", "size:10")], [2]),
+        ([("refine", "size:-2.00")], [3]),
+        ([("refine", "size:1_0")], []),
+        ([("refine", "size:ten")], []),
+        ([("refine", "day:2026/8")], [1, 2]),
+        ([("refine", "day:2026/8/9")], []),
+        ([("refine", "day:2021/02/30")], []),
+        ([("refine", "day:0000")], []),
+        ([("refine", "code:2")], []),
         ([("refine", "open:true")], [1]),
         ([("exclude", "tags:b")], [3, 4]),
         ([("exclude", "day:2026/08")], [3, 4]),

@@ -205,7 +205,16 @@ async def test_explicit_steps_answer_as_recorded(ask_capacities: Asker) -> None:
             "[2026-08-30T12:00:00.000Z, 2026-08-31T00:00:00.000Z[",
         ]),
         ("range(day, *, date'2026-08-29', *)", [
-            None, "[*, 2026-08-29T00:00:00.000Z[", "[2026-08-29T00:00:00.000Z, *]"]),
+            None, "[*, 2026-08-29T00:00:00.000Z[", "[2026-08-29T00:00:00.000Z, *["]),
+        ("range(size, 2.5, *)", [None, "[2.5, *["]),
+        ("range(id, 2.5, *)", ["[2.5, *["]),
+        ("range(id, *, 2, *)", ["[*, 1]", "[2, *]"]),
+        ("range(moment, 250 ms)", [
+            None,
+            "[2026-08-28T22:30:00.000Z, 2026-08-28T22:30:00.250Z[",
+            "[2026-08-29T00:00:00.000Z, 2026-08-29T00:00:00.250Z[",
+            "[2026-08-30T12:00:00.250Z, 2026-08-30T12:00:00.500Z[",
+        ]),
     ],
 )  # fmt: skip
 async def test_ranges(ask: Asker, group_by: str, expected: list[str | None]) -> None:
@@ -228,6 +237,49 @@ async def test_ranges_of_dates_follow_the_time_zone(ask: Asker) -> None:
     assert found == [
         {"range(moment, 1 day)": "[2026-08-29T00:00:00+02:00, 2026-08-30T00:00:00+02:00["}
     ]
+
+
+async def test_an_interval_of_milliseconds_has_them_beside_an_offset(ask: Asker) -> None:
+    """Otherwise the labels of different buckets would be equal."""
+    found = await rows(
+        ask, group_by="range(moment, 250ms) as r", where="id = 3", timezone="Europe/Paris"
+    )
+    assert found == [{"r": "[2026-08-30T14:00:00.250+02:00, 2026-08-30T14:00:00.500+02:00["}]
+
+
+@pytest.mark.parametrize(
+    ("field", "zone", "expected"),
+    [
+        ("moment", "Europe/Paris", "[2026-08-28T00:00:00+02:00, 2026-08-30T00:00:00+02:00["),
+        ("moment", "America/St_Johns", "[2026-08-28T00:00:00-02:30, 2026-08-30T00:00:00-02:30["),
+        ("moment", "UTC", "[2026-08-28T00:00:00.000Z, 2026-08-30T00:00:00.000Z["),
+        ("day", "Europe/Paris", "[2026-08-28T00:00:00.000Z, 2026-08-30T00:00:00.000Z["),
+    ],
+)
+async def test_steps_of_datetimes_follow_the_time_zone(
+    ask: Asker, field: str, zone: str, expected: str
+) -> None:
+    """Their bounds have an offset, as those of equal intervals; a date field has no time zone."""
+    found = await rows(
+        ask,
+        group_by=f"range({field}, date'2026-08-28', date'2026-08-30') as r",
+        where="id = 1",
+        timezone=zone,
+    )
+    assert found == [{"r": expected}]
+
+
+async def test_an_interval_is_not_longer_than_the_calendar(ask: Asker) -> None:
+    """Its milliseconds would overflow."""
+    answer = await ask.get(THINGS, group_by="range(moment, 9223372036854775807 h)")
+    assert answer.status == 400
+    assert "at most 10,000 years" in answer.json["message"]
+
+
+async def test_a_group_without_points_has_no_distance(ask: Asker) -> None:
+    """`distance()` of null is null, so it is not part of averages."""
+    (row,) = await rows(ask, select="count(distance(place, geom'POINT(2 48)')) as n", limit="1")
+    assert row == {"n": 3}
 
 
 async def test_steps_leave_out_what_is_outside(ask: Asker) -> None:

@@ -86,12 +86,40 @@ async def test_fractions_of_seconds_are_kept(ask: Asker) -> None:
         ("date_format(day, \"dd/MM/YYYY 'at' EEEE\") as d", {"d": "28/08/2026 at Friday"}),
         ("ifnull(name, 'none') as n", {"n": "Café des Arts"}),
         ("`id` as `the id`", {"the id": 1}),
+        ("ifnull(day, date'2020-01-01') as d", {"d": "2026-08-28"}),
+        ("ifnull(year, date'2020') as y", {"y": "2025"}),
     ],
 )  # fmt: skip
 async def test_select_expressions(ask: Asker, select: str, expected: dict[str, object]) -> None:
     """The key of an expression is its alias, or else its text as typed."""
     (row,) = (await ask.get(THINGS, where="id=1", select=select)).results
     assert row == expected
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Paris", "America/New_York"])
+async def test_the_alternative_of_a_date_is_a_date(ask: Asker, zone: str) -> None:
+    """`ifnull` has the type of its first argument; a date has no time zone."""
+    select = "ifnull(day, date'2020-01-01') as d, ifnull(moment, date'2020-01-01T00:00Z') as m"
+    (row,) = (await ask.get(THINGS, where="id=4", select=select, timezone=zone)).results
+    assert row["d"] == "2020-01-01"
+    assert row["m"].startswith("2019-12-31T" if zone == "America/New_York" else "2020-01-01T")
+
+
+async def test_the_distance_of_no_point_is_null_and_last(ask: Asker) -> None:
+    """In both directions of the order."""
+    for direction in ("asc", "desc"):
+        found = (
+            await ask.get(
+                THINGS,
+                select="id, distance(place, geom'POINT(2.3522 48.8566)') as d",
+                order_by=f"distance(place, geom'POINT(2.3522 48.8566)') {direction}",
+            )
+        ).results
+        assert found[-1] == {"id": 4, "d": None}
+    (row,) = (
+        await ask.get(THINGS, select="max(distance(place, geom'POINT(2 48)')) as far")
+    ).results[:1]
+    assert 200_000 < row["far"] < 400_000
 
 
 async def test_star_and_exclude(ask: Asker) -> None:

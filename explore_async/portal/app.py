@@ -26,7 +26,13 @@ from explore_async.portal.envelope import (
     compress,
     unknown_uri,
 )
-from explore_async.portal.errors import PortalError, StoreError, missing_resource, not_supported
+from explore_async.portal.errors import (
+    PortalError,
+    StoreError,
+    forbidden,
+    missing_resource,
+    not_supported,
+)
 from explore_async.portal.exports import formats
 from explore_async.portal.exports.catalog_formats import CATALOG_FORMATS
 from explore_async.portal.exports.export import Export, check
@@ -144,7 +150,7 @@ class Portal:
 
     async def records(self, request: web.Request) -> web.StreamResponse:
         """`GET /catalog/datasets/{dataset_id}/records`."""
-        dataset = self._dataset(request)
+        dataset = self._readable(request)
         query = read_query(request.query)
         window = record_window(request.query, grouped=query.grouped)
         plan = self._plan(query, dataset, request)
@@ -152,12 +158,12 @@ class Portal:
 
     async def record(self, request: web.Request) -> web.StreamResponse:
         """`GET .../records/{record_id}`: always 404; record identifiers are undocumented."""
-        self._dataset(request)
+        self._readable(request)
         raise missing_resource("record", request.match_info["record_id"])
 
     async def facets(self, request: web.Request) -> web.StreamResponse:
         """`GET .../facets`."""
-        dataset = self._dataset(request)
+        dataset = self._readable(request)
         path = f"/catalog/datasets/{dataset.dataset_id}"
         links = [
             _link("self", _url(request, f"{path}/facets")),
@@ -181,7 +187,7 @@ class Portal:
 
     async def export(self, request: web.Request) -> web.StreamResponse:
         """`GET .../exports/{format}`."""
-        dataset = self._dataset(request)
+        dataset = self._readable(request)
         format_ = _format(request, formats.FORMATS)
         export = self._requested(request, self._plan(read_query(request.query), dataset, request))
         return await self._export(request, export, format_, dataset.dataset_id)
@@ -193,6 +199,13 @@ class Portal:
         dataset = self.store.dataset(identifier)
         if dataset is None:
             raise missing_resource("dataset", identifier)
+        return dataset
+
+    def _readable(self, request: web.Request) -> Dataset:
+        """Return the dataset, if its records can be read."""
+        dataset = self._dataset(request)
+        if not dataset.data_visible:
+            raise forbidden()
         return dataset
 
     def _settings(self, request: web.Request) -> Settings:

@@ -1,21 +1,21 @@
 """The catalog as a table: the metadata of a dataset that ODSQL can query, and its names.
 
 Live portals accept both `default.title` and `title`, but not `metas.default.title`; `dataset_id`
-has no prefix. A portal may define any metadata; these fields are the common ones.
+has no prefix, and can be written `datasetid`. A portal may define any metadata.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from explore_async.portal.schema import FieldType, PortalField
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from explore_async.portal.schema import Dataset
 
-__all__ = ["CATALOG_FIELDS", "CATALOG_ID", "catalog_names", "catalog_row"]
+__all__ = ["CATALOG_ID", "catalog_fields", "catalog_names", "catalog_row"]
 
 CATALOG_ID = "datasets"
 
@@ -57,27 +57,56 @@ CATALOG_FIELDS: tuple[PortalField, ...] = (
     _plain("default.modified", "datetime"),
     _plain("default.data_processed", "datetime"),
     _plain("default.metadata_processed", "datetime"),
+    _plain("default.federated", "boolean"),
     _plain("default.records_count", "int"),
 )
-"""The fields of the catalog."""
+"""The fields that every catalog has."""
 
 
-def catalog_names() -> Iterator[tuple[str, str]]:
+def catalog_fields(datasets: Sequence[Dataset]) -> tuple[PortalField, ...]:
+    """Return the fields of a catalog: the common ones, then all other metadata of its datasets.
+
+    The type of other metadata is that of its values; values of several types are text.
+    """
+    common = {one.name for one in CATALOG_FIELDS}
+    kinds: dict[str, set[str]] = {}
+    for dataset in datasets:
+        for space, metas in dataset.metas.items():
+            for name, value in metas.items():
+                kinds.setdefault(f"{space}.{name}", set()).add(_kind(value))
+    return CATALOG_FIELDS + tuple(
+        _other(name, found - {"null"}) for name, found in kinds.items() if name not in common
+    )
+
+
+def _kind(value: Any) -> str:
+    names = {bool: "boolean", int: "int", float: "double", dict: "file", list: "list"}
+    return "null" if value is None else names.get(type(value), "text")
+
+
+def _other(name: str, kinds: set[str]) -> PortalField:
+    if kinds == {"list"}:
+        return PortalField(name, "text", name, annotations={"multivalued": ","})
+    kind = next(iter(kinds)) if len(kinds) == 1 else "text"
+    return _plain(name, cast("FieldType", kind))
+
+
+def catalog_names(fields: Sequence[PortalField]) -> Iterator[tuple[str, str]]:
     """Yield each name that a query may use, with the name of its field."""
-    for one in CATALOG_FIELDS:
+    yield "datasetid", "dataset_id"
+    for one in fields:
         yield one.name, one.name
         if one.name.startswith("default."):
             yield one.name.removeprefix("default."), one.name
 
 
-def catalog_row(dataset: Dataset) -> dict[str, Any]:
+def catalog_row(dataset: Dataset, fields: Sequence[PortalField]) -> dict[str, Any]:
     """Flatten a dataset object into one row."""
     described = dataset.described()
-    default = described["metas"].get("default", {})
     row: dict[str, Any] = {}
-    for one in CATALOG_FIELDS:
+    for one in fields:
         prefix, dot, name = one.name.partition(".")
-        value = default.get(name) if dot else described.get(prefix)
+        value = described["metas"].get(prefix, {}).get(name) if dot else described.get(prefix)
         row[one.name] = _fitted(one, value)
     return row
 
@@ -88,4 +117,5 @@ def _fitted(one: PortalField, value: Any) -> Any:
         return value
     if one.multivalued:
         return [str(item) for item in value] if isinstance(value, list) else [str(value)]
-    return ", ".join(map(str, value)) if isinstance(value, list) else value
+    value = ", ".join(map(str, value)) if isinstance(value, list) else value
+    return str(value) if one.type == "text" else value

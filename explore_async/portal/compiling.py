@@ -246,7 +246,7 @@ def _record_order(
     keys = []
     for node, direction in _orderings(order_by):
         if isinstance(node, nodes.Call) and node.name == "random":
-            keys.append((_random(node, context), "ASC"))
+            keys.append((_random(node, "rowid", context), "ASC"))
             continue
         value = aliases.get(node.name) if isinstance(node, nodes.Field) else None
         value = value or compile_value(node, context)
@@ -268,12 +268,12 @@ def _orderings(order_by: nodes.OrderBy | None) -> list[tuple[nodes.Expression, s
     return read
 
 
-def _random(node: nodes.Call, context: Context) -> str:
-    """Return a pseudorandom sort key, which is the same for the same seed."""
+def _random(node: nodes.Call, of: str, context: Context) -> str:
+    """Return a pseudorandom sort key `of` columns, which is the same for the same seed."""
     seed = node.arguments[0] if len(node.arguments) == 1 else None
     if not isinstance(seed, nodes.Number) or not isinstance(seed.value, int):
         raise malformed("random() takes a whole number", context.clause)
-    return f"hash(rowid, {context.bind(str(seed.value))})"
+    return f"hash({of}, {context.bind(str(seed.value))})"
 
 
 def _sortable(value: Value) -> str:
@@ -417,6 +417,10 @@ def _group_order(
     extra: list[Value] = []
     fields_began = by_aggregate = False
     for node, direction in _orderings(order_by):
+        if isinstance(node, nodes.Call) and node.name == "random":
+            columns = ", ".join(f"k{at}" for at in range(len(keys)))
+            listed.append(_random(node, columns, context))
+            continue
         known = _known_column(node, keys, selected, context)
         if known is None:
             known = f"o{len(extra)}"
@@ -450,8 +454,6 @@ def _known_column(
 def _order_aggregate(node: nodes.Expression, context: Context) -> Value:
     if isinstance(node, nodes.Field) and node.name not in context.dataset.columns:
         raise unknown_field(node.name, context.clause)
-    if isinstance(node, nodes.Call) and node.name == "random":
-        raise not_supported("random() with groups")
     value = compile_value(node, context)
     if has_field(node) or not value.aggregate:
         raise malformed(

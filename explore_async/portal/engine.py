@@ -35,9 +35,12 @@ _PAUSE = 0.02
 
 
 class Engine:
-    """Runs the statements of one store, at most `workers` at a time."""
+    """Runs the statements of one store, at most `workers` at a time.
 
-    def __init__(self, store: Store, *, workers: int = 4) -> None:
+    DuckDB shares the processors among them, so a quick statement does not wait for slow ones.
+    """
+
+    def __init__(self, store: Store, *, workers: int = 32) -> None:
         """Create the engine; threads start with the first work."""
         self._store = store
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="portal")

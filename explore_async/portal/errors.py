@@ -14,6 +14,7 @@ __all__ = [
     "PortalError",
     "StoreError",
     "declared_twice",
+    "forbidden",
     "geo_grouping",
     "incompatible_types",
     "invalid_parameter",
@@ -119,6 +120,13 @@ def missing_resource(kind: str, identifier: str) -> PortalError:
     """Return the error for a dataset, record or attachment that does not exist."""
     return PortalError(
         404, "NotFoundResource", f"The requested {kind} {identifier} does not exist."
+    )
+
+
+def forbidden() -> PortalError:
+    """Return the error for the records of a dataset whose data is not visible (recorded)."""
+    return PortalError(
+        403, "ForbiddenAccess", "You don't have permission to access the requested resource"
     )
 
 

@@ -19,6 +19,7 @@ from explore_async.portal.compiling import Query
 from explore_async.portal.context import Settings
 from explore_async.portal.errors import PortalError, invalid_parameter
 from explore_async.portal.limits import check_limits
+from odsql import nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +50,7 @@ _MOST_ROWS = 2**63 - 1
 _NO_ZONES = ("localtime", "posixrules", "Factory", "posix/", "right/")
 # int() also accepts other notations, and raises ValueError for thousands of digits.
 _INTEGER = re.compile(r"[+-]?[0-9]{1,1000}")
+_HYPHENATED = re.compile(r"\w+\.\w+(?:-\w+)+")
 _CALLED_AS_TYPED = ("select", "group_by", "order_by")
 
 T = TypeVar("T")
@@ -90,13 +92,19 @@ def read_query(parameters: MultiMapping[str]) -> Query:
         where=many("where", odsql.parse_where),
         group_by=one("group_by", odsql.parse_group_by),
         order_by=one("order_by", odsql.parse_order_by),
-        facets=many("facet", odsql.parse_facet),
+        facets=many("facet", _facet),
         refine=many("refine", odsql.parse_refinement),
         exclude=many("exclude", partial(odsql.parse_refinement, clause="exclude")),
         texts={name: parameters[name] for name in _CALLED_AS_TYPED if name in parameters},
     )
     check_limits(query.clauses)
     return query
+
+
+def _facet(text: str) -> nodes.Expression:
+    """Read a facet; the name of a metadata may have hyphens there, as `custom.data-owner`."""
+    name = text.strip()
+    return nodes.Field(name) if _HYPHENATED.fullmatch(name) else odsql.parse_facet(text)
 
 
 def read_settings(parameters: MultiMapping[str], now: datetime) -> Settings:

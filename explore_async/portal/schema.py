@@ -130,6 +130,7 @@ class Dataset:
         records_count: the number of records.
         metas: the metadata by namespace.
         features: the features of the dataset object.
+        data_visible: False if only the description can be read.
     """
 
     dataset_id: str
@@ -140,6 +141,7 @@ class Dataset:
     records_count: int
     metas: Mapping[str, Any] = field(hash=False, repr=False)
     features: tuple[str, ...] = ()
+    data_visible: bool = True
 
     @property
     def title(self) -> str:
@@ -157,6 +159,6 @@ class Dataset:
             "features": list(self.features),
             "attachments": [],
             "alternative_exports": [],
-            "data_visible": True,
+            "data_visible": self.data_visible,
             "metas": dict(self.metas),
         }

@@ -8,15 +8,14 @@ by users.
 from __future__ import annotations
 
 import importlib
-import json
 import tempfile
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from explore_async.portal.catalog import CATALOG_FIELDS, CATALOG_ID, catalog_names, catalog_row
+from explore_async.portal.catalog import CATALOG_ID, catalog_fields, catalog_names, catalog_row
 from explore_async.portal.errors import StoreError, missing_extra
+from explore_async.portal.rows import inferred_fields, refuse_no_rows, travelling, write_rows
 from explore_async.portal.schema import Column, Dataset, PortalField
 
 if TYPE_CHECKING:
@@ -92,33 +91,58 @@ class Store:
     def add(
         self,
         dataset_id: str,
-        fields: Sequence[PortalField | Mapping[str, Any]],
+        fields: Sequence[PortalField | Mapping[str, Any]] | None = None,
         rows: Iterable[Mapping[str, Any]] = (),
         *,
         uid: str | None = None,
         metas: Mapping[str, Any] | None = None,
         features: Sequence[str] = (),
+        data_visible: bool = True,
     ) -> Dataset:
         """Add a dataset from rows.
 
-        `fields` are `PortalField`s or their JSON objects. `rows` are mappings in the form of API
-        records: datetimes as ISO 8601 strings or `datetime` (naive ones are UTC), geo points as
-        `{"lon": .., "lat": ..}` in degrees, geo shapes as GeoJSON features, multivalued text as
-        lists. Missing keys and empty lists are null. In `metas["default"]`, `records_count` is set
-        and a missing title becomes the dataset identifier.
+        `fields` are `PortalField`s or their JSON objects; None infers them from the rows. `rows`
+        are mappings in the form of API records: datetimes as ISO 8601 strings or `datetime` (naive
+        ones are UTC), geo points as `{"lon": .., "lat": ..}` in degrees, geo shapes as GeoJSON
+        features or geometries, multivalued text as lists. The text that CSV files have for these
+        values is accepted, too. Missing keys and empty lists are null, and so is NaN, but in a
+        double. In `metas["default"]`, `records_count` is set and a missing title becomes the
+        dataset identifier. With `data_visible=False` only the description can be read, and
+        requests for records are answered with status 403.
 
         Raises:
             StoreError: the dataset identifier or a field name is taken, there are no fields, a key
                 of a row is not a field, or a value does not fit its field.
         """
+        if fields is None:
+            rows = refuse_no_rows(rows)
+            fields = inferred_fields(rows)
         schema = _schema(fields)
         self._check_free(dataset_id)
         if not isinstance(metas, Mapping | None) or not isinstance(features, Iterable):
             raise StoreError("metas must be a mapping, and features a list of strings.")
         table = self._create(schema, rows)
         return self.register(
-            dataset_id, schema, table, uid=uid, metas=metas or {}, features=features
+            dataset_id,
+            schema,
+            table,
+            uid=uid,
+            metas=metas or {},
+            features=features,
+            data_visible=data_visible,
         )
+
+    def remove(self, dataset_id: str) -> None:
+        """Remove a dataset and its rows; its identifier is free again.
+
+        Raises:
+            StoreError: there is no such dataset.
+        """
+        dataset = self._datasets.pop(_text_id(dataset_id), None)
+        if dataset is None:
+            raise StoreError(f"There is no dataset {dataset_id!r} to remove.")
+        self._catalog = None
+        self._connection.execute(f"DROP TABLE {dataset.table}")
 
     def fill(
         self,
@@ -145,6 +169,7 @@ class Store:
         uid: str | None,
         metas: Mapping[str, Any],
         features: Sequence[str],
+        data_visible: bool = True,
     ) -> Dataset:
         """Register a filled table as a dataset."""
         count = self._count(table)
@@ -157,6 +182,7 @@ class Store:
             records_count=count,
             metas=_completed(metas, dataset_id, count),
             features=tuple(features),
+            data_visible=data_visible,
         )
         self._datasets[dataset_id] = dataset
         self._catalog = None
@@ -176,18 +202,19 @@ class Store:
         self._connection.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
         with tempfile.TemporaryDirectory(prefix="portal-") as folder:
             path = Path(folder) / "rows.jsonl"
-            if _write_rows(path, fields, rows):
+            if write_rows(path, fields, rows):
                 self._insert(table, fields, path)
         return table
 
     def _insert(self, table: str, fields: Sequence[PortalField], path: Path) -> None:
         """Load prepared rows; all values except lists and points are read as text and cast."""
-        kinds = [_travelling(one) for one in fields]
+        kinds = [travelling(one) for one in fields]
         listed = ", ".join(f"c{at}: '{kind}'" for at, kind in enumerate(kinds))
         casts = ", ".join(f"CAST(c{at} AS {one.column_type})" for at, one in enumerate(fields))
         self._connection.execute(
             f"INSERT INTO {table} SELECT {casts} FROM read_json($path, "  # noqa: S608
-            f"format='newline_delimited', maximum_object_size=67108864, columns={{{listed}}})",
+            "format='newline_delimited', records=true, maximum_object_size=67108864, "
+            f"columns={{{listed}}})",
             {"path": str(path)},
         )
 
@@ -196,14 +223,14 @@ class Store:
         return int(counted[0]) if counted else 0
 
     def _build_catalog(self) -> Dataset:
-        fields = CATALOG_FIELDS
-        table = self._create(fields, map(catalog_row, self.datasets))
+        fields = catalog_fields(self.datasets)
+        table = self._create(fields, (catalog_row(one, fields) for one in self.datasets))
         own = {one.name: Column(one, f"c{at}") for at, one in enumerate(fields)}
         return Dataset(
             dataset_id=CATALOG_ID,
             uid=CATALOG_ID,
             fields=fields,
-            columns={name: own[full] for name, full in catalog_names()},
+            columns={name: own[full] for name, full in catalog_names(fields)},
             table=table,
             records_count=len(self.datasets),
             metas={},
@@ -252,98 +279,3 @@ def _schema(fields: Sequence[PortalField | Mapping[str, Any]]) -> tuple[PortalFi
 def _completed(metas: Mapping[str, Any], title: str, count: int) -> dict[str, Any]:
     default = {"title": title, **metas.get("default", {}), "records_count": count}
     return {**metas, "default": default}
-
-
-def _travelling(one: PortalField) -> str:
-    """Return the type as which a value is read from JSON, before the cast to its column type."""
-    if one.multivalued or one.type == "geo_point_2d":
-        return one.column_type
-    return "VARCHAR"
-
-
-def _write_rows(
-    path: Path, fields: Sequence[PortalField], rows: Iterable[Mapping[str, Any]]
-) -> int:
-    """Write rows as JSON Lines, keyed by column name, and return their number."""
-    positions = {one.name: at for at, one in enumerate(fields)}
-    count = 0
-    if not isinstance(rows, Iterable):
-        raise StoreError("rows must be mappings of values by field name.")
-    with path.open("w", encoding="utf-8") as file:
-        for row in rows:
-            if not isinstance(row, Mapping):
-                raise StoreError(
-                    f"Row {count} has type {type(row).__name__}; it must be a mapping."
-                )
-            unknown = row.keys() - positions.keys()
-            if unknown:
-                raise StoreError(
-                    f"Row {count} has keys that are not fields: {sorted(map(str, unknown))}."
-                )
-            prepared = {
-                f"c{at}": _prepared(one, row[one.name])
-                for at, one in enumerate(fields)
-                if row.get(one.name) is not None
-            }
-            file.write(json.dumps(prepared) + "\n")
-            count += 1
-    return count
-
-
-def _prepared(one: PortalField, value: Any) -> Any:
-    """Convert an API value to the form that the cast of its column reads."""
-    if one.multivalued:
-        return [str(item) for item in value] or None
-    try:
-        return _PREPARE[one.type](value)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise StoreError(f"{value!r} is not a valid {one.type} for field {one.name!r}.") from error
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _integer(value: Any) -> str:
-    if isinstance(value, bool) or int(value) != value:
-        raise TypeError
-    return str(int(value))
-
-
-def _boolean(value: Any) -> str:
-    if not isinstance(value, bool):
-        raise TypeError
-    return str(value)
-
-
-def _date(value: Any) -> str:
-    if isinstance(value, date):
-        return value.strftime("%Y-%m-%d")
-    year, month, day = ([*value.split("-"), "01", "01"])[:3]
-    return date(int(year), int(month), int(day)).isoformat()
-
-
-def _datetime(value: Any) -> str:
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
-    return moment.isoformat(sep=" ")
-
-
-def _point(value: Any) -> dict[str, float]:
-    return {"lon": float(value["lon"]), "lat": float(value["lat"])}
-
-
-_PREPARE: dict[str, Callable[[Any], Any]] = {
-    "text": _text,
-    "int": _integer,
-    "double": lambda value: repr(float(value)),
-    "boolean": _boolean,
-    "date": _date,
-    "datetime": _datetime,
-    "geo_point_2d": _point,
-    "geo_shape": json.dumps,
-    "file": json.dumps,
-}

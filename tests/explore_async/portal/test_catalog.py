@@ -51,6 +51,43 @@ async def test_metas_as_a_whole_cannot_be_selected(ask: Asker) -> None:
     )
 
 
+async def test_all_metadata_can_be_queried(ask: Asker) -> None:
+    """Of any namespace and type; a hyphen in a name needs back quotes, but not in `facet`."""
+    with Store() as store:
+        for number, owner in enumerate(["Parks", "Roads", "Parks"]):
+            metas = {
+                "custom": {
+                    "data-owner": owner,
+                    "tags": [owner, "x"],
+                    "n": number,
+                    "mixed": "two" if number == 2 else number,
+                },
+                "dcat": {"issued": f"2026-08-0{number + 1}", "bbox": {"type": "Point"}},
+                "default": {"federated": number == 1},
+            }
+            store.add(f"d{number}", [{"name": "f", "type": "int"}], metas=metas)
+        async with serve(store) as url:
+            client = Asker(url, ask.session)
+            for where, expected in {
+                "datasetid = 'd1'": ["d1"],
+                "federated": ["d1"],
+                "default.federated is false": ["d0", "d2"],
+                "dcat.issued = '2026-08-02'": ["d1"],
+                "`custom.data-owner` = 'Parks'": ["d0", "d2"],
+                "'Roads' in custom.tags": ["d1"],
+                "custom.n > 1": ["d2"],
+                "custom.mixed = '1'": ["d1"],
+            }.items():
+                answer = await client.get("datasets", where=where)
+                assert [one["dataset_id"] for one in answer.results] == expected
+            (facet,) = (await client.get("facets", facet="custom.data-owner")).json["facets"]
+            assert [(one["value"], one["count"]) for one in facet["facets"]] == [
+                ("Parks", 2), ("Roads", 1)
+            ]  # fmt: skip
+            whole = (await client.get("datasets", select="*", limit=1)).results[0]
+            assert whole["dcat.bbox"] == {"type": "Point"}
+
+
 async def test_select_on_one_dataset(ask: Asker) -> None:
     """A single dataset has the same flat keys; `fields` can be selected."""
     answer = await ask.get("datasets/velib", select="dataset_id, fields")

@@ -120,6 +120,17 @@ async def test_reading_that_is_given_up_ends_at_the_next_batch(
     assert ends[-1] == "close"
 
 
+async def test_slow_statements_do_not_hold_up_quick_ones(samples: Store) -> None:
+    """There are more threads than a few clients need, and DuckDB shares the processors."""
+    engine = Engine(samples)
+    slow = [asyncio.create_task(engine.rows(ENDLESS, Parameters())) for _ in range(12)]
+    await asyncio.sleep(0.2)
+    async with asyncio.timeout(5):
+        assert await engine.single("SELECT 1", Parameters()) == 1
+    await engine.close()
+    await asyncio.gather(*slow, return_exceptions=True)
+
+
 async def test_an_interruption_is_repeated_until_it_is_heard(
     samples: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

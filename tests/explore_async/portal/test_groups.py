@@ -51,6 +51,17 @@ async def test_without_a_limit_all_groups_come_back(ask_cities: Asker) -> None:
     assert answer.json["total_count"] == len(answer.results) > 200
 
 
+async def test_groups_in_random_order(ask: Asker) -> None:
+    """The same seed gives the same order of all groups, and another seed another one."""
+    orders = [
+        [row["id"] for row in await rows(ask, group_by="id", order_by=f"random({seed})")]
+        for seed in (1, 1, 2, 3, 4)
+    ]
+    assert all(sorted(order) == [1, 2, 3, 4] for order in orders)
+    assert orders[0] == orders[1]
+    assert len({tuple(order) for order in orders}) > 1
+
+
 async def test_order_by_an_alias(ask: Asker) -> None:
     """Groups can be sorted by the alias of an aggregate; ties are ordered by key."""
     assert await rows(ask, group_by="code", select="count(*) as n", order_by="n desc") == [

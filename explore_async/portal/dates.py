@@ -1,4 +1,4 @@
-"""Dates: literals as periods, `now(...)`, date parts and format patterns.
+"""Dates: literals as periods, `now(...)` and date parts.
 
 A date literal is the whole period it names: `date'2026-08-29'` is that day, so `>` skips it and
 `<=` includes it. This was measured on live portals for days; the portal treats years, months,
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from explore_async.portal.context import Value
-from explore_async.portal.errors import incompatible_types, malformed, not_supported
+from explore_async.portal.errors import incompatible_types, malformed
 from odsql import nodes
 from odsql.syntax.functions import NOW_PARTS, NOW_SHIFTS
 
@@ -33,7 +33,6 @@ __all__ = [
     "Period",
     "compare_with_period",
     "date_part",
-    "format_date",
     "now",
     "period_of",
     "read_period",
@@ -184,48 +183,6 @@ def date_part(name: str, value: Value, context: Context) -> Value:
         constant=value.constant,
         aggregate=value.aggregate,
     )
-
-
-_PATTERN = re.compile(r"'(?:[^']|'')*'|([A-Za-z])\1*|[?,.:/\- ]|.", re.DOTALL)
-_SYMBOLS = {
-    "yy": "%y", "YY": "%y", "yyyy": "%Y", "YYYY": "%Y", "xxxx": "%G", "ww": "%V", "e": "%u",
-    "D": "%-j", "DDD": "%j", "M": "%-m", "MM": "%m", "d": "%-d", "dd": "%d", "H": "%-H",
-    "HH": "%H", "m": "%-M", "mm": "%M", "s": "%-S", "ss": "%S",
-}  # fmt: skip
-_ENGLISH = {"E": "%a", "EEEE": "%A", "MMMM": "%B"}
-
-
-def format_date(value: Value, pattern: str, context: Context) -> Value:
-    """Compile `date_format(date, pattern)` for the symbols with an unambiguous meaning.
-
-    Weeks are ISO weeks and weekdays count from Monday (1), as in the pattern language that the
-    reference describes. Names are English only. `xx`, `w` and every symbol that the reference does
-    not list are refused.
-    """
-    if value.type not in ("date", "datetime"):
-        raise malformed("date_format() takes a date", context.clause)
-    template = "".join(_template(match[0], context) for match in _PATTERN.finditer(pattern))
-    local = context.local(value.sql) if value.type == "datetime" else value.sql
-    return Value(
-        f"strftime(CAST({local} AS TIMESTAMP), {context.bind(template)})",
-        "text",
-        constant=value.constant,
-        aggregate=value.aggregate,
-    )
-
-
-def _template(symbol: str, context: Context) -> str:
-    if symbol in _SYMBOLS:
-        return _SYMBOLS[symbol]
-    if symbol in _ENGLISH:
-        if context.settings.language != "en":
-            raise not_supported(f"date_format() with names in {context.settings.language!r}")
-        return _ENGLISH[symbol]
-    if symbol.startswith("'") and len(symbol) > 1:
-        return (symbol[1:-1].replace("''", "'") or "'").replace("%", "%%")
-    if symbol in "?,.:/- ":
-        return symbol
-    raise not_supported(f"The date_format() symbol {symbol!r}")
 
 
 _WEEKDAYS = ("mondays", "tuesdays", "wednesdays", "thursdays", "fridays", "saturdays", "sundays")

@@ -6,6 +6,7 @@ portal's own; `docs/portal.md` lists the unknown ones.
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from explore_async.errors import ConfigurationError, MissingExtraError
@@ -23,6 +24,7 @@ __all__ = [
     "missing_resource",
     "not_allowed",
     "not_supported",
+    "require",
     "stat_aggregation",
     "stopping",
     "too_long",
@@ -66,6 +68,18 @@ def missing_extra(package: str) -> MissingExtraError:
         "install it with `pip install 'explore-async[portal]'`.",
         name=package,
     )
+
+
+def require(package: str) -> Any:
+    """Import a package of the extra.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise missing_extra(package) from error
 
 
 def malformed(reason: str, clause: str | None = None) -> PortalError:

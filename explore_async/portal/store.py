@@ -7,14 +7,13 @@ by users.
 
 from __future__ import annotations
 
-import importlib
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from explore_async.portal.catalog import CATALOG_ID, catalog_fields, catalog_names, catalog_row
-from explore_async.portal.errors import StoreError, missing_extra
+from explore_async.portal.errors import StoreError, require
 from explore_async.portal.rows import inferred_fields, refuse_no_rows, travelling, write_rows
 from explore_async.portal.schema import Column, Dataset, PortalField
 
@@ -43,7 +42,7 @@ class Store:
         config: dict[str, Any] = {"autoinstall_known_extensions": False}
         if threads is not None:
             config["threads"] = threads
-        duckdb = _require("duckdb")
+        duckdb = require("duckdb")
         try:
             opened = duckdb.connect(str(database), config=config)
         except (duckdb.Error, RuntimeError) as error:
@@ -245,14 +244,6 @@ def refuse_no_store(store: object) -> None:
     """
     if not isinstance(store, Store):
         raise StoreError(f"The store has type {type(store).__name__}; pass a Store().")
-
-
-def _require(package: str) -> Any:
-    """Import a package of the extra; if it is missing, the error names the extra."""
-    try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        raise missing_extra(package) from error
 
 
 def _text_id(dataset_id: object) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from explore_async.portal import dates, geometry
+from explore_async.portal import date_formats, dates, geometry
 from explore_async.portal.context import NUMERIC, TEMPORAL, Value
 from explore_async.portal.errors import (
     incompatible_types,
@@ -175,7 +175,7 @@ def _date_format(arguments: Sequence[nodes.Node], context: Context) -> Value:
     pattern = arguments[1]
     if not isinstance(pattern, nodes.Text):
         raise malformed("date_format() takes a text literal as its pattern", context.clause)
-    return dates.format_date(compile_value(arguments[0], context), pattern.value, context)
+    return date_formats.format_date(compile_value(arguments[0], context), pattern.value, context)
 
 
 def _of_text(name: str, arguments: Sequence[nodes.Node], context: Context) -> Value:

@@ -363,12 +363,17 @@ def _groups(query: Query, where: Sequence[str], context: Context) -> Plan:
 
 def _grouped_source(keys: Sequence[GroupKey], where: Sequence[str], context: Context) -> str:
     table = context.dataset.table
+    source = f"{table}{_where(where)}"
+    joined = [key.joined for key in keys if key.joined]
+    if len(joined) > 1:
+        raise not_supported("Grouping by two clusterings")
+    if joined:
+        join = f"{table} LEFT JOIN ({joined[0](source)}) AS j ON rowid = j.r"
+        source = f"(SELECT * FROM {join}{_where(where)})"  # noqa: S608
     unnested = [f"{key.unnested} AS {key.grouped}" for key in keys if key.unnested]
-    if not unnested:
-        return f"{table}{_where(where)}"
     if len(unnested) > 1:
         raise not_supported("Grouping by two multivalued fields")
-    return f"(SELECT *, {unnested[0]} FROM {table}{_where(where)})"  # noqa: S608
+    return f"(SELECT *, {unnested[0]} FROM {source})" if unnested else source  # noqa: S608
 
 
 def _keys(group_by: nodes.GroupBy | None, context: Context) -> list[GroupKey]:

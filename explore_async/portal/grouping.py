@@ -20,6 +20,7 @@ from attrs import frozen
 from explore_async.portal import dates
 from explore_async.portal.context import NUMERIC, TEMPORAL, Value
 from explore_async.portal.errors import geo_grouping, malformed, not_supported
+from explore_async.portal.geometry import point_field
 from explore_async.portal.values import compile_value, has_aggregate, has_field
 from odsql import nodes
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from explore_async.portal.context import Context
 
 __all__ = ["GroupKey", "compile_key"]
+
+_DEEPEST = 25
+_SMALLEST = 0.001
 
 
 @frozen
@@ -44,6 +48,8 @@ class GroupKey:
         show: makes the SQL of the result from the SQL of the grouped value.
         condition: SQL that drops the records in no group; None if every record is in one.
         unnested: SQL that unnests a list, whose elements are the keys; None for other keys.
+        joined: makes, from the SQL of the records that match the filters, a SELECT of their row
+            identifiers `r` and keys `grouped`; None for a key that depends on one record only.
     """
 
     node: nodes.Node
@@ -53,6 +59,7 @@ class GroupKey:
     show: Callable[[str], Value]
     condition: str | None = None
     unnested: str | None = None
+    joined: Callable[[str], str] | None = None
 
 
 def compile_key(
@@ -62,7 +69,7 @@ def compile_key(
     if isinstance(node, nodes.Call) and node.name == "range":
         return _range(node, label, context, named=named)
     if isinstance(node, nodes.Call) and node.name == "geo_cluster":
-        raise not_supported("Grouping by geo_cluster()")
+        return _cluster(node, label, context, named=named, position=position)
     if has_aggregate(node) or not has_field(node):
         raise malformed("group_by takes fields and functions of fields", context.clause)
     value = compile_value(node, context)
@@ -80,6 +87,55 @@ def compile_key(
         f"unnest(CASE WHEN {value.sql} IS NULL THEN [NULL] ELSE list_distinct({value.sql}) END)"
     )
     return GroupKey(node, label, named, f"u{position}", show, unnested=elements)
+
+
+def _cluster(
+    node: nodes.Call, label: str, context: Context, *, named: bool, position: int
+) -> GroupKey:
+    """Compile `geo_cluster(point, zoom[, radius])`; see `functions.clusters`.
+
+    The result is the mean of the points, with the latitude first (recorded). Records without a
+    point are a cluster of their own (unknown).
+    """
+    if len(node.arguments) not in (2, 3):
+        raise malformed("geo_cluster() takes a field, a zoom and a radius", context.clause)
+    point = point_field(node.arguments[0], context)
+    zoom, radius = (_zoom(node.arguments[1], context), _radius(node.arguments[2:], context))
+    grouped = f"j{position}"
+
+    def joined(records: str) -> str:
+        listed = (
+            "SELECT list(r ORDER BY r) AS r, list(p ORDER BY r) AS p "  # noqa: S608
+            f"FROM (SELECT rowid AS r, {point} AS p FROM {records}) WHERE p IS NOT NULL"
+        )
+        numbered = (
+            f"SELECT unnest(r) AS r, unnest(p) AS p, "  # noqa: S608
+            f"unnest(portal_clusters(p, {zoom}, {radius})) AS n FROM ({listed})"
+        )
+        means = "avg(p.lat) OVER (PARTITION BY n), 'lon': avg(p.lon) OVER (PARTITION BY n)"
+        return f"SELECT r, {{'n': n, 'lat': {means}}} AS {grouped} FROM ({numbered})"  # noqa: S608
+
+    def show(sql: str) -> Value:
+        latitude, longitude = (f"CAST({sql}.{name} AS VARCHAR)" for name in ("lat", "lon"))
+        centre = f"'{{\"lat\": ' || {latitude} || ', \"lon\": ' || {longitude} || '}}'"
+        return Value(f"('{{\"cluster_centroid\": ' || {centre} || '}}')", "file")
+
+    return GroupKey(node, label, named, grouped, show, joined=joined)
+
+
+def _zoom(node: nodes.Node, context: Context) -> str:
+    zoom = node.value if isinstance(node, nodes.Number) else None
+    if not isinstance(zoom, int) or zoom > _DEEPEST:
+        raise malformed(f"geo_cluster() takes a whole zoom from 0 to {_DEEPEST}", context.clause)
+    return context.bind(zoom)
+
+
+def _radius(nodes_: Sequence[nodes.Node], context: Context) -> str:
+    """Return a bound radius in pixels, 40 by default (documented)."""
+    (node,) = nodes_ or (nodes.Number("40"),)
+    if not isinstance(node, nodes.Number) or float(node.value) < _SMALLEST:
+        raise malformed("geo_cluster() takes a positive radius in pixels", context.clause)
+    return f"CAST({context.bind(float(node.value))} AS DOUBLE)"
 
 
 def _range(node: nodes.Call, label: str, context: Context, *, named: bool) -> GroupKey:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from explore_async.portal import functions
 from explore_async.portal.catalog import CATALOG_ID, catalog_fields, catalog_names, catalog_row
 from explore_async.portal.errors import StoreError, require
 from explore_async.portal.rows import inferred_fields, refuse_no_rows, travelling, write_rows
@@ -48,6 +49,7 @@ class Store:
         except (duckdb.Error, RuntimeError) as error:
             raise StoreError(f"DuckDB cannot open the database: {error}") from error
         self._connection: DuckDBPyConnection = opened
+        functions.register(opened)
         self._datasets: dict[str, Dataset] = {}
         self._catalog: Dataset | None = None
         self._tables = 0

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ __all__ = ["AGGREGATES", "compile_value", "has_aggregate", "has_field"]
 AGGREGATES = frozenset(one.name for one in CATALOGUE.values() if one.kind in ("aggregate", "count"))
 """The functions over many records."""
 
+_AXES = ("lon", "lat")
 _LETTERS = {"select": "S", "where": "W", "group_by": "G", "order_by": "O"}
 
 
@@ -151,6 +153,8 @@ def _call(node: nodes.Call, context: Context) -> Value:
         return _of_text(name, arguments, context)
     if name == "ifnull":
         return _ifnull(arguments, context)
+    if name == "json_format":
+        return _json_format(arguments, context)
     if name == "distance":
         _arity(name, arguments, 2, context)
         return geometry.distance(arguments[0], arguments[1], context)
@@ -207,6 +211,27 @@ def _ifnull(arguments: Sequence[nodes.Node], context: Context) -> Value:
     )
 
 
+def _json_format(arguments: Sequence[nodes.Node], context: Context) -> Value:
+    """Compile `json_format(text[, alternative])`: the JSON in a text.
+
+    The alternative, a text or null, stands for invalid JSON; it is null by default (unknown).
+    """
+    if len(arguments) not in (1, 2):
+        raise malformed("json_format() takes one or two arguments", context.clause)
+    value = compile_value(arguments[0], context)
+    if value.type != "text" or value.multivalued:
+        raise malformed("json_format() takes one text value", context.clause)
+    other: nodes.Node = arguments[1] if len(arguments) > 1 else nodes.Null()
+    if not isinstance(other, nodes.Text | nodes.Null):
+        raise malformed("json_format() takes a text or null for invalid JSON", context.clause)
+    invalid = "'null'"
+    if isinstance(other, nodes.Text):
+        invalid = f"CAST({context.bind(json.dumps(other.value, ensure_ascii=False))} AS VARCHAR)"
+    read = f"portal_json({value.sql})"
+    sql = f"CASE WHEN {value.sql} IS NOT NULL THEN coalesce(nullif({read}, ''), {invalid}) END"
+    return Value(sql, "file", constant=value.constant)
+
+
 def _alternative(node: nodes.Node, first: Value, context: Context) -> Value:
     """Compile the second argument of `ifnull`: beside a date, a literal is a date, too."""
     if first.type != "date" or not isinstance(node, nodes.Date):
@@ -222,7 +247,7 @@ def _aggregate(name: str, arguments: Sequence[nodes.Node], context: Context) -> 
     if any(has_aggregate(one) for one in arguments):
         raise malformed("An aggregation cannot contain another one", context.clause)
     if name in ("envelope", "bbox"):
-        raise not_supported(f"The aggregation {name}()")
+        return _around(name, arguments, context)
     if name == "count":
         return _count(arguments, context)
     if name == "percentile":
@@ -234,6 +259,24 @@ def _aggregate(name: str, arguments: Sequence[nodes.Node], context: Context) -> 
     if name in ("min", "max"):
         return evolve(value, sql=f"{name}({value.sql})", aggregate=True, constant=False)
     return _statistic(name, value)
+
+
+def _around(name: str, arguments: Sequence[nodes.Node], context: Context) -> Value:
+    """Compile `bbox`, the rectangle around points or shapes, or `envelope`, the hull of points."""
+    _arity(name, arguments, 1, context)
+    value = compile_value(arguments[0], context)
+    column = value.sql
+    if value.type == "geo_shape" and name == "bbox":
+        bounds = f"portal_bounds(list({column}) FILTER ({column} IS NOT NULL))"
+        sql = f"nullif(portal_box({bounds}), '')"
+    elif value.type != "geo_point_2d":
+        raise malformed(f"{name}() takes a geographic field", context.clause)
+    elif name == "bbox":
+        corners = ", ".join(f"{end}({column}.{at})" for end in ("min", "max") for at in _AXES)
+        sql = f"CASE WHEN count({column}) > 0 THEN portal_box([{corners}]) END"
+    else:
+        sql = f"portal_hull(list({column}) FILTER ({column} IS NOT NULL))"
+    return Value(sql, "geo_shape", aggregate=True)
 
 
 def _statistic(name: str, value: Value) -> Value:

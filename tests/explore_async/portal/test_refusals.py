@@ -134,9 +134,7 @@ async def test_what_cannot_be_compared_is_refused(ask: Asker, where: str) -> Non
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"group_by": "geo_cluster(place, 10)"},
-        {"select": "bbox(place)"},
-        {"select": "json_format(name)"},
+        {"group_by": "geo_cluster(place, 10), geo_cluster(place, 5)"},
         {"where": "within_distance(shape, geom'POINT(1 2)', 1km)"},
         {"where": "intersects(place, geom'LINESTRING(1 2, 3 4)')"},
         {"where": "intersects(place, geom'0101000000000000000000F03F')"},

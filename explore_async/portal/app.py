@@ -81,7 +81,7 @@ class Portal:
         """`GET /catalog/datasets`."""
         query = read_query(request.query)
         window = record_window(request.query, grouped=query.grouped)
-        plan = self._plan(query, self.store.catalog, request)
+        plan = await self._plan(query, self.store.catalog, request)
         if query.select is not None or query.grouped:
             return await self._page(request, plan, window.limit, window.offset)
         page = await self._dataset_objects(plan, limit=window.limit, offset=window.offset)
@@ -109,7 +109,7 @@ class Portal:
             return self._answer(request, dumps(dataset.described()))
         own = nodes.Comparison(nodes.Field("dataset_id"), "=", nodes.Text(dataset.dataset_id))
         query = Query(select=query.select, where=(nodes.Where(own),))
-        plan = self._plan(query, self.store.catalog, request)
+        plan = await self._plan(query, self.store.catalog, request)
         page = plan.page([json_row(plan.outputs, plan.context)], limit=1)
         rows = await self.engine.rows(page, plan.context.parameters)
         return self._answer(request, escaped(rows[0][0]))
@@ -131,7 +131,7 @@ class Portal:
         query = read_query(request.query)
         export = self._requested(
             request,
-            self._plan(query, self.store.catalog, request),
+            await self._plan(query, self.store.catalog, request),
             offset=export_offset(request.query),
         )
         if query.select is not None or query.grouped:
@@ -153,7 +153,7 @@ class Portal:
         dataset = self._readable(request)
         query = read_query(request.query)
         window = record_window(request.query, grouped=query.grouped)
-        plan = self._plan(query, dataset, request)
+        plan = await self._plan(query, dataset, request)
         return await self._page(request, plan, window.limit, window.offset)
 
     async def record(self, request: web.Request) -> web.StreamResponse:
@@ -189,7 +189,8 @@ class Portal:
         """`GET .../exports/{format}`."""
         dataset = self._readable(request)
         format_ = _format(request, formats.FORMATS)
-        export = self._requested(request, self._plan(read_query(request.query), dataset, request))
+        plan = await self._plan(read_query(request.query), dataset, request)
+        export = self._requested(request, plan)
         return await self._export(request, export, format_, dataset.dataset_id)
 
     # ------------------------------------------------------------ shared
@@ -211,8 +212,10 @@ class Portal:
     def _settings(self, request: web.Request) -> Settings:
         return read_settings(request.query, self.clock())
 
-    def _plan(self, query: Query, dataset: Dataset, request: web.Request) -> Plan:
-        return compile_query(query, dataset, self._settings(request))
+    async def _plan(self, query: Query, dataset: Dataset, request: web.Request) -> Plan:
+        """Compile a query in a thread, because a condition may read the geometries of a column."""
+        settings = self._settings(request)
+        return await self.engine.run(lambda: compile_query(query, dataset, settings))
 
     async def _page(
         self, request: web.Request, plan: Plan, limit: int, offset: int

@@ -212,16 +212,27 @@ def _within_distance(arguments: Sequence[nodes.Node], context: Context) -> str:
     return geometry.within_distance(arguments[0], arguments[1], arguments[2], context)
 
 
-def _inside(arguments: Sequence[nodes.Node], context: Context) -> str:
+def _intersects(arguments: Sequence[nodes.Node], context: Context) -> str:
+    field, literal = _two(arguments, context)
+    return geometry.in_area("intersects", field, literal, context)
+
+
+def _within(arguments: Sequence[nodes.Node], context: Context) -> str:
+    field, literal = _two(arguments, context)
+    return geometry.in_area("within", field, literal, context)
+
+
+def _two(arguments: Sequence[nodes.Node], context: Context) -> tuple[nodes.Node, nodes.Node]:
     if len(arguments) != 2:
         raise malformed("A field and a geometry are expected", context.clause)
-    return geometry.in_polygon(arguments[0], arguments[1], context)
+    return arguments[0], arguments[1]
 
 
 def _disjoint(arguments: Sequence[nodes.Node], context: Context) -> str:
-    """Match points outside; a record without a point does not match (unknown)."""
-    inside = _inside(arguments, context)
-    return f"({geometry.point_field(arguments[0], context)} IS NOT NULL AND NOT {inside})"
+    """Match values outside; a record without a value does not match (unknown)."""
+    intersecting = _intersects(arguments, context)
+    column = geometry.geographic(arguments[0], context)
+    return f"({column.sql} IS NOT NULL AND NOT {intersecting})"
 
 
 def _geometry(arguments: Sequence[nodes.Node], context: Context) -> str:
@@ -231,20 +242,23 @@ def _geometry(arguments: Sequence[nodes.Node], context: Context) -> str:
     if mode not in GEOMETRY_MODES:
         modes = ", ".join(GEOMETRY_MODES).upper()
         raise malformed(f"The mode of geometry() must be one of {modes}", context.clause)
-    return (_disjoint if mode == "disjoint" else _inside)(arguments[:2], context)
+    return _MODES[mode](arguments[:2], context)
 
 
+_MODES: dict[str, Callable[[Sequence[nodes.Node], Context], str]] = {
+    "intersects": _intersects,
+    "within": _within,
+    "disjoint": _disjoint,
+}
 _PREDICATES: dict[str, Callable[[Sequence[nodes.Node], Context], str]] = {
     "search": fulltext.search,
     "suggest": fulltext.suggest,
     "startswith": fulltext.startswith,
     "within_distance": _within_distance,
     "in_bbox": geometry.in_bbox,
-    "intersects": _inside,
-    "within": _inside,
-    "disjoint": _disjoint,
-    "polygon": _inside,
+    "polygon": _within,
     "geometry": _geometry,
+    **_MODES,
 }
 
 

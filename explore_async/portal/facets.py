@@ -64,7 +64,8 @@ async def count_facet(
 ) -> dict[str, Any]:
     """Count the values of one facet; a disjunctive facet ignores its own refinements."""
     context = Context(dataset, Parameters(), settings)
-    where = conditions(query, context, but=facet.name if facet.disjunctive else "")
+    but = facet.name if facet.disjunctive else ""
+    where = await engine.run(lambda: conditions(query, context, but=but))
     column = context.within("facet").column(facet.name)
     source = _source(column, where, context)
     refined = [as_shown(one.value, column) for one in query.refine if one.facet == facet.name]

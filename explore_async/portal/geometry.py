@@ -1,9 +1,9 @@
-"""Geographic functions and conditions on points: distances in metres, boxes and polygons.
+"""Geographic functions and conditions: distances in metres, boxes and areas.
 
-Points are fields of type `geo_point_2d`. Geometries are WKT or GeoJSON, longitude first, in
-degrees on WGS 84. Polygons are flat in longitude and latitude, and their edges must not cross the
-180th meridian. A point exactly on an edge may count as inside or outside. Everything else (lines,
-`geo_shape` fields, WKB) is refused.
+Geometries are WKT, WKB or GeoJSON, longitude first, in degrees on WGS 84. Polygons are flat in
+longitude and latitude, and their edges must not cross the 180th meridian. Points in polygons are
+found with SQL, where a point exactly on an edge may count as inside or outside; `shapes` does what
+is left: fields of type `geo_shape`, and other geometries.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from explore_async.portal import shapes
 from explore_async.portal.context import Value
 from explore_async.portal.errors import malformed, not_supported
+from explore_async.portal.geometries import EARTH_RADIUS
 from odsql import nodes
 from odsql.syntax.functions import DISTANCE_UNITS
 
@@ -25,18 +27,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from explore_async.portal.context import Context
+    from explore_async.portal.geometries import Relation
+    from explore_async.portal.schema import Column
 
 __all__ = [
     "distance",
+    "in_area",
     "in_bbox",
-    "in_polygon",
     "metres",
     "point_field",
     "within_distance",
 ]
-
-EARTH_RADIUS = 6_371_008.7714
-"""The mean radius of the Earth (IUGG) in metres, which search engines use for distances."""
 
 _METRES = {
     "mi": 1609.344, "yd": 0.9144, "ft": 0.3048, "m": 1.0, "cm": 0.01, "km": 1000.0, "mm": 0.001,
@@ -58,14 +59,14 @@ class Shape:
     rings: tuple[tuple[Position, ...], ...]
 
 
-def read_shape(node: nodes.Node, context: Context) -> Shape:
-    """Read a point, polygon or multipolygon literal; refuse any other geometry."""
+def read_shape(node: nodes.Node, context: Context) -> Shape | None:
+    """Read a point, polygon or multipolygon literal; return None for any other geometry."""
     if not isinstance(node, nodes.Geometry):
         raise malformed("A geometry literal geom'...' is expected", context.clause)
     text = node.text.strip()
     shape = _read_geojson(text, context) if text.startswith("{") else _read_wkt(text)
     if shape is None:
-        raise not_supported(f"The geometry geom'{text[:60]}'")
+        return None
     if not all(math.isfinite(number) for ring in shape.rings for at in ring for number in at):
         raise malformed("A position must be two finite numbers", context.clause)
     return shape
@@ -121,15 +122,21 @@ def _checked(kind: str, rings: tuple[tuple[Position, ...], ...]) -> Shape | None
     return Shape(kind, rings) if rings and closed else None
 
 
-def point_field(node: nodes.Node, context: Context) -> str:
-    """Return the SQL of a `geo_point_2d` field; refuse other fields."""
+def geographic(node: nodes.Node, context: Context) -> Column:
+    """Return a column of points or shapes; refuse other fields."""
     if not isinstance(node, nodes.Field):
         raise malformed("A geographic field is expected", context.clause)
     column = context.column(node.name)
-    if column.field.type == "geo_shape":
-        raise not_supported("A geographic condition on a geo_shape field")
-    if column.field.type != "geo_point_2d":
+    if column.field.type not in ("geo_point_2d", "geo_shape"):
         raise malformed(f"Field {node.name} is not a geographic field", context.clause)
+    return column
+
+
+def point_field(node: nodes.Node, context: Context) -> str:
+    """Return the SQL of a `geo_point_2d` field; refuse other fields."""
+    column = geographic(node, context)
+    if column.field.type == "geo_shape":
+        raise not_supported("A distance or a cluster of geo_shape values")
     return column.sql
 
 
@@ -151,9 +158,12 @@ def within_distance(
     field: nodes.Node, literal: nodes.Node, radius: nodes.Node, context: Context
 ) -> str:
     """Return SQL for a distance up to the radius; the cheap test of the latitude comes first."""
-    column = point_field(field, context)
+    found = geographic(field, context)
     longitude, latitude = _point(literal, context)
     reach = metres(radius, context)
+    if found.field.type == "geo_shape":
+        return shapes.near(found, longitude, latitude, reach, context)
+    column = found.sql
     band = math.degrees(reach / EARTH_RADIUS) + 1e-9
     low, high = context.bind(latitude - band), context.bind(latitude + band)
     exact = _haversine(column, longitude, latitude, context)
@@ -162,8 +172,8 @@ def within_distance(
 
 def _point(literal: nodes.Node, context: Context) -> Position:
     shape = read_shape(literal, context)
-    if shape.type != "point":
-        raise not_supported(f"A distance to a {shape.type}")
+    if shape is None or shape.type != "point":
+        raise not_supported("A distance to anything but a point in WKT or GeoJSON")
     return shape.rings[0][0]
 
 
@@ -184,9 +194,14 @@ def in_bbox(arguments: Sequence[nodes.Node], context: Context) -> str:
     """
     if len(arguments) != 5:
         raise malformed("in_bbox() takes a field and four numbers", context.clause)
-    column = point_field(arguments[0], context)
-    south, west, north, east = (context.bind(_number(one, context)) for one in arguments[1:])
-    return f"({column}.lat BETWEEN {south} AND {north} AND {column}.lon BETWEEN {west} AND {east})"
+    found = geographic(arguments[0], context)
+    corners = [_number(one, context) for one in arguments[1:]]
+    if found.field.type == "geo_shape":
+        south, west, north, east = corners
+        return shapes.in_box(found, south, west, north, east, context)
+    column = found.sql
+    low, left, high, right = map(context.bind, corners)
+    return f"({column}.lat BETWEEN {low} AND {high} AND {column}.lon BETWEEN {left} AND {right})"
 
 
 def _number(node: nodes.Node, context: Context) -> float:
@@ -198,12 +213,17 @@ def _number(node: nodes.Node, context: Context) -> float:
     return sign * float(node.value)
 
 
-def in_polygon(field: nodes.Node, literal: nodes.Node, context: Context) -> str:
-    """Return SQL for a point in a polygon: the even-odd rule over all edges."""
-    column = point_field(field, context)
+def in_area(relation: Relation, field: nodes.Node, literal: nodes.Node, context: Context) -> str:
+    """Return SQL for values that intersect a geometry or lie within it."""
+    column = geographic(field, context)
     shape = read_shape(literal, context)
-    if shape.type == "point":
-        raise not_supported("A point in a geographic condition other than a distance")
+    if column.field.type == "geo_point_2d" and shape is not None and shape.type != "point":
+        return _in_polygon(column.sql, shape, context)
+    return shapes.related(relation, column, literal, context)
+
+
+def _in_polygon(column: str, shape: Shape, context: Context) -> str:
+    """Return SQL for a point in a polygon: the even-odd rule over all edges."""
     edges = [
         {"x1": first[0], "y1": first[1], "x2": second[0], "y2": second[1]}
         for ring in shape.rings

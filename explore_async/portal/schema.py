@@ -6,11 +6,16 @@ Field types and annotations are those of the Explore API (dataset object, `field
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from attrs import field, frozen
 
 from explore_async.portal.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from explore_async.portal.geometries import Shapes
 
 __all__ = ["Column", "Dataset", "FieldType", "PortalField"]
 
@@ -131,6 +136,7 @@ class Dataset:
         metas: the metadata by namespace.
         features: the features of the dataset object.
         data_visible: False if only the description can be read.
+        shapes: returns the geometries of a geographic column.
     """
 
     dataset_id: str
@@ -142,6 +148,7 @@ class Dataset:
     metas: Mapping[str, Any] = field(hash=False, repr=False)
     features: tuple[str, ...] = ()
     data_visible: bool = True
+    shapes: Callable[[Column], Shapes] = field(hash=False, repr=False, eq=False, kw_only=True)
 
     @property
     def title(self) -> str:

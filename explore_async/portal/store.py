@@ -8,13 +8,16 @@ by users.
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from explore_async.portal import functions
 from explore_async.portal.catalog import CATALOG_ID, catalog_fields, catalog_names, catalog_row
 from explore_async.portal.errors import StoreError, require
+from explore_async.portal.geometries import Shapes
 from explore_async.portal.rows import inferred_fields, refuse_no_rows, travelling, write_rows
 from explore_async.portal.schema import Column, Dataset, PortalField
 
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 __all__ = ["Store", "refuse_no_store"]
+
+
+_POINT = """'{{"type": "Point", "coordinates": [' || {0}.lon || ', ' || {0}.lat || ']}}'"""
 
 
 class Store:
@@ -53,6 +59,8 @@ class Store:
         self._datasets: dict[str, Dataset] = {}
         self._catalog: Dataset | None = None
         self._tables = 0
+        self._geometries: dict[tuple[str, str], Shapes] = {}
+        self._reading = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -144,6 +152,8 @@ class Store:
             raise StoreError(f"There is no dataset {dataset_id!r} to remove.")
         self._catalog = None
         self._connection.execute(f"DROP TABLE {dataset.table}")
+        for key in [key for key in self._geometries if key[0] == dataset.table]:
+            del self._geometries[key]
 
     def fill(
         self,
@@ -184,6 +194,7 @@ class Store:
             metas=_completed(metas, dataset_id, count),
             features=tuple(features),
             data_visible=data_visible,
+            shapes=partial(self._shapes, table),
         )
         self._datasets[dataset_id] = dataset
         self._catalog = None
@@ -223,6 +234,21 @@ class Store:
         counted = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
         return int(counted[0]) if counted else 0
 
+    def _shapes(self, table: str, column: Column) -> Shapes:
+        """Return the geometries of a column, which are read when they are first needed."""
+        with self._reading:
+            known = self._geometries.get((table, column.sql))
+            if known is None:
+                text = column.sql
+                if column.field.type == "geo_point_2d":
+                    text = _POINT.format(column.sql)
+                with self.cursor() as cursor:
+                    rows = cursor.execute(
+                        f"SELECT rowid, {text} FROM {table} WHERE {column.sql} IS NOT NULL"  # noqa: S608
+                    ).fetchall()
+                known = self._geometries[table, column.sql] = Shapes(rows)
+            return known
+
     def _build_catalog(self) -> Dataset:
         fields = catalog_fields(self.datasets)
         table = self._create(fields, (catalog_row(one, fields) for one in self.datasets))
@@ -235,6 +261,7 @@ class Store:
             table=table,
             records_count=len(self.datasets),
             metas={},
+            shapes=partial(self._shapes, table),
         )
 
 

@@ -47,6 +47,7 @@ from explore_async.portal.requests import (
     record_window,
 )
 from explore_async.portal.store import Store, refuse_no_store
+from explore_async.portal.technical import IDENTIFIER
 from odsql import nodes
 
 if TYPE_CHECKING:
@@ -109,10 +110,7 @@ class Portal:
             return self._answer(request, dumps(dataset.described()))
         own = nodes.Comparison(nodes.Field("dataset_id"), "=", nodes.Text(dataset.dataset_id))
         query = Query(select=query.select, where=(nodes.Where(own),))
-        plan = await self._plan(query, self.store.catalog, request)
-        page = plan.page([json_row(plan.outputs, plan.context)], limit=1)
-        rows = await self.engine.rows(page, plan.context.parameters)
-        return self._answer(request, escaped(rows[0][0]))
+        return await self._first(request, await self._plan(query, self.store.catalog, request))
 
     async def catalog_facets(self, request: web.Request) -> web.StreamResponse:
         """`GET /catalog/facets`."""
@@ -157,9 +155,22 @@ class Portal:
         return await self._page(request, plan, window.limit, window.offset)
 
     async def record(self, request: web.Request) -> web.StreamResponse:
-        """`GET .../records/{record_id}`: always 404; record identifiers are undocumented."""
-        self._readable(request)
-        raise missing_resource("record", request.match_info["record_id"])
+        """`GET .../records/{record_id}`."""
+        dataset = self._readable(request)
+        identifier = request.match_info["record_id"]
+        own = nodes.Comparison(nodes.Field(IDENTIFIER), "=", nodes.Text(identifier))
+        query = read_query(request.query)
+        query = Query(select=query.select, where=(nodes.Where(own),), texts=query.texts)
+        plan = await self._plan(query, dataset, request)
+        if not await self.engine.single(plan.total, plan.context.parameters):
+            raise missing_resource("record", identifier)
+        return await self._first(request, plan)
+
+    async def _first(self, request: web.Request, plan: Plan) -> web.StreamResponse:
+        """Send the first row of a plan."""
+        page = plan.page([json_row(plan.outputs, plan.context)], limit=1)
+        rows = await self.engine.rows(page, plan.context.parameters)
+        return self._answer(request, escaped(rows[0][0]))
 
     async def facets(self, request: web.Request) -> web.StreamResponse:
         """`GET .../facets`."""

@@ -369,11 +369,14 @@ def _grouped_source(keys: Sequence[GroupKey], where: Sequence[str], context: Con
         raise not_supported("Grouping by two clusterings")
     if joined:
         join = f"{table} LEFT JOIN ({joined[0](source)}) AS j ON rowid = j.r"
-        source = f"(SELECT * FROM {join}{_where(where)})"  # noqa: S608
+        source = f"(SELECT *, rowid FROM {join}{_where(where)})"  # noqa: S608
     unnested = [f"{key.unnested} AS {key.grouped}" for key in keys if key.unnested]
     if len(unnested) > 1:
         raise not_supported("Grouping by two multivalued fields")
-    return f"(SELECT *, {unnested[0]} FROM {source})" if unnested else source  # noqa: S608
+    if not unnested:
+        return source
+    place = "" if joined else "rowid, "  # of which the identifier of a record is made
+    return f"(SELECT *, {place}{unnested[0]} FROM {source})"  # noqa: S608
 
 
 def _keys(group_by: nodes.GroupBy | None, context: Context) -> list[GroupKey]:

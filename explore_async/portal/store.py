@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -20,6 +21,7 @@ from explore_async.portal.errors import StoreError, require
 from explore_async.portal.geometries import Shapes
 from explore_async.portal.rows import inferred_fields, refuse_no_rows, travelling, write_rows
 from explore_async.portal.schema import Column, Dataset, PortalField
+from explore_async.portal.technical import technical_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -184,11 +186,13 @@ class Store:
     ) -> Dataset:
         """Register a filled table as a dataset."""
         count = self._count(table)
+        columns = {one.name: Column(one, f"c{at}") for at, one in enumerate(fields)}
+        added = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
         dataset = Dataset(
             dataset_id=dataset_id,
             uid=uid or f"da_{dataset_id}",
             fields=tuple(fields),
-            columns={one.name: Column(one, f"c{at}") for at, one in enumerate(fields)},
+            columns={**technical_columns(columns.values(), added), **columns},
             table=table,
             records_count=count,
             metas=_completed(metas, dataset_id, count),

@@ -72,7 +72,7 @@ async def test_a_dataset_that_is_not_there(ask: Asker) -> None:
 
 
 async def test_a_record_that_is_not_there(ask: Asker) -> None:
-    """Record identifiers are undocumented, so no record is found."""
+    """The body is the recorded one."""
     answer = await ask.get(f"{RECORDS}/1")
     assert (answer.status, answer.body) == (
         404,

@@ -3,8 +3,9 @@
 A `Store` holds datasets (`store`, `schema`, `catalog`). `app` serves them over HTTP: `requests`
 reads the parameters, `odsql` parses the clauses, `compiling` compiles the trees to SQL with
 `conditions`, `values`, `grouping`, `facets` and the modules they use, `engine` runs the SQL, and
-`answers` writes the result as a live portal does; the package `exports` writes files. `errors`
-holds the messages.
+`answers` writes the result as a live portal does; the package `exports` writes files. `functions`
+and `geometries` do what SQL cannot, `limits` refuses what no statement can hold, `envelope` adds
+headers and answers errors, and `errors` holds the messages.
 
 The portal needs an extra: `pip install 'explore-async[portal]'`. Without it the package can be
 imported, but opening a `Store` raises `explore_async.MissingExtraError`.

@@ -24,6 +24,8 @@ _TILE = 256
 _NORTH = 85.0511
 """The greatest latitude of the Mercator projection of web maps in degrees."""
 
+_MOST_DEGREES = 1e6
+
 Point = dict[str, float]
 
 
@@ -97,7 +99,7 @@ def _pixel(point: Point, zoom: int) -> tuple[float, float]:
 
 
 def bounds(shapes: list[str]) -> list[float]:
-    """Return the west, south, east and north of some shapes."""
+    """Return the west, south, east and north of some shapes; what is no position is left out."""
     every = [at for shape in shapes for at in _positions(json.loads(shape)["geometry"])]
     if not every:
         return []
@@ -105,18 +107,20 @@ def bounds(shapes: list[str]) -> list[float]:
     return [min(longitudes), min(latitudes), max(longitudes), max(latitudes)]
 
 
-def _positions(geometry: dict[str, Any]) -> Iterator[tuple[float, float]]:
-    if geometry["type"] == "GeometryCollection":
-        for part in geometry["geometries"]:
-            yield from _positions(part)
-        return
-    waiting = [geometry["coordinates"]]
+def _positions(geometry: Any) -> Iterator[tuple[float, float]]:
+    waiting = [geometry]
     while waiting:
         one = waiting.pop()
-        if one and isinstance(one[0], int | float):
+        if isinstance(one, dict):
+            waiting += [one.get("coordinates"), one.get("geometries")]
+        elif isinstance(one, list) and len(one) > 1 and all(map(_is_degrees, one[:2])):
             yield float(one[0]), float(one[1])
-        else:
-            waiting.extend(one)
+        elif isinstance(one, list):
+            waiting += one
+
+
+def _is_degrees(value: Any) -> bool:
+    return isinstance(value, int | float) and abs(value) <= _MOST_DEGREES
 
 
 def box(corners: list[float]) -> str:

@@ -177,6 +177,8 @@ def _shape(value: Any) -> str:
     if read["type"] != "Feature":
         read = {"type": "Feature", "geometry": read, "properties": {}}
     geometry = read["geometry"]
+    if geometry is None:
+        return json.dumps(read)
     inside = "geometries" if geometry["type"] == "GeometryCollection" else "coordinates"
     if geometry["type"] not in _SHAPES or not isinstance(geometry[inside], list | tuple):
         raise ValueError

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FIELDS = (
     *("id", "name", "tags", "size", "day", "moment", "open", "place", "shape", "path", "code") * 4,
-    "year", "nope", "`id`", "default.title", "title", "record_size",
+    "year", "nope", "`id`", "default.title", "title", "record_size", "recordid",
 )  # fmt: skip
 
 TEXTS = (
@@ -60,19 +60,9 @@ UNITS = (
 )  # fmt: skip
 
 FORMATS = (
-    "csv",
-    "csv",
-    "json",
-    "json",
-    "jsonl",
-    "parquet",
-    "csv",
-    "json",
-    "geojson",
-    "xlsx",
-    "nope",
-    "%00",
-)
+    *("csv", "json", "jsonl", "parquet") * 4, "fgb", "geojson", "gpx", "jsonld", "kml", "n3", "ov2",
+    "rdfxml", "shp", "turtle", "xlsx", "rss", "dcat", "nope", "%00",
+)  # fmt: skip
 
 
 class Hostile:

@@ -228,9 +228,11 @@ async def test_the_box_of_shapes_holds_all_their_positions(ask: Asker) -> None:
         "geometries": [line, {"type": "Point", "coordinates": [-7, 1]}],
     }
     empty = {"type": "Polygon", "coordinates": []}
+    odd = {"type": "Polygon", "coordinates": [7, ["a", 1], [10**400, 1], [[2, 3]], [None, True]]}
+    none: dict[str, Any] = {"type": "Feature", "geometry": None, "properties": {}}
     with Store() as store:
         fields = [{"name": "n", "type": "int"}, {"name": "g", "type": "geo_shape"}]
-        shapes = enumerate([line, area, both, empty])
+        shapes = enumerate([line, area, both, empty, odd, none])
         store.add("x", fields, [{"n": at, "g": shape} for at, shape in shapes])
         async with serve(store) as url:
             client = Asker(url, ask.session)
@@ -239,7 +241,7 @@ async def test_the_box_of_shapes_holds_all_their_positions(ask: Asker) -> None:
             ).results
     corners = [row["b"] and row["b"]["geometry"]["coordinates"][0] for row in found]
     assert [one and (one[0], one[2]) for one in corners] == [
-        ([1, -4], [3, 2]), ([0, 0], [5, 6]), ([-7, -4], [3, 2]), None
+        ([1, -4], [3, 2]), ([0, 0], [5, 6]), ([-7, -4], [3, 2]), None, ([2, 3], [2, 3]), None
     ]  # fmt: skip
 
 

@@ -316,6 +316,26 @@ async def test_the_geometries_of_a_removed_dataset_are_forgotten(ask: Asker) -> 
                 store.remove("x")
 
 
+async def test_what_is_stored_but_no_geometry_matches_nothing(ask: Asker) -> None:
+    """The store does not look into coordinates; a feature may have no geometry."""
+    rows: list[dict[str, Any]] = [
+        {"g": {"type": "Polygon", "coordinates": [7]}},
+        {"g": {"type": "LineString", "coordinates": [[0, 0], [float("inf"), 0]]}},
+        {"g": {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [2, 0]]]}},
+        {"g": {"type": "Feature", "geometry": None, "properties": {}}},
+        {"g": {"type": "Polygon", "coordinates": []}},
+        {"g": {"type": "Point", "coordinates": [1, 1, 9]}},
+    ]
+    with Store() as store:
+        store.add("x", [{"name": "g", "type": "geo_shape"}], rows)
+        async with serve(store) as url:
+            client = Asker(url, ask.session)
+            for where in ("intersects(g, geom'POINT(1 1)')", "in_bbox(g, 1, 1, 2, 2)",
+                          "within_distance(g, geom'POINT(1 1)', 1km)"):  # fmt: skip
+                answer = await client.get("datasets/x/records", where=where, limit=0)
+                assert answer.json["total_count"] == 1
+
+
 async def test_a_dataset_without_shapes_matches_nothing(ask: Asker) -> None:
     """There is no geometry to compare."""
     assert await matching(ask, [], "intersects(g, geom'POINT(1 1)')") == []

@@ -40,7 +40,8 @@ from tests.explore_async.portal.asking import RECORDED, Asker
         ("geo_shape", "hello"),
         ("geo_shape", {"type": "Circle", "coordinates": []}),
         ("geo_shape", {"type": "Point"}),
-        ("geo_shape", {"type": "Feature", "geometry": None}),
+        ("geo_shape", {"type": "Feature"}),
+        ("geo_shape", {"type": "Feature", "geometry": 1}),
         ("geo_shape", [1, 2]),
     ],
 )
@@ -75,6 +76,7 @@ FEATURE = {"type": "Feature", "geometry": LINE, "properties": {}}
         ({"type": "text", "annotations": {"multivalued": True}}, "", None),
         ({"type": "geo_shape"}, LINE, FEATURE),
         ({"type": "geo_shape"}, json.dumps(LINE), FEATURE),
+        ({"type": "geo_shape"}, {**FEATURE, "geometry": None}, {**FEATURE, "geometry": None}),
         ({"type": "geo_shape"}, json.dumps(FEATURE), FEATURE),
         ({"type": "int"}, "", None),
         ({"type": "date"}, "", None),

@@ -121,4 +121,4 @@ def test_a_column_may_be_called_geometry() -> None:
 def test_what_is_no_geometry_is_refused(name: str) -> None:
     """With the portal's own error, not one of GDAL."""
     with pytest.raises(PortalError, match="not a GeoJSON geometry"):
-        exported([{"shape": {"type": "Circle", "coordinates": []}}], name)
+        exported([{"shape": {"type": "Polygon", "coordinates": [7]}}], name)

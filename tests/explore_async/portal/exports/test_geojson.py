@@ -117,10 +117,11 @@ def test_epsg_projects_every_kind_of_geometry() -> None:
     assert second["geometry"] is None
 
 
-@pytest.mark.parametrize("shape", [[1], {"type": "Point", "coordinates": 7}, {"type": "Point"}])
-def test_what_is_no_geometry_cannot_be_projected(shape: Any) -> None:
+@pytest.mark.parametrize("coordinates", [[7], [["a", "b"]], [[1]]])
+def test_what_is_no_geometry_cannot_be_projected(coordinates: Any) -> None:
     """It is refused, not written as something else."""
     with pytest.raises(PortalError, match="not a GeoJSON geometry"):
+        shape = {"type": "LineString", "coordinates": coordinates}
         exported([{"shape": shape}], "geojson", select="shape", epsg="3857")
 
 

@@ -104,7 +104,7 @@ def test_characters_that_xml_cannot_hold_are_left_out() -> None:
 def test_what_is_no_geometry_is_refused() -> None:
     """There is no element for it."""
     with pytest.raises(PortalError, match="not a GeoJSON geometry"):
-        exported([{"shape": {"type": "Circle", "coordinates": []}}], "kml")
+        exported([{"shape": {"type": "Polygon", "coordinates": [7]}}], "kml")
 
 
 async def test_the_response_is_a_file(ask: Asker) -> None:

@@ -131,7 +131,7 @@ def test_equal_labels_are_refused() -> None:
 def test_what_is_no_geometry_is_refused() -> None:
     """There is no WKB for it."""
     with pytest.raises(PortalError, match="not a GeoJSON geometry"):
-        exported([{"shape": {"type": "Circle", "coordinates": []}}], "parquet")
+        exported([{"shape": {"type": "Polygon", "coordinates": [7]}}], "parquet")
 
 
 async def test_a_large_export_has_several_groups_of_rows(ask_cities: Asker) -> None:

@@ -286,6 +286,9 @@ BY_OWNER: dict[str, Callable[[World], Any]] = {
     "odsql.facet.name": lambda world: "name",
     "odsql.schema.load_schemas.path": lambda world: saved_schema(world.folder),
     "Store.add.fields": lambda world: INFO["fields"],
+    "Store.remove.dataset_id": lambda world: (
+        world.store.add(f"d{next(NUMBERS)}", INFO["fields"]).dataset_id
+    ),
     "ExploreClient.gather.requests": lambda world: world.trees.records(max_rows=1),
     "ExploreClient.gather_facets.requests": lambda world: [world.trees.facets("name")],
     "ExploreClient.gather_records.requests": lambda world: [world.trees.records(max_rows=1)],

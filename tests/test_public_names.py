@@ -36,6 +36,9 @@ PUBLIC = {
     "explore_async.portal": """
         GEONAMES_ID PortalError PortalField Store load_geonames make_app serve
     """,
+    "explore_async.testing": """
+        Asked Clock Portal
+    """,
     "odsql": """
         BuildError Diagnostic F Fields ODSQLError ODSQLSyntaxError Query Schema
         all_fields avg bbox call check condition count date date_format day disjoint

@@ -58,9 +58,12 @@ if TYPE_CHECKING:
     from explore_async.portal.exports.formats import Format
     from explore_async.portal.schema import Dataset
 
-__all__ = ["BASE_PATH", "make_app", "serve"]
+__all__ = ["BASE_PATH", "THROUGH", "make_app", "serve"]
 
 RATE_LIMIT = 10_000_000
+
+THROUGH = "explore_async.through"
+"""The key of a request for a function of a middleware, through which the chunks of an export go."""
 
 _HOST = re.compile(r"[\w.:%-]{1,253}", re.ASCII)
 _JSON = "application/json; charset=utf-8"
@@ -291,6 +294,8 @@ class Portal:
             # The name is documented; the content type is not.
             filename, content_type = f"{filename}.gzip", "application/gzip"
             written = compressed(written, self.engine)
+        if THROUGH in request:
+            written = request[THROUGH](written)
         async with contextlib.aclosing(written) as chunks:
             first = await anext(chunks, b"")
             response = web.StreamResponse(headers=self._headers(filename))
@@ -409,10 +414,12 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     clock: Callable[[], datetime] | None = None,
+    extend: Callable[[web.Application], object] | None = None,
 ) -> AsyncIterator[str]:
     """Serve a store while the block runs; yield the base URL, such as `http://127.0.0.1:50123`.
 
-    Port 0 chooses a free port. The API is at `<base URL>/api/explore/v2.1`.
+    Port 0 chooses a free port. The API is at `<base URL>/api/explore/v2.1`. `extend` may change the
+    application before it runs, for instance add middlewares.
 
     Raises:
         StoreError: an argument cannot be one.
@@ -422,8 +429,11 @@ async def serve(
         raise StoreError("The host must be a host name or an address.")
     if not isinstance(port, int) or not 0 <= port <= 0xFFFF:
         raise StoreError("The port must be a whole number from 0 to 65535.")
+    app = make_app(store, clock=clock)
+    if extend is not None:
+        extend(app)
     runner = web.AppRunner(
-        make_app(store, clock=clock),
+        app,
         access_log=None,
         # Cancelling the handler of a disconnected client interrupts its statement.
         handler_cancellation=True,

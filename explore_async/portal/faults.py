@@ -1,0 +1,429 @@
+"""Faults by rule: what networks, proxies and busy portals do to requests, on purpose.
+
+Each fault is an aiohttp middleware, and a rule says which requests it meets. All rules for a
+request are chosen when it arrives, so the same requests in the same order meet the same faults.
+Delays come first, then refusals, of which the first ends the matter, then changes of the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+import random
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from fnmatch import fnmatchcase
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Literal
+
+from aiohttp import hdrs, web
+from attrs import define
+from multidict import CIMultiDict
+
+from explore_async.portal.app import BASE_PATH, THROUGH
+from explore_async.portal.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+    Fault = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
+    Fits = Callable[[web.Request], bool]
+
+__all__ = ["Faults", "Period"]
+
+Period = Literal["day", "month"]
+
+_DELAY, _REFUSAL, _CHANGE = range(3)
+_PAGES = re.compile(r"/catalog/datasets(/[^/]+/records)?/?")
+_LINES = re.compile(r"/catalog/datasets/[^/]+/exports/(jsonl|csv)/?")
+_TOTAL = re.compile(rb'"total_count": (\d+)')
+_RESULTS = '"results": ['
+_LOGIN = b"<!DOCTYPE html><html><head><title>Log in</title></head><body>Log in</body></html>"
+
+
+@define
+class _Rule:
+    """One fault, and the requests that meet it; `left` is None without an end."""
+
+    rank: int
+    fault: Fault
+    left: int | None
+    path: str
+    chance: float
+    fits: Fits
+
+    def takes(self, request: web.Request, draw: Callable[[], float]) -> bool:
+        """Return whether the request meets the fault, and count it."""
+        if self.left == 0 or not fnmatchcase(path_of(request), self.path):
+            return False
+        if not self.fits(request) or (self.chance < 1 and draw() >= self.chance):
+            return False
+        if self.left is not None:
+            self.left -= 1
+        return True
+
+
+@define
+class _Quota:
+    """Calls allowed per period, counted as on live portals: one request is one call."""
+
+    limit: int
+    unit: Period
+    used: int = 0
+    ends: datetime | None = None
+
+    def count(self, now: datetime) -> bool:
+        """Count one call, and return whether it is beyond the quota."""
+        if self.ends is None or now >= self.ends:
+            self.used, self.ends = 0, _next_period(now, self.unit)
+        self.used += 1
+        return self.used > self.limit
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Faults:
+    """The faults of one portal.
+
+    Each method adds a rule. `next` is the number of requests that meet the fault, None for all from
+    now on. `path` is a pattern of the path below `/api/explore/v2.1`, such as `*/records`, where
+    `*` stands for any characters. `chance` is the share of those requests that meet the fault.
+
+    A method raises `StoreError` if an argument is out of range.
+
+    Args:
+        now: returns the current time as an aware datetime.
+        sleep: waits for a number of seconds.
+        seed: where the random numbers begin; None for anywhere.
+    """
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], datetime] = _utc_now,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        seed: int | None = None,
+    ) -> None:
+        self._now = now
+        self._sleep = sleep
+        self._random = random.Random(seed)  # noqa: S311 - no secret depends on it
+        self._rules: list[_Rule] = []
+        self._quota: _Quota | None = None
+
+    def install(self, app: web.Application) -> None:
+        """Let the faults happen in an application that is not yet running."""
+        app.middlewares.insert(0, self._meet)
+        app.on_response_prepare.append(self._headers)
+
+    # ------------------------------------------------------------ the rules
+
+    def fail(
+        self,
+        next: int | None = 1,  # noqa: A002 - reads as the rule is said
+        *,
+        status: int = 503,
+        retry_after: float | None = None,
+        path: str = "*",
+        chance: float = 1.0,
+    ) -> None:
+        """Refuse with a status from 400 to 599, and `Retry-After` in whole seconds if given.
+
+        The bodies of live portals for these statuses are unknown; this one has their usual form.
+        """
+        if not isinstance(status, int) or not 400 <= status <= 599:
+            raise StoreError(f"The status is {status!r}; it must be from 400 to 599.")
+        headers = {} if retry_after is None else {"Retry-After": str(math.ceil(retry_after))}
+
+        async def refuse(_: web.Request, __: Handler) -> web.StreamResponse:
+            return _refusal(status, headers)
+
+        self._add(_REFUSAL, refuse, next, path=path, chance=chance)
+
+    def html_login(
+        self,
+        next: int | None = 1,  # noqa: A002
+        *,
+        path: str = "*",
+        chance: float = 1.0,
+    ) -> None:
+        """Answer with a login page in HTML and status 200, as single sign-on does."""
+
+        async def log_in(_: web.Request, __: Handler) -> web.StreamResponse:
+            return web.Response(body=_LOGIN, content_type="text/html")
+
+        self._add(_REFUSAL, log_in, next, path=path, chance=chance)
+
+    def quota(self, limit: int, unit: Period = "day") -> None:
+        """Allow so many calls per day or month in UTC; the next ones are refused with 429.
+
+        The body of the 429 and the headers have the form of live portals. Every request counts;
+        whether refused ones count on live portals is unknown.
+        """
+        if not isinstance(limit, int) or limit < 0 or unit not in ("day", "month"):
+            raise StoreError("A quota is a number of calls, 0 or more, per day or per month.")
+        self._quota = _Quota(limit, unit)
+
+    def delay(
+        self,
+        seconds: float,
+        *,
+        jitter: float = 0.0,
+        next: int | None = 1,  # noqa: A002
+        path: str = "*",
+    ) -> None:
+        """Wait before answering, up to `jitter` seconds more or less; infinity never answers."""
+        if not seconds >= 0 or not 0 <= jitter < math.inf:
+            raise StoreError("A delay and its jitter are numbers of seconds, 0 or more.")
+
+        async def wait(request: web.Request, handler: Handler) -> web.StreamResponse:
+            shift = jitter * (2 * self._random.random() - 1) if jitter else 0.0
+            if seconds == math.inf:
+                await asyncio.Event().wait()
+            await self._sleep(max(0.0, seconds + shift))
+            return await handler(request)
+
+        self._add(_DELAY, wait, next, path=path)
+
+    def cut(
+        self,
+        *,
+        after_rows: int | None = None,
+        after_bytes: int | None = None,
+        next: int | None = 1,  # noqa: A002
+        path: str = "*",
+        chance: float = 1.0,
+    ) -> None:
+        """Close the connection in the middle of an answer, which is sent without compression.
+
+        `after_rows` meets pages of rows and the exports jsonl and csv only. An answer that is not
+        as long loses its end.
+        """
+        after = after_rows if after_bytes is None else after_bytes
+        if (after_rows is None) == (after_bytes is None) or after is None or after < 0:
+            raise StoreError("Pass either after_rows or after_bytes, 0 or more.")
+        by_rows = after_rows is not None
+
+        async def cut(request: web.Request, handler: Handler) -> web.StreamResponse:
+            headers = CIMultiDict(request.headers)
+            headers.popall(hdrs.ACCEPT_ENCODING, None)
+            plain = request.clone(headers=headers)
+            lines = after + ("csv" in request.path.rsplit("/", 2)[-1]) if by_rows else after
+            plain[THROUGH] = partial(_cut_stream, plain, left=lines, by_rows=by_rows)
+            response = await handler(plain)
+            if response.prepared or response.status != 200:
+                return response
+            return await _cut_page(plain, response, after, by_rows=by_rows)
+
+        self._add(_CHANGE, cut, next, path=path, chance=chance, fits=_has_rows if by_rows else _any)
+
+    def duplicate_page(
+        self,
+        next: int | None = 1,  # noqa: A002
+        *,
+        path: str = "*",
+    ) -> None:
+        """Answer a page with an offset as if it had none, as a stale cache does."""
+
+        async def repeat(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await handler(request.clone(rel_url=request.rel_url.update_query(offset="0")))
+
+        self._add(_CHANGE, repeat, next, path=path, fits=_is_later_page)
+
+    def drift(
+        self,
+        by: int = 1,
+        *,
+        next: int | None = 1,  # noqa: A002
+        path: str = "*",
+    ) -> None:
+        """Change `total_count` in a page with an offset, as if rows had come or gone meanwhile."""
+
+        async def change(request: web.Request, handler: Handler) -> web.StreamResponse:
+            response = await handler(request)
+            if isinstance(response, web.Response) and isinstance(response.body, bytes):
+                response.body = _TOTAL.sub(
+                    lambda found: b'"total_count": %d' % (int(found[1]) + by), response.body, 1
+                )
+            return response
+
+        self._add(_CHANGE, change, next, path=path, fits=_is_later_page)
+
+    def recover(self) -> None:
+        """Drop all rules and the quota."""
+        self._rules, self._quota = [], None
+
+    # ------------------------------------------------------------ how they happen
+
+    def _add(
+        self,
+        rank: int,
+        fault: Fault,
+        left: int | None,
+        *,
+        path: str,
+        chance: float = 1.0,
+        fits: Fits | None = None,
+    ) -> None:
+        if left is not None and (not isinstance(left, int) or left < 1):
+            raise StoreError(f"next is {left!r}; pass a number of requests, or None for all.")
+        if not 0 <= chance <= 1:
+            raise StoreError(f"The chance is {chance!r}; it must be from 0 to 1.")
+        rule = _Rule(rank, fault, left, path, chance, fits or _any)
+        self._rules = sorted([*self._rules, rule], key=lambda one: one.rank)
+
+    @web.middleware
+    async def _meet(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        for fault in reversed(self._chosen(request)):
+            handler = _around(fault, handler)
+        return await handler(request)
+
+    def _chosen(self, request: web.Request) -> list[Fault]:
+        chosen: list[Fault] = []
+        beyond = self._quota is not None and self._quota.count(self._now())
+        for rule in self._rules:
+            if beyond and rule.rank >= _REFUSAL:
+                break
+            if rule.takes(request, self._random.random):
+                chosen.append(rule.fault)
+                if rule.rank == _REFUSAL:
+                    return chosen
+        return [*chosen, self._refuse_for_quota] if beyond else chosen
+
+    async def _refuse_for_quota(self, _: web.Request, __: Handler) -> web.StreamResponse:
+        quota = self._quota
+        assert quota is not None  # noqa: S101 - chosen because of it
+        assert quota.ends is not None  # noqa: S101 - set when it counted
+        body = {
+            "errorcode": 10002,
+            "error": "Too many requests on the domain. Please contact the domain administrator.",
+            "reset_time": quota.ends.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "limit_time_unit": quota.unit,
+            "call_limit": quota.limit,
+        }
+        return web.json_response(body, status=429)
+
+    async def _headers(self, _: web.Request, response: web.StreamResponse) -> None:
+        """Send the time of the portal's clock, and the quota wherever the portal sends one."""
+        response.headers[hdrs.DATE] = format_datetime(self._now().astimezone(UTC), usegmt=True)
+        quota = self._quota
+        if quota is not None and quota.ends and "x-ratelimit-limit" in response.headers:
+            response.headers["x-ratelimit-limit"] = str(quota.limit)
+            response.headers["x-ratelimit-remaining"] = str(max(0, quota.limit - quota.used))
+            response.headers["x-ratelimit-reset"] = f"{quota.ends:%Y-%m-%d %H:%M:%S}+00:00"
+
+
+def _around(fault: Fault, handler: Handler) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await fault(request, handler)
+
+    return handle
+
+
+def path_of(request: web.Request) -> str:
+    """Return the decoded path below `/api/explore/v2.1`."""
+    return request.path.removeprefix(BASE_PATH)
+
+
+def _any(_: web.Request) -> bool:
+    return True
+
+
+def _has_rows(request: web.Request) -> bool:
+    path = path_of(request)
+    return bool(_PAGES.fullmatch(path) or _LINES.fullmatch(path))
+
+
+def _is_later_page(request: web.Request) -> bool:
+    return bool(_PAGES.fullmatch(path_of(request))) and request.query.get("offset", "0") != "0"
+
+
+def _refusal(status: int, headers: dict[str, str]) -> web.Response:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = "Error"
+    body = {"error_code": phrase.replace(" ", ""), "message": "The portal was told to fail."}
+    return web.json_response(body, status=status, headers=headers)
+
+
+def _next_period(now: datetime, unit: Period) -> datetime:
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if unit == "day":
+        return today + timedelta(days=1)
+    return (today.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+# ---------------------------------------------------------------- cutting
+
+
+async def _cut_stream(
+    request: web.Request, chunks: AsyncIterator[bytes], *, left: int, by_rows: bool
+) -> AsyncGenerator[bytes, None]:
+    """Yield what comes before the cut, then close the connection after what was written."""
+    yield b""  # so that the head is sent even if nothing else is
+    async with contextlib.aclosing(chunks) as whole:  # type: ignore[type-var]
+        held = b""
+        async for chunk in whole:
+            if held:
+                yield held
+            held, left = _before(chunk, left, by_rows=by_rows)
+            if not left:
+                break
+    if held and left:
+        held = held[:-1]
+    if held:
+        yield held
+    _hang_up(request)
+    raise ConnectionResetError
+
+
+def _before(chunk: bytes, left: int, *, by_rows: bool) -> tuple[bytes, int]:
+    """Return the part of a chunk before the cut, and how much is still to come before it."""
+    if not by_rows:
+        return chunk[:left], max(0, left - len(chunk))
+    position = 0
+    while left:
+        found = chunk.find(b"\n", position)
+        if found < 0:
+            return chunk, left
+        position, left = found + 1, left - 1
+    return chunk[:position], 0
+
+
+async def _cut_page(
+    request: web.Request, page: web.StreamResponse, after: int, *, by_rows: bool
+) -> web.StreamResponse:
+    body: Any = page.body if isinstance(page, web.Response) else b""
+    kept = body[: _end_of_rows(body, after) if by_rows else after]
+    response = web.StreamResponse(status=page.status, headers=page.headers)
+    response.content_length = len(body)
+    await response.prepare(request)
+    if kept:
+        await response.write(kept[: len(body) - 1])
+    _hang_up(request)
+    return response
+
+
+def _end_of_rows(body: bytes, rows: int) -> int:
+    """Return how many bytes of a page come before the end of its row number `rows`."""
+    text, decoder = body.decode(), json.JSONDecoder()
+    at = text.index(_RESULTS) + len(_RESULTS)
+    for _ in range(rows):
+        if text[at] == "]":
+            break
+        _, at = decoder.raw_decode(text, at)
+        at += len(", ") if text.startswith(", ", at) else 0
+    return len(text[:at].encode())
+
+
+def _hang_up(request: web.Request) -> None:
+    """Close the connection once everything written is sent."""
+    if request.transport is not None:
+        request.transport.close()

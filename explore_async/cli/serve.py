@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from explore_async.cli.faults import fault_options, read_faults
 from explore_async.cli.options import examples
 from explore_async.cli.running import run
+
+if TYPE_CHECKING:
+    from explore_async.portal.faults import Faults
 
 __all__ = ["serve"]
 
 
-@click.command(epilog=examples("explore serve", "explore serve --port 0"))
+@click.command(
+    epilog=examples(
+        "explore serve",
+        "explore serve --port 0",
+        "explore serve --latency 50ms --jitter 10ms --fail 503:0.1 --seed 7",
+    )
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -21,26 +32,28 @@ __all__ = ["serve"]
     show_default=True,
     help="Port to listen on; 0 for any free port.",
 )
-def serve(host: str, port: int) -> None:
+@fault_options
+def serve(host: str, port: int, **disturbances: Any) -> None:
     """Run a local portal with the cities of the world.
 
     The command prints the URL of the API and runs until Ctrl-C. The dataset is
-    geonames-all-cities-with-a-population-1000.
+    geonames-all-cities-with-a-population-1000. The options from --latency to --seed make the portal
+    slow and unreliable.
     """
     try:
-        run(_serve(host, port))
+        run(_serve(host, port, read_faults(**disturbances)))
     except KeyboardInterrupt:
         click.echo("Stopped.", err=True)
 
 
-async def _serve(host: str, port: int) -> None:
+async def _serve(host: str, port: int, faults: Faults) -> None:
     from explore_async.portal import Store, load_geonames
     from explore_async.portal import serve as serve_store
 
     with Store() as store:
         load_geonames(store)
         try:
-            async with serve_store(store, host=host, port=port) as base_url:
+            async with serve_store(store, host=host, port=port, extend=faults.install) as base_url:
                 click.echo(f"{base_url}/api/explore/v2.1")
                 click.echo("Press Ctrl-C to stop.", err=True)
                 await asyncio.Event().wait()

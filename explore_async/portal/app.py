@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -51,19 +52,28 @@ from explore_async.portal.technical import IDENTIFIER
 from odsql import nodes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Iterator,
+        Mapping,
+    )
 
     from explore_async.portal.compiling import Plan
     from explore_async.portal.context import Settings
     from explore_async.portal.exports.formats import Format
     from explore_async.portal.schema import Dataset
 
+    Chunks = AsyncGenerator[bytes, None]
+
 __all__ = ["BASE_PATH", "THROUGH", "make_app", "serve"]
 
 RATE_LIMIT = 10_000_000
 
-THROUGH = "explore_async.through"
-"""The key of a request for a function of a middleware, through which the chunks of an export go."""
+THROUGH: ContextVar[Callable[[Chunks], Chunks] | None] = ContextVar("through", default=None)
+"""What a middleware lets the chunks of an export go through while it awaits the handler."""
 
 _HOST = re.compile(r"[\w.:%-]{1,253}", re.ASCII)
 _JSON = "application/json; charset=utf-8"
@@ -294,8 +304,9 @@ class Portal:
             # The name is documented; the content type is not.
             filename, content_type = f"{filename}.gzip", "application/gzip"
             written = compressed(written, self.engine)
-        if THROUGH in request:
-            written = request[THROUGH](written)
+        through = THROUGH.get()
+        if through is not None:
+            written = through(written)
         async with contextlib.aclosing(written) as chunks:
             first = await anext(chunks, b"")
             response = web.StreamResponse(headers=self._headers(filename))

@@ -28,7 +28,7 @@ from explore_async.portal.app import BASE_PATH, THROUGH
 from explore_async.portal.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
     Fault = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
@@ -215,8 +215,11 @@ class Faults:
             headers.popall(hdrs.ACCEPT_ENCODING, None)
             plain = request.clone(headers=headers)
             lines = after + ("csv" in request.path.rsplit("/", 2)[-1]) if by_rows else after
-            plain[THROUGH] = partial(_cut_stream, plain, left=lines, by_rows=by_rows)
-            response = await handler(plain)
+            token = THROUGH.set(partial(_cut_stream, plain, left=lines, by_rows=by_rows))
+            try:
+                response = await handler(plain)
+            finally:
+                THROUGH.reset(token)
             if response.prepared or response.status != 200:
                 return response
             return await _cut_page(plain, response, after, by_rows=by_rows)
@@ -364,11 +367,11 @@ def _next_period(now: datetime, unit: Period) -> datetime:
 
 
 async def _cut_stream(
-    request: web.Request, chunks: AsyncIterator[bytes], *, left: int, by_rows: bool
+    request: web.Request, chunks: AsyncGenerator[bytes, None], *, left: int, by_rows: bool
 ) -> AsyncGenerator[bytes, None]:
     """Yield what comes before the cut, then close the connection after what was written."""
     yield b""  # so that the head is sent even if nothing else is
-    async with contextlib.aclosing(chunks) as whole:  # type: ignore[type-var]
+    async with contextlib.aclosing(chunks) as whole:
         held = b""
         async for chunk in whole:
             if held:

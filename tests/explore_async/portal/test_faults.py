@@ -25,6 +25,7 @@ from explore_async import (
 )
 from explore_async.portal.errors import StoreError
 from explore_async.testing import Portal
+from odsql import Query
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -57,8 +58,8 @@ async def read(client: ExploreClient) -> list[Row]:
 
 
 async def export(client: ExploreClient) -> list[Row]:
-    async with client.dataset("trees").export() as rows:
-        return [row async for row in rows]
+    async with client.dataset("trees").export("jsonl") as stream:
+        return [row async for row in stream.rows()]
 
 
 # ---------------------------------------------------------------- refusals
@@ -181,7 +182,7 @@ async def test_exports_report_the_quota_too(portal: Portal, client: ExploreClien
 
 @pytest.mark.parametrize("after", [{"after_rows": 10}, {"after_bytes": 0}, {"after_rows": 1000}])
 async def test_a_cut_page_is_read_again(
-    portal: Portal, client: ExploreClient, after: dict[str, int]
+    portal: Portal, client: ExploreClient, after: dict[str, Any]
 ) -> None:
     portal.cut(**after, path="*/records")
     assert await read(client) == TREES
@@ -193,15 +194,23 @@ async def test_a_page_that_is_always_cut_is_an_error(portal: Portal, client: Exp
         await read(client)
 
 
-@pytest.mark.parametrize("rows", [0, 10, 299])
+async def test_an_export_cut_before_its_first_row_is_opened_again(
+    portal: Portal, client: ExploreClient
+) -> None:
+    portal.cut(after_rows=0)
+    assert await export(client) == TREES
+    assert len(portal.requests) == 2
+
+
+@pytest.mark.parametrize("rows", [1, 10, 299])
 async def test_a_cut_export_delivers_its_rows_and_then_an_error(
     portal: Portal, client: ExploreClient, rows: int
 ) -> None:
     portal.cut(after_rows=rows)
     received = []
     with pytest.raises(TruncatedError):
-        async with client.dataset("trees").export() as export:
-            async for row in export:
+        async with client.dataset("trees").export("jsonl") as stream:
+            async for row in stream.rows():
                 received.append(row)
     assert received == TREES[:rows]
 
@@ -210,7 +219,7 @@ async def test_a_cut_export_delivers_its_rows_and_then_an_error(
     "after", [{"after_rows": 300}, {"after_rows": 301}, {"after_bytes": 10**6}]
 )
 async def test_an_export_that_is_not_as_long_loses_its_end(
-    portal: Portal, client: ExploreClient, after: dict[str, int]
+    portal: Portal, client: ExploreClient, after: dict[str, Any]
 ) -> None:
     portal.cut(**after)
     with pytest.raises(TruncatedError):
@@ -220,14 +229,15 @@ async def test_an_export_that_is_not_as_long_loses_its_end(
 async def test_a_cut_file_is_not_kept(portal: Portal, client: ExploreClient, tmp_path: Any) -> None:
     portal.cut(after_bytes=100)
     with pytest.raises(TruncatedError):
-        await client.dataset("trees").export("csv").save(tmp_path / "trees.csv")
+        async with client.dataset("trees").export("csv") as stream:
+            await stream.save(tmp_path / "trees.csv")
     assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_refusal_is_not_cut(portal: Portal, client: ExploreClient) -> None:
     portal.cut(after_bytes=10)
     with pytest.raises(BadRequest):
-        await client.dataset("trees").records("nothing = 1").first()
+        await client.dataset("trees").records(Query().where("nothing = 1")).first()
 
 
 async def test_rows_are_counted_only_where_there_are_rows(

@@ -1,0 +1,134 @@
+"""The options of `explore serve` that make its portal slow and unreliable."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, cast
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from explore_async.portal.faults import Faults, Period
+
+__all__ = ["fault_options", "read_faults"]
+
+_CUT_AFTER = 1000
+"""Bytes of a response that is cut short; a shorter one loses its last byte."""
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|s)")
+_FAILURE = re.compile(r"([45]\d\d):(\d+(?:\.\d+)?|\.\d+)")
+_QUOTA = re.compile(r"(\d{1,18})/(day|month)")
+
+
+def read_faults(
+    *,
+    latency: float,
+    jitter: float,
+    fail: tuple[tuple[int, float], ...],
+    quota: tuple[int, Period] | None,
+    truncate: float,
+    seed: int | None,
+) -> Faults:
+    """Return the faults for the portal: times in seconds, shares from 0 to 1.
+
+    Raises:
+        UsageError: the shares of `fail` are more than all requests.
+    """
+    from explore_async.portal.faults import Faults
+
+    faults = Faults(seed=seed)
+    if latency or jitter:
+        faults.delay(latency, jitter=jitter, next=None)
+    left = 1.0
+    for status, share in fail:
+        if share > left:
+            msg = "The shares of --fail add up to more than 1."
+            raise click.UsageError(msg)
+        # A rule only meets the requests that the rules before it leave over.
+        faults.fail(None, status=status, chance=min(1.0, share / left) if left else 0.0)
+        left = round(left - share, 9)
+    if quota is not None:
+        faults.quota(*quota)
+    if truncate:
+        faults.cut(after_bytes=_CUT_AFTER, next=None, chance=truncate)
+    return faults
+
+
+def _duration(text: str) -> float:
+    """Read a time such as `50ms` or `1.5s`, in seconds."""
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        msg = f"{text!r} is not a time such as 50ms or 1.5s."
+        raise click.BadParameter(msg)
+    return float(found[1]) / (1000 if found[2] == "ms" else 1)
+
+
+def _failure(text: str) -> tuple[int, float]:
+    """Read a status and a share of the requests, such as `503:0.1`."""
+    found = _FAILURE.fullmatch(text)
+    if found is None or float(found[2]) > 1:
+        msg = f"{text!r} is not a status and a share, such as 503:0.1."
+        raise click.BadParameter(msg)
+    return int(found[1]), float(found[2])
+
+
+def _quota(text: str) -> tuple[int, Period]:
+    """Read a number of calls per day or month, such as `100/day`."""
+    found = _QUOTA.fullmatch(text)
+    if found is None:
+        msg = f"{text!r} is not a quota such as 100/day or 5000/month."
+        raise click.BadParameter(msg)
+    return int(found[1]), cast("Period", found[2])
+
+
+_OPTIONS = (
+    click.option(
+        "--latency",
+        type=_duration,
+        default="0s",
+        metavar="TIME",
+        help="Wait before each response, such as 50ms or 1.5s.",
+    ),
+    click.option(
+        "--jitter",
+        type=_duration,
+        default="0s",
+        metavar="TIME",
+        help="Wait up to this much more or less, at random.",
+    ),
+    click.option(
+        "--fail",
+        type=_failure,
+        multiple=True,
+        metavar="STATUS:SHARE",
+        help="Refuse a share of the requests, such as 503:0.1. Repeatable.",
+    ),
+    click.option(
+        "--quota",
+        type=_quota,
+        metavar="CALLS/PERIOD",
+        help="Allow so many calls, such as 100/day or 5000/month.",
+    ),
+    click.option(
+        "--truncate",
+        type=click.FloatRange(0, 1),
+        default=0.0,
+        metavar="SHARE",
+        help="Cut a share of the responses short, such as 0.05.",
+    ),
+    click.option(
+        "--seed",
+        type=int,
+        metavar="NUMBER",
+        help="Let the same requests in the same order meet the same faults.",
+    ),
+)
+
+
+def fault_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that `read_faults` takes."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command

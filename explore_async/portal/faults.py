@@ -163,8 +163,8 @@ class Faults:
     def quota(self, limit: int, unit: Period = "day") -> None:
         """Allow so many calls per day or month in UTC; the next ones are refused with 429.
 
-        The body of the 429 and the headers have the form of live portals. Every request counts;
-        whether refused ones count on live portals is unknown.
+        The body of the 429 is the documented one, and the headers are those of live portals. Every
+        request counts; whether refused ones count on live portals is unknown.
         """
         if not isinstance(limit, int) or limit < 0 or unit not in ("day", "month"):
             raise StoreError("A quota is a number of calls, 0 or more, per day or per month.")
@@ -305,10 +305,10 @@ class Faults:
         assert quota.ends is not None  # noqa: S101 - set when it counted
         body = {
             "errorcode": 10002,
-            "error": "Too many requests on the domain. Please contact the domain administrator.",
             "reset_time": quota.ends.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "limit_time_unit": quota.unit,
             "call_limit": quota.limit,
+            "error": "Too many requests on the domain. Please contact the domain administrator.",
         }
         return web.json_response(body, status=429)
 

@@ -77,10 +77,12 @@ def _type_of(name: str, value: Any) -> FieldType:
         case date():
             return "date"
         case Mapping():
-            return _type_of_object(value)
+            kind = _type_of_object(value)
+            if kind is not None:
+                return kind
     raise StoreError(
         f"The value {value!r} of field {name!r} has type {type(value).__name__}, which the portal "
-        "cannot store. Rows have the form of records in responses of the API."
+        "cannot store so. Rows have the form of records in responses of the API."
     )
 
 
@@ -90,7 +92,9 @@ def _type_of_text(value: str) -> FieldType:
     return "datetime" if _MOMENT.fullmatch(value) else "text"
 
 
-def _type_of_object(value: Mapping[str, Any]) -> FieldType:
+def _type_of_object(value: Mapping[str, Any]) -> FieldType | None:
     if value.keys() == {"lon", "lat"}:
         return "geo_point_2d"
-    return "geo_shape" if {"type", "geometry"} <= value.keys() else "file"
+    if {"type", "geometry"} <= value.keys():
+        return "geo_shape"
+    return "file" if "filename" in value else None

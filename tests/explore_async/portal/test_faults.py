@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
 from explore_async import (
@@ -28,7 +30,7 @@ from explore_async.testing import Portal
 from odsql import Query
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from explore_async import Row
 
@@ -149,6 +151,18 @@ async def test_the_call_after_the_quota_is_refused_until_midnight(
     assert (caught.value.call_limit, caught.value.unit, caught.value.code) == (2, "day", "10002")
     assert caught.value.retry_after == 12 * 3600
     assert portal.clock.waits == []
+
+
+async def test_the_refusal_has_the_documented_form(
+    portal: Portal, recorded: Callable[[str], bytes]
+) -> None:
+    portal.quota(0)
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{portal.url}/api/explore/v2.1/catalog/datasets") as response:
+            body = await response.json()
+    documented = json.loads(recorded("errors/429-10002-domain.documented.json"))
+    assert body == {**documented, "reset_time": "2026-01-02T00:00:00Z", "call_limit": 0}
+    assert list(body) == list(documented)
 
 
 async def test_the_quota_is_new_in_the_next_period(portal: Portal, client: ExploreClient) -> None:

@@ -1,0 +1,130 @@
+"""The portal for tests: what it holds, what it notes, and how it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import UTC, datetime
+
+import pytest
+
+from explore_async import ApiKey, ODSQLError, Timing
+from explore_async.portal import PortalField
+from explore_async.portal.errors import StoreError
+from explore_async.testing import Clock, Portal
+from odsql import Query
+
+TREES = [{"name": "oak", "height": 21.5}, {"name": "elm", "height": None}]
+
+
+async def test_rows_are_served_with_derived_fields() -> None:
+    async with Portal({"trees": TREES}) as portal, portal.client() as client:
+        trees = client.dataset("trees")
+        assert await trees.records().to_list() == TREES
+        types = [(one.name, one.type) for one in (await trees.info()).fields]
+        assert types == [("name", "text"), ("height", "double")]
+
+
+async def test_given_fields_replace_derived_ones() -> None:
+    fields = [PortalField("name", "text", "Name", annotations={"facet": True})]
+    async with Portal({"trees": [{"name": "oak"}]}, fields={"trees": fields}) as portal:
+        async with portal.client() as client:
+            facets = await client.dataset("trees").facets("name")
+            assert [one.name for one in facets["name"]] == ["oak"]
+
+
+async def test_fields_alone_are_a_dataset_without_rows() -> None:
+    fields = {"trees": [{"name": "name", "type": "text"}]}
+    async with Portal(fields=fields) as portal, portal.client() as client:
+        assert await client.dataset("trees").records().count() == 0
+        with pytest.raises(ODSQLError):
+            await client.dataset("trees").records(Query().where("height > 1")).first()
+
+
+async def test_metadata_and_more_datasets() -> None:
+    metas = {"trees": {"default": {"title": "Trees"}}}
+    async with Portal({"trees": TREES}, metas=metas) as portal, portal.client() as client:
+        assert (await client.dataset("trees").info()).title == "Trees"
+        portal.store.add("birds", [{"name": "name", "type": "text"}], [{"name": "tit"}])
+        assert await client.dataset("birds").records().count() == 1
+
+
+async def test_requests_are_noted_in_order() -> None:
+    async with Portal({"trees": TREES}) as portal, portal.client() as client:
+        trees = client.dataset("trees")
+        await trees.info()
+        query = Query().where("height > 1").refine("name:oak").refine("name:elm")
+        await trees.records(query).first()
+        first, second = portal.requests
+        assert (first.path, first.params) == ("/catalog/datasets/trees", {})
+        assert second.path == "/catalog/datasets/trees/records"
+        assert second.params["where"] == "height > 1"
+        assert second.params.getall("refine") == ["name:oak", "name:elm"]
+        assert "gzip" in second.headers["accept-encoding"]
+
+
+async def test_requests_that_meet_a_fault_are_noted() -> None:
+    async with Portal({"trees": TREES}) as portal, portal.client() as client:
+        portal.fail(status=500)
+        await client.dataset("trees").info()
+        assert len(portal.requests) == 2
+
+
+async def test_secrets_are_not_noted() -> None:
+    """That there was one is."""
+    async with Portal({"trees": TREES}) as portal:
+        async with portal.client(auth=ApiKey("opensesame")) as client:
+            await client.dataset("trees").info()
+            session = client._transport.shared.connection.session("127.0.0.1")
+            path = f"{portal.url}/api/explore/v2.1/catalog/datasets?apikey=opensesame"
+            async with session.get(path, headers={"Cookie": "a=opensesame"}):
+                pass
+        by_header, by_parameter = portal.requests
+        assert by_header.headers["Authorization"] == "<hidden>"
+        assert by_parameter.params == {"apikey": "<hidden>"}
+        assert by_parameter.headers["Cookie"] == "<hidden>"
+        assert "opensesame" not in repr(portal.requests)
+
+
+async def test_portal_and_client_share_a_clock() -> None:
+    clock = Clock(datetime(2030, 5, 17, 8, tzinfo=UTC))
+    async with Portal({"trees": TREES}, clock=clock) as portal, portal.client() as client:
+        query = Query().select("now() as t").limit(1)
+        clock.advance(60)
+        (row,) = await client.dataset("trees").records(query).to_list()
+        assert row["t"] == "2030-05-17T08:01:00+00:00"
+
+
+async def test_the_options_of_a_client_come_first() -> None:
+    slept = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async with Portal({"trees": TREES}) as portal:
+        portal.fail(status=500)
+        async with portal.client(timing=Timing(sleep=sleep)) as client:
+            await client.dataset("trees").info()
+    assert len(slept) == 1
+    assert portal.clock.waits == []
+
+
+def test_a_test_without_an_event_loop_runs_it_in_a_thread() -> None:
+    async def read(portal: Portal) -> object:
+        async with portal.client() as client:
+            return await client.dataset("trees").records().to_list()
+
+    before = threading.active_count()
+    with Portal({"trees": TREES}) as portal:
+        portal.fail(status=500)
+        assert asyncio.run(read(portal)) == TREES
+        assert len(portal.requests) == 2
+    assert threading.active_count() == before
+
+
+def test_a_dataset_that_cannot_be_loaded_leaves_no_thread() -> None:
+    before = threading.active_count()
+    with pytest.raises(StoreError, match="several types"):
+        with Portal({"trees": [{"name": 1}, {"name": "oak"}]}):
+            raise AssertionError
+    assert threading.active_count() == before

@@ -6,12 +6,14 @@ import ast
 import asyncio
 import inspect
 import re
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import explore_async
 from explore_async import ExploreClient
 from explore_async.portal import Store
+from explore_async.testing import Portal
 
 if TYPE_CHECKING:
     import pytest
@@ -88,9 +90,24 @@ def test_the_page_names_every_error() -> None:
 
 def test_the_blocks_about_the_portal_run(capsys: pytest.CaptureFixture[str]) -> None:
     """The first queries the three largest cities of France, the second adds a dataset."""
-    first, second = (source for source, _ in blocks("portal.md"))
+    first, second, *_ = (source for source, _ in blocks("portal.md"))
     exec(compile(first, "docs", "exec"), {"__name__": "docs"})
     assert "'Paris'" in capsys.readouterr().out
     with Store() as store:
         exec(compile(second, "docs", "exec"), {"store": store})
         assert [(one.dataset_id, one.records_count) for one in store.datasets] == [("stations", 1)]
+
+
+def test_the_blocks_about_tests_pass() -> None:
+    """The last block uses the fixture, which starts portals in a thread."""
+    *_, with_portal, with_fixture = (source for source, _ in blocks("portal.md"))
+    tests: dict[str, Any] = {}
+    exec(compile(with_portal, "docs", "exec"), tests)
+    found = [one for name, one in tests.items() if name.startswith("test_")]
+    assert len(found) == 2
+    for test in found:
+        asyncio.run(test())
+    exec(compile(with_fixture, "docs", "exec"), tests)
+    with ExitStack() as running:
+        start = lambda *given: running.enter_context(Portal(*given))  # noqa: E731
+        tests["test_a_program_with_another_client"](start)

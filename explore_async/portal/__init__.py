@@ -5,7 +5,7 @@ reads the parameters, `odsql` parses the clauses, `compiling` compiles the trees
 `conditions`, `values`, `grouping`, `facets` and the modules they use, `engine` runs the SQL, and
 `answers` writes the result as a live portal does; the package `exports` writes files. `functions`
 and `geometries` do what SQL cannot, `limits` refuses what no statement can hold, `envelope` adds
-headers and answers errors, and `errors` holds the messages.
+headers and answers errors, `errors` holds the messages, and `faults` what may go wrong on purpose.
 
 The portal needs an extra: `pip install 'explore-async[portal]'`. Without it the package can be
 imported, but opening a `Store` raises `explore_async.MissingExtraError`.

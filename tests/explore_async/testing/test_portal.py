@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from explore_async.portal.errors import StoreError
 from explore_async.testing import Clock, Portal
 from odsql import Query
 
-TREES = [{"name": "oak", "height": 21.5}, {"name": "elm", "height": None}]
+TREES: list[dict[str, Any]] = [{"name": "oak", "height": 21.5}, {"name": "elm", "height": None}]
 
 
 async def test_rows_are_served_with_derived_fields() -> None:
@@ -29,8 +30,8 @@ async def test_given_fields_replace_derived_ones() -> None:
     fields = [PortalField("name", "text", "Name", annotations={"facet": True})]
     async with Portal({"trees": [{"name": "oak"}]}, fields={"trees": fields}) as portal:
         async with portal.client() as client:
-            facets = await client.dataset("trees").facets("name")
-            assert [one.name for one in facets["name"]] == ["oak"]
+            (facet,) = await client.dataset("trees").facets("name")
+            assert [one.name for one in facet.values] == ["oak"]
 
 
 async def test_fields_alone_are_a_dataset_without_rows() -> None:
@@ -44,7 +45,8 @@ async def test_fields_alone_are_a_dataset_without_rows() -> None:
 async def test_metadata_and_more_datasets() -> None:
     metas = {"trees": {"default": {"title": "Trees"}}}
     async with Portal({"trees": TREES}, metas=metas) as portal, portal.client() as client:
-        assert (await client.dataset("trees").info()).title == "Trees"
+        default = (await client.dataset("trees").info()).metas["default"]
+        assert default == {"title": "Trees", "records_count": 2}
         portal.store.add("birds", [{"name": "name", "type": "text"}], [{"name": "tit"}])
         assert await client.dataset("birds").records().count() == 1
 
@@ -56,10 +58,11 @@ async def test_requests_are_noted_in_order() -> None:
         query = Query().where("height > 1").refine("name:oak").refine("name:elm")
         await trees.records(query).first()
         first, second = portal.requests
-        assert (first.path, first.params) == ("/catalog/datasets/trees", {})
+        assert first.path == "/catalog/datasets/trees"
+        assert not first.params
         assert second.path == "/catalog/datasets/trees/records"
         assert second.params["where"] == "height > 1"
-        assert second.params.getall("refine") == ["name:oak", "name:elm"]
+        assert second.params.getall("refine") == ['name:"oak"', 'name:"elm"']
         assert "gzip" in second.headers["accept-encoding"]
 
 

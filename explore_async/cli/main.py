@@ -36,7 +36,7 @@ _COMMANDS = {
     "info": "Show a dataset: title, records, dates, licence and fields.",
     "records": "Print rows of a dataset.",
     "schema": "Save the schemas of datasets and compare them with a portal.",
-    "serve": "Run a local portal with the cities of the world.",
+    "serve": "Run a local portal with your files, or with the cities of the world.",
 }
 """The commands and the first lines of their help; each is in the module of its name."""
 

@@ -1,8 +1,9 @@
-"""`explore serve`: run a local portal with the cities of the world."""
+"""`explore serve`: run a local portal with the user's files, or with the cities of the world."""
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,11 +20,11 @@ __all__ = ["serve"]
 
 @click.command(
     epilog=examples(
-        "explore serve",
-        "explore serve --port 0",
+        "explore serve stations.csv trees.parquet data/",
         "explore serve --latency 50ms --jitter 10ms --fail 503:0.1 --seed 7",
     )
 )
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -33,25 +34,30 @@ __all__ = ["serve"]
     help="Port to listen on; 0 for any free port.",
 )
 @fault_options
-def serve(host: str, port: int, **disturbances: Any) -> None:
-    """Run a local portal with the cities of the world.
+def serve(paths: tuple[Path, ...], host: str, port: int, **disturbances: Any) -> None:
+    """Run a local portal with your files, or with the cities of the world.
 
-    The command prints the URL of the API and runs until Ctrl-C. The dataset is
-    geonames-all-cities-with-a-population-1000. The options from --latency to --seed make the portal
-    slow and unreliable.
+    The command prints the URL of the API and runs until Ctrl-C. Each PATH is a file (Parquet,
+    GeoParquet, CSV, JSON Lines or GeoJSON) or a folder of such files; a portal.toml in the folder
+    sets titles, types and facets. A dataset has the name of its file without the suffix. Without a
+    PATH, the dataset is geonames-all-cities-with-a-population-1000. The options from --latency to
+    --seed make the portal slow and unreliable.
     """
     try:
-        run(_serve(host, port, read_faults(**disturbances)))
+        run(_serve(paths, host, port, read_faults(**disturbances)))
     except KeyboardInterrupt:
         click.echo("Stopped.", err=True)
 
 
-async def _serve(host: str, port: int, faults: Faults) -> None:
-    from explore_async.portal import Store, load_geonames
+async def _serve(paths: tuple[Path, ...], host: str, port: int, faults: Faults) -> None:
+    from explore_async.portal import Store, load_files, load_geonames
     from explore_async.portal import serve as serve_store
 
     with Store() as store:
-        load_geonames(store)
+        if paths:
+            load_files(store, *paths)
+        else:
+            load_geonames(store)
         try:
             async with serve_store(store, host=host, port=port, extend=faults.install) as base_url:
                 click.echo(f"{base_url}/api/explore/v2.1")

@@ -1,6 +1,7 @@
 """A local Explore API v2.1 on DuckDB, with the queries, responses and errors of a live portal.
 
-A `Store` holds datasets (`store`, `schema`, `catalog`). `app` serves them over HTTP: `requests`
+A `Store` holds datasets (`store`, `schema`, `catalog`). `files` fills it from
+files (`settings`, `reading`, `features`, `wkb`). `app` serves them over HTTP: `requests`
 reads the parameters, `odsql` parses the clauses, `compiling` compiles the trees to SQL with
 `conditions`, `values`, `grouping`, `facets` and the modules they use, `engine` runs the SQL, and
 `answers` writes the result as a live portal does; the package `exports` writes files. `functions`
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from explore_async.portal.app import make_app, serve
 from explore_async.portal.errors import PortalError
+from explore_async.portal.files import load_files
 from explore_async.portal.geonames import GEONAMES_ID, load_geonames
 from explore_async.portal.schema import PortalField
 from explore_async.portal.store import Store
@@ -24,6 +26,7 @@ __all__ = [
     "PortalError",
     "PortalField",
     "Store",
+    "load_files",
     "load_geonames",
     "make_app",
     "serve",

@@ -33,6 +33,7 @@ from explore_async.portal.errors import (
     forbidden,
     missing_resource,
     not_supported,
+    unreadable,
 )
 from explore_async.portal.exports import formats
 from explore_async.portal.exports.catalog_formats import CATALOG_FORMATS
@@ -88,6 +89,26 @@ class Portal:
         self.engine = Engine(store)
         self.clock = clock
         self._calls = 0
+
+    @web.middleware
+    async def load(
+        self,
+        request: web.Request,
+        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    ) -> web.StreamResponse:
+        """Load what the request needs, in a thread; without a dataset it is the catalog."""
+        wanted = request.match_info.get("dataset_id")
+        for one in self.store.waiting:
+            if wanted in (None, one):
+                await self.engine.run(partial(self._load, one, refuse=wanted is not None))
+        return await handler(request)
+
+    def _load(self, dataset_id: str, *, refuse: bool) -> None:
+        try:
+            self.store.dataset(dataset_id)
+        except StoreError as error:
+            if refuse:
+                raise unreadable(str(error)) from error
 
     # ------------------------------------------------------------ catalog
 
@@ -389,7 +410,7 @@ def make_app(store: Store, *, clock: Callable[[], datetime] | None = None) -> we
     if clock is not None and not callable(clock):
         raise StoreError(f"The clock has type {type(clock).__name__}; it must be callable.")
     portal = Portal(store, clock=clock or (lambda: datetime.now(UTC)))
-    app = web.Application(middlewares=MIDDLEWARES)
+    app = web.Application(middlewares=[*MIDDLEWARES, portal.load])
     app.on_response_prepare.append(add_common_headers)
     one = "/catalog/datasets/{dataset_id}"
     routes: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {

@@ -30,6 +30,7 @@ __all__ = [
     "too_long",
     "unexpected",
     "unknown_field",
+    "unreadable",
 ]
 
 QUERY_ERROR = "ODSQLError"
@@ -166,3 +167,8 @@ def unexpected() -> PortalError:
     return PortalError(
         500, "InternalServerError", "The local portal failed; its log says why. Please report it."
     )
+
+
+def unreadable(message: str) -> PortalError:
+    """Return the error for a dataset whose file cannot be read; clients do not repeat a 400."""
+    return PortalError(400, "UnreadableFile", message)

@@ -7,6 +7,7 @@ by users.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 __all__ = ["Store", "refuse_no_store"]
+
+_LOG = logging.getLogger(__name__)
 
 
 _POINT = """'{{"type": "Point", "coordinates": [' || {0}.lon || ', ' || {0}.lat || ']}}'"""
@@ -58,7 +61,8 @@ class Store:
             raise StoreError(f"DuckDB cannot open the database: {error}") from error
         self._connection: DuckDBPyConnection = opened
         functions.register(opened)
-        self._datasets: dict[str, Dataset] = {}
+        self._datasets: dict[str, Dataset | Callable[[], Dataset]] = {}
+        self._loading = threading.RLock()
         self._catalog: Dataset | None = None
         self._tables = 0
         self._geometries: dict[tuple[str, str], Shapes] = {}
@@ -85,19 +89,39 @@ class Store:
 
     @property
     def datasets(self) -> tuple[Dataset, ...]:
-        """All datasets, in the order in which they were added."""
-        return tuple(self._datasets.values())
+        """All datasets, in the order in which they were added, without those that cannot load."""
+        for dataset_id in self.waiting:
+            try:
+                self.dataset(dataset_id)
+            except StoreError as error:
+                _LOG.warning("The catalog lacks %s. %s", dataset_id, error)
+        return tuple(one for one in self._datasets.values() if isinstance(one, Dataset))
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The identifiers of the datasets that are not loaded yet."""
+        return tuple(name for name, one in self._datasets.items() if not isinstance(one, Dataset))
 
     def dataset(self, dataset_id: str) -> Dataset | None:
-        """Return the dataset with this identifier, or None."""
-        return self._datasets.get(_text_id(dataset_id))
+        """Return the dataset with this identifier, or None; load it if it is not loaded yet.
+
+        Raises:
+            StoreError: it cannot be loaded.
+        """
+        found = self._datasets.get(_text_id(dataset_id))
+        if found is None or isinstance(found, Dataset):
+            return found
+        with self._loading:
+            found = self._datasets[dataset_id]
+            return found if isinstance(found, Dataset) else found()
 
     @property
     def catalog(self) -> Dataset:
         """A dataset with one row per dataset, which ODSQL can query."""
-        if self._catalog is None:
-            self._catalog = self._build_catalog()
-        return self._catalog
+        with self._loading:
+            if self._catalog is None:
+                self._catalog = self._build_catalog()
+            return self._catalog
 
     def add(
         self,
@@ -153,6 +177,8 @@ class Store:
         if dataset is None:
             raise StoreError(f"There is no dataset {dataset_id!r} to remove.")
         self._catalog = None
+        if not isinstance(dataset, Dataset):
+            return  # it was never loaded
         self._connection.execute(f"DROP TABLE {dataset.table}")
         for key in [key for key in self._geometries if key[0] == dataset.table]:
             del self._geometries[key]
@@ -172,6 +198,21 @@ class Store:
         table = self._create(fields)
         load(self._connection, table)
         return self.register(dataset_id, fields, table, uid=uid, metas=metas, features=features)
+
+    def add_later(self, dataset_id: str, load: Callable[[], Dataset]) -> None:
+        """Add a dataset that `load` registers when it is first needed, in any thread.
+
+        Raises:
+            StoreError: the identifier is taken.
+        """
+        self._check_free(dataset_id)
+        self._datasets[dataset_id] = load
+        self._catalog = None
+
+    def next_table(self) -> str:
+        """Return the name of a table that does not exist yet."""
+        self._tables += 1
+        return f"t{self._tables}"
 
     def register(
         self,
@@ -212,8 +253,7 @@ class Store:
 
     def _create(self, fields: Sequence[PortalField], rows: Iterable[Mapping[str, Any]] = ()) -> str:
         """Create a table with the next free name and these rows."""
-        self._tables += 1
-        table = f"t{self._tables}"
+        table = self.next_table()
         columns = ", ".join(f"c{at} {one.column_type}" for at, one in enumerate(fields))
         self._connection.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
         with tempfile.TemporaryDirectory(prefix="portal-") as folder:
@@ -254,8 +294,9 @@ class Store:
             return known
 
     def _build_catalog(self) -> Dataset:
-        fields = catalog_fields(self.datasets)
-        table = self._create(fields, (catalog_row(one, fields) for one in self.datasets))
+        datasets = self.datasets
+        fields = catalog_fields(datasets)
+        table = self._create(fields, (catalog_row(one, fields) for one in datasets))
         own = {one.name: Column(one, f"c{at}") for at, one in enumerate(fields)}
         return Dataset(
             dataset_id=CATALOG_ID,
@@ -263,7 +304,7 @@ class Store:
             fields=fields,
             columns={name: own[full] for name, full in catalog_names(fields)},
             table=table,
-            records_count=len(self.datasets),
+            records_count=len(datasets),
             metas={},
             shapes=partial(self._shapes, table),
         )

@@ -342,7 +342,7 @@ def test_a_server_cannot_send_commands_to_the_terminal(url: str) -> None:
 def test_stopping_the_server_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C is the documented way to stop it."""
 
-    async def interrupted(host: str, port: int) -> None:
+    async def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("explore_async.cli.serve._serve", interrupted)

@@ -1,0 +1,207 @@
+"""`portal.toml`: what a user says about the files of a folder.
+
+    [[dataset]]
+    file = "stations.csv"
+    title = "Stations"
+    csv = { delimiter = ";", decimal = "," }
+
+    [dataset.fields.opened]
+    type = "date"
+    label = "Opening"
+
+Every key is optional but `file`. An unknown key is an error: most often it is a typing error.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+import msgspec
+from attrs import field, frozen
+
+from explore_async.portal.errors import StoreError
+from explore_async.portal.schema import FieldType, Precision  # noqa: TC001 - msgspec reads types
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["SETTINGS_FILE", "CsvSettings", "DatasetSettings", "FieldSettings", "read_portal_file"]
+
+SETTINGS_FILE = "portal.toml"
+
+_METAS = (
+    "title", "description", "theme", "keyword", "license", "license_url", "language", "publisher",
+    "references",
+)  # fmt: skip
+_ANNOTATIONS = (
+    "facet", "facetsort", "disjunctive", "hierarchical", "multivalued", "sortable", "id", "unit",
+)  # fmt: skip
+
+T = TypeVar("T")
+
+
+@frozen
+class CsvSettings:
+    """How a CSV file is written; what is None is sniffed.
+
+    Attributes:
+        delimiter: the character between cells.
+        quote: the character around cells.
+        header: whether the first line has the names.
+        decimal: the decimal separator.
+        encoding: `utf-8`, `utf-16` or `latin-1`.
+        skip: the number of lines before the header.
+        null: the text of a null cell.
+        date_format: the format of dates, such as `%d/%m/%Y`.
+    """
+
+    delimiter: str | None = None
+    quote: str | None = None
+    header: bool | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    skip: int | None = None
+    null: str | None = None
+    date_format: str | None = None
+
+
+@frozen
+class FieldSettings:
+    """What is said about one field.
+
+    Attributes:
+        type: its type; None for that of the file.
+        label: its label; None for its name in the file.
+        description: its description.
+        visible: False to leave the field out.
+        precision: the precision of a date.
+        facet, facetsort, disjunctive, hierarchical, multivalued, sortable, id, unit: its
+            annotations; `hierarchical` and `multivalued` are separators.
+    """
+
+    type: FieldType | None = None
+    label: str | None = None
+    description: str | None = None
+    visible: bool = True
+    precision: Precision = "day"
+    facet: bool = False
+    facetsort: str | None = None
+    disjunctive: bool = False
+    hierarchical: str | None = None
+    multivalued: str | None = None
+    sortable: bool = False
+    id: bool = False
+    unit: str | None = None
+
+    @property
+    def annotations(self) -> dict[str, Any]:
+        """The annotations of the field in a dataset object."""
+        given = {name: getattr(self, name) for name in _ANNOTATIONS}
+        return {name: value for name, value in given.items() if value not in (None, False)}
+
+
+@frozen
+class DatasetSettings:
+    """What is said about one file.
+
+    Attributes:
+        file: the name of the file.
+        id: the dataset identifier; None for the name of the file without its suffix.
+        visible: False to not serve the file.
+        csv: how the file is written, if it is CSV.
+        fields: the settings of fields by their names in the file.
+        title, description, theme, keyword, license, license_url, language, publisher, references:
+            the metadata of the dataset.
+    """
+
+    file: str
+    id: str | None = None
+    visible: bool = True
+    title: str | None = None
+    description: str | None = None
+    theme: list[str] | None = None
+    keyword: list[str] | None = None
+    license: str | None = None
+    license_url: str | None = None
+    language: str | None = None
+    publisher: str | None = None
+    references: str | None = None
+    csv: CsvSettings = CsvSettings()
+    fields: Mapping[str, FieldSettings] = field(factory=dict, hash=False)
+
+    @property
+    def metas(self) -> dict[str, Any]:
+        """The metadata of the dataset by namespace."""
+        given = {name: getattr(self, name) for name in _METAS}
+        return {"default": {name: value for name, value in given.items() if value is not None}}
+
+
+def read_portal_file(folder: Path) -> dict[str, DatasetSettings]:
+    """Read the `portal.toml` of a folder: the settings by name of a file; empty without one.
+
+    Raises:
+        StoreError: it is not TOML, has an unknown key or a value of a wrong type, names a file that
+            is not there, or names a file twice.
+    """
+    path = folder / SETTINGS_FILE
+    try:
+        read = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise StoreError(f"Cannot read {path}: {error.strerror}. Check its permissions.") from error
+    except ValueError as error:
+        raise StoreError(f"{path} is not TOML: {error}. Correct this line.") from error
+    _refuse_unknown(read, ["dataset"], str(path))
+    tables = read.get("dataset", [])
+    if not isinstance(tables, list):
+        raise StoreError(f"{path}: write [[dataset]] with two brackets, once for each file.")
+    found: dict[str, DatasetSettings] = {}
+    for at, table in enumerate(tables, start=1):
+        one = _dataset(table, f"{path}, dataset {at}")
+        if one.file in found:
+            raise StoreError(f"{path} describes {one.file} twice. Join the two tables.")
+        if not (folder / one.file).is_file():
+            raise StoreError(f"{path} describes {one.file}, which is not in {folder}.")
+        found[one.file] = one
+    return found
+
+
+def _dataset(table: Any, place: str) -> DatasetSettings:
+    if not isinstance(table, Mapping) or not isinstance(table.get("file"), str):
+        raise StoreError(f'{place} has no file. Add file = "..." with the name of the file.')
+    place = f"{place} ({table['file']})"
+    csv = _converted(CsvSettings, table.get("csv", {}), f"{place}, csv")
+    fields = table.get("fields", {})
+    if not isinstance(fields, Mapping):
+        raise StoreError(f"{place}: write [dataset.fields.NAME] once for each field.")
+    described = {
+        name: _converted(FieldSettings, one, f"{place}, field {name}")
+        for name, one in fields.items()
+    }
+    plain = {name: value for name, value in table.items() if name not in ("csv", "fields")}
+    read = _converted(DatasetSettings, plain, place)
+    return attrs.evolve(read, csv=csv, fields=described)
+
+
+def _converted(kind: type[T], table: Any, place: str) -> T:
+    if not isinstance(table, Mapping):
+        raise StoreError(f"{place} must be a table of keys and values.")
+    known = [one.name for one in attrs.fields(kind)]  # type: ignore[arg-type]
+    _refuse_unknown(table, known, place)
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        raise StoreError(f"{place}: {error}.") from error
+
+
+def _refuse_unknown(table: Mapping[str, Any], known: list[str], place: str) -> None:
+    for key in table:
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            advice = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known)}."
+            raise StoreError(f"{place} has the unknown key {key!r}. {advice}")

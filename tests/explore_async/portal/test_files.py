@@ -1,0 +1,420 @@
+"""Files that the portal serves, as the client reads them."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from explore_async import ExploreClient, ExploreError
+from explore_async.geometries import geo_metadata, wkb
+from explore_async.portal import Store, load_files, serve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LINE = {"type": "LineString", "coordinates": [[2.5, 48.0], [2.75, 48.5]]}
+POINT = {"type": "Point", "coordinates": [2.5, 48.0]}
+
+
+def feature(geometry: dict[str, Any]) -> dict[str, Any]:
+    """Return a geometry as records have it."""
+    return {"type": "Feature", "geometry": geometry, "properties": {}}
+
+
+async def rows(path: Path, dataset_id: str = "data") -> list[dict[str, Any]]:
+    """Serve a file or a folder, and read the records of a dataset with the client."""
+    with Store() as store:
+        load_files(store, path)
+        async with serve(store) as url, ExploreClient(url) as client:
+            return [dict(row) async for row in client.dataset(dataset_id).records()]
+
+
+def described(path: Path, dataset_id: str = "data") -> dict[str, Any]:
+    """Return the dataset object of a file."""
+    with Store() as store:
+        load_files(store, path)
+        dataset = store.dataset(dataset_id)
+        assert dataset is not None
+        return dataset.described()
+
+
+def types(path: Path, dataset_id: str = "data") -> dict[str, str]:
+    """Return the types of the fields of a file."""
+    return {one["name"]: one["type"] for one in described(path, dataset_id)["fields"]}
+
+
+def written(path: Path, text: str) -> Path:
+    """Write a file."""
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refusal(*paths: Path, needed: str | None = None) -> str:
+    """Return the message with which paths are refused."""
+    with Store() as store, pytest.raises(ExploreError) as caught:
+        load_files(store, *paths)
+        if needed is not None:
+            store.dataset(needed)
+    return str(caught.value)
+
+
+# ---------------------------------------------------------------- CSV
+
+
+async def test_csv_has_the_dialect_and_the_types_that_are_sniffed(tmp_path: Path) -> None:
+    """A code with leading zeros is a text; an empty cell is null."""
+    path = written(
+        tmp_path / "data.csv",
+        "code;name;size;share;opened;seen;open\n"
+        "01001;Ä;3;1.5;2024-01-02;2024-01-02T03:04:05+02:00;true\n"
+        '02;"a;b";;;;;\n',
+    )
+    assert types(path) == {
+        "code": "text", "name": "text", "size": "int", "share": "double", "opened": "date",
+        "seen": "datetime", "open": "boolean",
+    }  # fmt: skip
+    assert await rows(path) == [
+        {"code": "01001", "name": "Ä", "size": 3, "share": 1.5, "opened": "2024-01-02",
+         "seen": "2024-01-02T01:04:05+00:00", "open": True},
+        {"code": "02", "name": "a;b", "size": None, "share": None, "opened": None, "seen": None,
+         "open": None},
+    ]  # fmt: skip
+
+
+async def test_csv_can_be_told_its_dialect(tmp_path: Path) -> None:
+    """Every option of portal.toml."""
+    text = "made by hand\n'n'|'x'|'d'\n'é'|1,5|31/12/2024\n'-'|-|01/02/2023\n"
+    (tmp_path / "data.csv").write_bytes(text.encode("latin-1"))
+    written(
+        tmp_path / "portal.toml",
+        '[[dataset]]\nfile = "data.csv"\n'
+        'csv = { delimiter = "|", quote = "\'", header = true, decimal = ",", skip = 1, '
+        'encoding = "latin-1", null = "-", date_format = "%d/%m/%Y" }\n',
+    )
+    assert await rows(tmp_path) == [
+        {"n": "é", "x": 1.5, "d": "2024-12-31"},
+        {"n": None, "x": None, "d": "2023-02-01"},
+    ]
+
+
+async def test_a_type_that_is_given_replaces_the_sniffed_one(tmp_path: Path) -> None:
+    """Values keep the characters of the file; points are latitude, longitude, as in exports."""
+    shape = json.dumps(LINE).replace('"', '""')
+    written(
+        tmp_path / "data.csv",
+        "code,number,when,place,shape,tags\n"
+        f'1.50,7,2024-01-02 03:04:05,"48.5, 2.5","{shape}",a | b|\n'
+        ",,,,,\n",
+    )
+    given = {
+        "code": 'type = "text"', "number": 'type = "double"', "when": 'type = "datetime"',
+        "place": 'type = "geo_point_2d"', "shape": 'type = "geo_shape"',
+        "tags": 'multivalued = "|"',
+    }  # fmt: skip
+    tables = "".join(f"[dataset.fields.{name}]\n{line}\n" for name, line in given.items())
+    written(tmp_path / "portal.toml", f'[[dataset]]\nfile = "data.csv"\n{tables}')
+    assert await rows(tmp_path) == [
+        {"code": "1.50", "number": 7.0, "when": "2024-01-02T03:04:05+00:00",
+         "place": {"lon": 2.5, "lat": 48.5}, "shape": feature(LINE), "tags": ["a", "b"]},
+        dict.fromkeys(given),
+    ]  # fmt: skip
+
+
+# ---------------------------------------------------------------- JSON Lines
+
+
+async def test_json_lines_have_the_forms_of_records(tmp_path: Path) -> None:
+    """A bare geometry is a shape, any other object a text, and an empty list is null."""
+    records = [
+        {"id": 1, "tags": ["x", "y"], "place": {"lon": 2.5, "lat": 48}, "shape": feature(LINE),
+         "line": LINE, "other": {"a": [1, None]}, "mixed": "z", "day": "2024-01-02"},
+        {"id": 2, "tags": [], "place": None, "shape": feature(POINT), "line": None,
+         "other": None, "mixed": 1, "day": None},
+    ]  # fmt: skip
+    path = written(tmp_path / "data.jsonl", "".join(f"{json.dumps(one)}\n" for one in records))
+    assert types(path) == {
+        "id": "int", "tags": "text", "place": "geo_point_2d", "shape": "geo_shape",
+        "line": "geo_shape", "other": "text", "mixed": "text", "day": "date",
+    }  # fmt: skip
+    assert await rows(path) == [
+        {**records[0], "line": feature(LINE), "other": '{"a":[1,null]}'},
+        {**records[1], "tags": None, "mixed": "1"},
+    ]
+
+
+# ---------------------------------------------------------------- GeoJSON
+
+
+def collection(*features: dict[str, Any], **members: Any) -> str:
+    """Return a FeatureCollection."""
+    return json.dumps({"type": "FeatureCollection", "features": features, **members})
+
+
+async def test_points_of_geojson_are_a_geo_point(tmp_path: Path) -> None:
+    """The properties are fields, and the geometry is one more."""
+    text = collection(
+        {"type": "Feature", "id": "a", "geometry": POINT, "properties": {"n": 1}},
+        {"type": "Feature", "id": "b", "geometry": None, "properties": {"n": 2}},
+    )
+    assert await rows(written(tmp_path / "data.geojson", text)) == [
+        {"id": "a", "n": 1, "geo_point_2d": {"lon": 2.5, "lat": 48.0}},
+        {"id": "b", "n": 2, "geo_point_2d": None},
+    ]
+
+
+async def test_other_geometries_of_geojson_are_a_geo_shape(tmp_path: Path) -> None:
+    """Even if some are points; a property keeps its name."""
+    text = collection(
+        {"type": "Feature", "geometry": LINE, "properties": {"geo_shape": "mine"}},
+        {"type": "Feature", "geometry": POINT, "properties": None},
+    )
+    assert await rows(written(tmp_path / "data.geojson", text)) == [
+        {"geo_shape": "mine", "geo_shape_": feature(LINE)},
+        {"geo_shape": None, "geo_shape_": feature(POINT)},
+    ]
+
+
+# ---------------------------------------------------------------- Parquet
+
+
+async def test_parquet_has_the_types_of_its_columns(tmp_path: Path) -> None:
+    """Lists are multivalued; a datetime without a time zone is UTC."""
+    table = pa.table(
+        {
+            "id": pa.array([1, None], pa.uint64()),
+            "share": pa.array([Decimal("1.25"), None]),
+            "day": [date(2024, 1, 2), None],
+            "at": pa.array([datetime(2024, 1, 2, 3), None], pa.timestamp("ms")),
+            "zoned": pa.array([datetime(2024, 1, 2, 3), None], pa.timestamp("us", "Europe/Paris")),
+            "tags": pa.array([["a", "b"], []], pa.list_(pa.string())),
+            "place": [{"lon": 2.5, "lat": 48.5}, None],
+        }
+    )
+    pq.write_table(table, tmp_path / "data.parquet")
+    assert await rows(tmp_path / "data.parquet") == [
+        {"id": 1, "share": 1.25, "day": "2024-01-02", "at": "2024-01-02T03:00:00+00:00",
+         "zoned": "2024-01-02T03:00:00+00:00", "tags": ["a", "b"],
+         "place": {"lon": 2.5, "lat": 48.5}},
+        dict.fromkeys(table.column_names),
+    ]  # fmt: skip
+
+
+async def test_geoparquet_has_points_and_shapes(tmp_path: Path) -> None:
+    """A column of points only is a geo_point_2d."""
+    table = pa.table(
+        {
+            "place": pa.array([wkb(POINT), None], pa.binary()),
+            "area": pa.array([wkb(LINE), None], pa.binary()),
+            "n": [1, 2],
+        }
+    )
+    geo = json.dumps(geo_metadata({"place": "geo_point_2d", "area": "geo_shape"}))
+    pq.write_table(table.replace_schema_metadata({"geo": geo}), tmp_path / "data.geoparquet")
+    assert await rows(tmp_path / "data.geoparquet") == [
+        {"place": {"lon": 2.5, "lat": 48.0}, "area": feature(LINE), "n": 1},
+        {"place": None, "area": None, "n": 2},
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "geojson", "parquet"])
+async def test_what_the_portal_exports_it_reads(tmp_path: Path, suffix: str) -> None:
+    """An export that is served again has the same rows."""
+    served: list[dict[str, Any]] = [
+        {"name": "a", "size": 1, "place": {"lon": 2.5, "lat": 48.5}},
+        {"name": "b", "size": None, "place": {"lon": -3.0, "lat": 0.25}},
+    ]
+    fields = [
+        {"name": "name", "type": "text"},
+        {"name": "size", "type": "int"},
+        {"name": "place", "type": "geo_point_2d"},
+    ]
+    with Store() as store:
+        store.add("data", fields, served)
+        async with serve(store) as url, ExploreClient(url) as client:
+            async with client.dataset("data").export(suffix) as stream:
+                await stream.save(tmp_path / f"data.{suffix}")
+    if suffix == "csv":
+        said = '[[dataset]]\nfile = "data.csv"\nfields.place.type = "geo_point_2d"\n'
+        written(tmp_path / "portal.toml", said)
+    names = {"geo_point_2d": "place"}
+    again = await rows(tmp_path)
+    assert [{names.get(key, key): one for key, one in row.items()} for row in again] == served
+
+
+# ---------------------------------------------------------------- names
+
+
+async def test_names_that_queries_cannot_have_are_labels(tmp_path: Path) -> None:
+    """The field has a plain name, and the name in the file as its label."""
+    path = written(tmp_path / "data.csv", "Nom de l'été,B_1\nx,1\n")
+    assert await rows(path) == [{"nom_de_l_ete": "x", "B_1": 1}]
+    assert described(path)["fields"][0]["label"] == "Nom de l'été"
+
+
+async def test_a_name_of_a_file_is_no_pattern(tmp_path: Path) -> None:
+    """Characters that mean something to DuckDB or to SQL."""
+    path = written(tmp_path / "it's [1]?.csv", "a,b\n1,2\n")
+    assert await rows(path, "it's [1]?") == [{"a": 1, "b": 2}]
+
+
+# ---------------------------------------------------------------- portal.toml
+
+
+def test_portal_toml_describes_datasets_and_fields(tmp_path: Path) -> None:
+    """Identifier, metadata, labels, annotations and precision."""
+    written(tmp_path / "data.csv", "at,year,secret\na/b,2024-01-01,1\n")
+    written(
+        tmp_path / "portal.toml",
+        '[[dataset]]\nfile = "data.csv"\nid = "stations"\ntitle = "Stations"\n'
+        'description = "All."\nkeyword = ["rail"]\nlicense = "CC0"\n'
+        '[dataset.fields.at]\nlabel = "At"\ndescription = "Where"\nfacet = true\n'
+        'hierarchical = "/"\nsortable = true\n'
+        '[dataset.fields.year]\nprecision = "year"\n'
+        "[dataset.fields.secret]\nvisible = false\n",
+    )
+    found = described(tmp_path, "stations")
+    assert found["fields"] == [
+        {"name": "at", "description": "Where", "label": "At", "type": "text",
+         "annotations": {"facet": True, "hierarchical": "/", "sortable": True}},
+        {"name": "year", "description": None, "label": "year", "type": "date", "annotations": {}},
+    ]  # fmt: skip
+    assert found["metas"]["default"] == {
+        "title": "Stations", "description": "All.", "keyword": ["rail"], "license": "CC0",
+        "records_count": 1,
+    }  # fmt: skip
+
+
+def test_a_dataset_that_is_not_visible_is_not_served(tmp_path: Path) -> None:
+    """The others of the folder are."""
+    written(tmp_path / "a.csv", "x\n1\n")
+    written(tmp_path / "b.csv", "x\n1\n")
+    written(tmp_path / "portal.toml", '[[dataset]]\nfile = "a.csv"\nvisible = false\n')
+    with Store() as store:
+        load_files(store, tmp_path)
+        assert [one.dataset_id for one in store.datasets] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("[[dataset]", "is not TOML: "),
+        ("[dataset]", r"write \[\[dataset\]\] with two brackets"),
+        ("[[datasets]]", "has the unknown key 'datasets'. Did you mean dataset?"),
+        ('[[dataset]]\nid = "x"', "dataset 1 has no file"),
+        ('[[dataset]]\nfile = "b.csv"', "describes b.csv, which is not in "),
+        ('[[dataset]]\nfile = "a.csv"\n' * 2, "describes a.csv twice"),
+        ('[[dataset]]\nfile = "a.csv"\ntitel = "A"', "unknown key 'titel'. Did you mean title?"),
+        ('[[dataset]]\nfile = "a.csv"\ntitle = 3', r"Expected `str.*` - at `\$.title`"),
+        ('[[dataset]]\nfile = "a.csv"\ncsv = { sep = ";" }', "csv has the unknown key 'sep'"),
+        ('[[dataset]]\nfile = "a.csv"\nfields.x.type = "integer"', "field x: Invalid enum value"),
+        ('[[dataset]]\nfile = "a.csv"\nfields.y.label = "Y"', "a.csv lacks: y. The file has x"),
+    ],
+    ids=range(11),
+)
+def test_a_wrong_portal_toml_is_one_message(tmp_path: Path, said: str, message: str) -> None:
+    """It names the file, the place and what to do."""
+    path = written(tmp_path / "a.csv", "x\n1\n")
+    written(tmp_path / "portal.toml", said)
+    found = refusal(path)
+    assert str(tmp_path / "portal.toml") in found
+    assert re.search(message, found)
+
+
+# ---------------------------------------------------------------- wrong files
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", ""),
+        ("a.jsonl", '{"a": 1}\n{"a": oops}\n'),
+        ("a.jsonl", "[1]\n"),
+        ("a.parquet", "a,b\n"),
+        ("a.geojson", "{"),
+        ("a.geojson", '{"type": "Point", "coordinates": [1, 2]}'),
+        ("a.geojson", collection(crs={"properties": {"name": "EPSG:3857"}})),
+        ("a.geojson", collection()),
+        ("a.txt", "x\n1\n"),
+    ],
+    ids=range(9),
+)
+def test_a_wrong_file_is_one_message(tmp_path: Path, name: str, text: str) -> None:
+    """It names the file, in one line."""
+    path = written(tmp_path / name, text)
+    message = refusal(path)
+    assert str(path) in message
+    assert "\n" not in message
+
+
+def test_a_value_that_does_not_fit_its_type_is_one_message(tmp_path: Path) -> None:
+    """It names the file, the value and portal.toml."""
+    path = written(tmp_path / "a.csv", "x\n1\nfew\n")
+    written(tmp_path / "portal.toml", '[[dataset]]\nfile = "a.csv"\nfields.x.type = "int"\n')
+    message = refusal(path)
+    assert '"few"' in message
+    assert f"Cannot read {path}" in message
+    assert str(tmp_path / "portal.toml") in message
+
+
+def test_paths_that_are_nothing_are_refused(tmp_path: Path) -> None:
+    """A path that does not exist, and a folder without files to read."""
+    assert "does not exist. Pass a file or a folder" in refusal(tmp_path / "none.csv")
+    assert "has no files that the portal reads" in refusal(tmp_path)
+
+
+def test_two_files_cannot_be_one_dataset(tmp_path: Path) -> None:
+    """The message names both."""
+    first, second = written(tmp_path / "a.csv", "x\n1\n"), written(tmp_path / "a.tsv", "x\n1\n")
+    message = refusal(tmp_path)
+    assert str(first) in message
+    assert str(second) in message
+
+
+# ---------------------------------------------------------------- when files are read
+
+
+def test_files_of_a_folder_are_read_when_they_are_needed(tmp_path: Path) -> None:
+    """A file that is named is read at once."""
+    written(tmp_path / "a.csv", "x\n1\n")
+    written(tmp_path / "b.csv", "x\n1\n")
+    with Store() as store:
+        load_files(store, tmp_path)
+        assert store.waiting == ("a", "b")
+        store.dataset("b")
+        assert "b" not in store.waiting
+        assert [one.dataset_id for one in store.datasets] == ["a", "b"]
+
+
+async def test_a_broken_file_of_a_folder_leaves_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its requests are refused until it is correct; the catalog lacks it, and the log says so."""
+    broken = written(tmp_path / "a.jsonl", "oops\n")
+    written(tmp_path / "b.csv", "x\n1\n")
+    with Store() as store:
+        load_files(store, tmp_path)
+        async with serve(store) as url, ExploreClient(url) as client:
+            assert [one["dataset_id"] async for one in client.datasets()] == ["b"]
+            assert str(broken) in caplog.text
+            with pytest.raises(ExploreError, match=r"UnreadableFile.*a\.jsonl"):
+                await client.dataset("a").info()
+            written(broken, '{"x": 2}\n')
+            assert [dict(row) async for row in client.dataset("a").records()] == [{"x": 2}]
+
+
+def test_files_are_never_written(tmp_path: Path) -> None:
+    """The folder has the same bytes after all datasets are read."""
+    written(tmp_path / "a.csv", "x\n1\n")
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "b.parquet")
+    before = {one.name: one.read_bytes() for one in tmp_path.iterdir()}
+    with Store() as store:
+        load_files(store, tmp_path)
+        assert len(store.datasets) == 2
+    assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == before

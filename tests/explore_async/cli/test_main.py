@@ -501,3 +501,10 @@ def test_a_reader_that_stops_early_ends_the_command_quietly(url: str) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         process.wait(50)
+
+
+def test_serving_a_file_that_is_not_there_is_one_message(tmp_path: Path) -> None:
+    """It names the path and what to pass."""
+    result = run("serve", str(tmp_path / "none.csv"))
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'none.csv'} does not exist. Pass a file or a folder" in result.stderr

@@ -74,7 +74,15 @@ def _is_feature(value: Any) -> bool:
         isinstance(value, dict)
         and value.get("type") == "Feature"
         and isinstance(value.get("properties"), dict | None)
-        and isinstance(value.get("geometry"), dict | None)
+        and _is_geometry(value.get("geometry"))
+    )
+
+
+def _is_geometry(value: Any) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, dict) and any(
+        isinstance(value.get(name), list) for name in ("coordinates", "geometries")
     )
 
 
@@ -152,6 +160,8 @@ def rewrite_geoparquet(path: Path, target: Path, columns: Mapping[str, FieldType
         schema = source.schema_arrow.remove_metadata()
         for name, kind in columns.items():
             at = schema.get_field_index(name)
+            if at < 0:
+                raise StoreError(f"{path} lacks its geometry column {name!r}. Write the file anew.")
             type_ = point if kind == "geo_point_2d" else arrow.string()
             schema = schema.set(at, arrow.field(name, type_))
         with parquet.ParquetWriter(target, schema) as writer:

@@ -151,7 +151,9 @@ def _load(store: Store, file: _File) -> Dataset:
             kind = "VIEW" if source.can_stay(fields) else "TABLE"
             cursor.execute(f"CREATE {kind} {table} AS {source.select(fields)}")
             return _registered(store, file, list(fields.values()), table)
-    except duckdb.Error as error:
+    except StoreError:
+        raise
+    except (duckdb.Error, ValueError) as error:  # pyarrow raises ValueErrors
         raise StoreError(f"Cannot read {file.path}: {_reason(error)}. {file.advice}") from error
     except OSError as error:
         raise StoreError(f"Cannot read {file.path}: {error.strerror}. Check the file.") from error

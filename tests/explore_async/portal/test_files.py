@@ -248,6 +248,43 @@ async def test_what_the_portal_exports_it_reads(tmp_path: Path, suffix: str) -> 
     assert [{names.get(key, key): one for key, one in row.items()} for row in again] == served
 
 
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ({"encoding": "point"}, "in the encoding point. Write them as WKB"),
+        ({"encoding": "WKB", "crs": {"id": {"authority": "EPSG", "code": 2154}}}, "not WGS 84"),
+        ({}, "broken GeoParquet metadata"),
+        ({"encoding": "WKB"}, "lacks its geometry column 'place'"),
+    ],
+    ids=["encoding", "projection", "metadata", "column"],
+)
+def test_geoparquet_that_cannot_be_read_is_one_message(
+    tmp_path: Path, column: dict[str, Any], message: str
+) -> None:
+    """It names the file and what to do."""
+    geo = json.dumps({"columns": {"place": column}})
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"n": [1]}).replace_schema_metadata({"geo": geo}), path)
+    found = refusal(path)
+    assert message in found
+    assert str(path) in found
+
+
+def test_parquet_is_read_in_place_unless_a_value_can_fail(tmp_path: Path) -> None:
+    """A file with whole numbers that may be beyond 64 bits is loaded."""
+    pq.write_table(pa.table({"n": [1], "t": ["a"]}), tmp_path / "view.parquet")
+    pq.write_table(pa.table({"n": pa.array([1], pa.uint64())}), tmp_path / "table.parquet")
+    with Store() as store:
+        load_files(store, tmp_path)
+        assert len(store.datasets) == 2
+        views = (
+            store.cursor()
+            .execute("SELECT view_name FROM duckdb_views() WHERE NOT internal")
+            .fetchall()
+        )
+        assert views == [(store.dataset("view").table,)]  # type: ignore[union-attr]
+
+
 # ---------------------------------------------------------------- names
 
 
@@ -341,9 +378,10 @@ def test_a_wrong_portal_toml_is_one_message(tmp_path: Path, said: str, message: 
         ("a.geojson", '{"type": "Point", "coordinates": [1, 2]}'),
         ("a.geojson", collection(crs={"properties": {"name": "EPSG:3857"}})),
         ("a.geojson", collection()),
+        ("a.geojson", collection({"type": "Feature", "geometry": {"type": "Point"}})),
         ("a.txt", "x\n1\n"),
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_a_wrong_file_is_one_message(tmp_path: Path, name: str, text: str) -> None:
     """It names the file, in one line."""

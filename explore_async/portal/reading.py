@@ -230,7 +230,20 @@ def _value(column: SourceColumn, target: PortalField) -> str:
             return f"timezone('UTC', {name})"
     if target.type in ("text", "file"):
         return text
+    if target.type == "int" and _TYPES.get(column.kind) != "int":
+        return _whole(column)
     return f"CAST({name} AS {target.column_type})"
+
+
+def _whole(column: SourceColumn) -> str:
+    """Return SQL for a whole number; a cast alone would round."""
+    name, text = _identifier(column.name), _text(column)
+    refused = f"error('Could not convert \"' || {text} || '\" to int')"
+    is_whole = f"CAST({name} AS DOUBLE) % 1 = 0"
+    return (
+        f"CASE WHEN {name} IS NULL OR {is_whole} THEN CAST({name} AS BIGINT) "
+        f"ELSE CAST({refused} AS BIGINT) END"
+    )
 
 
 def _list(column: SourceColumn, target: PortalField) -> str:

@@ -391,14 +391,22 @@ def test_a_wrong_file_is_one_message(tmp_path: Path, name: str, text: str) -> No
     assert "\n" not in message
 
 
-def test_a_value_that_does_not_fit_its_type_is_one_message(tmp_path: Path) -> None:
-    """It names the file, the value and portal.toml."""
-    path = written(tmp_path / "a.csv", "x\n1\nfew\n")
+@pytest.mark.parametrize("value", ["few", "1.5"])
+def test_a_value_that_does_not_fit_its_type_is_one_message(tmp_path: Path, value: str) -> None:
+    """It names the file, the value and portal.toml; nothing is rounded."""
+    path = written(tmp_path / "a.csv", f"x\n1\n{value}\n")
     written(tmp_path / "portal.toml", '[[dataset]]\nfile = "a.csv"\nfields.x.type = "int"\n')
     message = refusal(path)
-    assert '"few"' in message
+    assert re.search(f"[\"']{re.escape(value)}[\"']", message)
     assert f"Cannot read {path}" in message
     assert str(tmp_path / "portal.toml") in message
+
+
+async def test_whole_numbers_can_be_written_in_other_forms(tmp_path: Path) -> None:
+    """Such as 3.0."""
+    written(tmp_path / "data.csv", "x\n1\n3.0\n9007199254740993\n")
+    written(tmp_path / "portal.toml", '[[dataset]]\nfile = "data.csv"\nfields.x.type = "int"\n')
+    assert [row["x"] for row in await rows(tmp_path)] == [1, 3, 9007199254740993]
 
 
 def test_paths_that_are_nothing_are_refused(tmp_path: Path) -> None:

@@ -372,19 +372,14 @@ async def _cut_stream(
     """Yield what comes before the cut, then close the connection after what was written."""
     yield b""  # so that the head is sent even if nothing else is
     async with contextlib.aclosing(chunks) as whole:
-        held = b""
         async for chunk in whole:
-            if held:
-                yield held
-            held, left = _before(chunk, left, by_rows=by_rows)
+            kept, left = _before(chunk, left, by_rows=by_rows)
+            if kept:
+                yield kept
             if not left:
                 break
-    if held and left:
-        held = held[:-1]
-    if held:
-        yield held
+    # The end of the response can then no longer be sent.
     _hang_up(request)
-    raise ConnectionResetError
 
 
 def _before(chunk: bytes, left: int, *, by_rows: bool) -> tuple[bytes, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiohttp
 import click
@@ -11,10 +11,8 @@ from click.testing import CliRunner
 
 from explore_async.cli.faults import fault_options, read_faults
 from explore_async.portal import Store, serve
+from explore_async.portal.faults import Faults
 from tests.explore_async.cli.shell import run
-
-if TYPE_CHECKING:
-    from explore_async.portal.faults import Faults
 
 PATH = "/api/explore/v2.1/catalog/datasets/trees/records"
 
@@ -66,6 +64,15 @@ def test_options_are_read_in_the_units_that_people_write() -> None:
         "truncate": 0.05,
         "seed": 7,
     }
+
+
+def test_latency_delays_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    delays = []
+    monkeypatch.setattr(
+        Faults, "delay", lambda _, *given, **options: delays.append((given, options))
+    )
+    read_faults(**read("--latency", "50ms", "--jitter", "10ms"))
+    assert delays == [((0.05,), {"jitter": 0.01, "next": None})]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 import pytest
@@ -26,11 +27,14 @@ from explore_async import (
     TruncatedError,
 )
 from explore_async.portal.errors import StoreError
+from explore_async.portal.faults import _cut_stream
 from explore_async.testing import Portal
 from odsql import Query
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+
+    from aiohttp import web
 
     from explore_async import Row
 
@@ -79,7 +83,7 @@ async def test_a_failure_is_retried_with_growing_waits(
 async def test_a_failure_that_names_a_wait_is_waited_for(
     portal: Portal, client: ExploreClient
 ) -> None:
-    portal.fail(status=503, retry_after=7)
+    portal.fail(status=503, retry_after=6.2)
     assert await count(client) == 300
     assert portal.clock.waits == [7.0]
 
@@ -165,6 +169,17 @@ async def test_the_refusal_has_the_documented_form(
     assert list(body) == list(documented)
 
 
+async def test_beyond_the_quota_there_are_delays_but_no_other_refusals(
+    portal: Portal, client: ExploreClient
+) -> None:
+    portal.delay(5)
+    portal.fail(status=400)
+    portal.quota(0)
+    with pytest.raises(QuotaExceeded):
+        await count(client)
+    assert portal.clock.waits == [5]
+
+
 async def test_the_quota_is_new_in_the_next_period(portal: Portal, client: ExploreClient) -> None:
     portal.quota(1)
     await count(client)
@@ -194,12 +209,16 @@ async def test_exports_report_the_quota_too(portal: Portal, client: ExploreClien
 # ---------------------------------------------------------------- cuts
 
 
-@pytest.mark.parametrize("after", [{"after_rows": 10}, {"after_bytes": 0}, {"after_rows": 1000}])
+@pytest.mark.parametrize(
+    "after",
+    [{"after_rows": 10}, {"after_rows": 1000}, {"after_bytes": 0}, {"after_bytes": 10**6}],
+)
 async def test_a_cut_page_is_read_again(
     portal: Portal, client: ExploreClient, after: dict[str, Any]
 ) -> None:
     portal.cut(**after, path="*/records")
     assert await read(client) == TREES
+    assert len(portal.requests) == 4
 
 
 async def test_a_page_that_is_always_cut_is_an_error(portal: Portal, client: ExploreClient) -> None:
@@ -250,7 +269,7 @@ async def test_a_cut_file_is_not_kept(portal: Portal, client: ExploreClient, tmp
 
 async def test_a_refusal_is_not_cut(portal: Portal, client: ExploreClient) -> None:
     portal.cut(after_bytes=10)
-    with pytest.raises(BadRequest):
+    with pytest.raises(BadRequest, match="Unknown field: nothing"):
         await client.dataset("trees").records(Query().where("nothing = 1")).first()
 
 
@@ -259,6 +278,48 @@ async def test_rows_are_counted_only_where_there_are_rows(
 ) -> None:
     portal.cut(after_rows=1)
     assert (await client.dataset("trees").info()).dataset_id == "trees"
+    assert len(portal.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("file_format", "rows", "expected"),
+    [
+        ("csv", 0, ["id;name"]),
+        ("csv", 2, ["id;name", "0;tree 0", "1;tree 1"]),
+        ("jsonl", 0, []),
+        ("jsonl", 1, ['{"id": 0, "name": "tree 0"}']),
+    ],
+)
+async def test_lines_before_the_cut_arrive_after_a_head_without_error(
+    portal: Portal, file_format: str, rows: int, expected: list[str]
+) -> None:
+    """The first line of csv is no row."""
+    portal.cut(after_rows=rows)
+    received = b""
+    path = f"{portal.url}/api/explore/v2.1/catalog/datasets/trees/exports/{file_format}"
+    async with aiohttp.ClientSession() as session, session.get(path) as response:
+        assert response.status == 200
+        with pytest.raises(aiohttp.ClientPayloadError):
+            async for chunk in response.content.iter_any():
+                received += chunk
+    assert received.decode("utf-8-sig").splitlines() == expected
+
+
+async def test_a_cut_in_a_later_chunk_ends_the_export() -> None:
+    """So that the portal does not go on computing it."""
+    closed = []
+
+    async def chunks() -> AsyncGenerator[bytes, None]:
+        try:
+            for number in range(9):
+                yield b"%d\n%d" % (number, number)
+        finally:
+            closed.append(number)
+
+    request = cast("web.Request", SimpleNamespace(transport=None))
+    kept = [one async for one in _cut_stream(request, chunks(), left=3, by_rows=True)]
+    assert b"".join(kept) == b"0\n01\n12\n"
+    assert closed == [2]
 
 
 # ---------------------------------------------------------------- delays

@@ -11,6 +11,7 @@ import importlib
 import re
 import tempfile
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,6 @@ from explore_async.portal.store import Store, refuse_no_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from os import PathLike
 
     from duckdb import DuckDBPyConnection
 
@@ -81,7 +81,7 @@ def load_files(store: Store, *paths: str | PathLike[str]) -> None:
     """
     refuse_no_store(store)
     origins: dict[str, Path] = {}
-    for given in map(Path, paths):
+    for given in map(_path, paths):
         for one in _files(given):
             name = one.dataset_id
             if name in origins:
@@ -93,6 +93,21 @@ def load_files(store: Store, *paths: str | PathLike[str]) -> None:
             store.add_later(name, partial(_load, store, one))
             if not given.is_dir():
                 store.dataset(name)
+
+
+def _path(given: object) -> Path:
+    if not isinstance(given, str | PathLike):
+        raise StoreError(
+            f"A path has type {type(given).__name__}; it must be a string or a path. Pass a file "
+            "or a folder of files."
+        )
+    path = Path(given)
+    try:
+        path.exists()
+    except (ValueError, OSError) as error:
+        msg = f"{str(given)!r:.200} is not a path: {error}. Pass a file or a folder of files."
+        raise StoreError(msg) from None
+    return path
 
 
 def _files(given: Path) -> Iterator[_File]:

@@ -186,6 +186,14 @@ INSTANCES: dict[type, Callable[[World], Any]] = {
 }
 """One of each class whose methods are tested; other classes are created from valid arguments."""
 
+
+def sheet(folder: Path) -> Path:
+    """Write a small CSV file, under another name each time."""
+    path = folder / f"sheet{next(NUMBERS)}.csv"
+    path.write_text("id\n1\n")
+    return path
+
+
 VALID: dict[str, Callable[[World], Any]] = {
     "alternative": lambda world: 1,
     "answer": lambda world: {"total_count": 0, "results": []},
@@ -229,6 +237,7 @@ VALID: dict[str, Callable[[World], Any]] = {
     "node": lambda world: odsql.parse_where("id > 1"),
     "parts": lambda world: 1,
     "path": lambda world: world.folder / "file",
+    "paths": lambda world: sheet(world.folder),
     "pattern": lambda world: "x*",
     "percent": lambda world: 50,
     "point": lambda world: (2.0, 48.0),

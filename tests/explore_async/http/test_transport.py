@@ -313,7 +313,7 @@ async def test_an_injected_session_may_queue_and_is_told_silence_all_the_same() 
         await asyncio.sleep(pause)
         writer.write(http(ROW))
 
-    timeouts = Timeouts(connect=0.05, read=0.1)
+    timeouts = Timeouts(connect=0.1, read=0.25)
     async with (
         Wire(respond).running() as wire,
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session,
@@ -321,7 +321,7 @@ async def test_an_injected_session_may_queue_and_is_told_silence_all_the_same() 
         client = ExploreClient(wire.url, session=session, timeouts=timeouts, retry=Retry.never())
         trees = client.dataset("trees")
         assert await client.gather(*(trees.record("1") for _ in range(6))) == ({"id": 1},) * 6
-        pause = 0.3
+        pause = 0.6
         with pytest.raises(RequestTimeout, match=r"^127\.0\.0\.1:\d+ sent nothing.*timeouts\.read"):
             await trees.record("1")
 

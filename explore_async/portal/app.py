@@ -461,6 +461,8 @@ async def serve(
         raise StoreError("The host must be a host name or an address.")
     if not isinstance(port, int) or not 0 <= port <= 0xFFFF:
         raise StoreError("The port must be a whole number from 0 to 65535.")
+    if extend is not None and not callable(extend):
+        raise StoreError(f"extend has type {type(extend).__name__}; it must be callable.")
     app = make_app(store, clock=clock)
     if extend is not None:
         extend(app)

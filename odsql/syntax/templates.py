@@ -12,8 +12,8 @@ as soon as the automaton refuses the known text behind it. Two readings after wh
 in the same states are one, so the work grows with the number of holes and not exponentially. If no
 reading is accepted, the error stands where the best one was refused: it is in the known text.
 
-Nothing is said about a clause with more than `_MOST_HOLES` holes, nor about one that ends inside
-quotes, because a hole may hold a quote.
+Nothing is said about a clause with more than `_MOST_HOLES` holes, nor about one that takes too much
+work or nests too deeply, nor about one that ends inside quotes, because a hole may hold a quote.
 """
 
 from __future__ import annotations
@@ -51,6 +51,10 @@ _FUNCTIONS = ("lower", "avg", "search", "distance", "intersects", "range", "coun
 """Readings of a hole before a parenthesis: one function of each kind."""
 _MOST_HOLES = 300
 _MOST_STEPS = 20_000
+_CHARACTERS = 100
+"""How much text counts as one more step."""
+_MOST_STATES = 2_000
+"""The states are copied with every token, so that deep nesting would take quadratic time."""
 _REFINED = ("refine", "exclude")
 _CLAUSES = ("where", "select", "group_by", "order_by", "facet", "refine", "exclude")
 
@@ -127,7 +131,7 @@ def parse_template(clause: str, parts: str | Iterable[object]) -> Any:
             of Python 3.14 is such a list.
 
     Returns:
-        The tree; None if the clause has too many holes to be read, or ends inside quotes.
+        The tree; None if the clause takes too much work to be read, or ends inside quotes.
 
     Raises:
         ODSQLSyntaxError: there is no value of the holes with which the known text is ODSQL.
@@ -295,12 +299,12 @@ class _Search:
 
         The last token stays pending, because it may go on in the next hole.
         """
-        self._steps += 1
+        number = len(readings)
+        text = before.pending + self._known[number]
+        self._steps += 1 + len(text) // _CHARACTERS
         if self._steps > _MOST_STEPS:
             self.exhausted = True
             return None
-        number = len(readings)
-        text = before.pending + self._known[number]
         at_end = number == len(self._known) - 1
         stop = len(text) if at_end else _last_token(text)
         states, last = before.states, before.last
@@ -311,6 +315,9 @@ class _Search:
             after = step(states, token, last)
             if after is None:
                 self._note(number, match.start(1) - len(before.pending), readings)
+                return None
+            if len(after) > _MOST_STATES:
+                self.exhausted = True
                 return None
             states, last = after, token
         return _Reached(states, text[stop:], last)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import odsql
 from odsql import ODSQLSyntaxError, nodes, parse_template
+from odsql.syntax import machine
 from odsql.syntax.parsing import parse
 from odsql.syntax.templates import HOLE, SAFE, fill
 
@@ -175,7 +176,7 @@ def test_a_template_without_holes_is_a_clause(text: str) -> None:
     ],
     ids=["spaces", "nested", "conditions", "commas", "many", "quoted", "wrong end"],
 )
-def test_the_work_is_bounded(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_tries_is_bounded(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many holes there are, and whether or not there is a reading."""
     steps = 0
     feed = odsql.syntax.templates._Search._feed
@@ -189,3 +190,28 @@ def test_the_work_is_bounded(text: str, monkeypatch: pytest.MonkeyPatch) -> None
     with suppress(ODSQLSyntaxError):
         fill("where", template(text))
     assert steps <= 20_001
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 100_000 + "{}",
+        "{} " * 290 + " and ".join(["a = 1"] * 20_000) + " or =",
+        "a = {} and " * 290 + "b = 2 and " * 20_000 + ")",
+    ],
+    ids=["deep", "holes first", "wrong end"],
+)
+def test_the_tokens_that_are_read_are_bounded(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the known text is, and the states that each token copies are few."""
+    read = 0
+
+    def counted(states: tuple[int, ...], token: str, last: str) -> tuple[int, ...] | None:
+        nonlocal read
+        read += 1
+        assert len(states) <= 2_000
+        return machine.step(states, token, last)
+
+    monkeypatch.setattr("odsql.syntax.templates.step", counted)
+    with suppress(ODSQLSyntaxError):
+        fill("where", template(text))
+    assert read < 2_000_000

@@ -1,25 +1,29 @@
-"""The format of values in a response: JSON text and CSV cells, produced by DuckDB.
+"""The format of values in a response: JSON text and CSV cells.
 
 JSON has the layout of Python's `json.dumps` (recorded): `", "` and `": "`, doubles with their
 `.0`, geo points `{"lon": .., "lat": ..}`, datetimes with an offset, non-ASCII characters escaped.
-One SQL expression builds the JSON text of a row, so its values never become Python objects.
+There are two writers of JSON, which write the same. For an export, one SQL expression builds the
+text of a row, so its values never become Python objects. Planning such an expression takes DuckDB
+longer than Python needs for a page of rows, so a page is written by Python.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
-from typing import TYPE_CHECKING
+from json.encoder import encode_basestring_ascii
+from typing import TYPE_CHECKING, Any
 
 from explore_async.portal.grouping import offset_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from explore_async.portal.compiling import Output
     from explore_async.portal.context import Context, Value
 
-__all__ = ["csv_cell", "dumps", "escaped", "json_row", "plain_cell"]
+__all__ = ["csv_cell", "dumps", "escaped", "json_page", "json_row", "plain_cell"]
 
 _NOT_ASCII = re.compile("[\x7f-\U0010ffff]+")
 _PRECISIONS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
@@ -37,8 +41,65 @@ def escaped(text: str) -> str:
     return _NOT_ASCII.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
+# ---------------------------------------------------------------- JSON by Python
+
+
+def json_page(
+    outputs: Sequence[Output], context: Context
+) -> tuple[list[str], Callable[[Sequence[Any]], str]]:
+    """Return SQL for the values of a row, and a function that writes them as a JSON object."""
+    shown = [_moment_or_value(one.value, context) for one in outputs]
+    names = [f"{encode_basestring_ascii(one.label)}: " for one in outputs]
+    writers = [_writer(one.value) for one in outputs]
+    columns = list(zip(names, writers, strict=True))
+
+    def write(row: Sequence[Any]) -> str:
+        return "{" + ", ".join([
+            name + ("null" if value is None else writer(value))
+            for (name, writer), value in zip(columns, row, strict=True)
+        ]) + "}"  # fmt: skip
+
+    return shown, write
+
+
+def _moment_or_value(value: Value, context: Context) -> str:
+    return _moment(value, context) if value.type in ("date", "datetime") else value.sql
+
+
+def _writer(value: Value) -> Callable[[Any], str]:
+    if value.multivalued:
+        return dumps
+    return _WRITERS.get(value.type, encode_basestring_ascii)
+
+
+def _write_double(value: float) -> str:
+    return repr(value) if math.isfinite(value) else dumps(value)
+
+
+def _write_boolean(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _write_point(value: dict[str, float]) -> str:
+    longitude, latitude = _write_double(value["lon"]), _write_double(value["lat"])
+    return f'{{"lon": {longitude}, "lat": {latitude}}}'
+
+
+_WRITERS: dict[str, Callable[[Any], str]] = {
+    "int": str,
+    "double": _write_double,
+    "boolean": _write_boolean,
+    "geo_point_2d": _write_point,
+    "geo_shape": escaped,
+    "file": escaped,
+}
+
+
+# ---------------------------------------------------------------- JSON by SQL
+
+
 def json_row(outputs: Sequence[Output], context: Context) -> str:
-    """Return SQL for one row as a JSON object."""
+    """Return SQL for one row as a JSON object, with non-ASCII characters as they are."""
     if not outputs:
         return "'{}'"
     parts = []
@@ -63,17 +124,20 @@ def _json(value: Value, context: Context) -> str:
     if value.type in ("date", "datetime"):
         return f"('\"' || {_moment(value, context)} || '\"')"
     if value.type == "geo_point_2d":
-        return (
-            f"('{{\"lon\": ' || {_double(f'{sql}.lon')} || ', \"lat\": ' || "
-            f"{_double(f'{sql}.lat')} || '}}')"
-        )
+        longitude, latitude = _double(f"{sql}.lon"), _double(f"{sql}.lat")
+        point = f"""concat('{{"lon": ', {longitude}, ', "lat": ', {latitude}, '}}')"""
+        return f"CASE WHEN {sql} IS NOT NULL THEN {point} END"
     return sql
 
 
 def _double(sql: str) -> str:
-    """Return SQL for the shortest digits that round-trip; `NaN` and infinities as in Python."""
+    """Return SQL for the shortest digits that round-trip; `NaN` and infinities as in Python.
+
+    JSON numbers take DuckDB a third of the time of a cast. They differ in their exponents only.
+    """
     return (
-        f"CASE WHEN isfinite({sql}) THEN CAST({sql} AS VARCHAR) "
+        f"CASE WHEN abs({sql}) BETWEEN 0.0001 AND 1e15 THEN CAST(to_json({sql}) AS VARCHAR) "
+        f"WHEN isfinite({sql}) THEN CAST({sql} AS VARCHAR) "
         f"WHEN isnan({sql}) THEN 'NaN' WHEN {sql} > 0 THEN 'Infinity' "
         f"WHEN {sql} < 0 THEN '-Infinity' END"
     )

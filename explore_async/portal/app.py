@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import hdrs, web
 
-from explore_async.portal.answers import dumps, escaped, json_row
+from explore_async.portal.answers import dumps, json_page
 from explore_async.portal.compiling import Query, compile_query
 from explore_async.portal.engine import Engine
 from explore_async.portal.envelope import (
@@ -202,9 +202,9 @@ class Portal:
 
     async def _first(self, request: web.Request, plan: Plan) -> web.StreamResponse:
         """Send the first row of a plan."""
-        page = plan.page([json_row(plan.outputs, plan.context)], limit=1)
-        rows = await self.engine.rows(page, plan.context.parameters)
-        return self._answer(request, escaped(rows[0][0]))
+        shown, write = json_page(plan.outputs, plan.context)
+        rows = await self.engine.rows(plan.page(shown, limit=1), plan.context.parameters)
+        return self._answer(request, write(rows[0]))
 
     async def facets(self, request: web.Request) -> web.StreamResponse:
         """`GET .../facets`."""
@@ -270,18 +270,18 @@ class Portal:
         total = 0 if plan.kind == "groups" else await self.engine.single(plan.total, parameters)
         rows: list[str] = []
         if limit:
-            shown = [json_row(plan.outputs, plan.context)]
+            shown, write = json_page(plan.outputs, plan.context)
             repeated = plan.kind == "repeated"
             page = plan.page(
                 shown, limit=None if repeated else limit, offset=0 if repeated else offset
             )
-            rows = [row[0] for row in await self.engine.rows(page, parameters)]
+            rows = [write(row) for row in await self.engine.rows(page, parameters)]
             if repeated:
                 rows *= max(0, min(limit, total - offset))
         if plan.kind == "groups":
             total = len(rows)
         body = f'{{"total_count": {total}, "results": [{", ".join(rows)}]}}'
-        return self._answer(request, escaped(body))
+        return self._answer(request, body)
 
     async def _facets(
         self,

@@ -16,7 +16,7 @@ from attrs import evolve, field, frozen
 
 import odsql
 from explore_async.portal.conditions import compile_condition
-from explore_async.portal.context import Context, Parameters, Settings, Value
+from explore_async.portal.context import ROWS_IN, Context, Parameters, Settings, Value
 from explore_async.portal.errors import declared_twice, malformed, not_supported, unknown_field
 from explore_async.portal.grouping import GroupKey, compile_key
 from explore_async.portal.refining import exclusions, refinements
@@ -109,7 +109,9 @@ class Plan:
         """Return a SELECT of the `shown` expressions over a page; limit None means all rows."""
         listed = ", ".join(shown)
         window = f"LIMIT {self.context.bind(limit)} OFFSET {self.context.bind(offset)}"
-        if self.late is None or limit is None or limit > _LATE_LIMIT:
+        # Without an order, DuckDB stops reading at the last row of the page.
+        few = limit is not None and limit <= _LATE_LIMIT and (self.order or offset)
+        if self.late is None or not few:
             return f"SELECT {listed} FROM (SELECT * FROM ({self.rows}) {self.order} {window})"  # noqa: S608
         picked = f"SELECT r FROM ({self.late.keys}) {self.order} {window}"  # noqa: S608
         order = self.order or "ORDER BY r"
@@ -186,6 +188,8 @@ def _records(
     if keys:
         listed = (f"o{at} {direction} NULLS LAST" for at, (_, direction) in enumerate(keys))
         order = f"ORDER BY {', '.join(listed)}, r"
+    elif any(ROWS_IN in one for one in where):
+        order = "ORDER BY r"
     source = f"FROM {context.dataset.table}"
     everything = f"SELECT {', '.join([*columns, *sorting])} {source}"
     late = Late(f"SELECT {', '.join(sorting)} {source}{_where(where)}", everything)

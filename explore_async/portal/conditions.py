@@ -54,7 +54,9 @@ def _not(node: nodes.Not, context: Context) -> str:
 
 
 def _like(node: nodes.Like, context: Context) -> str:
-    return fulltext.like(compile_value(node.value, context), node.text.value, context)
+    value = compile_value(node.value, context)
+    column = context.column(node.value.name) if isinstance(node.value, nodes.Field) else None
+    return fulltext.like(value, column, node.text.value, context)
 
 
 def _text(node: nodes.Text, context: Context) -> str:

@@ -163,8 +163,7 @@ def _load(store: Store, file: _File) -> Dataset:
             source = _source(cursor, file, Path(folder))
             fields = _fields(cursor, file, source)
             table = store.next_table()
-            kind = "VIEW" if source.can_stay(fields) else "TABLE"
-            cursor.execute(f"CREATE {kind} {table} AS {source.select(fields)}")
+            cursor.execute(source.create(table, fields))
             return _registered(store, file, list(fields.values()), table)
     except StoreError:
         raise

@@ -18,7 +18,10 @@ import unicodedata
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from attrs import frozen
+
 from explore_async.portal.errors import incompatible_types, malformed
+from explore_async.portal.words import BREAK, folded, joined
 from odsql import nodes
 
 if TYPE_CHECKING:
@@ -31,54 +34,63 @@ __all__ = ["bare_text", "like", "search", "startswith", "suggest"]
 
 _WORD = re.compile(r"[^\W_]+")
 _WORD_OR_PREFIX = re.compile(r"[^\W_]+\*?")
-_BREAK = r"[^\p{L}\p{N}]"
 
 
-def folded(text: str) -> str:
-    """Return text without case and accents."""
-    decomposed = unicodedata.normalize("NFD", text.lower())
-    return "".join(one for one in decomposed if not unicodedata.combining(one))
+@frozen
+class Wanted:
+    """A word to look for.
+
+    Attributes:
+        text: the word, without case and accents.
+        is_prefix: True if it may be the beginning of a word.
+        edits: the maximum distance of a word that is nearly the same.
+    """
+
+    text: str
+    is_prefix: bool = False
+    edits: int = 0
 
 
-def _words(kind: re.Pattern[str], text: str) -> list[str]:
-    """Return the different words of a text, in their order: each costs a pass over the data."""
-    return list(dict.fromkeys(kind.findall(folded(text))))
+def like(value: Value, column: Column | None, pattern: str, context: Context) -> str:
+    """Return SQL for `value like "words"`; a pattern without words matches nothing (unknown).
 
-
-def like(value: Value, pattern: str, context: Context) -> str:
-    """Return SQL for `value like "words"`; a pattern without words matches nothing (unknown)."""
+    `column` is the column if the value is a field.
+    """
     if value.type != "text":
         raise incompatible_types(context.clause)
-    words = _words(_WORD_OR_PREFIX, pattern)
-    return _all_words(_folded(_joined(value)), words, context)
+    wanted = [
+        Wanted(word.removesuffix("*"), is_prefix=word.endswith("*"))
+        for word in _words(_WORD_OR_PREFIX, pattern)
+    ]
+    if column is not None:
+        return _all_words([column], wanted, context)
+    text = f"array_to_string({value.sql}, chr(10))" if value.multivalued else value.sql
+    return _conjunction([_in_text(folded(text), one, context) for one in wanted])
 
 
 def bare_text(text: str, context: Context) -> str:
     """Return SQL for a text literal that is a condition."""
-    haystack = _haystack(_text_columns(context))
-    return _all_words(haystack, _words(_WORD, text), context)
+    wanted = [Wanted(word) for word in _words(_WORD, text)]
+    return _all_words(_text_columns(context), wanted, context)
 
 
 def suggest(arguments: Sequence[nodes.Node], context: Context) -> str:
     """Return SQL for `suggest([fields,] text)`."""
     columns, text = _arguments("suggest", arguments, context)
-    words = [f"{word}*" for word in _words(_WORD, text)]
-    return _all_words(_haystack(columns), words, context)
+    wanted = [Wanted(word, is_prefix=True) for word in _words(_WORD, text)]
+    return _all_words(columns, wanted, context)
 
 
 def search(arguments: Sequence[nodes.Node], context: Context) -> str:
     """Return SQL for `search([fields,] text)`."""
     columns, text = _arguments("search", arguments, context)
-    haystack = _haystack(columns)
-    words = _WORD.findall(folded(text))
+    words = _WORD.findall(_folded(text))
     if not words:
         return "false"
     *others, last = words
-    found = [
-        _one_word(haystack, word, context, prefix=False) for word in _words(_WORD, " ".join(others))
-    ]
-    found.append(_one_word(haystack, last, context, prefix=True))
-    return f"({' AND '.join(found)})"
+    wanted = [Wanted(word, edits=_edits(word)) for word in dict.fromkeys(others)]
+    wanted.append(Wanted(last, is_prefix=True, edits=_edits(last)))
+    return _all_words(columns, wanted, context)
 
 
 def startswith(arguments: Sequence[nodes.Node], context: Context) -> str:
@@ -94,41 +106,78 @@ def startswith(arguments: Sequence[nodes.Node], context: Context) -> str:
     return f"({' OR '.join(found)})" if found else "false"
 
 
-def _all_words(haystack: str, words: Sequence[str], context: Context) -> str:
-    if not words:
+# ---------------------------------------------------------------- words
+
+
+def _folded(text: str) -> str:
+    """Return text without case and accents."""
+    decomposed = unicodedata.normalize("NFD", text.lower())
+    return "".join(one for one in decomposed if not unicodedata.combining(one))
+
+
+def _words(kind: re.Pattern[str], text: str) -> list[str]:
+    """Return the different words of a text, in their order: each costs a pass over the data."""
+    return list(dict.fromkeys(kind.findall(_folded(text))))
+
+
+def _edits(word: str) -> int:
+    return 2 if len(word) > 5 else 1 if len(word) > 2 else 0
+
+
+def _all_words(columns: Sequence[Column], wanted: Sequence[Wanted], context: Context) -> str:
+    """Return SQL for rows whose columns, taken together, have every word."""
+    if not columns:
         return "false"
-    found = (f"regexp_matches({haystack}, {context.bind(_pattern(word))})" for word in words)
-    return f"({' AND '.join(found)})"
+    index = context.dataset.words()
+    if index is not None and {one.sql for one in columns} <= {*index.columns}:
+        found = [index.places(columns, _matches("word", one, context)) for one in wanted]
+        return _conjunction(found)
+    texts = ", ".join(map(joined, columns))
+    haystack = folded(f"concat_ws(chr(10), {texts})")
+    return _conjunction([_in_text(haystack, one, context) for one in wanted])
 
 
-def _pattern(word: str) -> str:
-    """Return a regular expression for a whole word, or for a prefix if it ends with `*`."""
-    if word.endswith("*"):
-        return f"(?:^|{_BREAK}){word[:-1]}"
-    return f"(?:^|{_BREAK}){word}(?:$|{_BREAK})"
+def _conjunction(found: Sequence[str]) -> str:
+    return f"({' AND '.join(found)})" if found else "false"
 
 
-def _one_word(haystack: str, word: str, context: Context, *, prefix: bool) -> str:
-    """Return SQL for one word of `search`: equal, within the edit distance, or a prefix."""
-    exact = context.bind(_pattern(f"{word}*" if prefix else word))
-    matched = f"regexp_matches({haystack}, {exact})"
-    tolerated = 2 if len(word) > 5 else 1 if len(word) > 2 else 0
-    if not tolerated:
+def _matches(name: str, wanted: Wanted, context: Context) -> str:
+    """Return SQL for a word, called `name` there, that is the wanted one or nearly so."""
+    text = context.bind(wanted.text)
+    same = f"starts_with({name}, {text})" if wanted.is_prefix else f"{name} = {text}"
+    if not wanted.edits:
+        return same
+    return f"({same} OR (({_parts(name, wanted, context)}) AND {_near(name, wanted, context)}))"
+
+
+def _in_text(haystack: str, wanted: Wanted, context: Context) -> str:
+    """Return SQL for a folded text that has the wanted word."""
+    end = "" if wanted.is_prefix else f"(?:$|{BREAK})"
+    pattern = context.bind(f"(?:^|{BREAK}){wanted.text}{end}")
+    matched = f"regexp_matches({haystack}, {pattern})"
+    if not wanted.edits:
         return matched
-    other, allowed, length = context.bind(word), context.bind(tolerated), context.bind(len(word))
-    close = (
-        f"len(list_filter(string_split_regex({haystack}, '{_BREAK}+'), lambda w: "
-        f"abs(length(w) - {length}) <= {allowed} AND levenshtein(w, {other}) <= {allowed})) > 0"
-    )
-    # After n edits one of n + 1 parts is unchanged: a cheap test before the edit distance.
-    parts = (f"contains({haystack}, {context.bind(part)})" for part in _parts(word, tolerated + 1))
-    return f"({matched} OR (({' OR '.join(parts)}) AND {close}))"
+    near = _near("w", wanted, context)
+    close = f"len(list_filter(string_split_regex({haystack}, '{BREAK}+'), lambda w: {near})) > 0"
+    return f"({matched} OR (({_parts(haystack, wanted, context)}) AND {close}))"
 
 
-def _parts(word: str, count: int) -> list[str]:
-    """Split a word into parts of nearly equal length."""
-    cuts = [len(word) * at // count for at in range(count + 1)]
-    return [word[start:end] for start, end in pairwise(cuts)]
+def _near(name: str, wanted: Wanted, context: Context) -> str:
+    """Return SQL for a word within the edit distance; swapped letters are two edits."""
+    text, edits = context.bind(wanted.text), context.bind(wanted.edits)
+    length = context.bind(len(wanted.text))
+    return f"abs(length({name}) - {length}) <= {edits} AND levenshtein({name}, {text}) <= {edits}"
+
+
+def _parts(haystack: str, wanted: Wanted, context: Context) -> str:
+    """Return a cheap test before the edit distance: one of n + 1 parts survives n edits."""
+    count = wanted.edits + 1
+    cuts = [len(wanted.text) * at // count for at in range(count + 1)]
+    parts = [wanted.text[start:end] for start, end in pairwise(cuts)]
+    return " OR ".join(f"contains({haystack}, {context.bind(part)})" for part in parts)
+
+
+# ---------------------------------------------------------------- arguments
 
 
 def _arguments(
@@ -152,21 +201,4 @@ def _text_column(node: nodes.Node, context: Context) -> Column:
 
 
 def _text_columns(context: Context) -> list[Column]:
-    columns = (context.dataset.columns[one.name] for one in context.dataset.fields)
-    return [one for one in columns if one.field.type == "text"]
-
-
-def _joined(value: Value) -> str:
-    return f"array_to_string({value.sql}, chr(10))" if value.multivalued else value.sql
-
-
-def _haystack(columns: Sequence[Column]) -> str:
-    parts = [
-        f"array_to_string({one.sql}, chr(10))" if one.field.multivalued else one.sql
-        for one in columns
-    ]
-    return _folded(f"concat_ws(chr(10), {', '.join(parts)})") if parts else "''"
-
-
-def _folded(sql: str) -> str:
-    return f"strip_accents(lower({sql}))"
+    return list(context.dataset.text_columns)

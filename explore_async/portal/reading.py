@@ -39,6 +39,8 @@ _GEOJSON = frozenset(
     {"Feature", "Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon",
      "GeometryCollection"}
 )  # fmt: skip
+_ROW_NUMBER = "file_row_number"
+"""The column that DuckDB adds to Parquet on demand, unless the file has a column of this name."""
 _WORD = re.compile(r"\w+", re.ASCII)
 _NESTED = re.compile(r"STRUCT|MAP|UNION|JSON|VARIANT")
 
@@ -131,21 +133,28 @@ class Source:
         ).fetchone()
         return "geo_shape" if first and _is_geojson(first[0]) else "text"
 
-    def select(self, fields: Mapping[str, PortalField]) -> str:
-        """Return a statement with one column for each field, in the type of its field."""
+    def create(self, table: str, fields: Mapping[str, PortalField]) -> str:
+        """Return a statement that creates a table with one column for each field, in its type.
+
+        A view if the file can be read in place; it numbers its rows, as a table does by itself.
+        """
         kinds = {one.name: one for one in self.columns}
-        columns = ", ".join(
+        columns = [
             f"{_value(kinds[name], one)} AS c{at}" for at, (name, one) in enumerate(fields.items())
-        )
-        return f"SELECT {columns} FROM {self.sql}"  # noqa: S608
+        ]
+        if not self.can_stay(fields):
+            return f"CREATE TABLE {table} AS SELECT {', '.join(columns)} FROM {self.sql}"  # noqa: S608
+        columns.append(f"{_ROW_NUMBER} AS rowid")
+        return f"CREATE VIEW {table} AS SELECT {', '.join(columns)} FROM {self.sql}"  # noqa: S608
 
     def can_stay(self, fields: Mapping[str, PortalField]) -> bool:
         """Return whether the file can be read in place: no value can fail to be converted."""
-        kinds = {one.name: one.kind for one in self.columns}
+        columns = {one.name: one for one in self.columns}
         return self.is_stable and all(
             one.type == "text"
-            or (one.type == "datetime" and kinds[name].startswith("TIMESTAMP"))
-            or (_TYPES.get(kinds[name]) == one.type and kinds[name] != "UBIGINT")
+            or (one.type == "datetime" and columns[name].kind.startswith("TIMESTAMP"))
+            or (one.type == "geo_point_2d" and columns[name].is_point)
+            or (_TYPES.get(columns[name].kind) == one.type and columns[name].kind != "UBIGINT")
             for name, one in fields.items()
         )
 
@@ -185,8 +194,11 @@ def parquet_source(
     cursor: DuckDBPyConnection, path: Path, known: Mapping[str, FieldType], *, is_stable: bool
 ) -> Source:
     """Read Parquet."""
-    sql = f"read_parquet({_path(path)})"
-    return Source(sql, _described(cursor, sql), known, is_stable)
+    columns = _described(cursor, f"read_parquet({_path(path)})")
+    if any(one.name == _ROW_NUMBER for one in columns):
+        return Source(f"read_parquet({_path(path)})", columns, known)
+    sql = f"read_parquet({_path(path)}, {_ROW_NUMBER}=true)"
+    return Source(sql, columns, known, is_stable)
 
 
 def _typed(said: DatasetSettings) -> set[str]:

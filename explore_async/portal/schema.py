@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from explore_async.portal.geometries import Shapes
+    from explore_async.portal.words import Words
 
 __all__ = ["Column", "Dataset", "FieldType", "PortalField"]
 
@@ -137,6 +138,7 @@ class Dataset:
         features: the features of the dataset object.
         data_visible: False if only the description can be read.
         shapes: returns the geometries of a geographic column.
+        words: returns the index of the words of all text columns, or None if there is none.
     """
 
     dataset_id: str
@@ -149,6 +151,13 @@ class Dataset:
     features: tuple[str, ...] = ()
     data_visible: bool = True
     shapes: Callable[[Column], Shapes] = field(hash=False, repr=False, eq=False, kw_only=True)
+    words: Callable[[], Words | None] = field(hash=False, repr=False, eq=False, kw_only=True)
+
+    @property
+    def text_columns(self) -> tuple[Column, ...]:
+        """The columns of all text fields, which a search without fields looks through."""
+        columns = (self.columns[one.name] for one in self.fields)
+        return tuple(one for one in columns if one.field.type == "text")
 
     @property
     def title(self) -> str:

@@ -10,6 +10,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from explore_async.portal.context import ROWS_IN
 from explore_async.portal.errors import malformed, require
 from odsql import nodes
 
@@ -50,7 +51,7 @@ def in_box(
 
 
 def _any_of(rows: list[int], context: Context) -> str:
-    return f"(rowid IN (SELECT unnest(CAST({context.bind(rows)} AS BIGINT[]))))"
+    return f"({ROWS_IN}unnest(CAST({context.bind(rows)} AS BIGINT[]))))"
 
 
 def _read(node: nodes.Node, context: Context) -> Any:

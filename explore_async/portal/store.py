@@ -23,6 +23,7 @@ from explore_async.portal.geometries import Shapes
 from explore_async.portal.rows import inferred_fields, refuse_no_rows, travelling, write_rows
 from explore_async.portal.schema import Column, Dataset, PortalField
 from explore_async.portal.technical import technical_columns
+from explore_async.portal.words import Words, index_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,6 +67,7 @@ class Store:
         self._catalog: Dataset | None = None
         self._tables = 0
         self._geometries: dict[tuple[str, str], Shapes] = {}
+        self._words: dict[str, Words | None] = {}
         self._reading = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -182,6 +184,9 @@ class Store:
         self._connection.execute(f"DROP TABLE {dataset.table}")
         for key in [key for key in self._geometries if key[0] == dataset.table]:
             del self._geometries[key]
+        words = self._words.pop(dataset.table, None)
+        if words is not None:
+            words.drop(self._connection)
 
     def fill(
         self,
@@ -240,6 +245,7 @@ class Store:
             features=tuple(features),
             data_visible=data_visible,
             shapes=partial(self._shapes, table),
+            words=lambda: self._indexed(dataset),
         )
         self._datasets[dataset_id] = dataset
         self._catalog = None
@@ -293,12 +299,21 @@ class Store:
                 known = self._geometries[table, column.sql] = Shapes(rows)
             return known
 
+    def _indexed(self, dataset: Dataset) -> Words | None:
+        """Return the index of the words of a dataset, which is made when it is first needed."""
+        with self._reading:
+            if dataset.table not in self._words:
+                with self.cursor() as cursor:
+                    made = index_words(cursor, dataset.table, dataset.text_columns)
+                self._words[dataset.table] = made
+            return self._words[dataset.table]
+
     def _build_catalog(self) -> Dataset:
         datasets = self.datasets
         fields = catalog_fields(datasets)
         table = self._create(fields, (catalog_row(one, fields) for one in datasets))
         own = {one.name: Column(one, f"c{at}") for at, one in enumerate(fields)}
-        return Dataset(
+        catalog = Dataset(
             dataset_id=CATALOG_ID,
             uid=CATALOG_ID,
             fields=fields,
@@ -307,7 +322,9 @@ class Store:
             records_count=len(datasets),
             metas={},
             shapes=partial(self._shapes, table),
+            words=lambda: self._indexed(catalog),
         )
+        return catalog
 
 
 def refuse_no_store(store: object) -> None:

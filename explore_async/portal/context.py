@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
     from explore_async.portal.schema import Column, Dataset, Precision
 
-__all__ = ["NUMERIC", "ROWS_IN", "TEMPORAL", "Context", "Parameters", "Settings", "Value", "ValueType"]
+__all__ = [
+    "NUMERIC",
+    "ROWS_IN",
+    "TEMPORAL",
+    "Context",
+    "Parameters",
+    "Settings",
+    "Value",
+    "ValueType",
+]
 
 ValueType = Literal[
     "text", "int", "double", "boolean", "date", "datetime", "geo_point_2d", "geo_shape", "file"
@@ -24,7 +33,7 @@ NUMERIC = frozenset({"int", "double"})
 TEMPORAL = frozenset({"date", "datetime"})
 
 ROWS_IN = "rowid IN (SELECT "
-"""The start of a condition that names its rows. DuckDB joins them, which loses the order of rows."""
+"""The start of a condition that names its rows. DuckDB joins them, which loses their order."""
 
 _REFERENCE = re.compile(r"\$p\d+")
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
     from concurrent.futures import Future
 
+    import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
     from explore_async.portal.context import Parameters
@@ -99,8 +100,47 @@ class Engine:
                 return write(rows) if rows else None
 
             await self._work(statement, lambda: cursor.execute(sql, parameters.used_by(sql)))
-            while (chunk := await self._work(statement, batch)) is not None:
-                yield chunk
+            async with contextlib.aclosing(self._ahead(statement, batch)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def tables(
+        self,
+        sql: str,
+        parameters: Parameters,
+        write: Callable[[pa.RecordBatch], bytes],
+        *,
+        rows: int,
+    ) -> AsyncGenerator[bytes]:
+        """Yield `write(batch)` for Arrow batches of at most so many rows, as `stream` does."""
+        async with self._statement() as statement:
+
+            def begin() -> Iterator[pa.RecordBatch]:
+                found: Any = statement.cursor.sql(sql, params=parameters.used_by(sql))
+                # The older name of the same method.
+                read = getattr(found, "to_arrow_reader", None) or found.fetch_record_batch
+                reader: Iterator[pa.RecordBatch] = iter(read(rows))
+                return reader
+
+            reader = await self._work(statement, begin)
+
+            def batch() -> bytes | None:
+                found = next(reader, None)
+                return None if found is None else write(found)
+
+            async with contextlib.aclosing(self._ahead(statement, batch)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def _ahead(
+        self, statement: _Statement, batch: Callable[[], bytes | None]
+    ) -> AsyncGenerator[bytes]:
+        """Yield what `batch` returns until it is None; the next is made while one is sent."""
+        chunk = await self._work(statement, batch)
+        while chunk is not None:
+            statement.job = job = self._submit(batch)
+            yield chunk
+            chunk = await asyncio.wrap_future(job)
 
     async def read(
         self, sql: str, parameters: Parameters, work: Callable[[Iterator[list[Row]]], T]

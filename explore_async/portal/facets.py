@@ -85,11 +85,15 @@ async def count_facet(
 
 
 def _source(column: Column, where: Sequence[str], context: Context) -> str:
-    text = facet_text(column, context)
-    if column.field.multivalued:
-        text = f"unnest(list_distinct({column.sql}))"
+    """Return SQL for the texts of the values and their numbers of records.
+
+    Equal values are counted before they become texts, because few of them differ.
+    """
+    value = f"unnest(list_distinct({column.sql}))" if column.field.multivalued else column.sql
     filters = f" WHERE {' AND '.join(where)}" if where else ""
-    return f"SELECT {text} AS f FROM {context.dataset.table}{filters}"  # noqa: S608
+    counted = f"SELECT {value} AS f, count(*) AS m FROM {context.dataset.table}{filters} GROUP BY 1"  # noqa: S608
+    text = facet_text(evolve(column, sql="f"), context)
+    return counted if text == "f" else f"SELECT {text} AS f, m FROM ({counted})"  # noqa: S608
 
 
 def _count(source: str, level: str, facet: Facet, column: Column, context: Context) -> str:
@@ -106,7 +110,7 @@ def _count(source: str, level: str, facet: Facet, column: Column, context: Conte
     if sort.endswith("alphanum") and column.field.type in NUMERIC:
         sort = sort.replace("alphanum", "num")
     return (
-        f"SELECT v, n FROM (SELECT {value} AS v, count(*) AS n FROM ({source}) "  # noqa: S608
+        f"SELECT v, n FROM (SELECT {value} AS v, CAST(sum(m) AS BIGINT) AS n FROM ({source}) "  # noqa: S608
         f"WHERE {below} GROUP BY v) ORDER BY {_ORDERS[sort]} LIMIT {context.bind(facet.limit)}"
     )
 

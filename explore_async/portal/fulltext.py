@@ -15,13 +15,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from attrs import frozen
-
 from explore_async.portal.errors import incompatible_types, malformed
-from explore_async.portal.words import BREAK, folded, joined
+from explore_async.portal.words import BREAK, Wanted, folded, joined
 from odsql import nodes
 
 if TYPE_CHECKING:
@@ -34,21 +31,6 @@ __all__ = ["bare_text", "like", "search", "startswith", "suggest"]
 
 _WORD = re.compile(r"[^\W_]+")
 _WORD_OR_PREFIX = re.compile(r"[^\W_]+\*?")
-
-
-@frozen
-class Wanted:
-    """A word to look for.
-
-    Attributes:
-        text: the word, without case and accents.
-        is_prefix: True if it may be the beginning of a word.
-        edits: the maximum distance of a word that is nearly the same.
-    """
-
-    text: str
-    is_prefix: bool = False
-    edits: int = 0
 
 
 def like(value: Value, column: Column | None, pattern: str, context: Context) -> str:
@@ -130,8 +112,7 @@ def _all_words(columns: Sequence[Column], wanted: Sequence[Wanted], context: Con
         return "false"
     index = context.dataset.words()
     if index is not None and {one.sql for one in columns} <= {*index.columns}:
-        found = [index.places(columns, _matches("word", one, context)) for one in wanted]
-        return _conjunction(found)
+        return _conjunction([index.rows(columns, one, context) for one in wanted])
     texts = ", ".join(map(joined, columns))
     haystack = folded(f"concat_ws(chr(10), {texts})")
     return _conjunction([_in_text(haystack, one, context) for one in wanted])
@@ -141,15 +122,6 @@ def _conjunction(found: Sequence[str]) -> str:
     return f"({' AND '.join(found)})" if found else "false"
 
 
-def _matches(name: str, wanted: Wanted, context: Context) -> str:
-    """Return SQL for a word, called `name` there, that is the wanted one or nearly so."""
-    text = context.bind(wanted.text)
-    same = f"starts_with({name}, {text})" if wanted.is_prefix else f"{name} = {text}"
-    if not wanted.edits:
-        return same
-    return f"({same} OR (({_parts(name, wanted, context)}) AND {_near(name, wanted, context)}))"
-
-
 def _in_text(haystack: str, wanted: Wanted, context: Context) -> str:
     """Return SQL for a folded text that has the wanted word."""
     end = "" if wanted.is_prefix else f"(?:$|{BREAK})"
@@ -157,24 +129,11 @@ def _in_text(haystack: str, wanted: Wanted, context: Context) -> str:
     matched = f"regexp_matches({haystack}, {pattern})"
     if not wanted.edits:
         return matched
-    near = _near("w", wanted, context)
+    text, length, edits = map(context.bind, (wanted.text, len(wanted.text), wanted.edits))
+    near = f"abs(length(w) - {length}) <= {edits} AND levenshtein(w, {text}) <= {edits}"
     close = f"len(list_filter(string_split_regex({haystack}, '{BREAK}+'), lambda w: {near})) > 0"
-    return f"({matched} OR (({_parts(haystack, wanted, context)}) AND {close}))"
-
-
-def _near(name: str, wanted: Wanted, context: Context) -> str:
-    """Return SQL for a word within the edit distance; swapped letters are two edits."""
-    text, edits = context.bind(wanted.text), context.bind(wanted.edits)
-    length = context.bind(len(wanted.text))
-    return f"abs(length({name}) - {length}) <= {edits} AND levenshtein({name}, {text}) <= {edits}"
-
-
-def _parts(haystack: str, wanted: Wanted, context: Context) -> str:
-    """Return a cheap test before the edit distance: one of n + 1 parts survives n edits."""
-    count = wanted.edits + 1
-    cuts = [len(wanted.text) * at // count for at in range(count + 1)]
-    parts = [wanted.text[start:end] for start, end in pairwise(cuts)]
-    return " OR ".join(f"contains({haystack}, {context.bind(part)})" for part in parts)
+    parts = (f"contains({haystack}, {context.bind(part)})" for part in wanted.parts)
+    return f"({matched} OR (({' OR '.join(parts)}) AND {close}))"
 
 
 # ---------------------------------------------------------------- arguments

@@ -303,8 +303,7 @@ class Store:
         """Return the index of the words of a dataset, which is made when it is first needed."""
         with self._reading:
             if dataset.table not in self._words:
-                with self.cursor() as cursor:
-                    made = index_words(cursor, dataset.table, dataset.text_columns)
+                made = index_words(self.cursor, dataset.table, dataset.text_columns)
                 self._words[dataset.table] = made
             return self._words[dataset.table]
 

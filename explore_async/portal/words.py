@@ -2,9 +2,9 @@
 
 A search over the text itself folds case and accents and splits every text into its words, each
 time; on 170,000 rows this takes seconds. The index does it once, when the first full-text condition
-needs it. It has two tables: the different words, and the places of each (word, column, row). A
-condition looks through the words, which also serves prefixes and edits, and reads the places of
-those that match.
+needs it. It has two tables: the different words in order, and the places of each (word, column,
+row). A condition first looks through the words, where those with a prefix are neighbours and an
+edit distance has to be computed once for each; the statement then reads their places.
 
 An index takes about three times the memory of the text, so a table with much text has none
 (`MOST_TEXT`); its conditions read the text.
@@ -12,6 +12,7 @@ An index takes about three times the memory of the text, so a table with much te
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -19,13 +20,14 @@ from attrs import frozen
 from explore_async.portal.context import ROWS_IN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from duckdb import DuckDBPyConnection
 
+    from explore_async.portal.context import Context
     from explore_async.portal.schema import Column
 
-__all__ = ["BREAK", "MOST_TEXT", "Words", "folded", "index_words", "joined"]
+__all__ = ["BREAK", "MOST_TEXT", "Wanted", "Words", "folded", "index_words", "joined"]
 
 BREAK = r"[^\p{L}\p{N}]"
 """What separates words, as a regular expression of DuckDB."""
@@ -35,28 +37,83 @@ MOST_TEXT = 64_000_000
 
 
 @frozen
+class Wanted:
+    """A word to look for.
+
+    Attributes:
+        text: the word, without case and accents.
+        is_prefix: True if it may be the beginning of a word.
+        edits: the maximum edit distance of a word that is nearly the same; swapped letters are two.
+    """
+
+    text: str
+    is_prefix: bool = False
+    edits: int = 0
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Parts of the word, one of which survives the edits: a cheap test before the distance."""
+        count = self.edits + 1
+        cuts = [len(self.text) * at // count for at in range(count + 1)]
+        return tuple(self.text[start:end] for start, end in pairwise(cuts))
+
+
+@frozen
 class Words:
     """The index of one table.
 
     Attributes:
         table: the name of the table.
         columns: the SQL names of its text columns; their positions are in the index.
+        cursor: returns a connection to the index.
     """
 
     table: str
     columns: tuple[str, ...]
+    cursor: Callable[[], DuckDBPyConnection]
 
-    def places(self, columns: Sequence[Column], matches: str) -> str:
-        """Return SQL for rows that have a word in one of the columns.
-
-        `matches` is SQL for a condition on `word`.
-        """
+    def rows(self, columns: Sequence[Column], wanted: Wanted, context: Context) -> str:
+        """Return SQL for rows that have a wanted word in one of the columns."""
+        with self.cursor() as cursor:
+            first, last = self._neighbours(cursor, wanted)
+            near = self._near(cursor, wanted) if wanted.edits else []
+        found = []
+        if first is not None:
+            found.append(f"w BETWEEN {context.bind(first)} AND {context.bind(last)}")
+        if near:
+            found.append(f"w IN (SELECT unnest(CAST({context.bind(near)} AS INTEGER[])))")
+        if not found:
+            return "(false)"
         within = ""
-        wanted = sorted({self.columns.index(one.sql) for one in columns})
-        if len(wanted) < len(self.columns):
-            within = f"c IN ({', '.join(map(str, wanted))}) AND "
-        words = f"SELECT id FROM {self.table}_words WHERE {matches}"  # noqa: S608
-        return f"({ROWS_IN}r FROM {self.table}_places WHERE {within}w IN ({words})))"  # noqa: S608
+        positions = sorted({self.columns.index(one.sql) for one in columns})
+        if len(positions) < len(self.columns):
+            within = f"c IN ({', '.join(map(str, positions))}) AND "
+        return f"({ROWS_IN}r FROM {self.table}_places WHERE {within}({' OR '.join(found)})))"
+
+    def _neighbours(
+        self, cursor: DuckDBPyConnection, wanted: Wanted
+    ) -> tuple[int | None, int | None]:
+        """Return the first and the last of the words that are the wanted one or begin with it."""
+        same = "starts_with(word, $text)" if wanted.is_prefix else "word = $text"
+        sql = f"SELECT min(id), max(id) FROM {self.table}_words WHERE {same}"  # noqa: S608
+        first, last = cursor.execute(sql, {"text": wanted.text}).fetchall()[0]
+        return first, last
+
+    def _near(self, cursor: DuckDBPyConnection, wanted: Wanted) -> list[int]:
+        """Return the words within the edit distance."""
+        length = len(wanted.text)
+        has_part = " OR ".join(f"contains(word, $part{at})" for at in range(len(wanted.parts)))
+        parameters = {f"part{at}": part for at, part in enumerate(wanted.parts)} | {
+            "shortest": length - wanted.edits,
+            "longest": length + wanted.edits,
+            "text": wanted.text,
+            "edits": wanted.edits,
+        }
+        sql = (
+            f"SELECT id FROM {self.table}_words WHERE size BETWEEN $shortest AND $longest "  # noqa: S608
+            f"AND ({has_part}) AND levenshtein(word, $text) <= $edits"
+        )
+        return [row[0] for row in cursor.execute(sql, parameters).fetchall()]
 
     def drop(self, connection: DuckDBPyConnection) -> None:
         """Remove the index."""
@@ -65,16 +122,23 @@ class Words:
 
 
 def index_words(
-    connection: DuckDBPyConnection, table: str, columns: Sequence[Column]
+    cursor: Callable[[], DuckDBPyConnection], table: str, columns: Sequence[Column]
 ) -> Words | None:
     """Make the index of the text columns of a table; return None if they have too much text."""
     if not columns:
         return None
+    with cursor() as connection:
+        if not _make(connection, table, columns):
+            return None
+    return Words(table, tuple(one.sql for one in columns), cursor)
+
+
+def _make(connection: DuckDBPyConnection, table: str, columns: Sequence[Column]) -> bool:
     texts = [joined(one) for one in columns]
     size = " + ".join(f"coalesce(sum(strlen({text})), 0)" for text in texts)
     counted = connection.execute(f"SELECT {size} FROM {table}").fetchone()  # noqa: S608
     if counted is None or counted[0] > MOST_TEXT:
-        return None
+        return False
     found = " UNION ALL ".join(
         f"SELECT DISTINCT unnest(string_split_regex({folded(text)}, '{BREAK}+')) AS word, "  # noqa: S608
         f"CAST({at} AS SMALLINT) AS c, rowid AS r FROM {table}"
@@ -84,7 +148,8 @@ def index_words(
         f"CREATE TEMP TABLE found AS SELECT * FROM ({found}) WHERE word <> ''"  # noqa: S608
     )
     connection.execute(
-        f"CREATE TABLE {table}_words AS SELECT word, CAST(row_number() OVER () AS INTEGER) AS id "  # noqa: S608
+        f"CREATE TABLE {table}_words AS SELECT word, CAST(length(word) AS INTEGER) AS size, "  # noqa: S608
+        "CAST(row_number() OVER () AS INTEGER) AS id "
         "FROM (SELECT DISTINCT word FROM found ORDER BY word)"
     )
     connection.execute(
@@ -92,7 +157,7 @@ def index_words(
         f"JOIN {table}_words USING (word) ORDER BY ALL"
     )
     connection.execute("DROP TABLE found")
-    return Words(table, tuple(one.sql for one in columns))
+    return True
 
 
 def joined(column: Column) -> str:

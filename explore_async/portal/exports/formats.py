@@ -92,7 +92,7 @@ FORMATS: Mapping[str, Format] = {
         write=parquet.write_parquet,
         media_type="application/octet-stream",
         extension="parquet",
-        packages=("pyarrow",),
+        packages=("pyarrow", "numpy"),
         lists_fields=True,
         is_text=False,
     ),

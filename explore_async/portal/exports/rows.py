@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 
+    import pyarrow as pa
+
     from explore_async.portal.engine import Engine, Row
     from explore_async.portal.exports.export import Export
 
-__all__ = ["as_file", "compressed", "enclosed", "joined", "pull", "stream"]
+__all__ = ["as_file", "compressed", "enclosed", "joined", "pull", "stream", "tables"]
 
 T = TypeVar("T")
 
@@ -33,6 +35,22 @@ async def stream(
     """Yield `write(rows)` for each batch of rows; `shown` are SQL expressions."""
     sql = await _statement(one, shown, engine)
     async with aclosing(engine.stream(sql, one.plan.context.parameters, write)) as chunks:
+        async for chunk in chunks:
+            yield chunk
+
+
+async def tables(
+    one: Export,
+    shown: Sequence[str],
+    write: Callable[[pa.RecordBatch], bytes],
+    engine: Engine,
+    *,
+    rows: int,
+) -> AsyncGenerator[bytes]:
+    """Yield `write(batch)` for Arrow batches of at most so many rows; `shown` are SQL."""
+    sql = await _statement(one, shown, engine)
+    written = engine.tables(sql, one.plan.context.parameters, write, rows=rows)
+    async with aclosing(written) as chunks:
         async for chunk in chunks:
             yield chunk
 

@@ -38,19 +38,23 @@ def write_jsonl(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
     """Write one object per line."""
 
     def write(rows: list[Row]) -> bytes:
-        return "".join([f"{row[0]}\n" for row in rows]).encode()
+        return b"\n".join([*(row[0] for row in rows), b""])
 
-    return stream(one, [json_row(one.plan.outputs, one.plan.context)], write, engine)
+    return stream(one, [_encoded_row(one)], write, engine)
 
 
 def write_json(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
     """Write one array."""
 
     def write(rows: list[Row]) -> bytes:
-        return escaped(",".join([row[0] for row in rows])).encode()
+        return escaped(b",".join([row[0] for row in rows]).decode()).encode()
 
-    shown = [json_row(one.plan.outputs, one.plan.context)]
-    return enclosed("[", stream(one, shown, write, engine), "]", between=",")
+    return enclosed("[", stream(one, [_encoded_row(one)], write, engine), "]", between=",")
+
+
+def _encoded_row(one: Export) -> str:
+    """Return SQL for a row as JSON in UTF-8; a text would be decoded and encoded again."""
+    return f"encode({json_row(one.plan.outputs, one.plan.context)})"
 
 
 # ---------------------------------------------------------------- CSV

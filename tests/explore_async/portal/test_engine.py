@@ -57,7 +57,7 @@ async def engine(samples: Store) -> AsyncIterator[Engine]:
 async def test_leaving_early_closes_the_statement(
     samples: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Closing the generator closes the cursor."""
+    """Closing the generator closes the cursor, after the batch that is made ahead."""
     ends: list[str] = []
     cursor = samples.cursor
     monkeypatch.setattr(samples, "cursor", lambda: Watched(cursor(), ends))
@@ -65,7 +65,8 @@ async def test_leaving_early_closes_the_statement(
     assert await anext(stream) == b"x"
     assert ends == []
     await stream.aclose()
-    assert ends == ["close"]
+    assert ends.count("close") == 1
+    assert ends[-1] == "close"
 
 
 @pytest.mark.parametrize("delay", [0, 0.2])

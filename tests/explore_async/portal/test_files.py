@@ -464,3 +464,40 @@ def test_files_are_never_written(tmp_path: Path) -> None:
         load_files(store, tmp_path)
         assert len(store.datasets) == 2
     assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == before
+
+
+# ---------------------------------------------------------------- in place
+
+
+@pytest.mark.parametrize("name", ["height", "file_row_number"])
+async def test_parquet_is_served_in_the_order_of_its_rows(tmp_path: Path, name: str) -> None:
+    """Also if a column has the name that DuckDB gives to the numbers of rows."""
+    columns = {
+        name: [3, 1, 2],
+        "place": [{"lon": 2.5, "lat": 48.0}, None, {"lon": 3.5, "lat": 49.0}],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "data.parquet")
+    assert await rows(tmp_path / "data.parquet") == [
+        {name: 3, "place": {"lon": 2.5, "lat": 48.0}},
+        {name: 1, "place": None},
+        {name: 2, "place": {"lon": 3.5, "lat": 49.0}},
+    ]
+
+
+async def test_every_query_reads_parquet_in_place(tmp_path: Path) -> None:
+    """Sorting, grouping, unnesting, searching and single records need the numbers of its rows."""
+    columns = {"name": ["oak", "elm", "oak"], "tags": [["a", "b"], ["b"], None]}
+    pq.write_table(pa.table(columns), tmp_path / "data.parquet")
+    with Store() as store:
+        load_files(store, tmp_path / "data.parquet")
+        async with serve(store) as url, ExploreClient(url) as client:
+            data = client.dataset("data")
+            assert [row["name"] async for row in data.records(order_by="name desc")] == [
+                "oak", "oak", "elm",
+            ]  # fmt: skip
+            groups = data.records(select="count(*) as n", group_by="tags")
+            assert [tuple(row.values()) async for row in groups] == [(None, 1), ("a", 1), ("b", 2)]
+            assert [row["name"] async for row in data.records(where="search('elms')")] == ["elm"]
+            elms = data.records(select="recordid", where="name = 'elm'")
+            (found,) = [str(row["recordid"]) async for row in elms]
+            assert (await data.record(found))["name"] == "elm"

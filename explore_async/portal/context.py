@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
     from explore_async.portal.schema import Column, Dataset, Precision
 
-__all__ = ["NUMERIC", "TEMPORAL", "Context", "Parameters", "Settings", "Value", "ValueType"]
+__all__ = [
+    "NUMERIC", "OBJECTS", "TEMPORAL", "Context", "Parameters", "Settings", "Value", "ValueType",
+]  # fmt: skip
 
 ValueType = Literal[
-    "text", "int", "double", "boolean", "date", "datetime", "geo_point_2d", "geo_shape", "file"
-]
+    "text", "int", "double", "boolean", "date", "datetime", "geo_point_2d", "geo_shape", "file",
+    "json_blob",
+]  # fmt: skip
+OBJECTS = frozenset({"geo_point_2d", "geo_shape", "file", "json_blob"})
 NUMERIC = frozenset({"int", "double"})
 TEMPORAL = frozenset({"date", "datetime"})
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import re
 import tempfile
+from contextlib import ExitStack
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -24,7 +25,7 @@ from explore_async.portal.settings import SETTINGS_FILE, DatasetSettings, read_p
 from explore_async.portal.store import Store, refuse_no_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from duckdb import DuckDBPyConnection
 
@@ -157,15 +158,18 @@ def _load(store: Store, file: _File) -> Dataset:
     """Read a file into a table or a view of the store, and register it."""
     duckdb = importlib.import_module("duckdb")
     try:
-        with tempfile.TemporaryDirectory(prefix="portal-") as folder, store.cursor() as cursor:
+        with ExitStack() as stack, store.cursor() as cursor:
             cursor.execute("SET TimeZone = 'UTC'")
             cursor.execute("SET enable_geoparquet_conversion = false")
-            source = _source(cursor, file, Path(folder))
+            source = _source(cursor, file, lambda: _scratch(stack))
             fields = _fields(cursor, file, source)
             table = store.next_table()
-            kind = "VIEW" if source.can_stay(fields) else "TABLE"
-            cursor.execute(f"CREATE {kind} {table} AS {source.select(fields)}")
-            return _registered(store, file, list(fields.values()), table)
+            in_place = source.can_stay(fields)
+            kind = "VIEW" if in_place else "TABLE"
+            selected = source.select(fields, in_place=in_place)
+            made = cursor.execute(f"CREATE {kind} {table} AS {selected}").fetchone()
+            count = None if in_place or made is None else int(made[0])
+            return _registered(store, file, list(fields.values()), table, count)
     except StoreError:
         raise
     except (duckdb.Error, ValueError) as error:  # pyarrow raises ValueErrors
@@ -181,7 +185,11 @@ def _reason(error: Exception) -> str:
     return ", ".join(line.strip(" .") for line in lines)
 
 
-def _source(cursor: DuckDBPyConnection, file: _File, folder: Path) -> Source:
+def _scratch(stack: ExitStack) -> Path:
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="portal-")))
+
+
+def _source(cursor: DuckDBPyConnection, file: _File, scratch: Callable[[], Path]) -> Source:
     path = file.path.absolute()
     if not path.stat().st_size:
         raise StoreError(f"{file.path} is empty. Remove it, or write a header.")
@@ -190,16 +198,18 @@ def _source(cursor: DuckDBPyConnection, file: _File, folder: Path) -> Source:
     if file.kind == "jsonl":
         return json_source(cursor, path, file.said)
     if file.kind == "geojson":
-        rewrite_geojson(file.path, folder / "rows.jsonl")
-        return json_source(cursor, folder / "rows.jsonl", file.said)
+        rows = scratch() / "rows.jsonl"
+        rewrite_geojson(file.path, rows)
+        return json_source(cursor, rows, file.said)
     metadata = cursor.execute(
         f"SELECT value FROM parquet_kv_metadata({quoted(str(path))}) WHERE key = 'geo'"  # noqa: S608
     ).fetchone()
     if metadata is None:
         return parquet_source(cursor, path, {}, is_stable=True)
     known = geo_columns(file.path, metadata[0])
-    rewrite_geoparquet(path, folder / "rows.parquet", known)
-    return parquet_source(cursor, folder / "rows.parquet", known, is_stable=False)
+    rows = scratch() / "rows.parquet"
+    rewrite_geoparquet(path, rows, known)
+    return parquet_source(cursor, rows, known, is_stable=False)
 
 
 def _fields(cursor: DuckDBPyConnection, file: _File, source: Source) -> Mapping[str, PortalField]:
@@ -219,9 +229,13 @@ def _fields(cursor: DuckDBPyConnection, file: _File, source: Source) -> Mapping[
     return fields
 
 
-def _registered(store: Store, file: _File, fields: list[PortalField], table: str) -> Dataset:
+def _registered(
+    store: Store, file: _File, fields: list[PortalField], table: str, count: int | None
+) -> Dataset:
     features = ["analyze"]
     if any(one.type in _GEOGRAPHIC for one in fields):
         features.insert(0, "geo")
     metas: dict[str, Any] = file.said.metas
-    return store.register(file.dataset_id, fields, table, uid=None, metas=metas, features=features)
+    return store.register(
+        file.dataset_id, fields, table, uid=None, metas=metas, features=features, count=count
+    )

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["Column", "Dataset", "FieldType", "PortalField"]
 
 FieldType = Literal[
-    "text", "int", "double", "boolean", "date", "datetime", "geo_point_2d", "geo_shape", "file"
-]
+    "text", "int", "double", "boolean", "date", "datetime", "geo_point_2d", "geo_shape", "file",
+    "json_blob",
+]  # fmt: skip
 Precision = Literal["day", "month", "year"]
 
 COLUMN_TYPES: dict[FieldType, str] = {
@@ -34,6 +35,7 @@ COLUMN_TYPES: dict[FieldType, str] = {
     "geo_point_2d": "STRUCT(lon DOUBLE, lat DOUBLE)",
     "geo_shape": "VARCHAR",
     "file": "VARCHAR",
+    "json_blob": "VARCHAR",
 }
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
 import msgspec
@@ -74,7 +74,7 @@ class FieldSettings:
     """What is said about one field.
 
     Attributes:
-        type: its type; None for that of the file.
+        type: its type; None for that of the file. `decimal` is another name of `double`.
         label: its label; None for its name in the file.
         description: its description.
         visible: False to leave the field out.
@@ -83,7 +83,7 @@ class FieldSettings:
             annotations; `hierarchical` and `multivalued` are separators.
     """
 
-    type: FieldType | None = None
+    type: FieldType | Literal["decimal"] | None = None
     label: str | None = None
     description: str | None = None
     visible: bool = True
@@ -96,6 +96,11 @@ class FieldSettings:
     sortable: bool = False
     id: bool = False
     unit: str | None = None
+
+    @property
+    def field_type(self) -> FieldType | None:
+        """The type as dataset objects name it."""
+        return "double" if self.type == "decimal" else self.type
 
     @property
     def annotations(self) -> dict[str, Any]:

@@ -7,12 +7,14 @@ by users.
 
 from __future__ import annotations
 
+import json
 import logging
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,12 +22,12 @@ from explore_async.portal import functions
 from explore_async.portal.catalog import CATALOG_ID, catalog_fields, catalog_names, catalog_row
 from explore_async.portal.errors import StoreError, require
 from explore_async.portal.geometries import Shapes
-from explore_async.portal.rows import inferred_fields, refuse_no_rows, travelling, write_rows
+from explore_async.portal.rows import inferred_fields, prepared_rows, refuse_no_rows, travelling
 from explore_async.portal.schema import Column, Dataset, PortalField
 from explore_async.portal.technical import technical_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from duckdb import DuckDBPyConnection
@@ -34,6 +36,9 @@ __all__ = ["Store", "refuse_no_store"]
 
 _LOG = logging.getLogger(__name__)
 
+
+_AT_ONCE = 1_000
+"""So many rows go into a table in one statement; the rest goes through a file."""
 
 _POINT = """'{{"type": "Point", "coordinates": [' || {0}.lon || ', ' || {0}.lat || ']}}'"""
 
@@ -156,11 +161,12 @@ class Store:
         self._check_free(dataset_id)
         if not isinstance(metas, Mapping | None) or not isinstance(features, Iterable):
             raise StoreError("metas must be a mapping, and features a list of strings.")
-        table = self._create(schema, rows)
+        table, count = self._create(schema, rows)
         return self.register(
             dataset_id,
             schema,
             table,
+            count=count,
             uid=uid,
             metas=metas or {},
             features=features,
@@ -195,7 +201,7 @@ class Store:
     ) -> Dataset:
         """Add a dataset whose empty table `load` fills with SQL; columns are in field order."""
         self._check_free(dataset_id)
-        table = self._create(fields)
+        table, _ = self._create(fields)
         load(self._connection, table)
         return self.register(dataset_id, fields, table, uid=uid, metas=metas, features=features)
 
@@ -224,9 +230,10 @@ class Store:
         metas: Mapping[str, Any],
         features: Sequence[str],
         data_visible: bool = True,
+        count: int | None = None,
     ) -> Dataset:
-        """Register a filled table as a dataset."""
-        count = self._count(table)
+        """Register a filled table as a dataset; its rows are counted if `count` is None."""
+        count = self._count(table) if count is None else count
         columns = {one.name: Column(one, f"c{at}") for at, one in enumerate(fields)}
         added = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
         dataset = Dataset(
@@ -251,28 +258,42 @@ class Store:
                 f"The dataset {dataset_id!r} already exists; choose another identifier."
             )
 
-    def _create(self, fields: Sequence[PortalField], rows: Iterable[Mapping[str, Any]] = ()) -> str:
-        """Create a table with the next free name and these rows."""
+    def _create(
+        self, fields: Sequence[PortalField], rows: Iterable[Mapping[str, Any]] = ()
+    ) -> tuple[str, int]:
+        """Create a table with the next free name and these rows; return its name and their number.
+
+        All values except lists and points travel as texts, and are cast.
+        """
+        prepared = prepared_rows(fields, rows)
+        first = list(islice(prepared, _AT_ONCE))
         table = self.next_table()
-        columns = ", ".join(f"c{at} {one.column_type}" for at, one in enumerate(fields))
-        self._connection.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
+        kinds = json.dumps({f"c{at}": travelling(one) for at, one in enumerate(fields)})
+        casts = ", ".join(
+            f"CAST(r.c{at} AS {one.column_type}) AS c{at}" for at, one in enumerate(fields)
+        )
+        self._connection.execute(
+            f"CREATE OR REPLACE TABLE {table} AS SELECT {casts} FROM "  # noqa: S608
+            f"(SELECT unnest(from_json($rows, '[{kinds}]')) AS r)",
+            {"rows": f"[{', '.join(first)}]"},
+        )
+        if len(first) < _AT_ONCE:
+            return table, len(first)
+        return table, len(first) + self._insert(table, casts, kinds, prepared)
+
+    def _insert(self, table: str, casts: str, kinds: str, rows: Iterator[str]) -> int:
+        """Load more rows than one statement should hold, through a file; return their number."""
         with tempfile.TemporaryDirectory(prefix="portal-") as folder:
             path = Path(folder) / "rows.jsonl"
-            if write_rows(path, fields, rows):
-                self._insert(table, fields, path)
-        return table
-
-    def _insert(self, table: str, fields: Sequence[PortalField], path: Path) -> None:
-        """Load prepared rows; all values except lists and points are read as text and cast."""
-        kinds = [travelling(one) for one in fields]
-        listed = ", ".join(f"c{at}: '{kind}'" for at, kind in enumerate(kinds))
-        casts = ", ".join(f"CAST(c{at} AS {one.column_type})" for at, one in enumerate(fields))
-        self._connection.execute(
-            f"INSERT INTO {table} SELECT {casts} FROM read_json($path, "  # noqa: S608
-            "format='newline_delimited', records=true, maximum_object_size=67108864, "
-            f"columns={{{listed}}})",
-            {"path": str(path)},
-        )
+            with path.open("w", encoding="ascii") as file:
+                count = sum(1 for row in rows if file.write(f"{row}\n"))
+            self._connection.execute(
+                f"INSERT INTO {table} SELECT {casts} FROM (SELECT from_json(json, '{kinds}') AS r "  # noqa: S608
+                "FROM read_json_objects($path, format='newline_delimited', "
+                "maximum_object_size=67108864))",
+                {"path": str(path)},
+            )
+        return count
 
     def _count(self, table: str) -> int:
         counted = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
@@ -296,7 +317,7 @@ class Store:
     def _build_catalog(self) -> Dataset:
         datasets = self.datasets
         fields = catalog_fields(datasets)
-        table = self._create(fields, (catalog_row(one, fields) for one in datasets))
+        table, _ = self._create(fields, (catalog_row(one, fields) for one in datasets))
         own = {one.name: Column(one, f"c{at}") for at, one in enumerate(fields)}
         return Dataset(
             dataset_id=CATALOG_ID,

@@ -88,6 +88,30 @@ async def test_csv_has_the_dialect_and_the_types_that_are_sniffed(tmp_path: Path
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a;b\nx;1,5\ny;2\n", "name\nDoe, John\nalpha\n", "Doe, John\nRoe, Jane\n", "a|b\n1|2\n",
+        "a,b\r\n1,2\r\n3,\r\n", "a\tb\n1,2\t3\n4,5\t6\n", "# made\na,b\n1,2\n", "a,b\n'x, y',2\n",
+        'a,b\n"x\ny",1\n"z ""q""",2\n', "a,b\n\n1,2\n\n", "a\n1,5\n2,5\n",
+        "t\n10:00:00\n11:30:00\n", "my title\n\nid,name\n1,x\n2,y\n", "a,b\n",
+    ],
+    ids=range(14),
+)  # fmt: skip
+def test_a_small_csv_file_is_read_as_a_large_one(tmp_path: Path, text: str) -> None:
+    """Looking through it before it is sniffed changes nothing."""
+    path = written(tmp_path / "data.csv", text)
+    with Store() as store, store.cursor() as cursor:
+        load_files(store, path)
+        dataset = store.dataset("data")
+        assert dataset is not None
+        found = cursor.execute(f"FROM {dataset.table}").fetchall()
+        plain = cursor.execute("FROM read_csv(?, sample_size=-1)", [str(path)]).fetchall()
+    assert [[str(one) for one in row] for row in found] == [
+        [str(one) for one in row] for row in plain
+    ]
+
+
 async def test_csv_can_be_told_its_dialect(tmp_path: Path) -> None:
     """Every option of portal.toml."""
     text = "made by hand\n'n'|'x'|'d'\n'é'|1,5|31/12/2024\n'-'|-|01/02/2023\n"
@@ -283,6 +307,81 @@ def test_parquet_is_read_in_place_unless_a_value_can_fail(tmp_path: Path) -> Non
             .fetchall()
         )
         assert views == [(store.dataset("view").table,)]  # type: ignore[union-attr]
+
+
+async def test_parquet_in_place_has_an_order_and_identifiers(tmp_path: Path) -> None:
+    """Rows keep their order, can be sorted, and have identifiers."""
+    pq.write_table(pa.table({"n": [3, 1, 2]}), tmp_path / "data.parquet")
+    with Store() as store:
+        load_files(store, tmp_path)
+        async with serve(store) as url, ExploreClient(url) as client:
+            records = client.dataset("data").records
+            assert [row["n"] async for row in records()] == [3, 1, 2]
+            assert [row["n"] async for row in records(order_by="n desc")] == [3, 2, 1]
+            assert len({row["recordid"] async for row in records(select="recordid")}) == 3
+
+
+def test_a_column_with_the_name_of_the_place_of_rows_is_kept(tmp_path: Path) -> None:
+    """The file is loaded then."""
+    pq.write_table(pa.table({"file_row_number": [7, 7]}), tmp_path / "data.parquet")
+    with Store() as store:
+        load_files(store, tmp_path / "data.parquet")
+        rows = store.cursor().execute("SELECT rowid, c0 FROM t1").fetchall()
+    assert rows == [(0, 7), (1, 7)]
+
+
+# ---------------------------------------------------------------- objects and decimals
+
+PHOTO = {"filename": "a.jpg", "format": "JPEG", "mimetype": "image/jpeg", "id": "47", "width": 9}
+
+
+async def test_the_description_of_a_file_is_a_file(tmp_path: Path) -> None:
+    """As in recorded answers; other objects of JSON Lines are text, unless a type is given."""
+    lines: list[dict[str, Any]] = [
+        {"photo": PHOTO, "more": {"a": [1, None]}, "plain": {"a": "é"}},
+        {"photo": None},
+    ]
+    written(tmp_path / "data.jsonl", "".join(f"{json.dumps(one)}\n" for one in lines))
+    said = '[[dataset]]\nfile = "data.jsonl"\nfields.more.type = "json_blob"\n'
+    written(tmp_path / "portal.toml", said)
+    assert types(tmp_path) == {"photo": "file", "more": "json_blob", "plain": "text"}
+    assert await rows(tmp_path) == [
+        {**lines[0], "plain": '{"a":"é"}'},
+        {"photo": None, "more": None, "plain": None},
+    ]
+
+
+async def test_json_in_csv_is_read_if_its_type_is_given(tmp_path: Path) -> None:
+    """Any JSON value, in the layout of other values."""
+    written(tmp_path / "data.csv", 'photo,more\n"{""filename"":""x""}","[1,2]"\n,3\n')
+    said = 'fields.photo.type = "file"\nfields.more.type = "json_blob"\n'
+    written(tmp_path / "portal.toml", f'[[dataset]]\nfile = "data.csv"\n{said}')
+    with Store() as store:
+        load_files(store, tmp_path)
+        async with serve(store) as url, ExploreClient(url) as client:
+            async with client.dataset("data").export("jsonl") as stream:
+                await stream.save(tmp_path / "saved")
+    assert (
+        tmp_path / "saved"
+    ).read_bytes() == b'{"photo": {"filename": "x"}, "more": [1, 2]}\n{"photo": null, "more": 3}\n'
+
+
+def test_text_that_is_no_json_is_one_message(tmp_path: Path) -> None:
+    """It names the file, the value and the type."""
+    path = written(tmp_path / "a.csv", "x\n1\noops\n")
+    written(tmp_path / "portal.toml", '[[dataset]]\nfile = "a.csv"\nfields.x.type = "json_blob"\n')
+    message = refusal(path)
+    assert 'Could not convert "oops" to json_blob: it is not JSON' in message
+    assert "\n" not in message
+
+
+async def test_decimals_are_doubles(tmp_path: Path) -> None:
+    """The platform has no other type for them; portal.toml may call it decimal."""
+    written(tmp_path / "data.csv", "x,y\n1.50,2\n,\n")
+    said = '[[dataset]]\nfile = "data.csv"\nfields.x.type = "decimal"\nfields.y.type = "decimal"\n'
+    written(tmp_path / "portal.toml", said)
+    assert types(tmp_path) == {"x": "double", "y": "double"}
+    assert await rows(tmp_path) == [{"x": 1.5, "y": 2.0}, {"x": None, "y": None}]
 
 
 # ---------------------------------------------------------------- names

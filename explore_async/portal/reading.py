@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from explore_async.portal.schema import FieldType
     from explore_async.portal.settings import DatasetSettings
 
-__all__ = ["Source", "SourceColumn", "csv_source", "json_source", "parquet_source", "quoted"]
+__all__ = [
+    "Source", "SourceColumn", "csv_source", "json_source", "parquet_source", "quoted",
+    "table_source",
+]  # fmt: skip
 
 _INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT"}) | frozenset(
     {"UTINYINT", "USMALLINT", "UINTEGER"}
@@ -227,6 +230,14 @@ def parquet_source(
     sql = f"read_parquet({_path(path)})"
     place = "file_row_number" if is_stable else None
     return Source(sql, _described(cursor, sql), known, place)
+
+
+def table_source(
+    cursor: DuckDBPyConnection, database: str, table: str, *, is_stable: bool
+) -> Source:
+    """Read a table or a view of an attached database, in place if it is stable."""
+    sql = f"{database}.main.{_identifier(table)}"
+    return Source(sql, _described(cursor, sql), place="rowid" if is_stable else None)
 
 
 def _typed(said: DatasetSettings) -> set[str]:

@@ -7,6 +7,7 @@ by users.
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import tempfile
@@ -14,7 +15,6 @@ import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -69,7 +69,7 @@ class Store:
         self._datasets: dict[str, Dataset | Callable[[], Dataset]] = {}
         self._loading = threading.RLock()
         self._catalog: Dataset | None = None
-        self._tables = 0
+        self._tables = itertools.count(1)
         self._geometries: dict[tuple[str, str], Shapes] = {}
         self._reading = threading.Lock()
 
@@ -217,8 +217,7 @@ class Store:
 
     def next_table(self) -> str:
         """Return the name of a table that does not exist yet."""
-        self._tables += 1
-        return f"t{self._tables}"
+        return f"t{next(self._tables)}"
 
     def register(
         self,
@@ -266,7 +265,7 @@ class Store:
         All values except lists and points travel as texts, and are cast.
         """
         prepared = prepared_rows(fields, rows)
-        first = list(islice(prepared, _AT_ONCE))
+        first = list(itertools.islice(prepared, _AT_ONCE))
         table = self.next_table()
         kinds = json.dumps({f"c{at}": travelling(one) for at, one in enumerate(fields)})
         casts = ", ".join(

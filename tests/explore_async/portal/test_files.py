@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyogrio
 import pytest
 
 from explore_async import ExploreClient, ExploreError
@@ -247,7 +249,7 @@ async def test_geoparquet_has_points_and_shapes(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("suffix", ["csv", "jsonl", "geojson", "parquet"])
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "geojson", "parquet", "fgb"])
 async def test_what_the_portal_exports_it_reads(tmp_path: Path, suffix: str) -> None:
     """An export that is served again has the same rows."""
     served: list[dict[str, Any]] = [
@@ -450,7 +452,7 @@ def test_a_dataset_that_is_not_visible_is_not_served(tmp_path: Path) -> None:
         ('[[dataset]]\nfile = "a.csv"\ntitle = 3', r"Expected `str.*` - at `\$.title`"),
         ('[[dataset]]\nfile = "a.csv"\ncsv = { sep = ";" }', "csv has the unknown key 'sep'"),
         ('[[dataset]]\nfile = "a.csv"\nfields.x.type = "integer"', "field x: Invalid enum value"),
-        ('[[dataset]]\nfile = "a.csv"\nfields.y.label = "Y"', "a.csv lacks: y. The file has x"),
+        ('[[dataset]]\nfile = "a.csv"\nfields.y.label = "Y"', "a.csv lacks: y. It has x"),
     ],
     ids=range(11),
 )
@@ -563,3 +565,112 @@ def test_files_are_never_written(tmp_path: Path) -> None:
         load_files(store, tmp_path)
         assert len(store.datasets) == 2
     assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == before
+
+
+# ---------------------------------------------------------------- folders in folders
+
+
+async def test_folders_in_a_folder_are_read(tmp_path: Path) -> None:
+    """The identifier is the name of the file; a portal.toml is about the files of its folder."""
+    (tmp_path / "2024" / "may").mkdir(parents=True)
+    written(tmp_path / "a.csv", "x\n1\n")
+    written(tmp_path / "2024" / "b.csv", "x\n2\n")
+    written(tmp_path / "2024" / "may" / "c.csv", "x\n3\n")
+    written(tmp_path / "2024" / "may" / "portal.toml", '[[dataset]]\nfile = "c.csv"\nid = "may"\n')
+    with Store() as store:
+        load_files(store, tmp_path)
+        assert store.waiting == ("a", "b", "may")
+    assert await rows(tmp_path, "may") == [{"x": 3}]
+
+
+def test_hidden_files_and_folders_are_not_read(tmp_path: Path) -> None:
+    """Nor links to folders, which can lead in a circle."""
+    (tmp_path / ".git").mkdir()
+    written(tmp_path / ".git" / "a.csv", "x\n1\n")
+    written(tmp_path / ".b.csv", "x\n1\n")
+    written(tmp_path / "c.csv", "x\n1\n")
+    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
+    with Store() as store:
+        load_files(store, tmp_path)
+        assert store.waiting == ("c",)
+
+
+def test_files_with_one_name_in_two_folders_are_one_message(tmp_path: Path) -> None:
+    """It names both; another id in portal.toml makes them two datasets."""
+    (tmp_path / "old").mkdir()
+    first = written(tmp_path / "a.csv", "x\n1\n")
+    second = written(tmp_path / "old" / "a.csv", "x\n1\n")
+    message = refusal(tmp_path)
+    assert message.startswith(f"{second} and {first} are both the dataset 'a'.")
+    written(tmp_path / "old" / "portal.toml", '[[dataset]]\nfile = "a.csv"\nid = "old-a"\n')
+    with Store() as store:
+        load_files(store, tmp_path)
+        assert store.waiting == ("a", "old-a")
+
+
+def test_portal_toml_is_about_its_own_folder(tmp_path: Path) -> None:
+    """A path to another one is refused."""
+    (tmp_path / "old").mkdir()
+    written(tmp_path / "old" / "a.csv", "x\n1\n")
+    written(tmp_path / "portal.toml", '[[dataset]]\nfile = "old/a.csv"\n')
+    assert "describes old/a.csv, which is not in" in refusal(tmp_path)
+
+
+# ---------------------------------------------------------------- FlatGeobuf
+
+
+def flatgeobuf(path: Path, geometries: list[Any], kind: str = "Point", **options: Any) -> Path:
+    """Write a FlatGeobuf file with a property `n`."""
+    table = pa.table(
+        {
+            "n": pa.array(range(len(geometries)), pa.int64()),
+            "geometry": pa.array([one and wkb(one) for one in geometries], pa.binary()),
+        }
+    )
+    given = {"crs": "EPSG:4326", "layer": "a", "SPATIAL_INDEX": "NO", **options}
+    pyogrio.write_arrow(
+        table, path, driver="FlatGeobuf", geometry_name="geometry", geometry_type=kind, **given
+    )
+    return path
+
+
+async def test_points_of_flatgeobuf_are_a_geo_point(tmp_path: Path) -> None:
+    """A feature without a geometry has null."""
+    path = flatgeobuf(tmp_path / "data.fgb", [POINT, None])
+    assert await rows(path) == [
+        {"n": 0, "geo_point_2d": {"lon": 2.5, "lat": 48.0}},
+        {"n": 1, "geo_point_2d": None},
+    ]
+
+
+async def test_other_geometries_of_flatgeobuf_are_a_geo_shape(tmp_path: Path) -> None:
+    """Even if some are points."""
+    path = flatgeobuf(tmp_path / "data.fgb", [LINE, POINT], "Unknown")
+    assert await rows(path) == [
+        {"n": 0, "geo_shape": feature(LINE)},
+        {"n": 1, "geo_shape": feature(POINT)},
+    ]
+
+
+def test_flatgeobuf_that_cannot_be_read_is_one_message(tmp_path: Path) -> None:
+    """Another projection, and a file of another kind."""
+    path = flatgeobuf(tmp_path / "a.fgb", [POINT], crs="EPSG:2154")
+    assert f"{path} has coordinates that are not WGS 84" in refusal(path)
+    message = refusal(written(path, "oops"))
+    assert f"{path} is not FlatGeobuf" in message
+    assert "\n" not in message
+
+
+def test_flatgeobuf_that_is_cut_is_one_message(tmp_path: Path) -> None:
+    """Its head may be whole."""
+    path = flatgeobuf(tmp_path / "a.fgb", [POINT] * 1000)
+    path.write_bytes(path.read_bytes()[:-900])
+    message = refusal(path)
+    assert re.search(r"a\.fgb has \d+ of its 1000 features", message)
+
+
+def test_flatgeobuf_needs_pyogrio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what to install."""
+    path = flatgeobuf(tmp_path / "a.fgb", [POINT])
+    monkeypatch.setitem(sys.modules, "pyogrio", None)
+    assert "explore-async[portal]" in refusal(path)

@@ -6,14 +6,13 @@ GeoJSON becomes JSON Lines, and GeoParquet and FlatGeobuf become Parquet. Points
 
 from __future__ import annotations
 
-import importlib
 import json
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from explore_async.portal.errors import StoreError, missing_extra
+from explore_async.portal.errors import StoreError, require
 from explore_async.portal.wkb import read_wkb
 
 if TYPE_CHECKING:
@@ -153,7 +152,8 @@ def rewrite_geoparquet(path: Path, target: Path, columns: Mapping[str, FieldType
         MissingExtraError: pyarrow is not installed.
         StoreError: a geometry is not WKB.
     """
-    parquet = _module("pyarrow.parquet")
+    require("pyarrow")
+    parquet = require("pyarrow.parquet")
     with parquet.ParquetFile(path) as source:
         schema = source.schema_arrow.remove_metadata()
         _rewrite(path, target, schema, source.iter_batches(), columns)
@@ -169,7 +169,7 @@ def rewrite_flatgeobuf(path: Path, target: Path) -> dict[str, FieldType]:
         MissingExtraError: pyogrio or pyarrow is not installed.
         StoreError: the file is not FlatGeobuf on WGS 84.
     """
-    pyogrio, _ = _module("pyogrio"), _module("pyarrow")
+    pyogrio, arrow = require("pyogrio"), require("pyarrow")
     # The faster way of GDAL 3.12 crashes on a feature without a geometry.
     pyogrio.set_gdal_config_options({"OGR_FLATGEOBUF_STREAM_BASE_IMPL": "YES"})
     try:
@@ -179,7 +179,7 @@ def rewrite_flatgeobuf(path: Path, target: Path) -> dict[str, FieldType]:
                 raise _wrong_crs(path)
             name = _free_name(kind, about["fields"])
             names = [*reader.schema.names[:-1], name]  # the geometry is last
-            schema = _module("pyarrow").schema(
+            schema = arrow.schema(
                 [reader.schema.field(at).remove_metadata().with_name(one)
                  for at, one in enumerate(names)]
             )  # fmt: skip
@@ -197,7 +197,7 @@ def rewrite_flatgeobuf(path: Path, target: Path) -> dict[str, FieldType]:
 
 def _has_only_points(path: Path) -> bool:
     """Return whether all geometries of a file are points in two dimensions, or missing."""
-    with _module("pyogrio").open_arrow(path, columns=[], use_pyarrow=True) as (about, reader):
+    with require("pyogrio").open_arrow(path, columns=[], use_pyarrow=True) as (about, reader):
         if about["geometry_type"] != "Unknown":
             return bool(about["geometry_type"] == "Point")
         columns = (batch.column(batch.num_columns - 1) for batch in reader)
@@ -208,19 +208,12 @@ def _has_only_points(path: Path) -> bool:
         )
 
 
-def _module(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise missing_extra(name.partition(".")[0]) from error
-
-
 def _rewrite(
     path: Path, target: Path, schema: Any, batches: Iterable[Any], columns: Mapping[str, FieldType]
 ) -> int:
     """Write batches of Arrow as Parquet, with converted geometries; return the number of rows."""
     count = 0
-    arrow, parquet = _module("pyarrow"), _module("pyarrow.parquet")
+    arrow, parquet = require("pyarrow"), require("pyarrow.parquet")
     point = arrow.struct([("lon", arrow.float64()), ("lat", arrow.float64())])
     for name, kind in columns.items():
         at = schema.get_field_index(name)

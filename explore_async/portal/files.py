@@ -36,7 +36,7 @@ from explore_async.portal.settings import SETTINGS_FILE
 from explore_async.portal.store import Store, refuse_no_store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from os import PathLike
 
     from duckdb import DuckDBPyConnection
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from explore_async.portal.reading import Source
     from explore_async.portal.schema import Dataset, PortalField
 
-__all__ = ["load_file", "load_files"]
+__all__ = ["add_files", "load_file", "load_files"]
 
 _GEOGRAPHIC = frozenset({"geo_point_2d", "geo_shape"})
 
@@ -64,12 +64,17 @@ def load_files(store: Store, *paths: str | PathLike[str]) -> None:
             pyogrio is not.
     """
     refuse_no_store(store)
-    databases = Databases(store, in_place=True)
-    checked = [checked_path(one) for one in paths]
-    for name, one in listed_files(checked, databases).items():
+    add_files(store, [checked_path(one) for one in paths], Databases(store, in_place=True))
+
+
+def add_files(store: Store, paths: Sequence[Path], databases: Databases) -> dict[str, ServedFile]:
+    """Add files, and the files of folders, as `load_files` does; return them by identifier."""
+    files = listed_files(paths, databases)
+    for name, one in files.items():
         store.add_later(name, partial(load_file, store, one, databases))
-        if one.path in checked:
+        if one.path in paths:
             store.dataset(name)
+    return files
 
 
 def load_file(store: Store, file: ServedFile, databases: Databases) -> Dataset:

@@ -74,16 +74,18 @@ class ServedFile:
         return f"{self.path}" if self.table is None else f"{self.path}, table {self.table}"
 
 
-def listed_files(paths: Iterable[Path], databases: Databases) -> dict[str, ServedFile]:
+def listed_files(
+    paths: Iterable[Path], databases: Databases, *, may_be_empty: bool = False
+) -> dict[str, ServedFile]:
     """Return what the paths stand for by dataset identifier.
 
     Raises:
-        StoreError: a path does not exist, a file has an unknown suffix, two files are the same
+        StoreError: a file has an unknown suffix, a folder has no files, two files are the same
             dataset, or a `portal.toml` is wrong.
     """
     found: dict[str, ServedFile] = {}
     for path in paths:
-        for one in _files(path, databases):
+        for one in _files(path, databases, may_be_empty=may_be_empty):
             other = found.setdefault(one.dataset_id, one)
             if other is not one:
                 raise StoreError(
@@ -136,7 +138,7 @@ def visible_files(folder: Path) -> dict[Path, list[Path]]:
     return found
 
 
-def _files(given: Path, databases: Databases) -> Iterator[ServedFile]:
+def _files(given: Path, databases: Databases, *, may_be_empty: bool) -> Iterator[ServedFile]:
     """Yield the visible datasets that a path stands for."""
     if not given.is_dir():
         if _suffix(given) is None:
@@ -150,7 +152,7 @@ def _files(given: Path, databases: Databases) -> Iterator[ServedFile]:
         folder: [one for one in paths if _suffix(one) and one.is_file()]
         for folder, paths in visible_files(given).items()
     }
-    if not any(found.values()):
+    if not any(found.values()) and not may_be_empty:
         raise StoreError(
             f"{given} has no files that the portal reads. Their names end with "
             f"{', '.join(_SUFFIXES)}."

@@ -12,12 +12,14 @@ import json
 import logging
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from explore_async.errors import MissingExtraError
 from explore_async.portal import functions
 from explore_async.portal.catalog import CATALOG_ID, catalog_fields, catalog_names, catalog_row
 from explore_async.portal.errors import StoreError, require
@@ -72,6 +74,7 @@ class Store:
         self._tables = itertools.count(1)
         self._geometries: dict[tuple[str, str], Shapes] = {}
         self._reading = threading.Lock()
+        self._unused: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -98,14 +101,19 @@ class Store:
         for dataset_id in self.waiting:
             try:
                 self.dataset(dataset_id)
-            except StoreError as error:
+            except (StoreError, MissingExtraError) as error:
                 _LOG.warning("The catalog lacks %s. %s", dataset_id, error)
-        return tuple(one for one in self._datasets.values() if isinstance(one, Dataset))
+        return tuple(one for one in list(self._datasets.values()) if isinstance(one, Dataset))
 
     @property
     def waiting(self) -> tuple[str, ...]:
         """The identifiers of the datasets that are not loaded yet."""
-        return tuple(name for name, one in self._datasets.items() if not isinstance(one, Dataset))
+        known = list(self._datasets.items())  # in one step, because other threads may add some
+        return tuple(name for name, one in known if not isinstance(one, Dataset))
+
+    def is_loaded(self, dataset_id: str) -> bool:
+        """Return whether the dataset has a table."""
+        return isinstance(self._datasets.get(dataset_id), Dataset)
 
     def dataset(self, dataset_id: str) -> Dataset | None:
         """Return the dataset with this identifier, or None; load it if it is not loaded yet.
@@ -117,8 +125,8 @@ class Store:
         if found is None or isinstance(found, Dataset):
             return found
         with self._loading:
-            found = self._datasets[dataset_id]
-            return found if isinstance(found, Dataset) else found()
+            found = self._datasets.get(dataset_id)
+            return found if found is None or isinstance(found, Dataset) else found()
 
     @property
     def catalog(self) -> Dataset:
@@ -182,11 +190,38 @@ class Store:
         dataset = self._datasets.pop(_text_id(dataset_id), None)
         if dataset is None:
             raise StoreError(f"There is no dataset {dataset_id!r} to remove.")
-        self._catalog = None
-        if not isinstance(dataset, Dataset):
-            return  # it was never loaded
-        self._connection.execute(f"DROP TABLE {dataset.table}")
-        for key in [key for key in self._geometries if key[0] == dataset.table]:
+        self._outdate_catalog()
+        if isinstance(dataset, Dataset):
+            self._drop(dataset.table)
+
+    def retire(self, dataset_id: str) -> None:
+        """Remove a dataset as `remove` does, but let requests that use it finish."""
+        self._outlast(self._datasets.pop(dataset_id, None))
+        self._outdate_catalog()
+
+    def sweep(self) -> None:
+        """Drop the tables of datasets that were retired or replaced, and that no request uses."""
+        while self._unused:
+            self._drop(self._unused.pop())
+
+    def _outlast(self, dataset: Dataset | Callable[[], Dataset] | None) -> None:
+        """Note the table of a dataset for `sweep` when nothing refers to the dataset any more."""
+        if isinstance(dataset, Dataset):
+            finalizer = weakref.finalize(dataset, self._unused.append, dataset.table)
+            finalizer.atexit = False
+
+    def _outdate_catalog(self) -> None:
+        outdated, self._catalog = self._catalog, None
+        self._outlast(outdated)
+
+    def _drop(self, table: str) -> None:
+        with self.cursor() as cursor:
+            is_view = cursor.execute(
+                "SELECT count(*) FROM duckdb_views() WHERE view_name = ?", [table]
+            ).fetchone()
+            kind = "VIEW" if is_view and is_view[0] else "TABLE"
+            cursor.execute(f"DROP {kind} {table}")
+        for key in [key for key in list(self._geometries) if key[0] == table]:
             del self._geometries[key]
 
     def fill(
@@ -213,7 +248,7 @@ class Store:
         """
         self._check_free(dataset_id)
         self._datasets[dataset_id] = load
-        self._catalog = None
+        self._outdate_catalog()
 
     def next_table(self) -> str:
         """Return the name of a table that does not exist yet."""
@@ -231,7 +266,10 @@ class Store:
         data_visible: bool = True,
         count: int | None = None,
     ) -> Dataset:
-        """Register a filled table as a dataset; its rows are counted if `count` is None."""
+        """Register a filled table as a dataset, in the place of that with its identifier.
+
+        Its rows are counted if `count` is None.
+        """
         count = self._count(table) if count is None else count
         columns = {one.name: Column(one, f"c{at}") for at, one in enumerate(fields)}
         added = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
@@ -247,8 +285,9 @@ class Store:
             data_visible=data_visible,
             shapes=partial(self._shapes, table),
         )
+        self._outlast(self._datasets.get(dataset_id))
         self._datasets[dataset_id] = dataset
-        self._catalog = None
+        self._outdate_catalog()
         return dataset
 
     def _check_free(self, dataset_id: str) -> None:
@@ -295,7 +334,8 @@ class Store:
         return count
 
     def _count(self, table: str) -> int:
-        counted = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
+        with self.cursor() as cursor:
+            counted = cursor.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
         return int(counted[0]) if counted else 0
 
     def _shapes(self, table: str, column: Column) -> Shapes:
@@ -314,6 +354,7 @@ class Store:
             return known
 
     def _build_catalog(self) -> Dataset:
+        self.sweep()
         datasets = self.datasets
         fields = catalog_fields(datasets)
         table, _ = self._create(fields, (catalog_row(one, fields) for one in datasets))

@@ -48,6 +48,9 @@ _NESTED = re.compile(r"STRUCT|MAP|UNION|JSON|VARIANT")
 _FILE_KEYS = frozenset({"filename", "id", "mimetype"})
 """The keys of all recorded values of type `file`."""
 
+_WGS84 = frozenset({"GEOMETRY", "GEOMETRY('OGC:CRS84')", "GEOMETRY('EPSG:4326')"})
+"""The types of geometries in degrees of WGS 84; one without a system of coordinates is taken so."""
+
 _PEEKED = 100
 
 
@@ -69,6 +72,11 @@ class SourceColumn:
         return bool(re.fullmatch(r'STRUCT\("?lon"? \w+, "?lat"? \w+\)', self.kind)) or bool(
             re.fullmatch(r'STRUCT\("?lat"? \w+, "?lon"? \w+\)', self.kind)
         )
+
+    @property
+    def is_geometry(self) -> bool:
+        """True for a geometry of DuckDB."""
+        return self.kind.startswith("GEOMETRY") and not self.kind.endswith("]")
 
     @property
     def is_nested(self) -> bool:
@@ -129,12 +137,14 @@ class Source:
         self, cursor: DuckDBPyConnection, said: Mapping[str, FieldSettings]
     ) -> dict[str, FieldType]:
         """Return the types of columns whose first text or object is one of a known form."""
+        found = {
+            one.name: self._geometry_type(cursor, one) for one in self.columns if one.is_geometry
+        }
         columns = [one for one in self.columns if self._may_be_object(one, said.get(one.name))]
         if not columns:
-            return {}
+            return found
         texts = ", ".join(_text(one) for one in columns)
         rows = cursor.execute(f"SELECT {texts} FROM {self.sql} LIMIT {_PEEKED}").fetchall()  # noqa: S608
-        found: dict[str, FieldType] = {}
         for at, one in enumerate(columns):
             first = next((row[at] for row in rows if row[at] is not None), None)
             if first is None and len(rows) == _PEEKED:
@@ -143,6 +153,21 @@ class Source:
             if kind is not None:
                 found[one.name] = kind
         return found
+
+    def _geometry_type(self, cursor: DuckDBPyConnection, column: SourceColumn) -> FieldType:
+        """Return `geo_point_2d` if all geometries are points in two dimensions."""
+        if column.kind not in _WGS84:
+            raise StoreError(
+                f"the column {column.name!r} has coordinates that are not WGS 84 (EPSG:4326). "
+                "Convert it, for instance with ST_Transform."
+            )
+        text = _text(column)
+        is_point = (
+            f"json_extract_string({text}, '$.type') = 'Point' AND "
+            f"json_array_length({text}, '$.coordinates') IN (0, 2)"
+        )
+        found = cursor.execute(f"SELECT bool_and({is_point}) FROM {self.sql}").fetchone()  # noqa: S608
+        return "geo_shape" if found and found[0] is False else "geo_point_2d"
 
     def _may_be_object(self, column: SourceColumn, said: FieldSettings | None) -> bool:
         if column.name in self.known or not self.has_objects:
@@ -304,10 +329,13 @@ def _list(column: SourceColumn, target: PortalField) -> str:
 
 def _point(column: SourceColumn) -> str:
     """Return SQL for a point; a text is `latitude, longitude`, as in CSV exports of portals."""
-    name = _identifier(column.name)
+    name, text = _identifier(column.name), _text(column)
     lon, lat = f"{name}.lon", f"{name}.lat"
+    if column.is_geometry:
+        lon, lat = (f"json_extract({text}, '$.coordinates[{at}]')" for at in (0, 1))
+        point = f"{{lon: CAST({lon} AS DOUBLE), lat: CAST({lat} AS DOUBLE)}}"
+        return f"CASE WHEN {lon} IS NOT NULL THEN {point} END"
     if not column.is_point:
-        text = _text(column)
         lon, lat = (f"string_split({text}, ',')[{at}]" for at in (2, 1))
     point = f"{{lon: CAST({lon} AS DOUBLE), lat: CAST({lat} AS DOUBLE)}}"
     return f"CASE WHEN {name} IS NOT NULL THEN {point} END"
@@ -315,6 +343,8 @@ def _point(column: SourceColumn) -> str:
 
 def _text(column: SourceColumn) -> str:
     name = _identifier(column.name)
+    if column.is_geometry:
+        return f"ST_AsGeoJSON({name})"
     is_object = column.is_nested or column.is_point or column.is_list
     return f"CAST({f'to_json({name})' if is_object else name} AS VARCHAR)"
 

@@ -9,11 +9,21 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pyproj
 import pytest
 
 from explore_async import ExploreClient, ExploreError
 from explore_async.portal import Store, load_files, serve
-from tests.explore_async.portal.test_files import PHOTO, feature, refusal, rows, types, written
+from tests.explore_async.portal.test_files import (
+    LINE,
+    PHOTO,
+    POINT,
+    feature,
+    refusal,
+    rows,
+    types,
+    written,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,6 +108,30 @@ async def test_types_are_those_of_the_platform(tmp_path: Path) -> None:
         {name: one[3] for name, one in TYPES.items()},
         dict.fromkeys(TYPES),
     ]
+
+
+async def test_geometries_are_points_or_shapes(tmp_path: Path) -> None:
+    """As those of GeoJSON; an empty point is null."""
+    path = made(
+        tmp_path / "a.duckdb",
+        "CREATE TABLE data (p GEOMETRY, s GEOMETRY)",
+        "INSERT INTO data VALUES ('POINT (2.5 48)', 'LINESTRING (2.5 48, 2.75 48.5)'), "
+        "('POINT EMPTY', 'POINT (2.5 48)'), (NULL, NULL)",
+    )
+    assert types(path) == {"p": "geo_point_2d", "s": "geo_shape"}
+    assert await rows(path) == [
+        {"p": {"lon": 2.5, "lat": 48.0}, "s": feature(LINE)},
+        {"p": None, "s": feature(POINT)},
+        {"p": None, "s": None},
+    ]
+
+
+def test_geometries_that_are_not_wgs_84_are_one_message(tmp_path: Path) -> None:
+    """It names the table and the column."""
+    system = json.dumps(pyproj.CRS("EPSG:2154").to_json_dict()).replace("'", "''")
+    path = made(tmp_path / "a.duckdb", f"CREATE TABLE x (g GEOMETRY('{system}'))")
+    message = refusal(path)
+    assert message.startswith(f"{path}, table x: the column 'g' has coordinates that are not WGS")
 
 
 async def test_odd_names_are_no_sql(tmp_path: Path) -> None:

@@ -26,6 +26,9 @@ _TABLES = """
     ORDER BY 1
 """
 
+_IN_USE = ("Could not set lock on file", "used by another process")
+"""What DuckDB says on POSIX, and what Windows says."""
+
 
 class Databases:
     """The databases that a store reads.
@@ -84,7 +87,7 @@ class Databases:
 
 
 def _refusal(path: Path, reason: str) -> StoreError:
-    if "lock" in reason:
+    if any(sign in reason for sign in _IN_USE):
         return StoreError(
             f"{path} is in use by another program, which may write to it. Close the program, or "
             "serve a copy of the file."

@@ -217,7 +217,9 @@ class Store:
     def _drop(self, table: str) -> None:
         with self.cursor() as cursor:
             is_view = cursor.execute(
-                "SELECT count(*) FROM duckdb_views() WHERE view_name = ?", [table]
+                "SELECT count(*) FROM duckdb_views() "
+                "WHERE database_name = current_database() AND view_name = ?",
+                [table],
             ).fetchone()
             kind = "VIEW" if is_view and is_view[0] else "TABLE"
             cursor.execute(f"DROP {kind} {table}")

@@ -251,7 +251,7 @@ BROKEN: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("kind", BROKEN)
 async def test_a_broken_database_is_one_message(tmp_path: Path, kind: str) -> None:
     """In a folder it leaves the other files, and its requests are refused."""
-    path = tmp_path / "a.db"
+    path = tmp_path / "clock.db"
     write, message = BROKEN[kind]
     write(path)
     found = refusal(path)
@@ -263,8 +263,8 @@ async def test_a_broken_database_is_one_message(tmp_path: Path, kind: str) -> No
         load_files(store, tmp_path)
         async with serve(store) as url, ExploreClient(url) as client:
             assert [one["dataset_id"] async for one in client.datasets()] == ["b"]
-            with pytest.raises(ExploreError, match=r"UnreadableFile.*a\.db"):
-                await client.dataset("a").info()
+            with pytest.raises(ExploreError, match=r"UnreadableFile.*clock\.db"):
+                await client.dataset("clock").info()
 
 
 def test_a_database_that_another_program_writes_is_one_message(tmp_path: Path) -> None:
@@ -282,6 +282,19 @@ def test_a_database_that_another_program_writes_is_one_message(tmp_path: Path) -
         writer.communicate("\n")
     assert message.startswith(f"{path} is in use by another program")
     assert "\n" not in message
+
+
+def test_names_of_the_database_are_not_those_of_the_store(tmp_path: Path) -> None:
+    """A store calls its tables t1, t2 and so on."""
+    names = ("t1", "t2", "t3", "t4")
+    path = made(tmp_path / "a.duckdb", *(f"CREATE VIEW {name} AS SELECT 7 AS n" for name in names))
+    with Store() as store:
+        load_files(store, path)
+        for one in store.datasets:
+            found = store.cursor().execute(f"FROM {one.table}").fetchall()
+            assert found == [(7,)]
+            store.remove(one.dataset_id)
+        assert store.datasets == ()
 
 
 def test_tables_with_one_name_are_one_message(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ class Store:
 
     def is_loaded(self, dataset_id: str) -> bool:
         """Return whether the dataset has a table."""
-        return isinstance(self._datasets.get(dataset_id), Dataset)
+        return isinstance(self._datasets.get(_text_id(dataset_id)), Dataset)
 
     def dataset(self, dataset_id: str) -> Dataset | None:
         """Return the dataset with this identifier, or None; load it if it is not loaded yet.
@@ -196,7 +196,7 @@ class Store:
 
     def retire(self, dataset_id: str) -> None:
         """Remove a dataset as `remove` does, but let requests that use it finish."""
-        self._outlast(self._datasets.pop(dataset_id, None))
+        self._outlast(self._datasets.pop(_text_id(dataset_id), None))
         self._outdate_catalog()
 
     def sweep(self) -> None:

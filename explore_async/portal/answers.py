@@ -92,6 +92,7 @@ _WRITERS: dict[str, Callable[[Any], str]] = {
     "geo_point_2d": _write_point,
     "geo_shape": escaped,
     "file": escaped,
+    "json_blob": escaped,
 }
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import hdrs, web
 
+from explore_async.errors import MissingExtraError
 from explore_async.portal.answers import dumps, json_page
 from explore_async.portal.compiling import Query, compile_query
 from explore_async.portal.engine import Engine
@@ -106,7 +107,7 @@ class Portal:
     def _load(self, dataset_id: str, *, refuse: bool) -> None:
         try:
             self.store.dataset(dataset_id)
-        except StoreError as error:
+        except (StoreError, MissingExtraError) as error:
             if refuse:
                 raise unreadable(str(error)) from error
 

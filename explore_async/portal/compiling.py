@@ -16,7 +16,7 @@ from attrs import evolve, field, frozen
 
 import odsql
 from explore_async.portal.conditions import compile_condition
-from explore_async.portal.context import ROWS_IN, Context, Parameters, Settings, Value
+from explore_async.portal.context import OBJECTS, ROWS_IN, Context, Parameters, Settings, Value
 from explore_async.portal.errors import declared_twice, malformed, not_supported, unknown_field
 from explore_async.portal.grouping import GroupKey, compile_key
 from explore_async.portal.refining import exclusions, refinements
@@ -281,7 +281,7 @@ def _random(node: nodes.Call, of: str, context: Context) -> str:
 
 
 def _sortable(value: Value) -> str:
-    if value.multivalued or value.type in ("geo_point_2d", "geo_shape", "file"):
+    if value.multivalued or value.type in OBJECTS:
         raise not_supported("Sorting by a list, a geographic field or a file")
     return value.sql
 

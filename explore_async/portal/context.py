@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NUMERIC",
+    "OBJECTS",
     "ROWS_IN",
     "TEMPORAL",
     "Context",
@@ -27,8 +28,10 @@ __all__ = [
 ]
 
 ValueType = Literal[
-    "text", "int", "double", "boolean", "date", "datetime", "geo_point_2d", "geo_shape", "file"
-]
+    "text", "int", "double", "boolean", "date", "datetime", "geo_point_2d", "geo_shape", "file",
+    "json_blob",
+]  # fmt: skip
+OBJECTS = frozenset({"geo_point_2d", "geo_shape", "file", "json_blob"})
 NUMERIC = frozenset({"int", "double"})
 TEMPORAL = frozenset({"date", "datetime"})
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
-from explore_async.portal.context import TEMPORAL
+from explore_async.portal.context import OBJECTS, TEMPORAL
 from explore_async.portal.errors import malformed, not_supported, unknown_field
 from odsql import nodes
 from odsql.syntax.functions import FACET_OPTIONS, FACET_SORTS
@@ -81,7 +81,7 @@ def _column(name: str, dataset: Dataset) -> Column:
     column = dataset.columns.get(name)
     if column is None:
         raise unknown_field(name, "facet")
-    if column.field.type in ("geo_point_2d", "geo_shape", "file"):
+    if column.field.type in OBJECTS:
         raise not_supported(f"A facet of type {column.field.type}")
     return column
 

@@ -1,19 +1,18 @@
 """Files with geometries, rewritten so that DuckDB can read them without its spatial extension.
 
-GeoJSON becomes JSON Lines, and GeoParquet becomes Parquet. Points become `{"lon": .., "lat": ..}`,
-other geometries GeoJSON features, as in records of the API.
+GeoJSON becomes JSON Lines, and GeoParquet and FlatGeobuf become Parquet. Points become
+`{"lon": .., "lat": ..}`, other geometries GeoJSON features, as in records of the API.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from explore_async.portal.errors import StoreError, missing_extra
+from explore_async.portal.errors import StoreError, require
 from explore_async.portal.wkb import read_wkb
 
 if TYPE_CHECKING:
@@ -22,7 +21,10 @@ if TYPE_CHECKING:
 
     from explore_async.portal.schema import FieldType
 
-__all__ = ["geo_columns", "rewrite_geojson", "rewrite_geoparquet"]
+__all__ = ["geo_columns", "rewrite_flatgeobuf", "rewrite_geojson", "rewrite_geoparquet"]
+
+_POINT = b"\x01\x01\x00\x00\x00"
+"""The beginning of a point in two dimensions in WKB of GDAL."""
 
 _WGS84 = ("CRS84", "EPSG:4326", "EPSG::4326", "OGC:CRS84h")
 
@@ -150,29 +152,86 @@ def rewrite_geoparquet(path: Path, target: Path, columns: Mapping[str, FieldType
         MissingExtraError: pyarrow is not installed.
         StoreError: a geometry is not WKB.
     """
-    try:
-        arrow = importlib.import_module("pyarrow")
-        parquet = importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise missing_extra("pyarrow") from error
-    point = arrow.struct([("lon", arrow.float64()), ("lat", arrow.float64())])
+    require("pyarrow")
+    parquet = require("pyarrow.parquet")
     with parquet.ParquetFile(path) as source:
         schema = source.schema_arrow.remove_metadata()
-        for name, kind in columns.items():
-            at = schema.get_field_index(name)
-            if at < 0:
-                raise StoreError(f"{path} lacks its geometry column {name!r}. Write the file anew.")
-            type_ = point if kind == "geo_point_2d" else arrow.string()
-            schema = schema.set(at, arrow.field(name, type_))
-        with parquet.ParquetWriter(target, schema) as writer:
-            for batch in source.iter_batches():
-                arrays = [
-                    arrow.array(_converted(path, array, columns[one.name]), one.type)
-                    if one.name in columns
-                    else array
-                    for one, array in zip(schema, batch.columns, strict=True)
-                ]
-                writer.write_batch(arrow.RecordBatch.from_arrays(arrays, schema=schema))
+        _rewrite(path, target, schema, source.iter_batches(), columns)
+
+
+def rewrite_flatgeobuf(path: Path, target: Path) -> dict[str, FieldType]:
+    """Write a FlatGeobuf file as Parquet, and return the type of its geometry column by its name.
+
+    The geometry is the field `geo_point_2d` if all are points in two dimensions, and otherwise the
+    field `geo_shape`; a `_` is appended while a property has the name.
+
+    Raises:
+        MissingExtraError: pyogrio or pyarrow is not installed.
+        StoreError: the file is not FlatGeobuf on WGS 84.
+    """
+    pyogrio, arrow = require("pyogrio"), require("pyarrow")
+    # The faster way of GDAL 3.12 crashes on a feature without a geometry.
+    pyogrio.set_gdal_config_options({"OGR_FLATGEOBUF_STREAM_BASE_IMPL": "YES"})
+    try:
+        kind: FieldType = "geo_point_2d" if _has_only_points(path) else "geo_shape"
+        with pyogrio.open_arrow(path, use_pyarrow=True) as (about, reader):
+            if about["crs"] not in (None, "EPSG:4326", "OGC:CRS84"):
+                raise _wrong_crs(path)
+            name = _free_name(kind, about["fields"])
+            names = [*reader.schema.names[:-1], name]  # the geometry is last
+            schema = arrow.schema(
+                [reader.schema.field(at).remove_metadata().with_name(one)
+                 for at, one in enumerate(names)]
+            )  # fmt: skip
+            batches = (one.rename_columns(names) for one in reader)
+            count = _rewrite(path, target, schema, batches, {name: kind})
+        promised = pyogrio.read_info(path)["features"]
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+        raise StoreError(f"{path} is not FlatGeobuf. Write the file anew, or remove it.") from error
+    if count < promised:  # GDAL takes the end of a file that is cut for the last feature.
+        raise StoreError(
+            f"{path} has {count} of its {promised} features. Write the file anew, or remove it."
+        )
+    return {name: kind}
+
+
+def _has_only_points(path: Path) -> bool:
+    """Return whether all geometries of a file are points in two dimensions, or missing."""
+    with require("pyogrio").open_arrow(path, columns=[], use_pyarrow=True) as (about, reader):
+        if about["geometry_type"] != "Unknown":
+            return bool(about["geometry_type"] == "Point")
+        columns = (batch.column(batch.num_columns - 1) for batch in reader)
+        return all(
+            one is None or one.startswith(_POINT)
+            for column in columns
+            for one in column.to_pylist()
+        )
+
+
+def _rewrite(
+    path: Path, target: Path, schema: Any, batches: Iterable[Any], columns: Mapping[str, FieldType]
+) -> int:
+    """Write batches of Arrow as Parquet, with converted geometries; return the number of rows."""
+    count = 0
+    arrow, parquet = require("pyarrow"), require("pyarrow.parquet")
+    point = arrow.struct([("lon", arrow.float64()), ("lat", arrow.float64())])
+    for name, kind in columns.items():
+        at = schema.get_field_index(name)
+        if at < 0:
+            raise StoreError(f"{path} lacks its geometry column {name!r}. Write the file anew.")
+        type_ = point if kind == "geo_point_2d" else arrow.string()
+        schema = schema.set(at, arrow.field(name, type_))
+    with parquet.ParquetWriter(target, schema) as writer:
+        for batch in batches:
+            arrays = [
+                arrow.array(_converted(path, array, columns[one.name]), one.type)
+                if one.name in columns
+                else array
+                for one, array in zip(schema, batch.columns, strict=True)
+            ]
+            writer.write_batch(arrow.RecordBatch.from_arrays(arrays, schema=schema))
+            count += batch.num_rows
+    return count
 
 
 def _converted(path: Path, array: Any, kind: FieldType) -> list[Any]:

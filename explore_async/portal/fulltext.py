@@ -160,4 +160,5 @@ def _text_column(node: nodes.Node, context: Context) -> Column:
 
 
 def _text_columns(context: Context) -> list[Column]:
-    return list(context.dataset.text_columns)
+    columns = (context.dataset.columns[one.name] for one in context.dataset.fields)
+    return [one for one in columns if one.field.type == "text"]

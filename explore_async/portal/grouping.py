@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from explore_async.portal import dates
-from explore_async.portal.context import NUMERIC, TEMPORAL, Value
+from explore_async.portal.context import NUMERIC, OBJECTS, TEMPORAL, Value
 from explore_async.portal.errors import geo_grouping, malformed, not_supported
 from explore_async.portal.geometry import point_field
 from explore_async.portal.values import compile_value, has_aggregate, has_field
@@ -73,7 +73,7 @@ def compile_key(
     if has_aggregate(node) or not has_field(node):
         raise malformed("group_by takes fields and functions of fields", context.clause)
     value = compile_value(node, context)
-    if value.type in ("geo_point_2d", "geo_shape", "file"):
+    if value.type in OBJECTS:
         raise geo_grouping()
     kind, precision = value.type, value.precision
 

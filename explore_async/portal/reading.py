@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
 
+from explore_async.portal.csv_files import quoted, sniffed_csv
 from explore_async.portal.errors import StoreError
 from explore_async.portal.schema import PortalField
 from explore_async.portal.settings import FieldSettings
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from explore_async.portal.schema import FieldType
-    from explore_async.portal.settings import CsvSettings, DatasetSettings
+    from explore_async.portal.settings import DatasetSettings
 
-__all__ = ["Source", "SourceColumn", "csv_source", "json_source", "parquet_source", "quoted"]
+__all__ = [
+    "Source", "SourceColumn", "csv_source", "json_source", "parquet_source", "quoted",
+    "table_source",
+]  # fmt: skip
 
 _INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT"}) | frozenset(
     {"UTINYINT", "USMALLINT", "UINTEGER"}
@@ -39,10 +43,15 @@ _GEOJSON = frozenset(
     {"Feature", "Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon",
      "GeometryCollection"}
 )  # fmt: skip
-_ROW_NUMBER = "file_row_number"
-"""The column that DuckDB adds to Parquet on demand, unless the file has a column of this name."""
 _WORD = re.compile(r"\w+", re.ASCII)
 _NESTED = re.compile(r"STRUCT|MAP|UNION|JSON|VARIANT")
+_FILE_KEYS = frozenset({"filename", "id", "mimetype"})
+"""The keys of all recorded values of type `file`."""
+
+_WGS84 = frozenset({"GEOMETRY", "GEOMETRY('OGC:CRS84')", "GEOMETRY('EPSG:4326')"})
+"""The types of geometries in degrees of WGS 84; one without a system of coordinates is taken so."""
+
+_PEEKED = 100
 
 
 @frozen
@@ -65,6 +74,11 @@ class SourceColumn:
         )
 
     @property
+    def is_geometry(self) -> bool:
+        """True for a geometry of DuckDB."""
+        return self.kind.startswith("GEOMETRY") and not self.kind.endswith("]")
+
+    @property
     def is_nested(self) -> bool:
         """True for any other object or list."""
         nested = bool(_NESTED.search(self.kind)) or self.kind.endswith("]")
@@ -79,24 +93,33 @@ class Source:
         sql: the call of a table function.
         columns: its columns.
         known: the types of fields that the file tells and DuckDB does not know.
-        is_stable: True if reading the file again is cheap and cannot fail, as with Parquet.
+        place: SQL for the place of a row, if reading the file again is cheap and cannot fail, as
+            with Parquet.
+        has_objects: False if no text of it can be a JSON object.
     """
 
     sql: str
     columns: tuple[SourceColumn, ...]
     known: Mapping[str, FieldType] = field(factory=dict)
-    is_stable: bool = False
+    place: str | None = None
+    has_objects: bool = True
 
     def fields(
         self, cursor: DuckDBPyConnection, said: Mapping[str, FieldSettings]
     ) -> dict[str, PortalField]:
         """Return the fields by the names of their columns, without those that are not visible."""
         found: dict[str, PortalField] = {}
+        objects = self._objects(cursor, said)
         for one in self.columns:
             settings = said.get(one.name, FieldSettings())
             if not settings.visible:
                 continue
-            kind = settings.type or self.known.get(one.name) or self._type(cursor, one, settings)
+            kind = (
+                settings.field_type
+                or self.known.get(one.name)
+                or objects.get(one.name)
+                or _type(one, settings)
+            )
             annotations = settings.annotations
             if one.is_list and kind == "text":
                 annotations = {"multivalued": ",", **annotations}
@@ -110,65 +133,100 @@ class Source:
             )
         return found
 
-    def _type(
-        self, cursor: DuckDBPyConnection, column: SourceColumn, settings: FieldSettings
-    ) -> FieldType:
-        if settings.multivalued is not None or column.is_list:
-            return "text"
-        if column.is_point:
-            return "geo_point_2d"
-        if column.is_nested or column.kind == "VARCHAR":
-            return self._text_type(cursor, column)
-        if column.kind.startswith("TIMESTAMP"):
-            return "datetime"
-        if column.kind.startswith("DECIMAL"):
-            return "double"
-        return _TYPES.get(column.kind, "text")
+    def _objects(
+        self, cursor: DuckDBPyConnection, said: Mapping[str, FieldSettings]
+    ) -> dict[str, FieldType]:
+        """Return the types of columns whose first text or object is one of a known form."""
+        found = {
+            one.name: self._geometry_type(cursor, one) for one in self.columns if one.is_geometry
+        }
+        columns = [one for one in self.columns if self._may_be_object(one, said.get(one.name))]
+        if not columns:
+            return found
+        texts = ", ".join(_text(one) for one in columns)
+        rows = cursor.execute(f"SELECT {texts} FROM {self.sql} LIMIT {_PEEKED}").fetchall()  # noqa: S608
+        for at, one in enumerate(columns):
+            first = next((row[at] for row in rows if row[at] is not None), None)
+            if first is None and len(rows) == _PEEKED:
+                first = self._first(cursor, one)
+            kind = _object_type(first)
+            if kind is not None:
+                found[one.name] = kind
+        return found
 
-    def _text_type(self, cursor: DuckDBPyConnection, column: SourceColumn) -> FieldType:
-        """Return `geo_shape` if the first text or object is GeoJSON."""
-        name = _identifier(column.name)
+    def _geometry_type(self, cursor: DuckDBPyConnection, column: SourceColumn) -> FieldType:
+        """Return `geo_point_2d` if all geometries are points in two dimensions."""
+        if column.kind not in _WGS84:
+            raise StoreError(
+                f"the column {column.name!r} has coordinates that are not WGS 84 (EPSG:4326). "
+                "Convert it, for instance with ST_Transform."
+            )
+        text = _text(column)
+        is_point = (
+            f"json_extract_string({text}, '$.type') = 'Point' AND "
+            f"json_array_length({text}, '$.coordinates') IN (0, 2)"
+        )
+        found = cursor.execute(f"SELECT bool_and({is_point}) FROM {self.sql}").fetchone()  # noqa: S608
+        return "geo_shape" if found and found[0] is False else "geo_point_2d"
+
+    def _may_be_object(self, column: SourceColumn, said: FieldSettings | None) -> bool:
+        if column.name in self.known or not self.has_objects:
+            return False
+        if said is not None and (said.type or said.multivalued is not None or not said.visible):
+            return False
+        return column.is_nested or column.kind == "VARCHAR"
+
+    def _first(self, cursor: DuckDBPyConnection, column: SourceColumn) -> str | None:
+        name, text = _identifier(column.name), _text(column)
         first = cursor.execute(
-            f"SELECT {_text(column)} FROM {self.sql} WHERE {name} IS NOT NULL LIMIT 1"  # noqa: S608
+            f"SELECT {text} FROM {self.sql} WHERE {name} IS NOT NULL LIMIT 1"  # noqa: S608
         ).fetchone()
-        return "geo_shape" if first and _is_geojson(first[0]) else "text"
+        return None if first is None else str(first[0])
 
-    def create(self, table: str, fields: Mapping[str, PortalField]) -> str:
-        """Return a statement that creates a table with one column for each field, in its type.
+    def select(self, fields: Mapping[str, PortalField], *, in_place: bool = False) -> str:
+        """Return a statement with one column for each field, in the type of its field.
 
-        A view if the file can be read in place; it numbers its rows, as a table does by itself.
+        Tables have a place for each row, `rowid`. If the file is read in place, it is a column.
         """
         kinds = {one.name: one for one in self.columns}
         columns = [
             f"{_value(kinds[name], one)} AS c{at}" for at, (name, one) in enumerate(fields.items())
         ]
-        if not self.can_stay(fields):
-            return f"CREATE TABLE {table} AS SELECT {', '.join(columns)} FROM {self.sql}"  # noqa: S608
-        columns.append(f"{_ROW_NUMBER} AS rowid")
-        return f"CREATE VIEW {table} AS SELECT {', '.join(columns)} FROM {self.sql}"  # noqa: S608
+        if in_place:
+            columns.append(f"{self.place} AS rowid")
+        return f"SELECT {', '.join(columns)} FROM {self.sql}"  # noqa: S608
 
     def can_stay(self, fields: Mapping[str, PortalField]) -> bool:
         """Return whether the file can be read in place: no value can fail to be converted."""
-        columns = {one.name: one for one in self.columns}
-        return self.is_stable and all(
+        kinds = {one.name: one.kind for one in self.columns}
+        if self.place is None or self.place in {name.lower() for name in kinds}:
+            return False
+        return all(
             one.type == "text"
-            or (one.type == "datetime" and columns[name].kind.startswith("TIMESTAMP"))
-            or (one.type == "geo_point_2d" and columns[name].is_point)
-            or (_TYPES.get(columns[name].kind) == one.type and columns[name].kind != "UBIGINT")
+            or (one.type == "datetime" and kinds[name].startswith("TIMESTAMP"))
+            or (one.type == "double" and kinds[name].startswith("DECIMAL"))
+            or (_TYPES.get(kinds[name]) == one.type and kinds[name] != "UBIGINT")
             for name, one in fields.items()
         )
 
 
+def _type(column: SourceColumn, said: FieldSettings) -> FieldType:
+    if said.multivalued is not None or column.is_list:
+        return "text"
+    if column.is_point:
+        return "geo_point_2d"
+    if column.kind.startswith("TIMESTAMP"):
+        return "datetime"
+    if column.kind.startswith("DECIMAL"):
+        return "double"
+    return "json_blob" if column.kind == "JSON" else _TYPES.get(column.kind, "text")
+
+
 def csv_source(cursor: DuckDBPyConnection, path: Path, said: DatasetSettings) -> Source:
     """Read a CSV file; a field whose type is given is read as text, to keep its characters."""
-    options = ["sample_size=-1", *_csv_options(said.csv)]
-    sniffed = _described(cursor, f"read_csv({', '.join([_path(path), *options])})")
-    types = {one.name for one in sniffed} & _typed(said)
-    if not types:
-        return Source(f"read_csv({', '.join([_path(path), *options])})", sniffed)
-    listed = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in sorted(types))
-    sql = f"read_csv({', '.join([_path(path), *options, f'types={{{listed}}}'])})"
-    return Source(sql, _described(cursor, sql))
+    sql, kinds, has_objects = sniffed_csv(cursor, path, _path(path), said.csv, _typed(said))
+    columns = tuple(SourceColumn(name, kind) for name, kind in kinds.items())
+    return Source(sql, columns, has_objects=has_objects)
 
 
 def json_source(cursor: DuckDBPyConnection, path: Path, said: DatasetSettings) -> Source:
@@ -193,30 +251,22 @@ def _from_json(column: SourceColumn, typed: bool) -> SourceColumn:
 def parquet_source(
     cursor: DuckDBPyConnection, path: Path, known: Mapping[str, FieldType], *, is_stable: bool
 ) -> Source:
-    """Read Parquet."""
-    columns = _described(cursor, f"read_parquet({_path(path)})")
-    if any(one.name == _ROW_NUMBER for one in columns):
-        return Source(f"read_parquet({_path(path)})", columns, known)
-    sql = f"read_parquet({_path(path)}, {_ROW_NUMBER}=true)"
-    return Source(sql, columns, known, is_stable)
+    """Read Parquet, in place if it is stable."""
+    sql = f"read_parquet({_path(path)})"
+    place = "file_row_number" if is_stable else None
+    return Source(sql, _described(cursor, sql), known, place)
+
+
+def table_source(
+    cursor: DuckDBPyConnection, database: str, table: str, *, is_stable: bool
+) -> Source:
+    """Read a table or a view of an attached database, in place if it is stable."""
+    sql = f"{database}.main.{_identifier(table)}"
+    return Source(sql, _described(cursor, sql), place="rowid" if is_stable else None)
 
 
 def _typed(said: DatasetSettings) -> set[str]:
     return {name for name, one in said.fields.items() if one.type is not None or one.multivalued}
-
-
-def _csv_options(said: CsvSettings) -> list[str]:
-    given = {
-        "delim": said.delimiter,
-        "quote": said.quote,
-        "header": said.header,
-        "decimal_separator": said.decimal,
-        "encoding": said.encoding,
-        "skip": said.skip,
-        "nullstr": said.null,
-        "dateformat": said.date_format,
-    }
-    return [f"{name}={quoted(str(value))}" for name, value in given.items() if value is not None]
 
 
 def _described(cursor: DuckDBPyConnection, sql: str) -> tuple[SourceColumn, ...]:
@@ -240,8 +290,10 @@ def _value(column: SourceColumn, target: PortalField) -> str:
             return f"timezone('UTC', CAST({name} AS TIMESTAMPTZ))"
         if column.kind == "TIMESTAMP WITH TIME ZONE":
             return f"timezone('UTC', {name})"
-    if target.type in ("text", "file"):
+    if target.type == "text":
         return text
+    if target.type in ("file", "json_blob"):
+        return _json(column, target)
     if target.type == "int" and _TYPES.get(column.kind) != "int":
         return _whole(column)
     return f"CAST({name} AS {target.column_type})"
@@ -258,6 +310,14 @@ def _whole(column: SourceColumn) -> str:
     )
 
 
+def _json(column: SourceColumn, target: PortalField) -> str:
+    """Return SQL for JSON in the layout of a response."""
+    name, text = _identifier(column.name), _text(column)
+    refused = f"error('Could not convert \"' || {text} || '\" to {target.type}: it is not JSON')"
+    read = f"coalesce(nullif(portal_json({text}), ''), CAST({refused} AS VARCHAR))"
+    return f"CASE WHEN {name} IS NOT NULL THEN {read} END"
+
+
 def _list(column: SourceColumn, target: PortalField) -> str:
     if column.is_list:
         values = f"CAST({_identifier(column.name)} AS VARCHAR[])"
@@ -269,10 +329,13 @@ def _list(column: SourceColumn, target: PortalField) -> str:
 
 def _point(column: SourceColumn) -> str:
     """Return SQL for a point; a text is `latitude, longitude`, as in CSV exports of portals."""
-    name = _identifier(column.name)
+    name, text = _identifier(column.name), _text(column)
     lon, lat = f"{name}.lon", f"{name}.lat"
+    if column.is_geometry:
+        lon, lat = (f"json_extract({text}, '$.coordinates[{at}]')" for at in (0, 1))
+        point = f"{{lon: CAST({lon} AS DOUBLE), lat: CAST({lat} AS DOUBLE)}}"
+        return f"CASE WHEN {lon} IS NOT NULL THEN {point} END"
     if not column.is_point:
-        text = _text(column)
         lon, lat = (f"string_split({text}, ',')[{at}]" for at in (2, 1))
     point = f"{{lon: CAST({lon} AS DOUBLE), lat: CAST({lat} AS DOUBLE)}}"
     return f"CASE WHEN {name} IS NOT NULL THEN {point} END"
@@ -280,20 +343,27 @@ def _point(column: SourceColumn) -> str:
 
 def _text(column: SourceColumn) -> str:
     name = _identifier(column.name)
+    if column.is_geometry:
+        return f"ST_AsGeoJSON({name})"
     is_object = column.is_nested or column.is_point or column.is_list
     return f"CAST({f'to_json({name})' if is_object else name} AS VARCHAR)"
 
 
-def _is_geojson(text: str) -> bool:
-    if not text.startswith("{"):
-        return False
+def _object_type(text: str | None) -> FieldType | None:
+    """Return the type of a JSON object: `geo_shape` for GeoJSON, `file` for what describes a file.
+
+    Recorded: the description of a file has, among others, the keys `filename`, `id` and `mimetype`.
+    """
+    if text is None or not text.startswith("{"):
+        return None
     try:
         read: Any = json.loads(text)
-    except ValueError:
-        return False
-    return read.get("type") in _GEOJSON and read.keys() & {
-        "coordinates", "geometry", "geometries",
-    } != set()  # fmt: skip
+    except (ValueError, RecursionError):
+        return None
+    is_geometry = read.keys() & {"coordinates", "geometry", "geometries"} != set()
+    if is_geometry and isinstance(read.get("type"), str) and read["type"] in _GEOJSON:
+        return "geo_shape"
+    return "file" if read.keys() >= _FILE_KEYS else None
 
 
 def _field_name(name: str, taken: set[str]) -> str:
@@ -315,11 +385,6 @@ def _field_name(name: str, taken: set[str]) -> str:
 def _path(path: Path) -> str:
     """Return the path as SQL; DuckDB reads `*`, `?` and `[` as patterns."""
     return quoted(re.sub(r"[*?[]", r"[\g<0>]", str(path)))
-
-
-def quoted(text: str) -> str:
-    """Return a text as SQL. A view takes no bound values."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _identifier(name: str) -> str:

@@ -11,16 +11,16 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from explore_async.portal.errors import StoreError
 from explore_async.portal.schema import FieldType, PortalField
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["inferred_fields", "refuse_no_rows", "travelling", "write_rows"]
+__all__ = ["inferred_fields", "prepared_rows", "refuse_no_rows", "travelling"]
 
 _INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
 _SHAPES = frozenset(
@@ -31,39 +31,40 @@ _SHAPES = frozenset(
 )  # fmt: skip
 
 
-def travelling(one: PortalField) -> str:
-    """Return the type as which a value is read from JSON, before the cast to its column type."""
-    if one.multivalued or one.type == "geo_point_2d":
-        return one.column_type
-    return "VARCHAR"
+def travelling(one: PortalField) -> Any:
+    """Return the type as which a value is read from JSON, before the cast to its column type.
+
+    It has the form of the structures of DuckDB's `from_json`.
+    """
+    if one.multivalued:
+        return ["VARCHAR"]
+    return {"lon": "DOUBLE", "lat": "DOUBLE"} if one.type == "geo_point_2d" else "VARCHAR"
 
 
-def write_rows(path: Path, fields: Sequence[PortalField], rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write rows as JSON Lines, keyed by column name, and return their number.
+def prepared_rows(
+    fields: Sequence[PortalField], rows: Iterable[Mapping[str, Any]]
+) -> Iterator[str]:
+    """Yield each row as JSON, keyed by column name.
 
     Raises:
         StoreError: a row is not a mapping, a key is not a field, or a value does not fit its field.
     """
-    positions = {one.name: at for at, one in enumerate(fields)}
-    count = 0
+    names = {one.name for one in fields}
     if not isinstance(rows, Iterable):
         raise StoreError("rows must be mappings of values by field name.")
-    with path.open("w", encoding="utf-8") as file:
-        for row in rows:
-            _refuse_no_row(count, row)
-            unknown = row.keys() - positions.keys()
-            if unknown:
-                raise StoreError(
-                    f"Row {count} has keys that are not fields: {sorted(map(str, unknown))}."
-                )
-            prepared = {
-                f"c{at}": _prepared(one, value)
-                for at, one in enumerate(fields)
-                if (value := _plain(row.get(one.name))) is not None
-            }
-            file.write(json.dumps(prepared) + "\n")
-            count += 1
-    return count
+    for count, row in enumerate(rows):
+        _refuse_no_row(count, row)
+        unknown = row.keys() - names
+        if unknown:
+            raise StoreError(
+                f"Row {count} has keys that are not fields: {sorted(map(str, unknown))}."
+            )
+        prepared = {
+            f"c{at}": _prepared(one, value)
+            for at, one in enumerate(fields)
+            if (value := _plain(row.get(one.name))) is not None
+        }
+        yield json.dumps(prepared)
 
 
 def refuse_no_rows(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -195,6 +196,7 @@ _PREPARE: dict[FieldType, Callable[[Any], Any]] = {
     "geo_point_2d": _point,
     "geo_shape": _shape,
     "file": json.dumps,
+    "json_blob": json.dumps,
 }
 
 
@@ -239,10 +241,10 @@ def _kind(value: Any) -> FieldType | None:
         return "geo_point_2d"
     if isinstance(value, dict) and value.get("type") in _SHAPES | {"Feature"}:
         return "geo_shape"
-    return "file"
+    return "file" if isinstance(value, dict) and "filename" in value else "json_blob"
 
 
 _KINDS: tuple[tuple[type, FieldType | None], ...] = (
-    (bool, "boolean"), (int, "int"), (float, "double"), (str, "text"), (datetime, "datetime"),
-    (date, "date"), (list, None), (tuple, None),
+    (bool, "boolean"), (int, "int"), (float, "double"), (Decimal, "double"), (str, "text"),
+    (datetime, "datetime"), (date, "date"), (list, None), (tuple, None),
 )  # fmt: skip

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Column", "Dataset", "FieldType", "PortalField"]
 
 FieldType = Literal[
-    "text", "int", "double", "boolean", "date", "datetime", "geo_point_2d", "geo_shape", "file"
-]
+    "text", "int", "double", "boolean", "date", "datetime", "geo_point_2d", "geo_shape", "file",
+    "json_blob",
+]  # fmt: skip
 Precision = Literal["day", "month", "year"]
 
 COLUMN_TYPES: dict[FieldType, str] = {
@@ -35,6 +36,7 @@ COLUMN_TYPES: dict[FieldType, str] = {
     "geo_point_2d": "STRUCT(lon DOUBLE, lat DOUBLE)",
     "geo_shape": "VARCHAR",
     "file": "VARCHAR",
+    "json_blob": "VARCHAR",
 }
 
 
@@ -152,12 +154,6 @@ class Dataset:
     data_visible: bool = True
     shapes: Callable[[Column], Shapes] = field(hash=False, repr=False, eq=False, kw_only=True)
     words: Callable[[], Words | None] = field(hash=False, repr=False, eq=False, kw_only=True)
-
-    @property
-    def text_columns(self) -> tuple[Column, ...]:
-        """The columns of all text fields, which a search without fields looks through."""
-        columns = (self.columns[one.name] for one in self.fields)
-        return tuple(one for one in columns if one.field.type == "text")
 
     @property
     def title(self) -> str:

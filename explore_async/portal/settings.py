@@ -17,7 +17,8 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
 import msgspec
@@ -74,7 +75,7 @@ class FieldSettings:
     """What is said about one field.
 
     Attributes:
-        type: its type; None for that of the file.
+        type: its type; None for that of the file. `decimal` is another name of `double`.
         label: its label; None for its name in the file.
         description: its description.
         visible: False to leave the field out.
@@ -83,7 +84,7 @@ class FieldSettings:
             annotations; `hierarchical` and `multivalued` are separators.
     """
 
-    type: FieldType | None = None
+    type: FieldType | Literal["decimal"] | None = None
     label: str | None = None
     description: str | None = None
     visible: bool = True
@@ -98,6 +99,11 @@ class FieldSettings:
     unit: str | None = None
 
     @property
+    def field_type(self) -> FieldType | None:
+        """The type as dataset objects name it."""
+        return "double" if self.type == "decimal" else self.type
+
+    @property
     def annotations(self) -> dict[str, Any]:
         """The annotations of the field in a dataset object."""
         given = {name: getattr(self, name) for name in _ANNOTATIONS}
@@ -110,7 +116,9 @@ class DatasetSettings:
 
     Attributes:
         file: the name of the file.
-        id: the dataset identifier; None for the name of the file without its suffix.
+        table: the name of the table, if the file is a database.
+        id: the dataset identifier; None for the name of the table, or of the file without its
+            suffix.
         visible: False to not serve the file.
         csv: how the file is written, if it is CSV.
         fields: the settings of fields by their names in the file.
@@ -119,6 +127,7 @@ class DatasetSettings:
     """
 
     file: str
+    table: str | None = None
     id: str | None = None
     visible: bool = True
     title: str | None = None
@@ -140,12 +149,12 @@ class DatasetSettings:
         return {"default": {name: value for name, value in given.items() if value is not None}}
 
 
-def read_portal_file(folder: Path) -> dict[str, DatasetSettings]:
-    """Read the `portal.toml` of a folder: the settings by name of a file; empty without one.
+def read_portal_file(folder: Path) -> dict[tuple[str, str | None], DatasetSettings]:
+    """Read the `portal.toml` of a folder: the settings by file and table; empty without one.
 
     Raises:
         StoreError: it is not TOML, has an unknown key or a value of a wrong type, names a file that
-            is not there, or names a file twice.
+            is not there, or names a file or a table twice.
     """
     path = folder / SETTINGS_FILE
     try:
@@ -160,14 +169,15 @@ def read_portal_file(folder: Path) -> dict[str, DatasetSettings]:
     tables = read.get("dataset", [])
     if not isinstance(tables, list):
         raise StoreError(f"{path}: write [[dataset]] with two brackets, once for each file.")
-    found: dict[str, DatasetSettings] = {}
+    found: dict[tuple[str, str | None], DatasetSettings] = {}
     for at, table in enumerate(tables, start=1):
         one = _dataset(table, f"{path}, dataset {at}")
-        if one.file in found:
-            raise StoreError(f"{path} describes {one.file} twice. Join the two tables.")
-        if not (folder / one.file).is_file():
+        if (one.file, one.table) in found:
+            what = one.file if one.table is None else f"the table {one.table} of {one.file}"
+            raise StoreError(f"{path} describes {what} twice. Join the two tables.")
+        if PurePath(one.file).name != one.file or not (folder / one.file).is_file():
             raise StoreError(f"{path} describes {one.file}, which is not in {folder}.")
-        found[one.file] = one
+        found[one.file, one.table] = one
     return found
 
 

@@ -7,26 +7,30 @@ by users.
 
 from __future__ import annotations
 
+import itertools
+import json
 import logging
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from explore_async.errors import MissingExtraError
 from explore_async.portal import functions
 from explore_async.portal.catalog import CATALOG_ID, catalog_fields, catalog_names, catalog_row
 from explore_async.portal.errors import StoreError, require
 from explore_async.portal.geometries import Shapes
-from explore_async.portal.rows import inferred_fields, refuse_no_rows, travelling, write_rows
+from explore_async.portal.rows import inferred_fields, prepared_rows, refuse_no_rows, travelling
 from explore_async.portal.schema import Column, Dataset, PortalField
 from explore_async.portal.technical import technical_columns
 from explore_async.portal.words import Words, index_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from duckdb import DuckDBPyConnection
@@ -35,6 +39,9 @@ __all__ = ["Store", "refuse_no_store"]
 
 _LOG = logging.getLogger(__name__)
 
+
+_AT_ONCE = 1_000
+"""So many rows go into a table in one statement; the rest goes through a file."""
 
 _POINT = """'{{"type": "Point", "coordinates": [' || {0}.lon || ', ' || {0}.lat || ']}}'"""
 
@@ -65,10 +72,11 @@ class Store:
         self._datasets: dict[str, Dataset | Callable[[], Dataset]] = {}
         self._loading = threading.RLock()
         self._catalog: Dataset | None = None
-        self._tables = 0
+        self._tables = itertools.count(1)
         self._geometries: dict[tuple[str, str], Shapes] = {}
         self._words: dict[str, Words | None] = {}
         self._reading = threading.Lock()
+        self._unused: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -95,14 +103,19 @@ class Store:
         for dataset_id in self.waiting:
             try:
                 self.dataset(dataset_id)
-            except StoreError as error:
+            except (StoreError, MissingExtraError) as error:
                 _LOG.warning("The catalog lacks %s. %s", dataset_id, error)
-        return tuple(one for one in self._datasets.values() if isinstance(one, Dataset))
+        return tuple(one for one in list(self._datasets.values()) if isinstance(one, Dataset))
 
     @property
     def waiting(self) -> tuple[str, ...]:
         """The identifiers of the datasets that are not loaded yet."""
-        return tuple(name for name, one in self._datasets.items() if not isinstance(one, Dataset))
+        known = list(self._datasets.items())  # in one step, because other threads may add some
+        return tuple(name for name, one in known if not isinstance(one, Dataset))
+
+    def is_loaded(self, dataset_id: str) -> bool:
+        """Return whether the dataset has a table."""
+        return isinstance(self._datasets.get(_text_id(dataset_id)), Dataset)
 
     def dataset(self, dataset_id: str) -> Dataset | None:
         """Return the dataset with this identifier, or None; load it if it is not loaded yet.
@@ -114,8 +127,8 @@ class Store:
         if found is None or isinstance(found, Dataset):
             return found
         with self._loading:
-            found = self._datasets[dataset_id]
-            return found if isinstance(found, Dataset) else found()
+            found = self._datasets.get(dataset_id)
+            return found if found is None or isinstance(found, Dataset) else found()
 
     @property
     def catalog(self) -> Dataset:
@@ -158,11 +171,12 @@ class Store:
         self._check_free(dataset_id)
         if not isinstance(metas, Mapping | None) or not isinstance(features, Iterable):
             raise StoreError("metas must be a mapping, and features a list of strings.")
-        table = self._create(schema, rows)
+        table, count = self._create(schema, rows)
         return self.register(
             dataset_id,
             schema,
             table,
+            count=count,
             uid=uid,
             metas=metas or {},
             features=features,
@@ -178,13 +192,42 @@ class Store:
         dataset = self._datasets.pop(_text_id(dataset_id), None)
         if dataset is None:
             raise StoreError(f"There is no dataset {dataset_id!r} to remove.")
-        self._catalog = None
-        if not isinstance(dataset, Dataset):
-            return  # it was never loaded
-        self._connection.execute(f"DROP TABLE {dataset.table}")
-        for key in [key for key in self._geometries if key[0] == dataset.table]:
+        self._outdate_catalog()
+        if isinstance(dataset, Dataset):
+            self._drop(dataset.table)
+
+    def retire(self, dataset_id: str) -> None:
+        """Remove a dataset as `remove` does, but let requests that use it finish."""
+        self._outlast(self._datasets.pop(_text_id(dataset_id), None))
+        self._outdate_catalog()
+
+    def sweep(self) -> None:
+        """Drop the tables of datasets that were retired or replaced, and that no request uses."""
+        while self._unused:
+            self._drop(self._unused.pop())
+
+    def _outlast(self, dataset: Dataset | Callable[[], Dataset] | None) -> None:
+        """Note the table of a dataset for `sweep` when nothing refers to the dataset any more."""
+        if isinstance(dataset, Dataset):
+            finalizer = weakref.finalize(dataset, self._unused.append, dataset.table)
+            finalizer.atexit = False
+
+    def _outdate_catalog(self) -> None:
+        outdated, self._catalog = self._catalog, None
+        self._outlast(outdated)
+
+    def _drop(self, table: str) -> None:
+        with self.cursor() as cursor:
+            is_view = cursor.execute(
+                "SELECT count(*) FROM duckdb_views() "
+                "WHERE database_name = current_database() AND view_name = ?",
+                [table],
+            ).fetchone()
+            kind = "VIEW" if is_view and is_view[0] else "TABLE"
+            cursor.execute(f"DROP {kind} {table}")
+        for key in [key for key in list(self._geometries) if key[0] == table]:
             del self._geometries[key]
-        words = self._words.pop(dataset.table, None)
+        words = self._words.pop(table, None)
         if words is not None:
             words.drop(self._connection)
 
@@ -200,7 +243,7 @@ class Store:
     ) -> Dataset:
         """Add a dataset whose empty table `load` fills with SQL; columns are in field order."""
         self._check_free(dataset_id)
-        table = self._create(fields)
+        table, _ = self._create(fields)
         load(self._connection, table)
         return self.register(dataset_id, fields, table, uid=uid, metas=metas, features=features)
 
@@ -212,12 +255,11 @@ class Store:
         """
         self._check_free(dataset_id)
         self._datasets[dataset_id] = load
-        self._catalog = None
+        self._outdate_catalog()
 
     def next_table(self) -> str:
         """Return the name of a table that does not exist yet."""
-        self._tables += 1
-        return f"t{self._tables}"
+        return f"t{next(self._tables)}"
 
     def register(
         self,
@@ -229,9 +271,13 @@ class Store:
         metas: Mapping[str, Any],
         features: Sequence[str],
         data_visible: bool = True,
+        count: int | None = None,
     ) -> Dataset:
-        """Register a filled table as a dataset."""
-        count = self._count(table)
+        """Register a filled table as a dataset, in the place of that with its identifier.
+
+        Its rows are counted if `count` is None.
+        """
+        count = self._count(table) if count is None else count
         columns = {one.name: Column(one, f"c{at}") for at, one in enumerate(fields)}
         added = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
         dataset = Dataset(
@@ -245,10 +291,11 @@ class Store:
             features=tuple(features),
             data_visible=data_visible,
             shapes=partial(self._shapes, table),
-            words=lambda: self._indexed(dataset),
+            words=partial(self._indexed, table, tuple(columns.values())),
         )
+        self._outlast(self._datasets.get(dataset_id))
         self._datasets[dataset_id] = dataset
-        self._catalog = None
+        self._outdate_catalog()
         return dataset
 
     def _check_free(self, dataset_id: str) -> None:
@@ -257,31 +304,46 @@ class Store:
                 f"The dataset {dataset_id!r} already exists; choose another identifier."
             )
 
-    def _create(self, fields: Sequence[PortalField], rows: Iterable[Mapping[str, Any]] = ()) -> str:
-        """Create a table with the next free name and these rows."""
+    def _create(
+        self, fields: Sequence[PortalField], rows: Iterable[Mapping[str, Any]] = ()
+    ) -> tuple[str, int]:
+        """Create a table with the next free name and these rows; return its name and their number.
+
+        All values except lists and points travel as texts, and are cast.
+        """
+        prepared = prepared_rows(fields, rows)
+        first = list(itertools.islice(prepared, _AT_ONCE))
         table = self.next_table()
-        columns = ", ".join(f"c{at} {one.column_type}" for at, one in enumerate(fields))
-        self._connection.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
+        kinds = json.dumps({f"c{at}": travelling(one) for at, one in enumerate(fields)})
+        casts = ", ".join(
+            f"CAST(r.c{at} AS {one.column_type}) AS c{at}" for at, one in enumerate(fields)
+        )
+        self._connection.execute(
+            f"CREATE OR REPLACE TABLE {table} AS SELECT {casts} FROM "  # noqa: S608
+            f"(SELECT unnest(from_json($rows, '[{kinds}]')) AS r)",
+            {"rows": f"[{', '.join(first)}]"},
+        )
+        if len(first) < _AT_ONCE:
+            return table, len(first)
+        return table, len(first) + self._insert(table, casts, kinds, prepared)
+
+    def _insert(self, table: str, casts: str, kinds: str, rows: Iterator[str]) -> int:
+        """Load more rows than one statement should hold, through a file; return their number."""
         with tempfile.TemporaryDirectory(prefix="portal-") as folder:
             path = Path(folder) / "rows.jsonl"
-            if write_rows(path, fields, rows):
-                self._insert(table, fields, path)
-        return table
-
-    def _insert(self, table: str, fields: Sequence[PortalField], path: Path) -> None:
-        """Load prepared rows; all values except lists and points are read as text and cast."""
-        kinds = [travelling(one) for one in fields]
-        listed = ", ".join(f"c{at}: '{kind}'" for at, kind in enumerate(kinds))
-        casts = ", ".join(f"CAST(c{at} AS {one.column_type})" for at, one in enumerate(fields))
-        self._connection.execute(
-            f"INSERT INTO {table} SELECT {casts} FROM read_json($path, "  # noqa: S608
-            "format='newline_delimited', records=true, maximum_object_size=67108864, "
-            f"columns={{{listed}}})",
-            {"path": str(path)},
-        )
+            with path.open("w", encoding="ascii") as file:
+                count = sum(1 for row in rows if file.write(f"{row}\n"))
+            self._connection.execute(
+                f"INSERT INTO {table} SELECT {casts} FROM (SELECT from_json(json, '{kinds}') AS r "  # noqa: S608
+                "FROM read_json_objects($path, format='newline_delimited', "
+                "maximum_object_size=67108864))",
+                {"path": str(path)},
+            )
+        return count
 
     def _count(self, table: str) -> int:
-        counted = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
+        with self.cursor() as cursor:
+            counted = cursor.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
         return int(counted[0]) if counted else 0
 
     def _shapes(self, table: str, column: Column) -> Shapes:
@@ -299,20 +361,21 @@ class Store:
                 known = self._geometries[table, column.sql] = Shapes(rows)
             return known
 
-    def _indexed(self, dataset: Dataset) -> Words | None:
-        """Return the index of the words of a dataset, which is made when it is first needed."""
+    def _indexed(self, table: str, columns: Sequence[Column]) -> Words | None:
+        """Return the index of the words of a table, which is made when it is first needed."""
         with self._reading:
-            if dataset.table not in self._words:
-                made = index_words(self.cursor, dataset.table, dataset.text_columns)
-                self._words[dataset.table] = made
-            return self._words[dataset.table]
+            if table not in self._words:
+                texts = [one for one in columns if one.field.type == "text"]
+                self._words[table] = index_words(self.cursor, table, texts)
+            return self._words[table]
 
     def _build_catalog(self) -> Dataset:
+        self.sweep()
         datasets = self.datasets
         fields = catalog_fields(datasets)
-        table = self._create(fields, (catalog_row(one, fields) for one in datasets))
+        table, _ = self._create(fields, (catalog_row(one, fields) for one in datasets))
         own = {one.name: Column(one, f"c{at}") for at, one in enumerate(fields)}
-        catalog = Dataset(
+        return Dataset(
             dataset_id=CATALOG_ID,
             uid=CATALOG_ID,
             fields=fields,
@@ -321,9 +384,8 @@ class Store:
             records_count=len(datasets),
             metas={},
             shapes=partial(self._shapes, table),
-            words=lambda: self._indexed(catalog),
+            words=partial(self._indexed, table, tuple(own.values())),
         )
-        return catalog
 
 
 def refuse_no_store(store: object) -> None:

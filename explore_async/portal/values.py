@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from explore_async.portal import date_formats, dates, geometry
-from explore_async.portal.context import NUMERIC, TEMPORAL, Value
+from explore_async.portal.context import NUMERIC, OBJECTS, TEMPORAL, Value
 from explore_async.portal.errors import (
     incompatible_types,
     malformed,
@@ -323,5 +323,5 @@ def comparable(first: Value, second: Value, context: Context) -> None:
     """
     kinds = {first.type, second.type}
     fits = len(kinds) == 1 or kinds <= NUMERIC or kinds <= TEMPORAL
-    if not fits or kinds & {"geo_point_2d", "geo_shape", "file"}:
+    if not fits or kinds & OBJECTS:
         raise incompatible_types(context.clause)

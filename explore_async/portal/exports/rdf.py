@@ -43,6 +43,7 @@ _NEXT = " ;\n  "
 _TYPES = {
     "text": "string",
     "file": "string",
+    "json_blob": "string",
     "int": "integer",
     "double": "double",
     "boolean": "boolean",

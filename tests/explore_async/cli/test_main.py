@@ -503,6 +503,30 @@ def test_a_reader_that_stops_early_ends_the_command_quietly(url: str) -> None:
         process.wait(50)
 
 
+def test_served_files_that_change_are_read_again_with_watch(tmp_path: Path) -> None:
+    """A line says so."""
+    path = tmp_path / "a.csv"
+    path.write_text("x\n1\n", encoding="utf-8")
+    command = [sys.executable, "-m", "explore_async", "serve", "--port", "0", "--watch", str(path)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stderr.readline()
+        path.write_text("x\n10\n", encoding="utf-8")
+        assert process.stderr.readline() == f"Reloaded a ({path}).\n"
+        process.kill()
+
+
+def test_watching_needs_files() -> None:
+    """The message says so."""
+    result = run("serve", "--watch")
+    assert result.exit_code == 2
+    assert "--watch needs the PATH of a file or a folder." in result.stderr
+
+
 def test_serving_a_file_that_is_not_there_is_one_message(tmp_path: Path) -> None:
     """It names the path and what to pass."""
     result = run("serve", str(tmp_path / "none.csv"))

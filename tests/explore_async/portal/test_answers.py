@@ -30,6 +30,7 @@ FIELDS = (
     PortalField("moment", "datetime", "moment"),
     PortalField("place", "geo_point_2d", "place"),
     PortalField("shape", "geo_shape", "shape"),
+    PortalField("facts", "json_blob", "facts"),
 )
 # Control characters are left out: SQL writes `\\u000F`, and Python `\\u000f`.
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=5)
@@ -47,6 +48,7 @@ ROW = st.fixed_dictionaries(
         "moment": NULL | st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)),
         "place": NULL | st.fixed_dictionaries({"lon": AXIS, "lat": AXIS}),
         "shape": NULL | AXIS.map(lambda at: {"type": "Point", "coordinates": [at, at]}),
+        "facts": NULL | st.lists(TEXT, max_size=2),
     }
 )
 EXTREMES = {"number": 1e16, "place": {"lon": 1e-7, "lat": -0.0}, "day": date(1, 1, 1)}

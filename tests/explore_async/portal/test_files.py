@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyogrio
 import pytest
 
 from explore_async import ExploreClient, ExploreError
@@ -86,6 +88,30 @@ async def test_csv_has_the_dialect_and_the_types_that_are_sniffed(tmp_path: Path
         {"code": "02", "name": "a;b", "size": None, "share": None, "opened": None, "seen": None,
          "open": None},
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a;b\nx;1,5\ny;2\n", "name\nDoe, John\nalpha\n", "Doe, John\nRoe, Jane\n", "a|b\n1|2\n",
+        "a,b\r\n1,2\r\n3,\r\n", "a\tb\n1,2\t3\n4,5\t6\n", "# made\na,b\n1,2\n", "a,b\n'x, y',2\n",
+        'a,b\n"x\ny",1\n"z ""q""",2\n', "a,b\n\n1,2\n\n", "a\n1,5\n2,5\n",
+        "t\n10:00:00\n11:30:00\n", "my title\n\nid,name\n1,x\n2,y\n", "a,b\n",
+    ],
+    ids=range(14),
+)  # fmt: skip
+def test_a_small_csv_file_is_read_as_a_large_one(tmp_path: Path, text: str) -> None:
+    """Looking through it before it is sniffed changes nothing."""
+    path = written(tmp_path / "data.csv", text)
+    with Store() as store, store.cursor() as cursor:
+        load_files(store, path)
+        dataset = store.dataset("data")
+        assert dataset is not None
+        found = cursor.execute(f"FROM {dataset.table}").fetchall()
+        plain = cursor.execute("FROM read_csv(?, sample_size=-1)", [str(path)]).fetchall()
+    assert [[str(one) for one in row] for row in found] == [
+        [str(one) for one in row] for row in plain
+    ]
 
 
 async def test_csv_can_be_told_its_dialect(tmp_path: Path) -> None:
@@ -223,7 +249,7 @@ async def test_geoparquet_has_points_and_shapes(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("suffix", ["csv", "jsonl", "geojson", "parquet"])
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "geojson", "parquet", "fgb"])
 async def test_what_the_portal_exports_it_reads(tmp_path: Path, suffix: str) -> None:
     """An export that is served again has the same rows."""
     served: list[dict[str, Any]] = [
@@ -283,6 +309,81 @@ def test_parquet_is_read_in_place_unless_a_value_can_fail(tmp_path: Path) -> Non
             .fetchall()
         )
         assert views == [(store.dataset("view").table,)]  # type: ignore[union-attr]
+
+
+async def test_parquet_in_place_has_an_order_and_identifiers(tmp_path: Path) -> None:
+    """Rows keep their order, can be sorted, and have identifiers."""
+    pq.write_table(pa.table({"n": [3, 1, 2]}), tmp_path / "data.parquet")
+    with Store() as store:
+        load_files(store, tmp_path)
+        async with serve(store) as url, ExploreClient(url) as client:
+            records = client.dataset("data").records
+            assert [row["n"] async for row in records()] == [3, 1, 2]
+            assert [row["n"] async for row in records(order_by="n desc")] == [3, 2, 1]
+            assert len({row["recordid"] async for row in records(select="recordid")}) == 3
+
+
+def test_a_column_with_the_name_of_the_place_of_rows_is_kept(tmp_path: Path) -> None:
+    """The file is loaded then."""
+    pq.write_table(pa.table({"file_row_number": [7, 7]}), tmp_path / "data.parquet")
+    with Store() as store:
+        load_files(store, tmp_path / "data.parquet")
+        rows = store.cursor().execute("SELECT rowid, c0 FROM t1").fetchall()
+    assert rows == [(0, 7), (1, 7)]
+
+
+# ---------------------------------------------------------------- objects and decimals
+
+PHOTO = {"filename": "a.jpg", "format": "JPEG", "mimetype": "image/jpeg", "id": "47", "width": 9}
+
+
+async def test_the_description_of_a_file_is_a_file(tmp_path: Path) -> None:
+    """As in recorded answers; other objects of JSON Lines are text, unless a type is given."""
+    lines: list[dict[str, Any]] = [
+        {"photo": PHOTO, "more": {"a": [1, None]}, "plain": {"a": "é"}},
+        {"photo": None},
+    ]
+    written(tmp_path / "data.jsonl", "".join(f"{json.dumps(one)}\n" for one in lines))
+    said = '[[dataset]]\nfile = "data.jsonl"\nfields.more.type = "json_blob"\n'
+    written(tmp_path / "portal.toml", said)
+    assert types(tmp_path) == {"photo": "file", "more": "json_blob", "plain": "text"}
+    assert await rows(tmp_path) == [
+        {**lines[0], "plain": '{"a":"é"}'},
+        {"photo": None, "more": None, "plain": None},
+    ]
+
+
+async def test_json_in_csv_is_read_if_its_type_is_given(tmp_path: Path) -> None:
+    """Any JSON value, in the layout of other values."""
+    written(tmp_path / "data.csv", 'photo,more\n"{""filename"":""x""}","[1,2]"\n,3\n')
+    said = 'fields.photo.type = "file"\nfields.more.type = "json_blob"\n'
+    written(tmp_path / "portal.toml", f'[[dataset]]\nfile = "data.csv"\n{said}')
+    with Store() as store:
+        load_files(store, tmp_path)
+        async with serve(store) as url, ExploreClient(url) as client:
+            async with client.dataset("data").export("jsonl") as stream:
+                await stream.save(tmp_path / "saved")
+    assert (
+        tmp_path / "saved"
+    ).read_bytes() == b'{"photo": {"filename": "x"}, "more": [1, 2]}\n{"photo": null, "more": 3}\n'
+
+
+def test_text_that_is_no_json_is_one_message(tmp_path: Path) -> None:
+    """It names the file, the value and the type."""
+    path = written(tmp_path / "a.csv", "x\n1\noops\n")
+    written(tmp_path / "portal.toml", '[[dataset]]\nfile = "a.csv"\nfields.x.type = "json_blob"\n')
+    message = refusal(path)
+    assert 'Could not convert "oops" to json_blob: it is not JSON' in message
+    assert "\n" not in message
+
+
+async def test_decimals_are_doubles(tmp_path: Path) -> None:
+    """The platform has no other type for them; portal.toml may call it decimal."""
+    written(tmp_path / "data.csv", "x,y\n1.50,2\n,\n")
+    said = '[[dataset]]\nfile = "data.csv"\nfields.x.type = "decimal"\nfields.y.type = "decimal"\n'
+    written(tmp_path / "portal.toml", said)
+    assert types(tmp_path) == {"x": "double", "y": "double"}
+    assert await rows(tmp_path) == [{"x": 1.5, "y": 2.0}, {"x": None, "y": None}]
 
 
 # ---------------------------------------------------------------- names
@@ -351,7 +452,7 @@ def test_a_dataset_that_is_not_visible_is_not_served(tmp_path: Path) -> None:
         ('[[dataset]]\nfile = "a.csv"\ntitle = 3', r"Expected `str.*` - at `\$.title`"),
         ('[[dataset]]\nfile = "a.csv"\ncsv = { sep = ";" }', "csv has the unknown key 'sep'"),
         ('[[dataset]]\nfile = "a.csv"\nfields.x.type = "integer"', "field x: Invalid enum value"),
-        ('[[dataset]]\nfile = "a.csv"\nfields.y.label = "Y"', "a.csv lacks: y. The file has x"),
+        ('[[dataset]]\nfile = "a.csv"\nfields.y.label = "Y"', "a.csv lacks: y. It has x"),
     ],
     ids=range(11),
 )
@@ -501,3 +602,112 @@ async def test_every_query_reads_parquet_in_place(tmp_path: Path) -> None:
             elms = data.records(select="recordid", where="name = 'elm'")
             (found,) = [str(row["recordid"]) async for row in elms]
             assert (await data.record(found))["name"] == "elm"
+
+
+# ---------------------------------------------------------------- folders in folders
+
+
+async def test_folders_in_a_folder_are_read(tmp_path: Path) -> None:
+    """The identifier is the name of the file; a portal.toml is about the files of its folder."""
+    (tmp_path / "2024" / "may").mkdir(parents=True)
+    written(tmp_path / "a.csv", "x\n1\n")
+    written(tmp_path / "2024" / "b.csv", "x\n2\n")
+    written(tmp_path / "2024" / "may" / "c.csv", "x\n3\n")
+    written(tmp_path / "2024" / "may" / "portal.toml", '[[dataset]]\nfile = "c.csv"\nid = "may"\n')
+    with Store() as store:
+        load_files(store, tmp_path)
+        assert store.waiting == ("a", "b", "may")
+    assert await rows(tmp_path, "may") == [{"x": 3}]
+
+
+def test_hidden_files_and_folders_are_not_read(tmp_path: Path) -> None:
+    """Nor links to folders, which can lead in a circle."""
+    (tmp_path / ".git").mkdir()
+    written(tmp_path / ".git" / "a.csv", "x\n1\n")
+    written(tmp_path / ".b.csv", "x\n1\n")
+    written(tmp_path / "c.csv", "x\n1\n")
+    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
+    with Store() as store:
+        load_files(store, tmp_path)
+        assert store.waiting == ("c",)
+
+
+def test_files_with_one_name_in_two_folders_are_one_message(tmp_path: Path) -> None:
+    """It names both; another id in portal.toml makes them two datasets."""
+    (tmp_path / "old").mkdir()
+    first = written(tmp_path / "a.csv", "x\n1\n")
+    second = written(tmp_path / "old" / "a.csv", "x\n1\n")
+    message = refusal(tmp_path)
+    assert message.startswith(f"{second} and {first} are both the dataset 'a'.")
+    written(tmp_path / "old" / "portal.toml", '[[dataset]]\nfile = "a.csv"\nid = "old-a"\n')
+    with Store() as store:
+        load_files(store, tmp_path)
+        assert store.waiting == ("a", "old-a")
+
+
+def test_portal_toml_is_about_its_own_folder(tmp_path: Path) -> None:
+    """A path to another one is refused."""
+    (tmp_path / "old").mkdir()
+    written(tmp_path / "old" / "a.csv", "x\n1\n")
+    written(tmp_path / "portal.toml", '[[dataset]]\nfile = "old/a.csv"\n')
+    assert "describes old/a.csv, which is not in" in refusal(tmp_path)
+
+
+# ---------------------------------------------------------------- FlatGeobuf
+
+
+def flatgeobuf(path: Path, geometries: list[Any], kind: str = "Point", **options: Any) -> Path:
+    """Write a FlatGeobuf file with a property `n`."""
+    table = pa.table(
+        {
+            "n": pa.array(range(len(geometries)), pa.int64()),
+            "geometry": pa.array([one and wkb(one) for one in geometries], pa.binary()),
+        }
+    )
+    given = {"crs": "EPSG:4326", "layer": "a", "SPATIAL_INDEX": "NO", **options}
+    pyogrio.write_arrow(
+        table, path, driver="FlatGeobuf", geometry_name="geometry", geometry_type=kind, **given
+    )
+    return path
+
+
+async def test_points_of_flatgeobuf_are_a_geo_point(tmp_path: Path) -> None:
+    """A feature without a geometry has null."""
+    path = flatgeobuf(tmp_path / "data.fgb", [POINT, None])
+    assert await rows(path) == [
+        {"n": 0, "geo_point_2d": {"lon": 2.5, "lat": 48.0}},
+        {"n": 1, "geo_point_2d": None},
+    ]
+
+
+async def test_other_geometries_of_flatgeobuf_are_a_geo_shape(tmp_path: Path) -> None:
+    """Even if some are points."""
+    path = flatgeobuf(tmp_path / "data.fgb", [LINE, POINT], "Unknown")
+    assert await rows(path) == [
+        {"n": 0, "geo_shape": feature(LINE)},
+        {"n": 1, "geo_shape": feature(POINT)},
+    ]
+
+
+def test_flatgeobuf_that_cannot_be_read_is_one_message(tmp_path: Path) -> None:
+    """Another projection, and a file of another kind."""
+    path = flatgeobuf(tmp_path / "a.fgb", [POINT], crs="EPSG:2154")
+    assert f"{path} has coordinates that are not WGS 84" in refusal(path)
+    message = refusal(written(path, "oops"))
+    assert f"{path} is not FlatGeobuf" in message
+    assert "\n" not in message
+
+
+def test_flatgeobuf_that_is_cut_is_one_message(tmp_path: Path) -> None:
+    """Its head may be whole."""
+    path = flatgeobuf(tmp_path / "a.fgb", [POINT] * 1000)
+    path.write_bytes(path.read_bytes()[:-900])
+    message = refusal(path)
+    assert re.search(r"a\.fgb has \d+ of its 1000 features", message)
+
+
+def test_flatgeobuf_needs_pyogrio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what to install."""
+    path = flatgeobuf(tmp_path / "a.fgb", [POINT])
+    monkeypatch.setitem(sys.modules, "pyogrio", None)
+    assert "explore-async[portal]" in refusal(path)

@@ -6,15 +6,51 @@ import json
 import subprocess
 import sys
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pandas
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from explore_async import ExploreError, MissingExtraError
-from explore_async.portal import PortalField, Store, serve
+from explore_async.portal import PortalField, Store, load_files, serve
 from tests.explore_async.portal.asking import RECORDED, Asker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("count", [0, 1, 999, 1000, 1001, 2500])
+def test_all_rows_are_stored_in_their_order(count: int) -> None:
+    """However many there are; the first thousand and the rest travel in different ways."""
+    fields: list[dict[str, Any]] = [
+        {"name": "n", "type": "int"},
+        {"name": "t", "type": "text"},
+        {"name": "l", "type": "text", "annotations": {"multivalued": ","}},
+        {"name": "p", "type": "geo_point_2d"},
+        {"name": "j", "type": "json_blob"},
+    ]
+    rows: list[dict[str, Any]] = [
+        {"n": at, "t": f'é"{at}\n', "l": ["a'", "b"], "p": {"lon": 1.5, "lat": at / 100}, "j": [at]}
+        for at in range(count)
+    ]
+    with Store() as store, store.cursor() as cursor:
+        dataset = store.add("a", fields, rows)
+        found = cursor.execute(f"FROM {dataset.table} ORDER BY rowid").fetchall()
+    assert dataset.records_count == count
+    expected = [(one["n"], one["t"], one["l"], one["p"], json.dumps(one["j"])) for one in rows]
+    assert found == expected
+
+
+def test_a_dataset_that_is_read_in_place_can_be_removed(tmp_path: Path) -> None:
+    """Its rows are a view of the file."""
+    pyarrow.parquet.write_table(pyarrow.table({"n": [1]}), tmp_path / "a.parquet")
+    with Store() as store:
+        load_files(store, tmp_path / "a.parquet")
+        store.remove("a")
+        assert store.datasets == ()
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from explore_async.portal.errors import StoreError
 from explore_async.portal.features import geo_columns, rewrite_geojson, rewrite_geoparquet
 from explore_async.portal.reading import csv_source, json_source, parquet_source, quoted
 from explore_async.portal.settings import SETTINGS_FILE, DatasetSettings, read_portal_file
+from explore_async.portal.snapshots import DESCRIPTION_SUFFIX, load_snapshot, read_description
 from explore_async.portal.store import Store, refuse_no_store
 
 if TYPE_CHECKING:
@@ -51,14 +52,17 @@ _GEOGRAPHIC = frozenset({"geo_point_2d", "geo_shape"})
 
 @frozen
 class _File:
-    """A file, its kind, and what `portal.toml` says about it."""
+    """A file, its kind, and what `portal.toml` or a dataset object says about it."""
 
     path: Path
     kind: str
     said: DatasetSettings
+    described: dict[str, Any] | None = None
 
     @property
     def dataset_id(self) -> str:
+        if self.described is not None:
+            return str(self.described["dataset_id"])
         return self.said.id or self.path.name.removesuffix(_suffix(self.path) or "")
 
     @property
@@ -126,7 +130,18 @@ def _files(given: Path) -> Iterator[_File]:
             )
         settings = said.get(path.name, DatasetSettings(file=path.name))
         if settings.visible:
-            yield _File(path, _SUFFIXES[suffix], settings)
+            yield _File(path, _SUFFIXES[suffix], settings, _described(path, settings))
+
+
+def _described(path: Path, said: DatasetSettings) -> dict[str, Any] | None:
+    """Return the dataset object beside the file."""
+    described = read_description(path) if path.suffix == ".jsonl" else None
+    if described is not None and said != DatasetSettings(file=path.name):
+        raise StoreError(
+            f"{path.parent / SETTINGS_FILE} describes {path.name}, which has a dataset object "
+            "beside it. Change that one, and remove the table."
+        )
+    return described
 
 
 def _listed(folder: Path) -> Iterable[Path]:
@@ -148,13 +163,15 @@ def _suffix(path: Path) -> str | None:
     """Return the end of the name that tells the kind of the file; None for hidden files, too."""
     name = path.name.lower()
     found = [suffix for suffix in _SUFFIXES if name.endswith(suffix)]
-    if not found or name.startswith("."):
+    if not found or name.startswith(".") or name.endswith(DESCRIPTION_SUFFIX):
         return None
     return path.name[-len(found[0]) :].lower()
 
 
 def _load(store: Store, file: _File) -> Dataset:
     """Read a file into a table or a view of the store, and register it."""
+    if file.described is not None:
+        return load_snapshot(store, file.path, file.described)
     duckdb = importlib.import_module("duckdb")
     try:
         with tempfile.TemporaryDirectory(prefix="portal-") as folder, store.cursor() as cursor:

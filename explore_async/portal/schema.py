@@ -136,6 +136,7 @@ class Dataset:
         metas: the metadata by namespace.
         features: the features of the dataset object.
         data_visible: False if only the description can be read.
+        original: the dataset object of another portal that this is a copy of, empty if it is none.
         shapes: returns the geometries of a geographic column.
     """
 
@@ -148,6 +149,7 @@ class Dataset:
     metas: Mapping[str, Any] = field(hash=False, repr=False)
     features: tuple[str, ...] = ()
     data_visible: bool = True
+    original: Mapping[str, Any] = field(factory=dict, hash=False, repr=False)
     shapes: Callable[[Column], Shapes] = field(hash=False, repr=False, eq=False, kw_only=True)
 
     @property
@@ -157,7 +159,7 @@ class Dataset:
 
     def described(self) -> dict[str, Any]:
         """Return the dataset object of the catalog, with its keys in the live order."""
-        return {
+        own = {
             "visibility": "domain",
             "fields": [one.described() for one in self.fields],
             "dataset_id": self.dataset_id,
@@ -167,5 +169,5 @@ class Dataset:
             "attachments": [],
             "alternative_exports": [],
             "data_visible": self.data_visible,
-            "metas": dict(self.metas),
         }
+        return {**own, **self.original, "metas": dict(self.metas)}

@@ -199,6 +199,33 @@ class Store:
         load(self._connection, table)
         return self.register(dataset_id, fields, table, uid=uid, metas=metas, features=features)
 
+    def load_copy(
+        self,
+        described: Mapping[str, Any],
+        fields: Sequence[PortalField],
+        rows: Iterable[Mapping[str, Any]],
+    ) -> Dataset:
+        """Load a dataset that another portal describes, for `add_later`.
+
+        Its dataset object is served unchanged but for `records_count`; `fields` say how its values
+        are stored.
+
+        Raises:
+            StoreError: a key of a row is not a field, or a value does not fit its field.
+        """
+        # A portal may list a dataset without records and fields, but a table has a column.
+        table = self._create(fields or (PortalField("nothing", "text", "nothing"),), rows)
+        return self.register(
+            described["dataset_id"],
+            fields,
+            table,
+            uid=described.get("dataset_uid"),
+            metas=described["metas"],
+            features=described.get("features") or (),
+            data_visible=described.get("data_visible") is not False,
+            original=described,
+        )
+
     def add_later(self, dataset_id: str, load: Callable[[], Dataset]) -> None:
         """Add a dataset that `load` registers when it is first needed, in any thread.
 
@@ -224,6 +251,7 @@ class Store:
         metas: Mapping[str, Any],
         features: Sequence[str],
         data_visible: bool = True,
+        original: Mapping[str, Any] | None = None,
     ) -> Dataset:
         """Register a filled table as a dataset."""
         count = self._count(table)
@@ -236,9 +264,10 @@ class Store:
             columns={**technical_columns(columns.values(), added), **columns},
             table=table,
             records_count=count,
-            metas=_completed(metas, dataset_id, count),
+            metas=_completed(metas, None if original else dataset_id, count),
             features=tuple(features),
             data_visible=data_visible,
+            original=original or {},
             shapes=partial(self._shapes, table),
         )
         self._datasets[dataset_id] = dataset
@@ -341,6 +370,8 @@ def _schema(fields: Sequence[PortalField | Mapping[str, Any]]) -> tuple[PortalFi
     return schema
 
 
-def _completed(metas: Mapping[str, Any], title: str, count: int) -> dict[str, Any]:
-    default = {"title": title, **metas.get("default", {}), "records_count": count}
+def _completed(metas: Mapping[str, Any], title: str | None, count: int) -> dict[str, Any]:
+    given = metas.get("default") or {}
+    missing = {} if title is None or "title" in given else {"title": title}
+    default = {**missing, **given, "records_count": count}
     return {**metas, "default": default}

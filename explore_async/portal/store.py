@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from attrs import evolve
+
 from explore_async.portal import functions
 from explore_async.portal.catalog import CATALOG_ID, catalog_fields, catalog_names, catalog_row
 from explore_async.portal.errors import StoreError, require
@@ -180,7 +182,45 @@ class Store:
         if not isinstance(dataset, Dataset):
             return  # it was never loaded
         self._connection.execute(f"DROP TABLE {dataset.table}")
-        for key in [key for key in self._geometries if key[0] == dataset.table]:
+        self._forget_shapes(dataset.table)
+
+    def change(self, dataset_id: str, apply: Callable[[DuckDBPyConnection, str], None]) -> None:
+        """Let `apply` change the table of a dataset that is being served, with SQL.
+
+        It gets a connection and the name of the table. A dataset that does not exist is ignored.
+
+        Raises:
+            StoreError: the dataset cannot be loaded.
+        """
+        with self._loading, self.cursor() as cursor:
+            dataset = self.dataset(dataset_id)
+            if dataset is None:
+                return
+            table = self._own_table(cursor, dataset)
+            apply(cursor, table)
+            count = self._count(table)
+            self._datasets[dataset_id] = evolve(
+                dataset,
+                table=table,
+                records_count=count,
+                metas=_completed(dataset.metas, None, count),
+                shapes=partial(self._shapes, table),
+            )
+            self._catalog = None
+        with self._reading:
+            self._forget_shapes(table)
+
+    def _own_table(self, cursor: DuckDBPyConnection, dataset: Dataset) -> str:
+        """Return the table, or a copy in a table if it is a file that is read in place."""
+        found = cursor.execute("SELECT 1 FROM duckdb_views() WHERE view_name = ?", [dataset.table])
+        if not found.fetchone():
+            return dataset.table
+        own, columns = self.next_table(), ", ".join(f"c{at}" for at in range(len(dataset.fields)))
+        cursor.execute(f"CREATE TABLE {own} AS SELECT {columns} FROM {dataset.table}")  # noqa: S608
+        return own
+
+    def _forget_shapes(self, table: str) -> None:
+        for key in [key for key in self._geometries if key[0] == table]:
             del self._geometries[key]
 
     def fill(

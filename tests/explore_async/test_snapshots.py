@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -194,7 +195,10 @@ async def test_a_dataset_without_fields_is_described(portal: FakePortal, tmp_pat
 
 @pytest.mark.parametrize(
     ("rows", "expected", "operation"),
-    [(0, 0, None), (7, 7, "records"), (1000, 250, "records"), (None, 250, "exports/jsonl")],
+    [
+        *[(0, 0, None), (7, 7, "records"), (1000, 250, "records")],
+        *[(10_001, 250, "exports/jsonl"), (None, 250, "exports/jsonl")],
+    ],
     ids=str,
 )
 async def test_the_first_rows_are_copied(
@@ -210,6 +214,7 @@ async def test_the_first_rows_are_copied(
     last, params = portal.requests[-1]
     assert operation is None or last.endswith(operation)
     assert "order_by" not in params
+    assert last.endswith("records") or params.get("limit") == (str(rows) if rows else None)
 
 
 async def test_a_condition_selects_rows(tmp_path: Path) -> None:
@@ -312,6 +317,24 @@ async def test_rows_that_the_portal_could_not_serve_are_no_copy(
     with pytest.raises(SnapshotError, match=r"trees\.jsonl: 'many' is not a valid int"):
         await snapshot(portal.url, ["trees"], tmp_path, force=True)
     assert [one.read_bytes() for one in sorted(tmp_path.iterdir())] == before
+
+
+async def test_a_copy_that_is_cancelled_leaves_nothing(portal: FakePortal, tmp_path: Path) -> None:
+    answering(portal, described(FIELDS))
+    forever = asyncio.Event()
+
+    async def before(request: web.Request) -> None:
+        if request.query.get("offset") == "100":
+            await forever.wait()
+
+    portal.before = before
+    copying = asyncio.ensure_future(snapshot(portal.url, ["trees"], tmp_path))
+    await portal.until_requests(4)
+    copying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await copying
+    forever.set()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("rows", [-1, 1.5, "10"], ids=str)

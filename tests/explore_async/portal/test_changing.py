@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
 import aiohttp
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +15,7 @@ from explore_async import (
     ExploreClient,
     TotalCountDriftError,
 )
+from explore_async.portal.changing import change_a_row
 from explore_async.testing import Portal
 from odsql import Query
 from tests.explore_async.portal.trees import TREES, client, count, export, portal, read
@@ -62,6 +64,21 @@ async def test_a_row_that_went_comes_back_at_the_end(client: ExploreClient, port
     left = await identifiers(client)
     assert set(left) < {row["id"] for row in TREES}
     assert left != sorted(cast("list[int]", left))
+
+
+def test_the_row_that_went_first_returns_first_and_at_the_end() -> None:
+    """With nothing to return a row goes, and with no row left nothing happens."""
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE t AS SELECT unnest(['a', 'b', 'c']) AS name")
+        seen = []
+        for returns, place in [
+            *[(True, 0.0), (False, 0.999), (True, 0.0), (True, 0.0)],
+            *[(False, 0.5), (False, 0.5), (False, 0.0), (False, 0.0)],
+        ]:
+            change_a_row(connection, "t", returns=returns, place=place)
+            names = connection.execute("SELECT name FROM t ORDER BY rowid").fetchall()
+            seen.append("".join(name for (name,) in names))
+    assert seen == ["bc", "b", "ba", "bac", "bc", "b", "", ""]
 
 
 async def test_the_first_page_and_other_requests_change_nothing(

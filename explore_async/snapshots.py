@@ -8,6 +8,7 @@ what is there can be served.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import tempfile
 from contextlib import AsyncExitStack, aclosing
@@ -152,16 +153,17 @@ async def save_dataset(
     target = folder / file_name(dataset.dataset_id, "jsonl")
     _refuse_existing(target, dataset.dataset_id, force=force)
     with Store(threads=1) as store, _hidden_folder(folder) as hidden:
+        path = Path(hidden) / target.name
         info = await dataset.info()
-        copied, total = await _copy_rows(dataset, info, query, rows, Path(hidden) / target.name)
+        copied, total = await _copy_rows(dataset, info, query, rows, path)
         description = f"{json.dumps(_described(info), indent=2, ensure_ascii=False)}\n"
-        await _write(_beside(Path(hidden) / target.name), description.encode())
+        await _write(_beside(path), description.encode())
         try:
-            await asyncio.to_thread(load_files, store, Path(hidden) / target.name)
+            await asyncio.to_thread(load_files, store, path)
         except StoreError as error:
             msg = f"The local portal could not serve the copy. {error}".replace(hidden, str(folder))
             raise StoreError(msg) from error
-        _move(Path(hidden) / target.name, target)
+        _move(path, target)
     return Snapshot(dataset.dataset_id, target, copied, total)
 
 
@@ -176,7 +178,9 @@ def _refuse_existing(target: Path, dataset_id: str, *, force: bool) -> None:
         raise ConfigurationError(
             f"{target} exists. Replace it with --force (force=True), or choose another folder."
         )
-    described = read_description(target)
+    described = None
+    with contextlib.suppress(StoreError):  # a broken copy may be replaced
+        described = read_description(target)
     if described is not None and described["dataset_id"] != dataset_id:
         raise ConfigurationError(
             f"{target} is the dataset {described['dataset_id']}, which has the same file name. "
@@ -214,7 +218,8 @@ async def _copy_rows(
     total = None
     if info.data_visible and info.fields:
         total = await dataset.records(query).count()
-    expected = min(total or 0, total or 0 if rows is None else rows)
+    known = total or 0
+    expected = known if rows is None else min(known, rows)
     copied = 0
     async with PartFile(path) as part:
         if expected:

@@ -75,8 +75,9 @@ def load_files(store: Store, *paths: str | PathLike[str]) -> None:
     """Add files, and the files of folders, as datasets.
 
     The identifier is the name of the file without its suffix. A `portal.toml` in the folder of a
-    file sets anything else. Of a folder, all files with a known suffix are added, without those of
-    the folders in it; they are read when they are first needed.
+    file sets anything else, or a dataset object beside it (`explore_async.portal.snapshots`). Of a
+    folder, all files with a known suffix are added, without those of the folders in it; they are
+    read when they are first needed.
 
     Raises:
         StoreError: a path does not exist, a file has an unknown suffix or cannot be read, an

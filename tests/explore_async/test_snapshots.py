@@ -285,6 +285,13 @@ async def test_a_copy_that_exists_is_kept_unless_forced(portal: FakePortal, tmp_
     assert len((tmp_path / "trees.jsonl").read_bytes().splitlines()) == 2
 
 
+async def test_a_broken_copy_can_be_replaced(portal: FakePortal, tmp_path: Path) -> None:
+    answering(portal, described(FIELDS))
+    (tmp_path / "trees.dataset.json").write_text("{")
+    await snapshot(portal.url, ["trees"], tmp_path, force=True)
+    assert await asked(tmp_path, "/trees") == described(FIELDS)
+
+
 async def test_another_dataset_with_the_same_file_name_is_never_replaced(tmp_path: Path) -> None:
     """Characters that file names cannot have are replaced."""
     async with Portal({"a@b": [{"x": 1}], "a_b": [{"x": 2}]}) as portal, portal.client() as client:

@@ -55,7 +55,7 @@ def snapshot(
     where: tuple[str, ...],
     force: bool,
 ) -> None:
-    """Copy datasets of a portal to files that `explore serve` serves again.
+    """Copy datasets of a portal for `explore serve` and for tests.
 
     Each DATASET is an identifier that `explore datasets` lists, or an address of the dataset in a
     browser or in the API, whose filters are kept. DATASET.dataset.json has the schema and the

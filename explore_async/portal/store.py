@@ -412,6 +412,6 @@ def _schema(fields: Sequence[PortalField | Mapping[str, Any]]) -> tuple[PortalFi
 
 def _completed(metas: Mapping[str, Any], title: str | None, count: int) -> dict[str, Any]:
     given = metas.get("default") or {}
-    missing = {} if title is None or "title" in given else {"title": title}
-    default = {**missing, **given, "records_count": count}
+    first = {} if title is None else {"title": title}
+    default = {**first, **given, "records_count": count}
     return {**metas, "default": default}

@@ -16,6 +16,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "RequestTimeout",
     "ServerError",
     "ShortPageError",
+    "SnapshotError",
     "StorageError",
     "StreamConsumedError",
     "TLSError",
@@ -256,6 +258,26 @@ class TotalCountDriftError(IntegrityError):
 
 class StorageError(ExploreError):
     """The file could not be written, for instance to a full disk. No part of it remains."""
+
+
+class SnapshotError(ExploreError):
+    """Datasets could not be copied; the others were.
+
+    Attributes:
+        failed: the error of each dataset that was not copied.
+        saved: the identifiers of the datasets that were.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        failed: Mapping[str, ExploreError] | None = None,
+        saved: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message)
+        self.failed = {} if failed is None else failed
+        self.saved = saved
 
 
 class APIError(ExploreError):

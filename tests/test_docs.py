@@ -98,6 +98,22 @@ def test_the_blocks_about_the_portal_run(capsys: pytest.CaptureFixture[str]) -> 
         assert [(one.dataset_id, one.records_count) for one in store.datasets] == [("stations", 1)]
 
 
+def test_the_block_about_copies_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Here the copied portal has two trees."""
+    (source,) = (source for source, _ in blocks("portal.md") if "snapshot(" in source)
+    names: dict[str, Any] = {}
+    exec(compile(source, "docs", "exec"), names)
+    monkeypatch.chdir(tmp_path)
+    trees = [{"name": "oak", "height": 21.5}, {"name": "elm", "height": 17.0}]
+    with Portal({"trees": trees}) as portal:
+        asyncio.run(names["copy_again"](portal.url))
+    printed = capsys.readouterr().out.replace("\\", "/").strip()
+    assert f"print(one)  # {printed}\n" in source
+    asyncio.run(names["test_with_a_copy"]())
+
+
 def test_the_blocks_about_tests_pass() -> None:
     """The last block uses the fixture, which starts portals in a thread."""
     *_, with_portal, with_fixture = (source for source, _ in blocks("portal.md"))

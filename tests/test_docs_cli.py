@@ -50,4 +50,4 @@ def test_a_command_prints_what_the_page_shows(
 def test_the_page_shows_every_kind_of_command() -> None:
     """All that read from a portal."""
     shown = {command.split()[1] for command, _ in blocks()}
-    assert shown == {"datasets", "info", "records", "facets", "export"}
+    assert shown == {"datasets", "info", "records", "facets", "export", "snapshot"}

@@ -28,8 +28,8 @@ PUBLIC = {
         PageEvent Progress ProgressEvents ProxyError Quota QuotaExceeded Rate
         Reconciliation Records RedirectError RepeatedPageError RequestEvent
         RequestTimeout ResponseEvent Retry RetryEvent Row SavedFile ServerError
-        ShortPageError Stats StorageError StreamConsumedError Subscriber TLSError Tally
-        ThrottleEvent Timeouts Timing TokenError Tokens TooLargeError
+        ShortPageError SnapshotError Stats StorageError StreamConsumedError Subscriber TLSError
+        Tally ThrottleEvent Timeouts Timing TokenError Tokens TooLargeError
         TotalCountDriftError TransportError TruncatedError Unauthorized Unlisted
         WindowExceeded log_events
     """,
@@ -37,7 +37,7 @@ PUBLIC = {
         GEONAMES_ID PortalError PortalField Store load_files load_geonames make_app serve
     """,
     "explore_async.testing": """
-        Asked Clock Portal
+        Asked Clock Portal Snapshot snapshot
     """,
     "odsql": """
         BuildError Diagnostic F Fields ODSQLError ODSQLSyntaxError Query Schema

@@ -27,14 +27,19 @@ def read_faults(
     latency: float,
     jitter: float,
     fail: tuple[tuple[int, float], ...],
+    html_login: float,
     quota: tuple[int, Period] | None,
     truncate: float,
+    stall: float,
+    nan: float,
+    duplicate_page: float,
+    mutate: float,
     seed: int | None,
 ) -> Faults:
     """Return the faults for the portal: times in seconds, shares from 0 to 1.
 
     Raises:
-        UsageError: the shares of `fail` are more than all requests.
+        UsageError: the shares of `fail` and `html_login` are more than all requests.
     """
     from explore_async.portal.faults import Faults
 
@@ -43,17 +48,32 @@ def read_faults(
         faults.delay(latency, jitter=jitter, next=None)
     left = 1.0
     for status, share in fail:
-        if share > left:
-            msg = "The shares of --fail add up to more than 1."
-            raise click.UsageError(msg)
-        # A rule only meets the requests that the rules before it leave over.
-        faults.fail(None, status=status, chance=min(1.0, share / left) if left else 0.0)
+        faults.fail(None, status=status, chance=_of_the_rest(share, left))
         left = round(left - share, 9)
+    if html_login:
+        faults.html_login(None, chance=_of_the_rest(html_login, left))
     if quota is not None:
         faults.quota(*quota)
+    # The last of these is the closest to the data.
     if truncate:
         faults.cut(after_bytes=_CUT_AFTER, next=None, chance=truncate)
+    for share, rule in (
+        (stall, faults.stall),
+        (nan, faults.nan),
+        (duplicate_page, faults.duplicate_page),
+        (mutate, faults.mutate),
+    ):
+        if share:
+            rule(None, chance=share)
     return faults
+
+
+def _of_the_rest(share: float, left: float) -> float:
+    """Return a share of all requests as a share of those that the rules before leave over."""
+    if share > left:
+        msg = "The shares of --fail and --html-login add up to more than 1."
+        raise click.UsageError(msg)
+    return min(1.0, share / left) if left else 0.0
 
 
 def _duration(text: str) -> float:
@@ -83,6 +103,10 @@ def _quota(text: str) -> tuple[int, Period]:
     return int(found[1]), cast("Period", found[2])
 
 
+def _share(name: str, what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option(name, type=click.FloatRange(0, 1), default=0.0, metavar="SHARE", help=what)
+
+
 _OPTIONS = (
     click.option(
         "--latency",
@@ -105,19 +129,18 @@ _OPTIONS = (
         metavar="STATUS:SHARE",
         help="Refuse a share of the requests, such as 503:0.1. Repeatable.",
     ),
+    _share("--html-login", "Answer a share of the requests with a login page and status 200."),
     click.option(
         "--quota",
         type=_quota,
         metavar="CALLS/PERIOD",
         help="Allow so many calls, such as 100/day or 5000/month.",
     ),
-    click.option(
-        "--truncate",
-        type=click.FloatRange(0, 1),
-        default=0.0,
-        metavar="SHARE",
-        help="Cut a share of the responses short, such as 0.05.",
-    ),
+    _share("--truncate", "Cut a share of the responses short, such as 0.05."),
+    _share("--stall", "Begin a share of the responses, and never go on."),
+    _share("--nan", "Write NaN for the numbers of a share of the JSON responses with rows."),
+    _share("--duplicate-page", "Answer a share of the later pages as if they were the first."),
+    _share("--mutate", "Remove a row, or bring one back, before a share of the later pages."),
     click.option(
         "--seed",
         type=int,

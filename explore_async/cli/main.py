@@ -37,6 +37,7 @@ _COMMANDS = {
     "records": "Print rows of a dataset.",
     "schema": "Save the schemas of datasets and compare them with a portal.",
     "serve": "Run a local portal with your files, or with the cities of the world.",
+    "snapshot": "Copy datasets of a portal for `explore serve` and for tests.",
 }
 """The commands and the first lines of their help; each is in the module of its name."""
 

@@ -70,12 +70,15 @@ if TYPE_CHECKING:
 
     Chunks = AsyncGenerator[bytes, None]
 
-__all__ = ["BASE_PATH", "THROUGH", "make_app", "serve"]
+__all__ = ["BASE_PATH", "STORE", "THROUGH", "make_app", "serve"]
 
 RATE_LIMIT = 10_000_000
 
 THROUGH: ContextVar[Callable[[Chunks], Chunks] | None] = ContextVar("through", default=None)
 """What a middleware lets the chunks of an export go through while it awaits the handler."""
+
+STORE = web.AppKey("store", Store)
+"""The store of an application."""
 
 _HOST = re.compile(r"[\w.:%-]{1,253}", re.ASCII)
 _JSON = "application/json; charset=utf-8"
@@ -412,6 +415,7 @@ def make_app(store: Store, *, clock: Callable[[], datetime] | None = None) -> we
         raise StoreError(f"The clock has type {type(clock).__name__}; it must be callable.")
     portal = Portal(store, clock=clock or (lambda: datetime.now(UTC)))
     app = web.Application(middlewares=[*MIDDLEWARES, portal.load])
+    app[STORE] = store
     app.on_response_prepare.append(add_common_headers)
     one = "/catalog/datasets/{dataset_id}"
     routes: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {

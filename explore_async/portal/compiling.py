@@ -16,11 +16,12 @@ from attrs import evolve, field, frozen
 
 import odsql
 from explore_async.portal.conditions import compile_condition
-from explore_async.portal.context import OBJECTS, ROWS_IN, Context, Parameters, Settings, Value
+from explore_async.portal.context import OBJECTS, Context, Parameters, Settings, Value
 from explore_async.portal.errors import declared_twice, malformed, not_supported, unknown_field
 from explore_async.portal.grouping import GroupKey, compile_key
 from explore_async.portal.refining import exclusions, refinements
 from explore_async.portal.values import compile_value, has_aggregate, has_field
+from explore_async.portal.words import ROWS_IN
 from odsql import nodes
 
 if TYPE_CHECKING:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = [
     "NUMERIC",
     "OBJECTS",
-    "ROWS_IN",
     "TEMPORAL",
     "Context",
     "Parameters",
@@ -34,9 +33,6 @@ ValueType = Literal[
 OBJECTS = frozenset({"geo_point_2d", "geo_shape", "file", "json_blob"})
 NUMERIC = frozenset({"int", "double"})
 TEMPORAL = frozenset({"date", "datetime"})
-
-ROWS_IN = "rowid IN (SELECT "
-"""The start of a condition that names its rows. DuckDB joins them, which loses their order."""
 
 _REFERENCE = re.compile(r"\$p\d+")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import math
 import random
 import re
@@ -18,17 +17,18 @@ from email.utils import format_datetime
 from fnmatch import fnmatchcase
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from aiohttp import hdrs, web
 from attrs import define
-from multidict import CIMultiDict
 
-from explore_async.portal.app import BASE_PATH, THROUGH
+from explore_async.portal.app import BASE_PATH, STORE
+from explore_async.portal.changing import change_a_row
 from explore_async.portal.errors import StoreError
+from explore_async.portal.spoiling import break_off, hang_up, say_nothing, without_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
     Fault = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
@@ -40,9 +40,10 @@ Period = Literal["day", "month"]
 
 _DELAY, _REFUSAL, _CHANGE = range(3)
 _PAGES = re.compile(r"/catalog/datasets(/[^/]+/records)?/?")
+_RECORDS = re.compile(r"/catalog/datasets/[^/]+/records/?")
+_JSON_EXPORTS = re.compile(r"/catalog/datasets/[^/]+/exports/(jsonl|json|geojson)/?")
 _LINES = re.compile(r"/catalog/datasets/[^/]+/exports/(jsonl|csv)/?")
 _TOTAL = re.compile(rb'"total_count": (\d+)')
-_RESULTS = '"results": ['
 _LOGIN = b"<!DOCTYPE html><html><head><title>Log in</title></head><body>Log in</body></html>"
 
 
@@ -211,33 +212,80 @@ class Faults:
         by_rows = after_rows is not None
 
         async def cut(request: web.Request, handler: Handler) -> web.StreamResponse:
-            headers = CIMultiDict(request.headers)
-            headers.popall(hdrs.ACCEPT_ENCODING, None)
-            plain = request.clone(headers=headers)
-            lines = after + ("csv" in request.path.rsplit("/", 2)[-1]) if by_rows else after
-            token = THROUGH.set(partial(_cut_stream, plain, left=lines, by_rows=by_rows))
-            try:
-                response = await handler(plain)
-            finally:
-                THROUGH.reset(token)
-            if response.prepared or response.status != 200:
-                return response
-            return await _cut_page(plain, response, after, by_rows=by_rows)
+            return await break_off(request, handler, after, hang_up, by_rows=by_rows)
 
         self._add(_CHANGE, cut, next, path=path, chance=chance, fits=_has_rows if by_rows else _any)
+
+    def stall(
+        self,
+        next: int | None = 1,  # noqa: A002
+        *,
+        after_bytes: int = 100,
+        path: str = "*",
+        chance: float = 1.0,
+    ) -> None:
+        """Begin an answer, without compression, and never go on; the connection stays open.
+
+        A shorter answer than `after_bytes` lacks its end.
+        """
+        if after_bytes < 0:
+            raise StoreError("after_bytes is a number of bytes, 0 or more.")
+
+        async def stall(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await break_off(request, handler, after_bytes, say_nothing, by_rows=False)
+
+        self._add(_CHANGE, stall, next, path=path, chance=chance)
+
+    def nan(
+        self,
+        next: int | None = 1,  # noqa: A002
+        *,
+        path: str = "*",
+        chance: float = 1.0,
+    ) -> None:
+        """Write NaN, which is not JSON, for the numbers in the rows of an answer.
+
+        It meets pages of rows, and the exports jsonl, json and geojson.
+        """
+        self._add(_CHANGE, without_numbers, next, path=path, chance=chance, fits=_has_json_rows)
+
+    def mutate(
+        self,
+        next: int | None = 1,  # noqa: A002
+        *,
+        path: str = "*",
+        chance: float = 1.0,
+    ) -> None:
+        """Change the rows of a dataset before a page of records with an offset.
+
+        A row is removed, or one that was removed comes back at the end of the dataset. The dataset
+        stays changed, also for other requests and after `recover`.
+        """
+
+        async def change(request: web.Request, handler: Handler) -> web.StreamResponse:
+            returns, place = self._random.random() < 0.5, self._random.random()
+            apply = partial(change_a_row, returns=returns, place=place)
+            changed = request.app[STORE].change
+            with contextlib.suppress(StoreError):  # the answer says that it cannot be loaded
+                await asyncio.to_thread(changed, request.match_info["dataset_id"], apply)
+            return await handler(request)
+
+        fits = lambda one: _is_later_page(one) and bool(_RECORDS.fullmatch(path_of(one)))  # noqa: E731
+        self._add(_CHANGE, change, next, path=path, chance=chance, fits=fits)
 
     def duplicate_page(
         self,
         next: int | None = 1,  # noqa: A002
         *,
         path: str = "*",
+        chance: float = 1.0,
     ) -> None:
         """Answer a page with an offset as if it had none, as a stale cache does."""
 
         async def repeat(request: web.Request, handler: Handler) -> web.StreamResponse:
             return await handler(request.clone(rel_url=request.rel_url.update_query(offset="0")))
 
-        self._add(_CHANGE, repeat, next, path=path, fits=_is_later_page)
+        self._add(_CHANGE, repeat, next, path=path, chance=chance, fits=_is_later_page)
 
     def drift(
         self,
@@ -343,6 +391,12 @@ def _has_rows(request: web.Request) -> bool:
     return bool(_PAGES.fullmatch(path) or _LINES.fullmatch(path))
 
 
+def _has_json_rows(request: web.Request) -> bool:
+    path = path_of(request)
+    is_export = _JSON_EXPORTS.fullmatch(path) and "compressed" not in request.query
+    return bool(_PAGES.fullmatch(path) or is_export)
+
+
 def _is_later_page(request: web.Request) -> bool:
     return bool(_PAGES.fullmatch(path_of(request))) and request.query.get("offset", "0") != "0"
 
@@ -361,67 +415,3 @@ def _next_period(now: datetime, unit: Period) -> datetime:
     if unit == "day":
         return today + timedelta(days=1)
     return (today.replace(day=1) + timedelta(days=32)).replace(day=1)
-
-
-# ---------------------------------------------------------------- cutting
-
-
-async def _cut_stream(
-    request: web.Request, chunks: AsyncGenerator[bytes, None], *, left: int, by_rows: bool
-) -> AsyncGenerator[bytes, None]:
-    """Yield what comes before the cut, then close the connection after what was written."""
-    yield b""  # so that the head is sent even if nothing else is
-    async with contextlib.aclosing(chunks) as whole:
-        async for chunk in whole:
-            kept, left = _before(chunk, left, by_rows=by_rows)
-            if kept:
-                yield kept
-            if not left:
-                break
-    # The end of the response can then no longer be sent.
-    _hang_up(request)
-
-
-def _before(chunk: bytes, left: int, *, by_rows: bool) -> tuple[bytes, int]:
-    """Return the part of a chunk before the cut, and how much is still to come before it."""
-    if not by_rows:
-        return chunk[:left], max(0, left - len(chunk))
-    position = 0
-    while left:
-        found = chunk.find(b"\n", position)
-        if found < 0:
-            return chunk, left
-        position, left = found + 1, left - 1
-    return chunk[:position], 0
-
-
-async def _cut_page(
-    request: web.Request, page: web.StreamResponse, after: int, *, by_rows: bool
-) -> web.StreamResponse:
-    body: Any = page.body if isinstance(page, web.Response) else b""
-    kept = body[: _end_of_rows(body, after) if by_rows else after]
-    response = web.StreamResponse(status=page.status, headers=page.headers)
-    response.content_length = len(body)
-    await response.prepare(request)
-    if kept:
-        await response.write(kept[: len(body) - 1])
-    _hang_up(request)
-    return response
-
-
-def _end_of_rows(body: bytes, rows: int) -> int:
-    """Return how many bytes of a page come before the end of its row number `rows`."""
-    text, decoder = body.decode(), json.JSONDecoder()
-    at = text.index(_RESULTS) + len(_RESULTS)
-    for _ in range(rows):
-        if text[at] == "]":
-            break
-        _, at = decoder.raw_decode(text, at)
-        at += len(", ") if text.startswith(", ", at) else 0
-    return len(text[:at].encode())
-
-
-def _hang_up(request: web.Request) -> None:
-    """Close the connection once everything written is sent."""
-    if request.transport is not None:
-        request.transport.close()

@@ -33,6 +33,7 @@ from explore_async.portal.reading import (
     table_source,
 )
 from explore_async.portal.settings import SETTINGS_FILE
+from explore_async.portal.snapshots import load_snapshot
 from explore_async.portal.store import Store, refuse_no_store
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ def load_files(store: Store, *paths: str | PathLike[str]) -> None:
     """Add files, and the files of folders, as datasets.
 
     The identifier is the name of the file without its suffix, or that of the table of a database. A
-    `portal.toml` in the folder of a file sets anything else. Of a folder, all files with a known
-    suffix are added, with those of the folders in it, but without hidden ones; they are read when
-    they are first needed.
+    `portal.toml` in the folder of a file sets anything else, or a dataset object beside it
+    (`explore_async.portal.snapshots`). Of a folder, all files with a known suffix are added, with
+    those of the folders in it, but without hidden ones; they are read when they are first needed.
 
     Raises:
         StoreError: a path does not exist, a file has an unknown suffix or cannot be read, an
@@ -84,6 +85,8 @@ def load_file(store: Store, file: ServedFile, databases: Databases) -> Dataset:
         StoreError: the file cannot be read.
         MissingExtraError: a library for its format is not installed.
     """
+    if file.described is not None:
+        return load_snapshot(store, file.path, file.described)
     duckdb = importlib.import_module("duckdb")
     try:
         with ExitStack() as stack, store.cursor() as cursor:

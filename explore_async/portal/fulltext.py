@@ -18,7 +18,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from explore_async.portal.errors import incompatible_types, malformed
-from explore_async.portal.words import BREAK, Wanted, folded, joined
+from explore_async.portal.words import BREAK, Wanted, folded
 from odsql import nodes
 
 if TYPE_CHECKING:
@@ -111,9 +111,10 @@ def _all_words(columns: Sequence[Column], wanted: Sequence[Wanted], context: Con
     if not columns:
         return "false"
     index = context.dataset.words()
-    if index is not None and {one.sql for one in columns} <= {*index.columns}:
-        return _conjunction([index.rows(columns, one, context) for one in wanted])
-    texts = ", ".join(map(joined, columns))
+    names = {one.sql for one in columns}
+    if index is not None and names <= {*index.columns}:
+        return _conjunction([index.rows(names, one, context.bind) for one in wanted])
+    texts = ", ".join(one.text for one in columns)
     haystack = folded(f"concat_ws(chr(10), {texts})")
     return _conjunction([_in_text(haystack, one, context) for one in wanted])
 
@@ -160,5 +161,4 @@ def _text_column(node: nodes.Node, context: Context) -> Column:
 
 
 def _text_columns(context: Context) -> list[Column]:
-    columns = (context.dataset.columns[one.name] for one in context.dataset.fields)
-    return [one for one in columns if one.field.type == "text"]
+    return [one for one in context.dataset.own_columns if one.field.type == "text"]

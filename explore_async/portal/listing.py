@@ -11,6 +11,7 @@ from attrs import frozen
 
 from explore_async.portal.errors import StoreError
 from explore_async.portal.settings import SETTINGS_FILE, DatasetSettings, read_portal_file
+from explore_async.portal.snapshots import read_description
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -46,6 +47,7 @@ class ServedFile:
         said: its settings.
         table: the name of a table or view; None for other files, and for a broken database.
         is_view: True for a view.
+        described: the dataset object beside the file, if it is a copy.
     """
 
     path: Path
@@ -53,10 +55,13 @@ class ServedFile:
     said: DatasetSettings
     table: str | None = None
     is_view: bool = False
+    described: dict[str, Any] | None = None
 
     @property
     def dataset_id(self) -> str:
         """The identifier of the dataset."""
+        if self.described is not None:
+            return str(self.described["dataset_id"])
         return self.said.id or self.table or self.path.name.removesuffix(_suffix(self.path) or "")
 
     @property
@@ -181,7 +186,19 @@ def _in_folder(folder: Path, paths: list[Path], databases: Databases) -> Iterato
         for table, is_table in tables.items():
             settings = own.get(table, DatasetSettings(file=path.name, table=table))
             if settings.visible:
-                yield ServedFile(path, kind, settings, table, not is_table)
+                described = _described(path, settings)
+                yield ServedFile(path, kind, settings, table, not is_table, described)
+
+
+def _described(path: Path, said: DatasetSettings) -> dict[str, Any] | None:
+    """Return the dataset object beside the file."""
+    described = read_description(path) if path.suffix == ".jsonl" else None
+    if described is not None and said != DatasetSettings(file=path.name):
+        raise StoreError(
+            f"{path.parent / SETTINGS_FILE} describes {path.name}, which has a dataset object "
+            "beside it. Change that one, and remove the table."
+        )
+    return described
 
 
 def _tables(

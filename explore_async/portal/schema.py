@@ -124,6 +124,11 @@ class Column:
     field: PortalField
     sql: str
 
+    @property
+    def text(self) -> str:
+        """SQL for the text of a text field; the elements of a list are lines."""
+        return f"array_to_string({self.sql}, chr(10))" if self.field.multivalued else self.sql
+
 
 @frozen
 class Dataset:
@@ -139,6 +144,7 @@ class Dataset:
         metas: the metadata by namespace.
         features: the features of the dataset object.
         data_visible: False if only the description can be read.
+        original: the dataset object of another portal that this is a copy of, empty if it is none.
         shapes: returns the geometries of a geographic column.
         words: returns the index of the words of all text columns, or None if there is none.
     """
@@ -152,8 +158,14 @@ class Dataset:
     metas: Mapping[str, Any] = field(hash=False, repr=False)
     features: tuple[str, ...] = ()
     data_visible: bool = True
+    original: Mapping[str, Any] = field(factory=dict, hash=False, repr=False)
     shapes: Callable[[Column], Shapes] = field(hash=False, repr=False, eq=False, kw_only=True)
     words: Callable[[], Words | None] = field(hash=False, repr=False, eq=False, kw_only=True)
+
+    @property
+    def own_columns(self) -> tuple[Column, ...]:
+        """The columns of the fields."""
+        return tuple(self.columns[one.name] for one in self.fields)
 
     @property
     def title(self) -> str:
@@ -162,7 +174,7 @@ class Dataset:
 
     def described(self) -> dict[str, Any]:
         """Return the dataset object of the catalog, with its keys in the live order."""
-        return {
+        own = {
             "visibility": "domain",
             "fields": [one.described() for one in self.fields],
             "dataset_id": self.dataset_id,
@@ -172,5 +184,5 @@ class Dataset:
             "attachments": [],
             "alternative_exports": [],
             "data_visible": self.data_visible,
-            "metas": dict(self.metas),
         }
+        return {**own, **self.original, "metas": dict(self.metas)}

@@ -10,8 +10,8 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from explore_async.portal.context import ROWS_IN
 from explore_async.portal.errors import malformed, require
+from explore_async.portal.words import ROWS_IN
 from odsql import nodes
 
 if TYPE_CHECKING:

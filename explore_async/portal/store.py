@@ -19,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from attrs import evolve
+
 from explore_async.errors import MissingExtraError
 from explore_async.portal import functions
 from explore_async.portal.catalog import CATALOG_ID, catalog_fields, catalog_names, catalog_row
@@ -27,7 +29,7 @@ from explore_async.portal.geometries import Shapes
 from explore_async.portal.rows import inferred_fields, prepared_rows, refuse_no_rows, travelling
 from explore_async.portal.schema import Column, Dataset, PortalField
 from explore_async.portal.technical import technical_columns
-from explore_async.portal.words import Words, index_words
+from explore_async.portal.words import Words, drop_index, index_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -196,6 +198,43 @@ class Store:
         if isinstance(dataset, Dataset):
             self._drop(dataset.table)
 
+    def change(self, dataset_id: str, apply: Callable[[DuckDBPyConnection, str], None]) -> None:
+        """Let `apply` change the table of a dataset that is being served, with SQL.
+
+        It gets a connection and the name of the table. A dataset that does not exist is ignored.
+
+        Raises:
+            StoreError: the dataset cannot be loaded.
+        """
+        with self._loading, self.cursor() as cursor:
+            dataset = self.dataset(dataset_id)
+            if dataset is None:
+                return
+            table = self._own_table(cursor, dataset)
+            apply(cursor, table)
+            count = self._count(table)
+            self._datasets[dataset_id] = evolve(
+                dataset,
+                table=table,
+                records_count=count,
+                metas=_completed(dataset.metas, None, count),
+                shapes=partial(self._shapes, table),
+                words=partial(self._indexed, table, dataset.own_columns),
+            )
+            self._outdate_catalog()
+        with self._reading:
+            self._forget_shapes(table)
+            self._words.pop(table, None)
+
+    def _own_table(self, cursor: DuckDBPyConnection, dataset: Dataset) -> str:
+        """Return the table, or a copy in a table if it is a file that is read in place."""
+        found = cursor.execute("SELECT 1 FROM duckdb_views() WHERE view_name = ?", [dataset.table])
+        if not found.fetchone():
+            return dataset.table
+        own, columns = self.next_table(), ", ".join(f"c{at}" for at in range(len(dataset.fields)))
+        cursor.execute(f"CREATE TABLE {own} AS SELECT {columns} FROM {dataset.table}")  # noqa: S608
+        return own
+
     def retire(self, dataset_id: str) -> None:
         """Remove a dataset as `remove` does, but let requests that use it finish."""
         self._outlast(self._datasets.pop(_text_id(dataset_id), None))
@@ -225,11 +264,13 @@ class Store:
             ).fetchone()
             kind = "VIEW" if is_view and is_view[0] else "TABLE"
             cursor.execute(f"DROP {kind} {table}")
+            drop_index(cursor, table)
+        self._forget_shapes(table)
+        self._words.pop(table, None)
+
+    def _forget_shapes(self, table: str) -> None:
         for key in [key for key in list(self._geometries) if key[0] == table]:
             del self._geometries[key]
-        words = self._words.pop(table, None)
-        if words is not None:
-            words.drop(self._connection)
 
     def fill(
         self,
@@ -246,6 +287,35 @@ class Store:
         table, _ = self._create(fields)
         load(self._connection, table)
         return self.register(dataset_id, fields, table, uid=uid, metas=metas, features=features)
+
+    def load_copy(
+        self,
+        described: Mapping[str, Any],
+        fields: Sequence[PortalField],
+        rows: Iterable[Mapping[str, Any]],
+    ) -> Dataset:
+        """Load a dataset that another portal describes, for `add_later`.
+
+        Its dataset object is served unchanged but for `records_count`; `fields` say how its values
+        are stored.
+
+        Raises:
+            StoreError: a key of a row is not a field, or a value does not fit its field.
+        """
+        # A portal may list a dataset without records and fields, but a table has a column.
+        stored = fields or (PortalField("nothing", "text", "nothing"),)
+        table, count = self._create(stored, rows)
+        return self.register(
+            described["dataset_id"],
+            fields,
+            table,
+            count=count,
+            uid=described.get("dataset_uid"),
+            metas=described["metas"],
+            features=described.get("features") or (),
+            data_visible=described.get("data_visible") is not False,
+            original=described,
+        )
 
     def add_later(self, dataset_id: str, load: Callable[[], Dataset]) -> None:
         """Add a dataset that `load` registers when it is first needed, in any thread.
@@ -272,6 +342,7 @@ class Store:
         features: Sequence[str],
         data_visible: bool = True,
         count: int | None = None,
+        original: Mapping[str, Any] | None = None,
     ) -> Dataset:
         """Register a filled table as a dataset, in the place of that with its identifier.
 
@@ -287,9 +358,10 @@ class Store:
             columns={**technical_columns(columns.values(), added), **columns},
             table=table,
             records_count=count,
-            metas=_completed(metas, dataset_id, count),
+            metas=_completed(metas, None if original else dataset_id, count),
             features=tuple(features),
             data_visible=data_visible,
+            original=original or {},
             shapes=partial(self._shapes, table),
             words=partial(self._indexed, table, tuple(columns.values())),
         )
@@ -361,11 +433,11 @@ class Store:
                 known = self._geometries[table, column.sql] = Shapes(rows)
             return known
 
-    def _indexed(self, table: str, columns: Sequence[Column]) -> Words | None:
+    def _indexed(self, table: str, columns: Iterable[Column]) -> Words | None:
         """Return the index of the words of a table, which is made when it is first needed."""
         with self._reading:
             if table not in self._words:
-                texts = [one for one in columns if one.field.type == "text"]
+                texts = {one.sql: one.text for one in columns if one.field.type == "text"}
                 self._words[table] = index_words(self.cursor, table, texts)
             return self._words[table]
 
@@ -419,6 +491,8 @@ def _schema(fields: Sequence[PortalField | Mapping[str, Any]]) -> tuple[PortalFi
     return schema
 
 
-def _completed(metas: Mapping[str, Any], title: str, count: int) -> dict[str, Any]:
-    default = {"title": title, **metas.get("default", {}), "records_count": count}
+def _completed(metas: Mapping[str, Any], title: str | None, count: int) -> dict[str, Any]:
+    given = metas.get("default") or {}
+    first = {} if title is None else {"title": title}
+    default = {**first, **given, "records_count": count}
     return {**metas, "default": default}

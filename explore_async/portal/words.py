@@ -17,20 +17,27 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from explore_async.portal.context import ROWS_IN
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Mapping
 
     from duckdb import DuckDBPyConnection
 
-    from explore_async.portal.context import Context
-    from explore_async.portal.schema import Column
-
-__all__ = ["BREAK", "MOST_TEXT", "Wanted", "Words", "folded", "index_words", "joined"]
+__all__ = [
+    "BREAK",
+    "MOST_TEXT",
+    "ROWS_IN",
+    "Wanted",
+    "Words",
+    "drop_index",
+    "folded",
+    "index_words",
+]
 
 BREAK = r"[^\p{L}\p{N}]"
 """What separates words, as a regular expression of DuckDB."""
+
+ROWS_IN = "rowid IN (SELECT "
+"""The start of a condition that names its rows. DuckDB joins them, which loses their order."""
 
 MOST_TEXT = 64_000_000
 """The maximum size in bytes of the texts of an indexed table."""
@@ -72,20 +79,23 @@ class Words:
     columns: tuple[str, ...]
     cursor: Callable[[], DuckDBPyConnection]
 
-    def rows(self, columns: Sequence[Column], wanted: Wanted, context: Context) -> str:
-        """Return SQL for rows that have a wanted word in one of the columns."""
+    def rows(self, columns: Collection[str], wanted: Wanted, bind: Callable[[object], str]) -> str:
+        """Return SQL for rows that have a wanted word in one of the columns.
+
+        `bind` binds a value and returns its placeholder.
+        """
         with self.cursor() as cursor:
             first, last = self._neighbours(cursor, wanted)
             near = self._near(cursor, wanted) if wanted.edits else []
         found = []
         if first is not None:
-            found.append(f"w BETWEEN {context.bind(first)} AND {context.bind(last)}")
+            found.append(f"w BETWEEN {bind(first)} AND {bind(last)}")
         if near:
-            found.append(f"w IN (SELECT unnest(CAST({context.bind(near)} AS INTEGER[])))")
+            found.append(f"w IN (SELECT unnest(CAST({bind(near)} AS INTEGER[])))")
         if not found:
             return "(false)"
         within = ""
-        positions = sorted({self.columns.index(one.sql) for one in columns})
+        positions = sorted({self.columns.index(one) for one in columns})
         if len(positions) < len(self.columns):
             within = f"c IN ({', '.join(map(str, positions))}) AND "
         return f"({ROWS_IN}r FROM {self.table}_places WHERE {within}({' OR '.join(found)})))"
@@ -115,26 +125,29 @@ class Words:
         )
         return [row[0] for row in cursor.execute(sql, parameters).fetchall()]
 
-    def drop(self, connection: DuckDBPyConnection) -> None:
-        """Remove the index."""
-        connection.execute(f"DROP TABLE {self.table}_words")
-        connection.execute(f"DROP TABLE {self.table}_places")
-
 
 def index_words(
-    cursor: Callable[[], DuckDBPyConnection], table: str, columns: Sequence[Column]
+    cursor: Callable[[], DuckDBPyConnection], table: str, texts: Mapping[str, str]
 ) -> Words | None:
-    """Make the index of the text columns of a table; return None if they have too much text."""
-    if not columns:
+    """Make the index of a table; return None if it has too much text.
+
+    `texts` holds SQL for the text of each column, by the SQL name of the column.
+    """
+    if not texts:
         return None
     with cursor() as connection:
-        if not _make(connection, table, columns):
+        if not _make(connection, table, list(texts.values())):
             return None
-    return Words(table, tuple(one.sql for one in columns), cursor)
+    return Words(table, tuple(texts), cursor)
 
 
-def _make(connection: DuckDBPyConnection, table: str, columns: Sequence[Column]) -> bool:
-    texts = [joined(one) for one in columns]
+def drop_index(connection: DuckDBPyConnection, table: str) -> None:
+    """Remove the index of a table if there is one."""
+    connection.execute(f"DROP TABLE IF EXISTS {table}_words")
+    connection.execute(f"DROP TABLE IF EXISTS {table}_places")
+
+
+def _make(connection: DuckDBPyConnection, table: str, texts: list[str]) -> bool:
     size = " + ".join(f"coalesce(sum(strlen({text})), 0)" for text in texts)
     counted = connection.execute(f"SELECT {size} FROM {table}").fetchone()  # noqa: S608
     if counted is None or counted[0] > MOST_TEXT:
@@ -145,24 +158,19 @@ def _make(connection: DuckDBPyConnection, table: str, columns: Sequence[Column])
         for at, text in enumerate(texts)
     )
     connection.execute(
-        f"CREATE TEMP TABLE found AS SELECT * FROM ({found}) WHERE word <> ''"  # noqa: S608
+        f"CREATE OR REPLACE TEMP TABLE found AS SELECT * FROM ({found}) WHERE word <> ''"  # noqa: S608
     )
     connection.execute(
-        f"CREATE TABLE {table}_words AS SELECT word, CAST(length(word) AS INTEGER) AS size, "  # noqa: S608
-        "CAST(row_number() OVER () AS INTEGER) AS id "
+        f"CREATE OR REPLACE TABLE {table}_words AS SELECT word, "  # noqa: S608
+        "CAST(length(word) AS INTEGER) AS size, CAST(row_number() OVER () AS INTEGER) AS id "
         "FROM (SELECT DISTINCT word FROM found ORDER BY word)"
     )
     connection.execute(
-        f"CREATE TABLE {table}_places AS SELECT id AS w, c, r FROM found "  # noqa: S608
+        f"CREATE OR REPLACE TABLE {table}_places AS SELECT id AS w, c, r FROM found "  # noqa: S608
         f"JOIN {table}_words USING (word) ORDER BY ALL"
     )
     connection.execute("DROP TABLE found")
     return True
-
-
-def joined(column: Column) -> str:
-    """Return SQL for the text of a column; the elements of a list are lines."""
-    return f"array_to_string({column.sql}, chr(10))" if column.field.multivalued else column.sql
 
 
 def folded(sql: str) -> str:

@@ -13,13 +13,14 @@ from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 
 from explore_async.client import ExploreClient
 from explore_async.http.redaction import HIDDEN
-from explore_async.portal import Store, serve
+from explore_async.portal import Store, load_files, serve
 from explore_async.portal.faults import Faults, path_of
 from explore_async.testing.clock import Clock
 from explore_async.testing.fields import derive_fields
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+    from os import PathLike
 
     from explore_async.portal import PortalField
 
@@ -58,6 +59,8 @@ class Portal(Faults):
             values of the rows if they are not given, without facets. A dataset with fields needs no
             rows.
         metas: the metadata of datasets, by identifier, as for `Store.add`.
+        folder: a folder of files, as for `explore serve`, such as the copies of a `snapshot`. Each
+            file is read when a request first needs it.
         clock: the time of the portal and of its clients.
         seed: where the random numbers of the faults begin.
 
@@ -69,7 +72,8 @@ class Portal(Faults):
 
     Raises:
         MissingExtraError: DuckDB is not installed; raised on entry, as the others.
-        StoreError: a value does not fit its field, or values of one field have no common type.
+        StoreError: a value does not fit its field, or values of one field have no common type;
+            or the folder does not exist, or holds no files that the portal reads.
     """
 
     store: Store
@@ -80,6 +84,7 @@ class Portal(Faults):
         *,
         fields: Mapping[str, Fields] | None = None,
         metas: Mapping[str, Mapping[str, Any]] | None = None,
+        folder: str | PathLike[str] | None = None,
         clock: Clock | None = None,
         seed: int = 0,
     ) -> None:
@@ -90,6 +95,7 @@ class Portal(Faults):
         self._rows = rows or {}
         self._fields = fields or {}
         self._metas = metas or {}
+        self._folder = folder
         self._running = AsyncExitStack()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -129,6 +135,8 @@ class Portal(Faults):
     @asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
         with Store(threads=1) as self.store:
+            if self._folder is not None:
+                load_files(self.store, self._folder)
             for dataset_id in {**self._rows, **self._fields}:
                 self._load(dataset_id)
             clock = lambda: self.clock.now  # noqa: E731

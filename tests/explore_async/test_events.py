@@ -28,7 +28,8 @@ from explore_async import (
     log_events,
 )
 from explore_async.http import call
-from tests.explore_async.doubles import NOW, Clock, FakePortal, Wire, http, writes
+from explore_async.testing import Portal
+from tests.explore_async.doubles import Clock, FakePortal, Wire, http, rows, writes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,25 +66,22 @@ async def test_a_call_tells_what_happens_to_it(clock: Clock) -> None:
     assert "s3cr3t" not in repr(events)
 
 
-async def test_a_wait_before_a_request_tells_its_reason(portal: FakePortal, clock: Clock) -> None:
+async def test_a_wait_before_a_request_tells_its_reason() -> None:
     """The end of a pause is the moment that the portal named."""
-    answers = [429, 200, 200]
-    portal.override = lambda request: (
-        web.Response(status=429, headers={"Retry-After": "4"}) if answers.pop(0) == 429 else None
-    )
     events: list[Event] = []
-    rate = Rate(calls=1, per=0.5)
-    async with ExploreClient(
-        portal.url, rate=rate, on_event=events.append, timing=clock.timing()
-    ) as client:
-        with pytest.raises(QuotaExceeded):
-            await client.with_options(retry=Retry.never()).dataset("trees").records().first()
-        for _ in range(2):
-            await client.dataset("trees").records().first()
+    async with Portal({"trees": rows(1)}) as portal:
+        began = portal.clock.now
+        portal.fail(status=429, retry_after=4)
+        rate = Rate(calls=1, per=0.5)
+        async with portal.client(rate=rate, on_event=events.append) as client:
+            with pytest.raises(QuotaExceeded):
+                await client.with_options(retry=Retry.never()).dataset("trees").records().first()
+            for _ in range(2):
+                await client.dataset("trees").records().first()
     waits = [event for event in events if isinstance(event, ThrottleEvent)]
     assert [(one.reason, one.wait) for one in waits] == [("pause", 4.0), ("rate", 1.0)]
     assert {URL(one.url).query_string for one in waits} == {"limit=1&offset=0"}
-    assert [one.reset_at for one in waits] == [NOW + timedelta(seconds=4), None]
+    assert [one.reset_at for one in waits] == [began + timedelta(seconds=4), None]
     assert client.stats.throttled == 2
 
 

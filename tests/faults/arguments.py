@@ -327,7 +327,7 @@ NOT_FOR_CALLERS = {
     *("Converter.restore_page", "Converter.text_row", "Facets.job", "Records.job"),
     *("OAuth2.connect", "OAuth2.refused", "OAuth2.settle", "OAuth2.redact", "ApiKey.redact"),
     *("Anonymous.redact", "Retry.backoff", "Retry.delay", "Retry.within"),
-    *("Store.fill", "Store.register", "Store.cursor"),
+    *("Store.fill", "Store.register", "Store.cursor", "Store.load_copy", "Store.change"),
 }
 """Methods with which the package's own objects call each other; no page mentions them."""
 

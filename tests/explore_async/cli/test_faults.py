@@ -32,36 +32,47 @@ def read(*arguments: str) -> dict[str, Any]:
 
 
 async def answers(faults: Faults, count: int) -> list[int | str]:
-    """Return the status of each response, or `cut`."""
+    """Return the status of each response, or what was wrong with it."""
     seen: list[int | str] = []
     with Store(threads=1) as store:
-        fields = [{"name": "name", "type": "text"}]
-        store.add("trees", fields, [{"name": f"tree {number}"} for number in range(100)])
+        fields = [{"name": "name", "type": "text"}, {"name": "height", "type": "int"}]
+        rows = [{"name": f"tree {number}", "height": number} for number in range(100)]
+        store.add("trees", fields, rows)
         async with serve(store, extend=faults.install) as url, aiohttp.ClientSession() as session:
             for _ in range(count):
                 async with session.get(url + PATH, params={"limit": "100"}) as response:
-                    try:
-                        await response.read()
-                        seen.append(response.status)
-                    except aiohttp.ClientPayloadError:
-                        seen.append("cut")
+                    seen.append(await answer(response))
     return seen
+
+
+async def answer(response: aiohttp.ClientResponse) -> int | str:
+    """Return the status of a response, or what is wrong with it."""
+    try:
+        body = await response.text()
+    except aiohttp.ClientPayloadError:
+        return "cut"
+    if body.startswith("<"):
+        return "login"
+    return "NaN" if ": NaN" in body else response.status
 
 
 def test_without_options_nothing_happens() -> None:
     assert read() == {
-        "latency": 0, "jitter": 0, "fail": (), "quota": None, "truncate": 0, "seed": None,
+        "latency": 0, "jitter": 0, "fail": (), "html_login": 0, "quota": None, "truncate": 0,
+        "stall": 0, "nan": 0, "duplicate_page": 0, "mutate": 0, "seed": None,
     }  # fmt: skip
 
 
 def test_options_are_read_in_the_units_that_people_write() -> None:
     line = "--latency 50ms --jitter 1.5s --fail 503:0.1 --fail 429:.05 --quota 100/day"
-    assert read(*line.split(), "--truncate", "0.05", "--seed", "7") == {
+    assert read(*line.split(), "--truncate", "0.05", "--nan", ".5", "--seed", "7") == {
+        **read(),
         "latency": 0.05,
         "jitter": 1.5,
         "fail": ((503, 0.1), (429, 0.05)),
         "quota": (100, "day"),
         "truncate": 0.05,
+        "nan": 0.5,
         "seed": 7,
     }
 
@@ -76,6 +87,26 @@ def test_latency_delays_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
+    ("option", "method"),
+    [
+        ("--html-login", "html_login"),
+        ("--stall", "stall"),
+        ("--nan", "nan"),
+        ("--duplicate-page", "duplicate_page"),
+        ("--mutate", "mutate"),
+    ],
+)
+def test_a_share_is_the_chance_of_each_request(
+    monkeypatch: pytest.MonkeyPatch, option: str, method: str
+) -> None:
+    rules = []
+    monkeypatch.setattr(Faults, method, lambda _, *given, **options: rules.append((given, options)))
+    read_faults(**read())
+    read_faults(**read(option, "0.25"))
+    assert rules == [((None,), {"chance": 0.25})]
+
+
+@pytest.mark.parametrize(
     ("option", "value"),
     [
         ("--latency", "50"),
@@ -86,6 +117,7 @@ def test_latency_delays_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
         ("--quota", "100"),
         ("--quota", "100/week"),
         ("--truncate", "2"),
+        ("--mutate", "2/s"),
     ],
 )
 def test_another_value_is_one_message(option: str, value: str) -> None:
@@ -95,22 +127,36 @@ def test_another_value_is_one_message(option: str, value: str) -> None:
     assert option in ended.stderr
 
 
-def test_shares_of_more_than_all_requests_are_one_message() -> None:
-    ended = run("serve", "--fail", "503:0.6", "--fail", "500:0.6")
+@pytest.mark.parametrize("more", [("--fail", "500:0.6"), ("--html-login", "0.6")], ids=" ".join)
+def test_shares_of_more_than_all_requests_are_one_message(more: tuple[str, str]) -> None:
+    ended = run("serve", "--fail", "503:0.6", *more)
     assert ended.exit_code == 2
     assert "more than 1" in ended.stderr
 
 
 async def test_a_seed_repeats_the_faults() -> None:
     """Each share is that of all requests."""
-    line = ["--fail", "503:0.3", "--fail", "500:0.2", "--truncate", "0.5"]
+    line = [
+        "--fail",
+        "503:0.3",
+        "--fail",
+        "500:0.2",
+        "--html-login",
+        "0.1",
+        "--truncate",
+        "0.4",
+        "--nan",
+        "0.5",
+    ]
     seven, again, eight = [
         await answers(read_faults(**read(*line, "--seed", seed)), 200) for seed in ("7", "7", "8")
     ]
     assert seven == again != eight
     assert 40 <= seven.count(503) <= 80
     assert 25 <= seven.count(500) <= 55
-    assert 30 <= seven.count("cut") <= 70
+    assert 10 <= seven.count("login") <= 35
+    assert 15 <= seven.count("cut") <= 50
+    assert 10 <= seven.count("NaN") <= 40
 
 
 async def test_all_shares_together_may_be_all_requests() -> None:

@@ -23,6 +23,7 @@ from explore_async import (
     Timeouts,
 )
 from explore_async.http.rates import Bucket, Pause, RetryBudget
+from explore_async.testing import Portal
 from odsql import Query
 from tests.explore_async.doubles import (
     Clock,
@@ -237,19 +238,14 @@ def test_a_bucket_begins_empty_and_saves_when_idle() -> None:
     assert [round(bucket.reserve(150.0), 3) for _ in range(2)] == [50.0, 50.1]
 
 
-async def test_a_pause_saves_no_requests_for_a_burst(portal: FakePortal, clock: Clock) -> None:
-    answers = [429]
-    portal.override = lambda request: (
-        web.Response(status=answers.pop(), headers={"Retry-After": "10"})
-        if answers
-        else json_body({"id": 1})
-    )
-    rate = Rate(calls=1, burst=3)
-    async with ExploreClient(portal.url, rate=rate, timing=clock.timing()) as client:
-        for _ in range(3):
-            await record(client)
+async def test_a_pause_saves_no_requests_for_a_burst() -> None:
+    async with Portal({"trees": [{"id": 1}]}) as portal:
+        portal.fail(status=429, retry_after=10)
+        async with portal.client(rate=Rate(calls=1, burst=3)) as client:
+            for _ in range(3):
+                await client.dataset("trees").records().first()
     # The refusal halves the pace, and a success raises it a little.
-    assert clock.waits == [10.0, *[pytest.approx(2.0, rel=0.1)] * 2]
+    assert portal.clock.waits == [10.0, *[pytest.approx(2.0, rel=0.1)] * 2]
 
 
 def test_a_bucket_slows_down_and_recovers() -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -24,48 +23,16 @@ from explore_async import (
     ServerError,
     Timeouts,
     TotalCountDriftError,
-    TruncatedError,
 )
 from explore_async.portal.errors import StoreError
-from explore_async.portal.faults import _cut_stream
 from explore_async.testing import Portal
-from odsql import Query
+from tests.explore_async.portal.trees import TREES, client, count, export, portal, read
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
-
-    from aiohttp import web
-
-    from explore_async import Row
-
-TREES = [{"id": number, "name": f"tree {number}"} for number in range(300)]
+    from collections.abc import Callable
 
 
-@pytest.fixture
-async def portal() -> AsyncIterator[Portal]:
-    """A portal with 300 trees."""
-    async with Portal({"trees": TREES}) as portal:
-        yield portal
-
-
-@pytest.fixture
-async def client(portal: Portal) -> AsyncIterator[ExploreClient]:
-    """A client on the portal's clock."""
-    async with portal.client() as client:
-        yield client
-
-
-async def count(client: ExploreClient) -> int:
-    return await client.dataset("trees").records().count()
-
-
-async def read(client: ExploreClient) -> list[Row]:
-    return await client.dataset("trees").records().to_list()
-
-
-async def export(client: ExploreClient) -> list[Row]:
-    async with client.dataset("trees").export("jsonl") as stream:
-        return [row async for row in stream.rows()]
+__all__ = ["client", "portal"]
 
 
 # ---------------------------------------------------------------- refusals
@@ -206,122 +173,6 @@ async def test_exports_report_the_quota_too(portal: Portal, client: ExploreClien
     assert client.quota.limit == 5
 
 
-# ---------------------------------------------------------------- cuts
-
-
-@pytest.mark.parametrize(
-    "after",
-    [{"after_rows": 10}, {"after_rows": 1000}, {"after_bytes": 0}, {"after_bytes": 10**6}],
-)
-async def test_a_cut_page_is_read_again(
-    portal: Portal, client: ExploreClient, after: dict[str, Any]
-) -> None:
-    portal.cut(**after, path="*/records")
-    assert await read(client) == TREES
-    assert len(portal.requests) == 4
-
-
-async def test_a_page_that_is_always_cut_is_an_error(portal: Portal, client: ExploreClient) -> None:
-    portal.cut(after_rows=10, next=None)
-    with pytest.raises(TruncatedError):
-        await read(client)
-
-
-async def test_an_export_cut_before_its_first_row_is_opened_again(
-    portal: Portal, client: ExploreClient
-) -> None:
-    portal.cut(after_rows=0)
-    assert await export(client) == TREES
-    assert len(portal.requests) == 2
-
-
-@pytest.mark.parametrize("rows", [1, 10, 299])
-async def test_a_cut_export_delivers_its_rows_and_then_an_error(
-    portal: Portal, client: ExploreClient, rows: int
-) -> None:
-    portal.cut(after_rows=rows)
-    received = []
-    with pytest.raises(TruncatedError):
-        async with client.dataset("trees").export("jsonl") as stream:
-            async for row in stream.rows():
-                received.append(row)
-    assert received == TREES[:rows]
-
-
-@pytest.mark.parametrize(
-    "after", [{"after_rows": 300}, {"after_rows": 301}, {"after_bytes": 10**6}]
-)
-async def test_an_export_that_is_not_as_long_loses_its_end(
-    portal: Portal, client: ExploreClient, after: dict[str, Any]
-) -> None:
-    portal.cut(**after)
-    with pytest.raises(TruncatedError):
-        await export(client)
-
-
-async def test_a_cut_file_is_not_kept(portal: Portal, client: ExploreClient, tmp_path: Any) -> None:
-    portal.cut(after_bytes=100)
-    with pytest.raises(TruncatedError):
-        async with client.dataset("trees").export("csv") as stream:
-            await stream.save(tmp_path / "trees.csv")
-    assert list(tmp_path.iterdir()) == []
-
-
-async def test_a_refusal_is_not_cut(portal: Portal, client: ExploreClient) -> None:
-    portal.cut(after_bytes=10)
-    with pytest.raises(BadRequest, match="Unknown field: nothing"):
-        await client.dataset("trees").records(Query().where("nothing = 1")).first()
-
-
-async def test_rows_are_counted_only_where_there_are_rows(
-    portal: Portal, client: ExploreClient
-) -> None:
-    portal.cut(after_rows=1)
-    assert (await client.dataset("trees").info()).dataset_id == "trees"
-    assert len(portal.requests) == 1
-
-
-@pytest.mark.parametrize(
-    ("file_format", "rows", "expected"),
-    [
-        ("csv", 0, ["id;name"]),
-        ("csv", 2, ["id;name", "0;tree 0", "1;tree 1"]),
-        ("jsonl", 0, []),
-        ("jsonl", 1, ['{"id": 0, "name": "tree 0"}']),
-    ],
-)
-async def test_lines_before_the_cut_arrive_after_a_head_without_error(
-    portal: Portal, file_format: str, rows: int, expected: list[str]
-) -> None:
-    """The first line of csv is no row."""
-    portal.cut(after_rows=rows)
-    received = b""
-    path = f"{portal.url}/api/explore/v2.1/catalog/datasets/trees/exports/{file_format}"
-    async with aiohttp.ClientSession() as session, session.get(path) as response:
-        assert response.status == 200
-        with pytest.raises(aiohttp.ClientPayloadError):
-            async for chunk in response.content.iter_any():
-                received += chunk
-    assert received.decode("utf-8-sig").splitlines() == expected
-
-
-async def test_a_cut_in_a_later_chunk_ends_the_export() -> None:
-    """So that the portal does not go on computing it."""
-    closed = []
-
-    async def chunks() -> AsyncGenerator[bytes, None]:
-        try:
-            for number in range(9):
-                yield b"%d\n%d" % (number, number)
-        finally:
-            closed.append(number)
-
-    request = cast("web.Request", SimpleNamespace(transport=None))
-    kept = [one async for one in _cut_stream(request, chunks(), left=3, by_rows=True)]
-    assert b"".join(kept) == b"0\n01\n12\n"
-    assert closed == [2]
-
-
 # ---------------------------------------------------------------- delays
 
 
@@ -369,6 +220,11 @@ async def test_a_page_that_comes_twice_is_told_apart(portal: Portal, client: Exp
     portal.duplicate_page()
     with pytest.raises(RepeatedPageError):
         await read(client)
+
+
+async def test_a_page_comes_twice_by_chance(portal: Portal, client: ExploreClient) -> None:
+    portal.duplicate_page(None, chance=0.0)
+    assert await read(client) == TREES
 
 
 @pytest.mark.parametrize("by", [1, -1])
@@ -421,6 +277,8 @@ async def test_without_rules_nothing_happens(portal: Portal, client: ExploreClie
         ("cut", {}),
         ("cut", {"after_rows": 1, "after_bytes": 1}),
         ("cut", {"after_rows": -1}),
+        ("stall", {"after_bytes": -1}),
+        ("mutate", {"chance": 2}),
     ],
 )
 def test_a_rule_out_of_range_is_refused(method: str, arguments: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from explore_async import (
     TotalCountDriftError,
     WindowExceeded,
 )
+from explore_async.testing import Portal
 from odsql import Query
 from tests.explore_async.doubles import json_body, rows, settle
 
@@ -356,18 +357,12 @@ async def test_a_first_page_that_is_short_is_an_error(
         await client.dataset("trees").records().to_list()
 
 
-async def test_a_changing_total_is_an_error(client: ExploreClient, portal: FakePortal) -> None:
+async def test_a_changing_total_is_an_error() -> None:
     """The dataset changed, so the pages are inconsistent."""
-    portal.rows = rows(300)
-
-    def override(request: web.Request) -> web.Response | None:
-        if offset_of(request) == 200:
-            portal.rows = rows(301)
-        return None
-
-    portal.override = override
-    with pytest.raises(TotalCountDriftError) as caught:
-        await client.dataset("trees").records().to_list()
+    async with Portal({"trees": rows(300)}) as portal, portal.client() as client:
+        portal.drift(by=1)
+        with pytest.raises(TotalCountDriftError) as caught:
+            await client.dataset("trees").records().to_list()
     assert (caught.value.expected, caught.value.received) == (300, 301)
 
 

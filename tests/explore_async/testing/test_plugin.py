@@ -20,6 +20,12 @@ def test_with_another_client(explore_portal):
     url = f"{portal.url}/api/explore/v2.1/catalog/datasets/trees/records"
     assert b'"oak"' in urlopen(url).read()
 
+def test_with_files(explore_portal, tmp_path):
+    (tmp_path / "birds.csv").write_text("name\\ntit\\n")
+    portal = explore_portal(folder=tmp_path)
+    url = f"{portal.url}/api/explore/v2.1/catalog/datasets/birds/records"
+    assert b'"tit"' in urlopen(url).read()
+
 def test_two_portals(explore_portal):
     assert explore_portal(TREES).url != explore_portal(TREES).url
 
@@ -51,7 +57,7 @@ def run(folder: Path, program: str, *options: str) -> subprocess.CompletedProces
 def test_the_fixture_needs_no_other_plugin(tmp_path: Path) -> None:
     """Tests are errors if it warns."""
     ended = run(tmp_path, TESTS, "-p", PLUGIN, "-W", "error")
-    assert "3 passed" in ended.stdout, ended.stdout
+    assert "4 passed" in ended.stdout, ended.stdout
 
 
 def test_the_plugin_can_be_switched_off(tmp_path: Path) -> None:

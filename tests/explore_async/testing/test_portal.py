@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,9 @@ from explore_async.portal import PortalField
 from explore_async.portal.errors import StoreError
 from explore_async.testing import Clock, Portal
 from odsql import Query
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TREES: list[dict[str, Any]] = [{"name": "oak", "height": 21.5}, {"name": "elm", "height": None}]
 
@@ -123,6 +126,21 @@ def test_a_test_without_an_event_loop_runs_it_in_a_thread() -> None:
         assert asyncio.run(read(portal)) == TREES
         assert len(portal.requests) == 2
     assert threading.active_count() == before
+
+
+def test_a_folder_that_does_not_exist_leaves_no_thread(tmp_path: Path) -> None:
+    before = threading.active_count()
+    with pytest.raises(StoreError, match="does not exist"):
+        with Portal(folder=tmp_path / "fixtures"):
+            raise AssertionError
+    assert threading.active_count() == before
+
+
+async def test_rows_and_a_folder_are_not_the_same_dataset(tmp_path: Path) -> None:
+    (tmp_path / "trees.csv").write_text("name\noak\n")
+    with pytest.raises(StoreError, match="already exists"):
+        async with Portal({"trees": TREES}, folder=tmp_path):
+            raise AssertionError
 
 
 def test_a_dataset_that_cannot_be_loaded_leaves_no_thread() -> None:

@@ -84,7 +84,8 @@ def compile_key(
         return GroupKey(node, label, named, value.sql, show)
     # Each distinct element counts once per record, as search engines count documents.
     elements = (
-        f"unnest(CASE WHEN {value.sql} IS NULL THEN [NULL] ELSE list_distinct({value.sql}) END)"
+        f"unnest(CASE WHEN coalesce(len({value.sql}), 0) = 0 THEN [NULL] "
+        f"ELSE list_distinct({value.sql}) END)"
     )
     return GroupKey(node, label, named, f"u{position}", show, unnested=elements)
 

@@ -93,7 +93,7 @@ def compile_key(
 def _cluster(
     node: nodes.Call, label: str, context: Context, *, named: bool, position: int
 ) -> GroupKey:
-    """Compile `geo_cluster(point, zoom[, radius])`; see `functions.clusters`.
+    """Compile `geo_cluster(point, zoom[, radius])`; see `clusters`.
 
     The result is the mean of the points, with the latitude first (recorded). Records without a
     point are a cluster of their own (unknown).

@@ -237,7 +237,7 @@ ELSEWHERE = {
     "misc/paris-comptages.group_by-text-order.json": "explore_async/portal/test_groups.py::"
     "test_text_keys_are_ordered_by_code_point",
     # The points in the clusters were not recorded, only the centre of each.
-    "velib-fi/20-group_by-geo_cluster.json": "explore_async/portal/test_functions.py::"
+    "velib-fi/20-group_by-geo_cluster.json": "explore_async/portal/test_clusters.py::"
     "test_clusters_are_laid_out_as_recorded",
     "misc/northern-powergrid-examples.yml": "fidelity/test_recordings.py::"
     "test_a_call_that_was_written_down_is_answered_the_same",

@@ -121,7 +121,7 @@ class Portal:
         query = read_query(request.query)
         window = record_window(request.query, grouped=query.grouped)
         plan = await self._plan(query, self.store.catalog, request)
-        if query.select is not None or query.grouped:
+        if not query.whole:
             return await self._page(request, plan, window.limit, window.offset)
         page = await self._dataset_objects(plan, limit=window.limit, offset=window.offset)
         total = await self.engine.single(plan.total, plan.context.parameters)
@@ -144,7 +144,7 @@ class Portal:
         """`GET /catalog/datasets/{dataset_id}`."""
         dataset = self._dataset(request)
         query = read_query(request.query)
-        if query.select is None:
+        if query.whole:
             return self._answer(request, dumps(dataset.described()))
         own = nodes.Comparison(nodes.Field("dataset_id"), "=", nodes.Text(dataset.dataset_id))
         query = Query(select=query.select, where=(nodes.Where(own),))
@@ -170,7 +170,7 @@ class Portal:
             await self._plan(query, self.store.catalog, request),
             offset=export_offset(request.query),
         )
-        if query.select is not None or query.grouped:
+        if not query.whole:
             return await self._export(request, export, format_, "datasets")
         assert format_.catalog is not None  # noqa: S101 - all formats of the catalog have it
         objects = await self._dataset_objects(export.plan, limit=export.limit, offset=export.offset)

@@ -57,6 +57,11 @@ class Query:
         return self.group_by is not None and bool(self.group_by.items)
 
     @property
+    def whole(self) -> bool:
+        """True if rows have all their fields, which `select=*` says, too (reference)."""
+        return not self.grouped and (self.select is None or self.select.items == (nodes.Star(),))
+
+    @property
     def clauses(self) -> tuple[nodes.Node | None, ...]:
         """All trees of the query."""
         return (self.select, *self.where, self.group_by, self.order_by, *self.facets)

@@ -1,4 +1,4 @@
-"""Functions that DuckDB lacks, in Python: JSON, clusters of points and shapes around values.
+"""Functions that DuckDB lacks, in Python: JSON and shapes around values.
 
 `Store` registers them, and the compiler calls them by their SQL names.
 """
@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Any
 
+from explore_async.portal.clusters import Point, clusters
 from explore_async.portal.errors import require
 
 if TYPE_CHECKING:
@@ -19,14 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _POINTS = "STRUCT(lon DOUBLE, lat DOUBLE)[]"
-_TILE = 256
-"""The width of the world in pixels at zoom 0."""
-_NORTH = 85.0511
-"""The greatest latitude of the Mercator projection of web maps in degrees."""
-
 _MOST_DEGREES = 1e6
-
-Point = dict[str, float]
 
 
 def register(connection: DuckDBPyConnection) -> None:
@@ -51,48 +44,6 @@ def read_json(text: str) -> str:
 
 def _refuse(constant: str) -> None:
     raise ValueError(constant)  # NaN and infinities are not JSON
-
-
-# ---------------------------------------------------------------- clusters
-
-
-def clusters(points: list[Point], zoom: int, radius: float) -> list[int]:
-    """Return the number of the cluster of each point.
-
-    In their order, each point joins the cluster whose first point is nearest, if that is not more
-    than `radius` pixels away on a web map of this zoom; otherwise it is the first point of a new
-    cluster. Cells as wide as the radius save comparing all pairs.
-    """
-    first: dict[tuple[int, int], list[tuple[float, float, int]]] = {}
-    numbers: list[int] = []
-    made = 0
-    for point in points:
-        x, y = _pixel(point, zoom)
-        column, row = int(x // radius), int(y // radius)
-        near = [
-            (math.hypot(x - left, y - top), number)
-            for cell in _around(column, row)
-            for left, top, number in first.get(cell, ())
-        ]
-        distance, number = min(near, default=(math.inf, made))
-        if distance > radius:
-            number, made = made, made + 1
-            first.setdefault((column, row), []).append((x, y, number))
-        numbers.append(number)
-    return numbers
-
-
-def _around(column: int, row: int) -> Iterator[tuple[int, int]]:
-    return ((column + x, row + y) for x in (-1, 0, 1) for y in (-1, 0, 1))
-
-
-def _pixel(point: Point, zoom: int) -> tuple[float, float]:
-    latitude = math.radians(min(max(point["lat"], -_NORTH), _NORTH))
-    width = _TILE * 2.0**zoom
-    return (
-        (point["lon"] + 180) / 360 * width,
-        (1 - math.asinh(math.tan(latitude)) / math.pi) / 2 * width,
-    )
 
 
 # ---------------------------------------------------------------- shapes around values

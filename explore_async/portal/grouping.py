@@ -84,7 +84,8 @@ def compile_key(
         return GroupKey(node, label, named, value.sql, show)
     # Each distinct element counts once per record, as search engines count documents.
     elements = (
-        f"unnest(CASE WHEN {value.sql} IS NULL THEN [NULL] ELSE list_distinct({value.sql}) END)"
+        f"unnest(CASE WHEN coalesce(len({value.sql}), 0) = 0 THEN [NULL] "
+        f"ELSE list_distinct({value.sql}) END)"
     )
     return GroupKey(node, label, named, f"u{position}", show, unnested=elements)
 
@@ -92,7 +93,7 @@ def compile_key(
 def _cluster(
     node: nodes.Call, label: str, context: Context, *, named: bool, position: int
 ) -> GroupKey:
-    """Compile `geo_cluster(point, zoom[, radius])`; see `functions.clusters`.
+    """Compile `geo_cluster(point, zoom[, radius])`; see `clusters`.
 
     The result is the mean of the points, with the latitude first (recorded). Records without a
     point are a cluster of their own (unknown).

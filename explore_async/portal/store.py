@@ -447,6 +447,9 @@ class Store:
         fields = catalog_fields(datasets)
         table, _ = self._create(fields, (catalog_row(one, fields) for one in datasets))
         own = {one.name: Column(one, f"c{at}") for at, one in enumerate(fields)}
+        features = own["features"].sql
+        # The specification has a list, also if it is empty.
+        self._connection.execute(f"UPDATE {table} SET {features} = [] WHERE {features} IS NULL")  # noqa: S608
         return Dataset(
             dataset_id=CATALOG_ID,
             uid=CATALOG_ID,

@@ -307,6 +307,8 @@ def _percentile(arguments: Sequence[nodes.Node], context: Context) -> Value:
     """Compile `percentile(x, p)`, p from 0 to 100, interpolated between neighbouring values."""
     _arity("percentile", arguments, 2, context)
     value, percent = compile_value(arguments[0], context), arguments[1]
+    if value.type in TEMPORAL:
+        raise not_supported("percentile() of dates")
     if value.type not in NUMERIC:
         raise stat_aggregation()
     if not isinstance(percent, nodes.Number) or not 0 <= percent.value <= 100:

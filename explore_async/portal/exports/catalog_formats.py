@@ -1,7 +1,7 @@
 """The list of the catalog's export formats.
 
-Recorded are the names, their order, and the responses of CSV and JSON. The profiles of DCAT, which
-live portals have only upon activation, come last.
+Recorded are the list, and the responses of CSV and JSON. The profiles of DCAT, which live portals
+have only upon activation, are not in the list.
 """
 
 from __future__ import annotations
@@ -39,6 +39,6 @@ CATALOG_FORMATS: Mapping[str, Format] = {
     "rss": Format(catalog=feeds.write_rss, media_type="application/rss+xml", extension="rss"),
     "sitemap": Format(catalog=feeds.write_sitemap, media_type="application/xml", extension="xml"),
     "xlsx": evolve(FORMATS["xlsx"], catalog=catalog.write_xlsx),
-    **{f"dcat_ap_{name}": _RDF for name in _PROFILES},
+    **{f"dcat_ap_{name}": evolve(_RDF, is_listed=False) for name in _PROFILES},
 }
 """The formats of the catalog by name."""

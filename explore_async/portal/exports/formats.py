@@ -45,6 +45,7 @@ class Format:
         packages: the packages that it needs.
         lists_fields: True if files have a list of the fields, which may be labels.
         is_text: True if responses are compressed for clients that accept it.
+        is_listed: True if the list of formats has it.
     """
 
     write: Writer | None = None
@@ -54,6 +55,7 @@ class Format:
     packages: tuple[str, ...] = ()
     lists_fields: bool = False
     is_text: bool = True
+    is_listed: bool = True
 
     @property
     def content_type(self) -> str:
@@ -119,8 +121,8 @@ FORMATS: Mapping[str, Format] = {
 
 
 def listed(formats: Mapping[str, Format]) -> list[str]:
-    """Return the names of the formats whose packages are installed."""
-    return [name for name, one in formats.items() if not missing(one.packages)]
+    """Return the names of the formats that a list has, if their packages are installed."""
+    return [name for name, one in formats.items() if one.is_listed and not missing(one.packages)]
 
 
 def find(formats: Mapping[str, Format], name: str) -> Format | None:

@@ -102,11 +102,12 @@ def _add_trees(store: Store) -> None:
     """Add the records of the recorded CSV, with the recorded schema."""
     described = recorded("vancouver/metadata-public-trees.json")
     text = (RECORDED / "vancouver/data-public-trees-csv.csv").read_text(encoding="utf-8")
-    rows = [_tree(row) for row in csv.DictReader(text.splitlines(), delimiter=";")]
+    rows = [tree(row) for row in csv.DictReader(text.splitlines(), delimiter=";")]
     store.add("public-trees", described["fields"], rows, metas=described["metas"])
 
 
-def _tree(row: dict[str, str]) -> dict[str, Any]:
+def tree(row: dict[str, str]) -> dict[str, Any]:
+    """Return a row of the recorded CSV in the form of records."""
     latitude, longitude = map(float, row["geo_point_2d"].split(", "))
     geometry = json.loads(row["geom"])
     return {

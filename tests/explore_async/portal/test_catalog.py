@@ -84,8 +84,21 @@ async def test_all_metadata_can_be_queried(ask: Asker) -> None:
             assert [(one["value"], one["count"]) for one in facet["facets"]] == [
                 ("Parks", 2), ("Roads", 1)
             ]  # fmt: skip
-            whole = (await client.get("datasets", select="*", limit=1)).results[0]
-            assert whole["dcat.bbox"] == {"type": "Point"}
+            one = (await client.get("datasets", select="dcat.bbox", limit=1)).results[0]
+            assert one["dcat.bbox"] == {"type": "Point"}
+
+
+@pytest.mark.parametrize("path", ["datasets", "datasets/things", "exports/json"])
+async def test_select_of_all_is_the_whole_object(ask: Asker, path: str) -> None:
+    """The reference says that `*` selects all fields, which is what comes without `select`."""
+    assert (await ask.get(path, select="*")).body == (await ask.get(path)).body
+
+
+async def test_a_dataset_without_features_has_an_empty_list(ask: Asker) -> None:
+    """The specification has a list; as the key of a group, no feature is null."""
+    assert (await ask.get("datasets/things", select="features")).json == {"features": []}
+    groups = (await ask.get("datasets", group_by="features", select="count(*)")).results
+    assert groups == [{"features": None, "count(*)": 3}]
 
 
 async def test_select_on_one_dataset(ask: Asker) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from explore_async.portal.exports.formats import FORMATS
-from tests.explore_async.portal.asking import GEONAMES, RECORDED, THINGS
+from tests.explore_async.portal.asking import GEONAMES, THINGS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,14 +23,6 @@ if TYPE_CHECKING:
     from tests.explore_async.portal.asking import Asker
 
 EXPORTS = "datasets/things/exports"
-
-
-async def test_csv_is_the_recorded_one_byte_for_byte(ask: Asker) -> None:
-    """Delimiter, line ends, quoting, shapes, points and dates match a recorded export."""
-    answer = await ask.get("datasets/public-trees/exports/csv", with_bom="false")
-    assert answer.body == (RECORDED / "vancouver/data-public-trees-csv.csv").read_bytes()
-    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    assert answer.headers["content-disposition"] == 'attachment; filename="public-trees.csv"'
 
 
 async def test_csv_begins_with_a_byte_order_mark(ask: Asker) -> None:

@@ -4,33 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import pytest
 
-from explore_async.portal import Store, serve
-from tests.explore_async.portal.asking import GEONAMES, RECORDED, Asker, recorded
+from tests.explore_async.portal.asking import GEONAMES, Asker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
 THINGS = "datasets/things"
-
-
-@pytest.fixture(scope="module")
-def genera() -> Store:
-    """A store with one row per recorded tree; its only field is the genus."""
-    counted = recorded("vancouver/aggregate-grouped.json")
-    rows = ({"genus_name": row["genus_name"]} for row in counted for _ in range(row["count"]))
-    store = Store()
-    store.add("public-trees", [{"name": "genus_name", "type": "text"}], rows)
-    return store
-
-
-@pytest.fixture
-async def ask_genera(genera: Store) -> AsyncIterator[Asker]:
-    """A client of a portal with the recorded trees."""
-    async with serve(genera) as url, aiohttp.ClientSession() as session:
-        yield Asker(url, session)
 
 
 async def facet(ask: Asker, *repeated: tuple[str, str], **parameters: str) -> list[dict[str, Any]]:
@@ -43,22 +24,6 @@ async def facet(ask: Asker, *repeated: tuple[str, str], **parameters: str) -> li
 
 def values(items: list[dict[str, Any]]) -> list[str]:
     return [item["value"] for item in items]
-
-
-async def test_a_facet_answers_as_recorded(ask_genera: Asker) -> None:
-    """185,845 trees: order, ties, the limit of 100 values and the layout are as recorded."""
-    answer = await ask_genera.get("datasets/public-trees/facets", facet="genus_name")
-    body = (RECORDED / "vancouver/facets-public-trees.json").read_bytes().strip()
-    local = answer.body.replace(ask_genera.url.encode(), b"https://opendata.vancouver.ca")
-    assert local == body
-
-
-async def test_a_grouped_export_answers_as_recorded(ask_genera: Asker) -> None:
-    """Null comes first, keys are in code point order, and a bare comma joins the rows."""
-    answer = await ask_genera.get(
-        "datasets/public-trees/exports/json", group_by="genus_name", select="count(*) as count"
-    )
-    assert answer.body == (RECORDED / "vancouver/aggregate-grouped.json").read_bytes().strip()
 
 
 async def test_without_facet_all_declared_ones_come(ask: Asker) -> None:

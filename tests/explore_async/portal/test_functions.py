@@ -1,12 +1,8 @@
-"""`geo_cluster`, `bbox`, `envelope` and `json_format`, each compared with plain Python."""
+"""`bbox`, `envelope` and `json_format`, each compared with plain Python."""
 
 from __future__ import annotations
 
 import json
-import math
-import random
-from collections import Counter
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explore_async.portal import Store, serve
-from explore_async.portal.functions import clusters, hull, read_json
-from tests.explore_async.portal.asking import Asker, recorded
+from explore_async.portal.functions import hull, read_json
+from tests.explore_async.portal.asking import Asker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,138 +26,6 @@ positions = st.tuples(longitudes, latitudes)
 
 def points(listed: Sequence[Position]) -> list[dict[str, float]]:
     return [{"lon": lon, "lat": lat} for lon, lat in listed]
-
-
-# ---------------------------------------------------------------- clusters
-
-
-def pixel(position: Position, zoom: int) -> Position:
-    """Project a position as web maps do, with the logarithm of the Mercator projection."""
-    size = 256 * 2**zoom
-    angle = math.radians(position[1])
-    up = math.log(math.tan(math.pi / 4 + angle / 2))
-    return (position[0] / 360 + 0.5) * size, (0.5 - up / (2 * math.pi)) * size
-
-
-def nearest_first(listed: Sequence[Position], zoom: int, radius: float) -> list[int]:
-    """Compare each point with the first points of all clusters."""
-    first: list[Position] = []
-    numbers = []
-    for at in (pixel(position, zoom) for position in listed):
-        near = min(range(len(first)), key=lambda number: math.dist(first[number], at), default=None)
-        if near is None or math.dist(first[near], at) > radius:
-            near = len(first)
-            first.append(at)
-        numbers.append(near)
-    return numbers
-
-
-@given(
-    listed=st.lists(positions, max_size=40),
-    zoom=st.integers(0, 6),
-    radius=st.sampled_from([7, 40, 90]),
-)
-def test_a_point_joins_the_nearest_cluster_within_the_radius(
-    listed: list[Position], zoom: int, radius: float
-) -> None:
-    """Otherwise it begins a new one; distances that are nearly equal may go either way."""
-    first: list[Position] = []
-    found = clusters(points(listed), zoom, radius)
-    for number, at in zip(found, (pixel(one, zoom) for one in listed), strict=True):
-        distances = [math.dist(one, at) for one in first]
-        if number == len(first):
-            assert all(distance > radius - 1e-6 for distance in distances)
-            first.append(at)
-        else:
-            assert distances[number] < min(*distances, radius) + 1e-6
-
-
-async def clustered(ask: Asker, listed: Sequence[Position | None], **query: str) -> list[Any]:
-    rows = [{"n": at, "p": one and {"lon": one[0], "lat": one[1]}} for at, one in enumerate(listed)]
-    with Store() as store:
-        store.add("x", [{"name": "n", "type": "int"}, {"name": "p", "type": "geo_point_2d"}], rows)
-        async with serve(store) as url:
-            return (await Asker(url, ask.session).get("datasets/x/records", **query)).results
-
-
-async def test_clusters_count_their_records_and_show_their_mean(ask: Asker) -> None:
-    """In the order in which they begin; records without a point are a group of their own."""
-    chance = random.Random(1)
-    listed: list[Position] = [
-        (round(chance.gauss(2.3, 0.1), 5), round(chance.gauss(48.8, 0.05), 5)) for _ in range(300)
-    ]
-    numbers = nearest_first(listed, 10, 40)
-    found = await clustered(
-        ask,
-        [None, *listed],
-        group_by="geo_cluster(p, 10) as c",
-        select="count(*) as n, sum(n) as s",
-    )
-    assert found[0] == {"c": None, "n": 1, "s": 0}
-    assert [row["n"] for row in found[1:]] == [
-        count for _, count in sorted(Counter(numbers).items())
-    ]
-    for number, row in enumerate(found[1:]):
-        inside = [at for at, one in enumerate(numbers) if one == number]
-        centre = row["c"]["cluster_centroid"]
-        assert list(centre) == ["lat", "lon"]
-        assert centre["lat"] == pytest.approx(fmean(listed[at][1] for at in inside))
-        assert centre["lon"] == pytest.approx(fmean(listed[at][0] for at in inside))
-        assert row["s"] == sum(at + 1 for at in inside)
-
-
-async def test_only_records_that_match_are_clustered(ask: Asker) -> None:
-    """A filtered record begins no cluster and is in no mean; other keys divide a cluster."""
-    found = await clustered(
-        ask,
-        [(0.0, 0.0), (0.2, 0.0), (0.4, 0.0)],
-        group_by="geo_cluster(p, 5, 100), n",
-        where="n > 0",
-    )
-    key = "geo_cluster(p, 5, 100)"
-    assert found == [
-        {key: {"cluster_centroid": {"lat": 0.0, "lon": pytest.approx(0.3)}}, "n": number}
-        for number in (1, 2)
-    ]
-
-
-async def test_a_smaller_radius_or_a_deeper_zoom_makes_more_clusters(ask: Asker) -> None:
-    """One degree is 22.8 pixels at zoom 5."""
-    pair = [(0.0, 0.0), (1.0, 0.0)]
-    for arguments, expected in (("5", 1), ("5, 23", 1), ("5, 22", 2), ("6", 2), ("6, 46", 1)):
-        found = await clustered(ask, pair, group_by=f"geo_cluster(p, {arguments})")
-        assert len(found) == expected
-
-
-async def test_clusters_are_laid_out_as_recorded(ask: Asker) -> None:
-    """Key by key: the label as typed, then the centroid with its latitude first, then the count."""
-    expected = recorded("velib-fi/20-group_by-geo_cluster.json")["results"][0]
-    found = await clustered(
-        ask, [(2.3, 48.8)], group_by="GEO_CLUSTER(p,10)", select="count(*)", limit="1"
-    )
-    assert json.dumps(found[0]).replace("(p,", "(coordonnees_geo,") == json.dumps(
-        {
-            **expected,
-            "GEO_CLUSTER(coordonnees_geo,10)": {"cluster_centroid": {"lat": 48.8, "lon": 2.3}},
-            "count(*)": 1,
-        }
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("geo_cluster(place, 26)", "a whole zoom from 0 to 25"),
-        ("geo_cluster(place, 1.5)", "a whole zoom from 0 to 25"),
-        ("geo_cluster(place, 10, 0)", "a positive radius"),
-        ("geo_cluster(name, 10)", "name is not a geographic field"),
-    ],
-)
-async def test_the_arguments_of_geo_cluster(ask: Asker, text: str, reason: str) -> None:
-    """The zoom is from 0 to 25, the radius is positive, and the field has points."""
-    answer = await ask.get(THINGS, group_by=text)
-    assert (answer.status, answer.json["error_code"]) == (400, "ODSQLError")
-    assert reason in answer.json["message"]
 
 
 # ---------------------------------------------------------------- boxes and hulls

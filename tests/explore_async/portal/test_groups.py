@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from explore_async.portal import Store, serve
 from odsql.syntax.functions import INTERVAL_UNITS
 from tests.explore_async.portal.asking import GEONAMES, Asker, recorded
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 THINGS = "datasets/things/records"
 
@@ -167,33 +164,6 @@ async def test_an_average_of_nothing_is_null(ask: Asker) -> None:
     assert await rows(ask, group_by="id", where="id=4", select="avg(size), sum(size)") == [
         {"id": 4, "avg(size)": None, "sum(size)": None}
     ]
-
-
-@pytest.fixture
-async def ask_capacities(ask: Asker) -> AsyncIterator[Asker]:
-    """A client of a portal with the recorded number of stations per capacity range."""
-    counted = recorded("velib-fi/19-group_by-range-explicit-alias.json")["results"]
-    lows = {"[*, 14]": 14, "[40, *]": 60}
-    rows = [
-        {"capacity": lows.get(row["capacity"]) or int(row["capacity"][1:3])}
-        for row in counted
-        for _ in range(row["count(*)"])
-    ]
-    with Store() as store:
-        store.add("velib", [{"name": "capacity", "type": "int"}], rows)
-        async with serve(store) as url:
-            yield Asker(url, ask.session)
-
-
-async def test_explicit_steps_answer_as_recorded(ask_capacities: Asker) -> None:
-    """Labels of whole numbers are closed, `*` marks open ends, the key is the alias of group_by."""
-    answer = await ask_capacities.get(
-        "datasets/velib/records",
-        select="count(*)",
-        group_by="RANGE(capacity,*,15,20,25,30,40,*) as capacity",
-    )
-    expected = recorded("velib-fi/19-group_by-range-explicit-alias.json")["results"]
-    assert answer.results == expected
 
 
 @pytest.mark.parametrize(

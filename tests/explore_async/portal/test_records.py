@@ -8,26 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from explore_async.portal import Store, serve
-from tests.explore_async.portal.asking import GEONAMES, RECORDED, recorded
+from tests.explore_async.portal.asking import GEONAMES
 
 if TYPE_CHECKING:
     from tests.explore_async.portal.asking import Asker
 
 THINGS = "datasets/things/records"
-
-
-async def test_a_page_of_records_is_the_recorded_one_byte_for_byte(ask: Asker) -> None:
-    """Only the total differs, because the store holds only the ten rows of the recorded page."""
-    answer = await ask.get("datasets/velib/records")
-    body = (RECORDED / "velib-fi/01-records.json").read_bytes().strip()
-    assert answer.body == body.replace(b'"total_count": 1486', b'"total_count": 10')
-    assert answer.headers["content-type"] == "application/json; charset=utf-8"
-
-
-async def test_select_keeps_its_own_order_and_every_key(ask: Asker) -> None:
-    """The response to two selected fields is the recorded one."""
-    answer = await ask.get("datasets/velib/records", select="stationcode,name")
-    assert answer.results == recorded("velib-fi/03-select.json")["results"]
 
 
 async def test_every_field_is_there_even_when_null(ask: Asker) -> None:

@@ -48,14 +48,6 @@ def test_all_specified_formats_are_there() -> None:
     assert set(CATALOG_FORMATS) == {*SPECIFIED, "sitemap"}
 
 
-async def test_the_list_begins_with_the_recorded_one(ask: Asker) -> None:
-    """In the same order; the profiles of DCAT follow."""
-    live = [link["rel"] for link in recorded("enw/list-export-formats-example.json")["links"]]
-    found = [link["rel"] for link in (await ask.get("exports")).json["links"]]
-    assert found[: len(live)] == live
-    assert all(name.startswith("dcat_ap_") for name in found[len(live) :])
-
-
 @pytest.mark.parametrize("name", ["ttl", *DCAT_FORMATS])
 async def test_the_catalog_has_its_datasets(ask: Asker, name: str) -> None:
     """Each with its metadata; all profiles have the same graph."""

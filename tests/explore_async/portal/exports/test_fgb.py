@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas
@@ -42,13 +42,23 @@ def read(body: bytes) -> geopandas.GeoDataFrame:
     return pyogrio.read_dataframe(io.BytesIO(body))
 
 
+def as_written(moment: datetime) -> datetime:
+    """Return a datetime as GDAL writes it, which rounds up the last second of a minute.
+
+    Before 1970, `00:00:59.001` becomes `00:01:00`, while `00:00:58.001` stays.
+    """
+    if moment.year >= 1970 or moment.second < 59 or not moment.microsecond:
+        return moment
+    return moment.replace(second=0, microsecond=0) + timedelta(minutes=1)
+
+
 def attributes(row: dict[str, Any]) -> list[Any]:
     """Return a record as the attributes hold it."""
     texts = {
         **row,
         "tags": row["tags"] and ",".join(row["tags"]),
         "day": row["day"] and datetime.fromisoformat(row["day"]),
-        "moment": row["moment"] and datetime.fromisoformat(row["moment"]),
+        "moment": row["moment"] and as_written(datetime.fromisoformat(row["moment"])),
     }
     return [texts[name] for name in ATTRIBUTES]
 

@@ -1,0 +1,1 @@
+"""What live portals sent and what their specification says, held against the local portal."""

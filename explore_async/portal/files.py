@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import re
-import tempfile
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -82,7 +81,9 @@ def load_files(store: Store, *paths: str | PathLike[str]) -> None:
     refuse_no_store(store)
     origins: dict[str, Path] = {}
     for given in map(_path, paths):
+        store.allow(given)
         for one in _files(given):
+            store.allow(one.path)  # of a folder: it may be a link to another place
             name = one.dataset_id
             if name in origins:
                 raise StoreError(
@@ -157,9 +158,7 @@ def _load(store: Store, file: _File) -> Dataset:
     """Read a file into a table or a view of the store, and register it."""
     duckdb = importlib.import_module("duckdb")
     try:
-        with tempfile.TemporaryDirectory(prefix="portal-") as folder, store.cursor() as cursor:
-            cursor.execute("SET TimeZone = 'UTC'")
-            cursor.execute("SET enable_geoparquet_conversion = false")
+        with store.scratch() as folder, store.cursor() as cursor:
             source = _source(cursor, file, Path(folder))
             fields = _fields(cursor, file, source)
             table = store.next_table()

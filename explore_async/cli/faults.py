@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from explore_async.portal.faults import Faults, Period
 
-__all__ = ["fault_options", "read_faults"]
+__all__ = ["duration", "fault_options", "read_faults"]
 
 _CUT_AFTER = 1000
 """Bytes of a response that is cut short; a shorter one loses its last byte."""
@@ -76,7 +76,7 @@ def _of_the_rest(share: float, left: float) -> float:
     return min(1.0, share / left) if left else 0.0
 
 
-def _duration(text: str) -> float:
+def duration(text: str) -> float:
     """Read a time such as `50ms` or `1.5s`, in seconds."""
     found = _DURATION.fullmatch(text)
     if found is None:
@@ -110,14 +110,14 @@ def _share(name: str, what: str) -> Callable[[Callable[..., None]], Callable[...
 _OPTIONS = (
     click.option(
         "--latency",
-        type=_duration,
+        type=duration,
         default="0s",
         metavar="TIME",
         help="Wait before each response, such as 50ms or 1.5s.",
     ),
     click.option(
         "--jitter",
-        type=_duration,
+        type=duration,
         default="0s",
         metavar="TIME",
         help="Wait up to this much more or less, at random.",

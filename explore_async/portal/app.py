@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import hdrs, web
 
 from explore_async.errors import MissingExtraError
+from explore_async.portal.access_log import ACCESS_LOG, AccessLog
 from explore_async.portal.answers import dumps, json_page
 from explore_async.portal.compiling import Query, compile_query
 from explore_async.portal.engine import Engine
@@ -41,6 +42,7 @@ from explore_async.portal.exports.catalog_formats import CATALOG_FORMATS
 from explore_async.portal.exports.export import Export, check
 from explore_async.portal.exports.rows import compressed
 from explore_async.portal.facets import count_facet, wanted_facets
+from explore_async.portal.lifecycle import Lifecycle
 from explore_async.portal.requests import (
     BASE_PATH,
     export_limit,
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
         Iterator,
         Mapping,
     )
+    from socket import socket
 
     from explore_async.portal.compiling import Plan
     from explore_async.portal.context import Settings
@@ -87,10 +90,12 @@ _JSON = "application/json; charset=utf-8"
 class Portal:
     """The request handlers over one store."""
 
-    def __init__(self, store: Store, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, store: Store, *, clock: Callable[[], datetime], timeout: float | None = None
+    ) -> None:
         """Keep the store; `clock` returns the current time as an aware datetime."""
         self.store = store
-        self.engine = Engine(store)
+        self.engine = Engine(store, timeout=timeout)
         self.clock = clock
         self._calls = 0
 
@@ -405,15 +410,22 @@ def _format(request: web.Request, known: Mapping[str, Format]) -> Format:
     return found
 
 
-def make_app(store: Store, *, clock: Callable[[], datetime] | None = None) -> web.Application:
+def make_app(
+    store: Store,
+    *,
+    clock: Callable[[], datetime] | None = None,
+    timeout: float | None = None,
+) -> web.Application:
     """Make the application that serves `store`; the caller must close the store.
 
-    `clock` returns the current time as an aware datetime, which is the value of `now()`.
+    `clock` returns the current time as an aware datetime, which is the value of `now()`. A query
+    that takes longer than `timeout` seconds ends with an error; an export, if its next rows do.
     """
     refuse_no_store(store)
     if clock is not None and not callable(clock):
         raise StoreError(f"The clock has type {type(clock).__name__}; it must be callable.")
-    portal = Portal(store, clock=clock or (lambda: datetime.now(UTC)))
+    _refuse_no_seconds("timeout", timeout)
+    portal = Portal(store, clock=clock or (lambda: datetime.now(UTC)), timeout=timeout)
     app = web.Application(middlewares=[*MIDDLEWARES, portal.load])
     app[STORE] = store
     app.on_response_prepare.append(add_common_headers)
@@ -452,11 +464,19 @@ async def serve(
     port: int = 0,
     clock: Callable[[], datetime] | None = None,
     extend: Callable[[web.Application], object] | None = None,
+    timeout: float | None = None,  # noqa: ASYNC109 - of each query
+    grace: float = 0.0,
+    listener: socket | None = None,
 ) -> AsyncIterator[str]:
     """Serve a store while the block runs; yield the base URL, such as `http://127.0.0.1:50123`.
 
     Port 0 chooses a free port. The API is at `<base URL>/api/explore/v2.1`. `extend` may change the
-    application before it runs, for instance add middlewares.
+    application before it runs, for instance add middlewares. `timeout` is that of `make_app`.
+    `listener` is a socket that is used instead of `host` and `port`, and closed at the end.
+
+    `GET /healthz` is answered with status 200, and 503 while the portal stops: at the end of the
+    block it lets no new request in, those that run have `grace` seconds to finish, and then they
+    are interrupted. The logger `explore_async.portal.access` gets a line for each request.
 
     Raises:
         StoreError: an argument cannot be one.
@@ -468,12 +488,16 @@ async def serve(
         raise StoreError("The port must be a whole number from 0 to 65535.")
     if extend is not None and not callable(extend):
         raise StoreError(f"extend has type {type(extend).__name__}; it must be callable.")
-    app = make_app(store, clock=clock)
+    _refuse_no_seconds("grace", grace)
+    app = make_app(store, clock=clock, timeout=timeout)
     if extend is not None:
         extend(app)
+    life = Lifecycle()
+    app.middlewares.insert(0, life.admit)
     runner = web.AppRunner(
         app,
-        access_log=None,
+        access_log=ACCESS_LOG,
+        access_log_class=AccessLog,
         # Cancelling the handler of a disconnected client interrupts its statement.
         handler_cancellation=True,
         max_line_size=LONGEST_READ,
@@ -482,9 +506,27 @@ async def serve(
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port)
+        site: web.BaseSite = web.TCPSite(runner, host, port)
+        if listener is not None:
+            site = web.SockSite(runner, listener)
         await site.start()
         address = runner.addresses[0]
-        yield f"http://{address[0]}:{address[1]}"
+        try:
+            yield f"http://{address[0]}:{address[1]}"
+        finally:
+            await site.stop()
+            await life.drain(grace)
     finally:
         await runner.cleanup()
+
+
+def _refuse_no_seconds(name: str, value: object) -> None:
+    """Refuse what is no number of seconds.
+
+    Raises:
+        StoreError: it is none.
+    """
+    if value is None and name == "timeout":
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise StoreError(f"{name} is {value!r}; it must be a number of seconds, 0 or more.")

@@ -1,7 +1,7 @@
 """Statements run in a thread pool of their own, so the event loop never waits for DuckDB.
 
 The rows of an export come in batches, so memory use does not grow with its size. A statement is
-interrupted when its request is cancelled or the portal stops.
+interrupted when its request is cancelled, it takes too long, or the portal stops.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from explore_async.portal.errors import not_supported, stopping
+from explore_async.portal.errors import not_supported, stopping, too_large, too_slow
+from explore_async.portal.turns import CLIENT, Turns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
@@ -36,14 +38,18 @@ _PAUSE = 0.02
 
 
 class Engine:
-    """Runs the statements of one store, at most `workers` at a time.
+    """Runs the statements of one store, at most `workers` at a time, and the clients in turn.
 
     DuckDB shares the processors among them, so a quick statement does not wait for slow ones.
+    `timeout` is the number of seconds that a statement may take until its next batch of rows, its
+    wait for a thread and for the client not counted; None for any.
     """
 
-    def __init__(self, store: Store, *, workers: int = 32) -> None:
+    def __init__(self, store: Store, *, workers: int = 32, timeout: float | None = None) -> None:
         """Create the engine; threads start with the first work."""
         self._store = store
+        self._timeout = timeout
+        self._turns = Turns(workers)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="portal")
         self._open: set[_Statement] = set()
         self._closing = False
@@ -53,6 +59,7 @@ class Engine:
             duckdb.OutOfRangeException,
             duckdb.ConversionException,
         )
+        self._too_large: type[Exception] = duckdb.OutOfMemoryException
 
     async def close(self) -> None:
         """Interrupt running statements, refuse waiting ones, and stop the threads."""
@@ -62,13 +69,14 @@ class Engine:
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run a function in a thread of the pool."""
-        return await asyncio.wrap_future(self._submit(work))
+        return await asyncio.wrap_future(await self._begin(work))
 
     async def rows(self, sql: str, parameters: Parameters) -> list[Row]:
         """Return all rows of a statement.
 
         Raises:
-            PortalError: a number overflows its type, or the portal stops.
+            PortalError: a number overflows its type, the statement takes too long or too much
+                memory, or the portal stops.
         """
         async with self._statement() as statement:
             cursor = statement.cursor
@@ -136,11 +144,14 @@ class Engine:
         self, statement: _Statement, batch: Callable[[], bytes | None]
     ) -> AsyncGenerator[bytes]:
         """Yield what `batch` returns until it is None; the next is made while one is sent."""
-        chunk = await self._work(statement, batch)
-        while chunk is not None:
-            statement.job = job = self._submit(batch)
-            yield chunk
-            chunk = await asyncio.wrap_future(job)
+        following = asyncio.ensure_future(self._work(statement, batch))
+        try:
+            while (chunk := await following) is not None:
+                following = asyncio.ensure_future(self._work(statement, batch))
+                yield chunk
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
 
     async def read(
         self, sql: str, parameters: Parameters, work: Callable[[Iterator[list[Row]]], T]
@@ -150,7 +161,7 @@ class Engine:
         When the request is cancelled or the portal stops, the next batch raises an error.
 
         Raises:
-            PortalError: a number overflows its type, or the portal stops.
+            PortalError: as for `rows`.
         """
         async with self._statement() as statement:
             cursor = statement.cursor
@@ -161,6 +172,7 @@ class Engine:
                     yield rows
                     if statement.ending:
                         raise stopping()  # an interrupt is not heard between two batches
+                    statement.since = time.monotonic()
 
             return await self._work(statement, lambda: work(batches()))
 
@@ -179,8 +191,38 @@ class Engine:
                 statement.close()
 
     async def _work(self, statement: _Statement, work: Callable[[], T]) -> T:
-        statement.job = job = self._submit(work)
-        return await asyncio.wrap_future(job)
+        job = await self._begin(work)
+        statement.since, statement.job = time.monotonic(), job
+        waited = asyncio.wrap_future(job)
+        try:
+            while not waited.done():
+                await asyncio.wait([waited], timeout=self._left(statement))
+            return waited.result()
+        finally:
+            if not waited.cancel() and not waited.cancelled():
+                waited.exception()  # asyncio reports errors that nobody has seen
+
+    def _left(self, statement: _Statement) -> float | None:
+        """Return the seconds that a statement has left."""
+        if self._timeout is None:
+            return None
+        left = statement.since + self._timeout - time.monotonic()
+        if left <= 0:
+            raise too_slow(self._timeout)
+        return left
+
+    async def _begin(self, work: Callable[[], T]) -> Future[T]:
+        """Start work in a thread when it is the turn of the client."""
+        loop, client = asyncio.get_running_loop(), CLIENT.get()
+        await self._turns.take(client)
+        try:
+            job = self._submit(work)
+        except BaseException:
+            self._turns.give_back(client)
+            raise
+        # Only the end of the work frees the thread, also if nobody waits for it any more.
+        job.add_done_callback(lambda _: loop.call_soon_threadsafe(self._turns.give_back, client))
+        return job
 
     def _submit(self, work: Callable[[], T]) -> Future[T]:
         if self._closing:
@@ -197,15 +239,18 @@ class Engine:
         except self._refused as error:
             # DuckDB's message would quote the portal's own SQL.
             raise not_supported("A number that overflows its type") from error
+        except self._too_large as error:
+            raise too_large() from error
 
 
 class _Statement:
-    """A cursor and the latest job that uses it."""
+    """A cursor, the latest job that uses it, and when it began or had a batch of rows."""
 
     def __init__(self, cursor: DuckDBPyConnection) -> None:
         self.cursor = cursor
         self.job: Future[Any] | None = None
         self.ending = False
+        self.since = 0.0
 
     async def end(self) -> None:
         """Interrupt until no thread uses the cursor.

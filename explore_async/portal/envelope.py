@@ -28,6 +28,7 @@ __all__ = [
     "NO_CACHE",
     "add_common_headers",
     "compress",
+    "error_response",
     "unknown_uri",
 ]
 
@@ -97,7 +98,7 @@ def compress(request: web.Request, response: web.StreamResponse) -> None:
         response.enable_chunked_encoding()
 
 
-def _error(request: web.Request, error: PortalError) -> web.Response:
+def error_response(request: web.Request, error: PortalError) -> web.Response:
     """Make an error response: two spaces of indentation, no charset (recorded)."""
     lines = ",\n".join(f"  {dumps(key)}: {dumps(value)}" for key, value in error.body.items())
     response = web.Response(
@@ -117,18 +118,18 @@ async def _errors(
     try:
         return await handler(request)
     except PortalError as error:
-        return _error(request, error)
+        return error_response(request, error)
     except web.HTTPNotFound:
-        return _error(request, unknown_uri())
+        return error_response(request, unknown_uri())
     except web.HTTPException as error:
         code = HTTPStatus(error.status).phrase.title().replace(" ", "")
-        response = _error(request, PortalError(error.status, code, f"{error.reason}."))
+        response = error_response(request, PortalError(error.status, code, f"{error.reason}."))
         if hdrs.ALLOW in error.headers:
             response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
         return response
     except Exception:
         LOG.exception("A request failed: %s", request.path)
-        return _error(request, unexpected())
+        return error_response(request, unexpected())
 
 
 @web.middleware

@@ -27,7 +27,9 @@ __all__ = [
     "require",
     "stat_aggregation",
     "stopping",
+    "too_large",
     "too_long",
+    "too_slow",
     "unexpected",
     "unknown_field",
     "unreadable",
@@ -159,6 +161,23 @@ def too_long(most: int) -> PortalError:
     """Return the error for a URL of more than `most` bytes (unknown on live portals)."""
     return PortalError(
         414, "UriTooLong", f"The URL has more than {most} bytes after the host; ask for less."
+    )
+
+
+def too_slow(seconds: float) -> PortalError:
+    """Return the error for a statement that takes too long; clients do not repeat a 400.
+
+    What live portals answer is unknown.
+    """
+    return PortalError(
+        400, "QueryTimeout", f"The query took longer than {seconds:g} s; ask for less at once."
+    )
+
+
+def too_large() -> PortalError:
+    """Return the error for a statement that needs too much memory (unknown on live portals)."""
+    return PortalError(
+        400, "QueryTooLarge", "The query needs more memory than it may use; ask for less at once."
     )
 
 

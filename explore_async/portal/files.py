@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib
 import re
-import tempfile
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -70,8 +69,11 @@ def load_files(store: Store, *paths: str | PathLike[str]) -> None:
 
 def add_files(store: Store, paths: Sequence[Path], databases: Databases) -> dict[str, ServedFile]:
     """Add files, and the files of folders, as `load_files` does; return them by identifier."""
+    for path in paths:
+        store.allow(path)
     files = listed_files(paths, databases)
     for name, one in files.items():
+        store.allow(one.path)  # of a folder: it may be a link to another place
         store.add_later(name, partial(load_file, store, one, databases))
         if one.path in paths:
             store.dataset(name)
@@ -89,10 +91,11 @@ def load_file(store: Store, file: ServedFile, databases: Databases) -> Dataset:
         return load_snapshot(store, file.path, file.described)
     duckdb = importlib.import_module("duckdb")
     try:
-        with ExitStack() as stack, store.cursor() as cursor:
-            cursor.execute("SET TimeZone = 'UTC'")
-            cursor.execute("SET enable_geoparquet_conversion = false")
-            source = _source(cursor, file, stack, databases)
+        with ExitStack() as stack, store.scratch() as folder, store.cursor() as cursor:
+            if file.kind == "duckdb":
+                source = _table(cursor, file, stack, databases)
+            else:
+                source = _source(cursor, file, Path(folder))
             fields = _fields(cursor, file, source)
             table = store.next_table()
             in_place = databases.in_place and source.can_stay(fields)
@@ -116,25 +119,21 @@ def _reason(error: Exception) -> str:
     return ", ".join(line.strip(" .") for line in lines)
 
 
-def _source(
-    cursor: DuckDBPyConnection, file: ServedFile, stack: ExitStack, databases: Databases
-) -> Source:
+def _source(cursor: DuckDBPyConnection, file: ServedFile, folder: Path) -> Source:
+    """Return a file; one that DuckDB cannot read is first written anew, to a folder."""
     path = file.path.absolute()
-    if file.kind == "duckdb":
-        return _table(cursor, file, stack, databases)
     if not path.stat().st_size:
         raise StoreError(f"{file.path} is empty. Remove it, or write a header.")
     if file.kind == "csv":
         return csv_source(cursor, path, file.said)
     if file.kind == "jsonl":
         return json_source(cursor, path, file.said)
-    scratch = partial(tempfile.TemporaryDirectory, prefix="portal-")
     if file.kind == "geojson":
-        rows = Path(stack.enter_context(scratch())) / "rows.jsonl"
+        rows = folder / "rows.jsonl"
         rewrite_geojson(file.path, rows)
         return json_source(cursor, rows, file.said)
     if file.kind == "flatgeobuf":
-        rows = Path(stack.enter_context(scratch())) / "rows.parquet"
+        rows = folder / "rows.parquet"
         return parquet_source(cursor, rows, rewrite_flatgeobuf(file.path, rows), is_stable=False)
     metadata = cursor.execute(
         f"SELECT value FROM parquet_kv_metadata({quoted(str(path))}) WHERE key = 'geo'"  # noqa: S608
@@ -142,7 +141,7 @@ def _source(
     if metadata is None:
         return parquet_source(cursor, path, {}, is_stable=True)
     known = geo_columns(file.path, metadata[0])
-    rows = Path(stack.enter_context(scratch())) / "rows.parquet"
+    rows = folder / "rows.parquet"
     rewrite_geoparquet(path, rows, known)
     return parquet_source(cursor, rows, known, is_stable=False)
 

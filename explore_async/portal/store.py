@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import shutil
 import tempfile
 import threading
 import weakref
@@ -24,7 +25,8 @@ from attrs import evolve
 from explore_async.errors import MissingExtraError
 from explore_async.portal import functions
 from explore_async.portal.catalog import CATALOG_ID, catalog_fields, catalog_names, catalog_row
-from explore_async.portal.errors import StoreError, require
+from explore_async.portal.database import lock, open_database
+from explore_async.portal.errors import StoreError
 from explore_async.portal.geometries import Shapes
 from explore_async.portal.rows import inferred_fields, prepared_rows, refuse_no_rows, travelling
 from explore_async.portal.schema import Column, Dataset, PortalField
@@ -52,25 +54,31 @@ class Store:
     """The datasets of one portal.
 
     `database` is the path of a DuckDB file, used as scratch space for data larger than memory.
-    `threads` is the number of threads that DuckDB may use (default: all cores).
+    `threads` is the number of threads that DuckDB may use (default: all cores), and `memory_limit`
+    the memory, such as `2GB` or `512MiB` (default: 80 % of what the system or container has).
 
     Raises:
         MissingExtraError: DuckDB is not installed.
-        StoreError: DuckDB cannot open the file, or cannot use as many threads.
+        StoreError: DuckDB cannot open the file, cannot use as many threads, or the memory limit is
+            not a size.
     """
 
-    def __init__(self, *, database: str | Path = ":memory:", threads: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        database: str | Path = ":memory:",
+        threads: int | None = None,
+        memory_limit: str | None = None,
+    ) -> None:
         """Open the database; DuckDB does not download extensions automatically."""
-        config: dict[str, Any] = {"autoinstall_known_extensions": False}
-        if threads is not None:
-            config["threads"] = threads
-        duckdb = require("duckdb")
-        try:
-            opened = duckdb.connect(str(database), config=config)
-        except (duckdb.Error, RuntimeError) as error:
-            raise StoreError(f"DuckDB cannot open the database: {error}") from error
-        self._connection: DuckDBPyConnection = opened
-        functions.register(opened)
+        self._scratch = Path(tempfile.mkdtemp(prefix="portal-"))
+        self._cleanup = weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+        self._connection = open_database(
+            str(database), threads=threads, memory_limit=memory_limit, spill=self._scratch
+        )
+        functions.register(self._connection)
+        self._readable: set[Path] = {self._scratch}
+        self._locked = False
         self._datasets: dict[str, Dataset | Callable[[], Dataset]] = {}
         self._loading = threading.RLock()
         self._catalog: Dataset | None = None
@@ -94,6 +102,31 @@ class Store:
     def close(self) -> None:
         """Close the database; open cursors become unusable."""
         self._connection.close()
+        self._cleanup()
+
+    def allow(self, path: Path) -> None:
+        """Let a locked store read a file, or the files of a folder.
+
+        Raises:
+            StoreError: the store is locked already.
+        """
+        if self._locked:
+            raise StoreError(f"The store is locked. Load {path} before lock().")
+        self._readable.add(path.absolute())
+
+    def lock(self) -> None:
+        """Let SQL read no files but those that were loaded, and change no settings, from now on.
+
+        Datasets can still be added from rows, and files that were found in folders still be read.
+        DuckDB can neither undo nor extend this. Without effect on a locked store.
+        """
+        if not self._locked:
+            lock(self._connection, self._readable)
+            self._locked = True
+
+    def scratch(self) -> tempfile.TemporaryDirectory[str]:
+        """Return a temporary folder that a locked store may read, too."""
+        return tempfile.TemporaryDirectory(dir=self._scratch)
 
     def cursor(self) -> DuckDBPyConnection:
         """Return another connection to the same data, for one request in one thread."""
@@ -401,7 +434,7 @@ class Store:
 
     def _insert(self, table: str, casts: str, kinds: str, rows: Iterator[str]) -> int:
         """Load more rows than one statement should hold, through a file; return their number."""
-        with tempfile.TemporaryDirectory(prefix="portal-") as folder:
+        with self.scratch() as folder:
             path = Path(folder) / "rows.jsonl"
             with path.open("w", encoding="ascii") as file:
                 count = sum(1 for row in rows if file.write(f"{row}\n"))

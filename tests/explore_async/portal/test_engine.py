@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from explore_async.portal import PortalError, PortalField, Store, serve
 from explore_async.portal.context import Parameters
 from explore_async.portal.engine import BATCH, Engine
+from explore_async.portal.turns import CLIENT
 from tests.explore_async.portal.asking import GEONAMES, Asker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from duckdb import DuckDBPyConnection
 
@@ -163,6 +166,99 @@ async def test_an_interruption_is_repeated_until_it_is_heard(
     assert ends[-1] == "close"
 
 
+async def test_one_client_does_not_take_all_threads(samples: Store) -> None:
+    """Its statements wait, and those of another client go first."""
+    engine = Engine(samples, workers=3)
+    slow = [asyncio.create_task(engine.rows(ENDLESS, Parameters())) for _ in range(9)]
+    try:
+        async with asyncio.timeout(5):
+            await asyncio.sleep(0)
+            CLIENT.set("another")
+            assert await engine.single("SELECT 1", Parameters()) == 1
+    finally:
+        await engine.close()
+        ended = await asyncio.gather(*slow, return_exceptions=True)
+    assert [getattr(one, "status", None) for one in ended] == [503] * 9
+
+
+async def test_a_thread_that_still_works_is_not_given_away(samples: Store, engine: Engine) -> None:
+    """Work that nobody waits for any more ends before the next one begins."""
+    begun, end = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        end.wait()
+
+    task = asyncio.create_task(engine.run(work))
+    async with asyncio.timeout(5):
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        following = asyncio.create_task(engine.run(end.is_set))
+        await asyncio.sleep(0)
+        end.set()
+        assert await following
+
+
+async def test_a_statement_that_takes_too_long_is_interrupted(samples: Store) -> None:
+    """Its thread is free again, and the message says after which time."""
+    engine = Engine(samples, workers=1, timeout=0.05)
+    async with asyncio.timeout(5):
+        with pytest.raises(PortalError) as slow:
+            await engine.rows(ENDLESS, Parameters())
+        assert await engine.single("SELECT 1", Parameters()) == 1
+    assert (slow.value.status, slow.value.body) == (
+        400,
+        {
+            "error_code": "QueryTimeout",
+            "message": "The query took longer than 0.05 s; ask for less at once.",
+        },
+    )
+    await engine.close()
+
+
+@pytest.mark.parametrize("way", ["stream", "read"])
+async def test_an_export_has_the_time_for_each_batch(
+    samples: Store, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """An export may be long, and its client slow, as long as rows come."""
+    engine = Engine(samples, timeout=10.0)
+    now, looked, left = [0.0], threading.Event(), Engine._left
+    clock = SimpleNamespace(monotonic=lambda: now[0])
+
+    def look(self: Engine, statement: Any) -> float:
+        assert left(self, statement)
+        looked.set()
+        return 0.001
+
+    def take_long(batch: list[Any]) -> bytes:
+        now[0] += 6
+        looked.clear()
+        looked.wait(1)
+        return b"x"
+
+    monkeypatch.setattr(Engine, "_left", look)
+    monkeypatch.setattr("explore_async.portal.engine.time", clock)
+    sql = "SELECT * FROM range(9000)"
+    if way == "stream":
+        written = [chunk async for chunk in engine.stream(sql, Parameters(), take_long)]
+    else:
+        written = await engine.read(sql, Parameters(), lambda all_: [*map(take_long, all_)])
+    assert len(written) == 5
+    await engine.close()
+
+
+async def test_a_statement_that_needs_too_much_memory_is_refused() -> None:
+    """The error is the client's, not one of the portal."""
+    with Store(memory_limit="20MB", threads=1) as store:
+        engine = Engine(store)
+        with pytest.raises(PortalError) as large:
+            await engine.rows("SELECT list(n) FROM range(20000000) AS t(n)", Parameters())
+        await engine.close()
+    assert (large.value.status, large.value.code) == (400, "QueryTooLarge")
+
+
 async def test_closing_ends_what_runs_and_what_waits(samples: Store) -> None:
     """Running, waiting and later statements all fail with status 503."""
     engine = Engine(samples, workers=1)
@@ -219,3 +315,37 @@ async def test_a_portal_stops_while_statements_run(cities: Store, ask_cities: As
         begun = time.monotonic()
     assert time.monotonic() - begun < 5
     assert [(await one).status for one in slow] == [503] * 6
+
+
+async def test_many_slow_requests_of_one_client_do_not_hold_up_another(cities: Store) -> None:
+    """There are more of them than threads."""
+    arrived = asyncio.Semaphore(0)
+
+    @web.middleware
+    async def tell(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        CLIENT.set(request.headers["User-Agent"])
+        arrived.release()
+        return await handler(request)
+
+    path, connector = f"{GEONAMES}/records", aiohttp.TCPConnector(limit=0)
+    extend = lambda app: app.middlewares.append(tell)  # noqa: E731
+    async with serve(cities, extend=extend) as url:
+        async with (
+            aiohttp.ClientSession(headers={"User-Agent": "a"}, connector=connector) as greedy,
+            aiohttp.ClientSession(headers={"User-Agent": "b"}) as modest,
+            asyncio.timeout(20),
+        ):
+            slow = [
+                asyncio.create_task(Asker(url, greedy).get(path, where=SLOW, limit=1))
+                for _ in range(40)
+            ]
+            for _ in slow:
+                await arrived.acquire()
+            answer = await Asker(url, modest).get(path, limit=0)
+            assert answer.json["total_count"] > 100_000
+            assert not any(task.done() for task in slow)
+            for task in slow:
+                task.cancel()
+            await asyncio.gather(*slow, return_exceptions=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -16,9 +17,15 @@ from tests.explore_async.portal.hostile import Hostile
 if TYPE_CHECKING:
     from tests.explore_async.portal.asking import Asker
 
+HEALTH = "/healthz"
 RECORDS = "datasets/things/records"
 BIG = "9" * 66
 BIGGEST = "9" * 4400
+
+
+async def connect(ask: Asker) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host, port = ask.url.removeprefix("http://").split(":")
+    return await asyncio.open_connection(host, int(port))
 
 
 def message(what: str) -> dict[str, str]:
@@ -170,3 +177,45 @@ async def read(response: aiohttp.ClientResponse) -> bytes:
         return await response.read()
     except aiohttp.ClientPayloadError:
         return b""
+
+
+async def test_nobody_waits_for_a_body(ask: Asker) -> None:
+    """The portal only reads GET, and answers before a body has come."""
+    reader, writer = await connect(ask)
+    async with asyncio.timeout(10):
+        writer.write(
+            f"GET {HEALTH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n".encode()
+        )
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+    writer.close()
+
+
+async def test_a_large_body_takes_no_memory(ask: Asker) -> None:
+    """It is dropped as it comes; then the connection serves the next request."""
+    part, parts = b"x" * 2**20, 64
+    reader, writer = await connect(ask)
+    length = len(part) * parts
+    tracemalloc.start()
+    try:
+        async with asyncio.timeout(30):
+            writer.write(
+                f"GET {HEALTH} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode()
+            )
+            assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200")
+            for _ in range(parts):
+                writer.write(part)
+                await writer.drain()
+            writer.write(f"GET {HEALTH} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        assert tracemalloc.get_traced_memory()[1] < length / 4
+    finally:
+        tracemalloc.stop()
+        writer.close()
+
+
+async def test_a_request_with_another_method_is_refused_with_its_body(ask: Asker) -> None:
+    """The status is that of the method."""
+    async with ask.session.post(
+        f"{ask.url}/api/explore/v2.1/catalog/{RECORDS}", data=b"x" * 2**20
+    ) as one:
+        assert one.status == 405

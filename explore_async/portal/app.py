@@ -11,6 +11,7 @@ import re
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from socket import socket
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import hdrs, web
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
         Iterator,
         Mapping,
     )
-    from socket import socket
 
     from explore_async.portal.compiling import Plan
     from explore_async.portal.context import Settings
@@ -488,6 +488,8 @@ async def serve(
         raise StoreError("The port must be a whole number from 0 to 65535.")
     if extend is not None and not callable(extend):
         raise StoreError(f"extend has type {type(extend).__name__}; it must be callable.")
+    if not isinstance(listener, socket | None):
+        raise StoreError(f"The listener has type {type(listener).__name__}; pass a socket.")
     _refuse_no_seconds("grace", grace)
     app = make_app(store, clock=clock, timeout=timeout)
     if extend is not None:
@@ -529,4 +531,5 @@ def _refuse_no_seconds(name: str, value: object) -> None:
     if value is None and name == "timeout":
         return
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise StoreError(f"{name} is {value!r}; it must be a number of seconds, 0 or more.")
+        given = value if isinstance(value, int | float) else f"of type {type(value).__name__}"
+        raise StoreError(f"{name} is {given}; it must be a number of seconds, 0 or more.")

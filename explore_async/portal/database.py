@@ -84,5 +84,6 @@ def _listed(paths: Iterable[str]) -> str:
 
 def _size(text: object) -> str:
     if not isinstance(text, str) or not _SIZE.fullmatch(text):
-        raise StoreError(f"The memory limit is {text!r}; write a size such as '2GB' or '512MiB'.")
+        given = repr(text) if isinstance(text, str) else f"of type {type(text).__name__}"
+        raise StoreError(f"The memory limit is {given}; write a size such as '2GB' or '512MiB'.")
     return text

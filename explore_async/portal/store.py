@@ -71,6 +71,8 @@ class Store:
         memory_limit: str | None = None,
     ) -> None:
         """Open the database; DuckDB does not download extensions automatically."""
+        if not isinstance(database, str | Path):
+            raise StoreError(f"The database has type {type(database).__name__}; pass a path.")
         self._scratch = Path(tempfile.mkdtemp(prefix="portal-"))
         self._cleanup = weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
         self._connection = open_database(
@@ -110,6 +112,8 @@ class Store:
         Raises:
             StoreError: the store is locked already.
         """
+        if not isinstance(path, Path):
+            raise StoreError(f"The path has type {type(path).__name__}; pass a pathlib.Path.")
         if self._locked:
             raise StoreError(f"The store is locked. Load {path} before lock().")
         self._readable.add(path.absolute())

@@ -264,7 +264,7 @@ def test_the_limits_are_options(monkeypatch: pytest.MonkeyPatch, trees: Path) ->
 
 def test_workers_share_the_memory() -> None:
     """A limit that is given is that of each."""
-    whole: dict[str, Any] = {"query_timeout": 0, "grace": 0, "access_log": False}
+    whole: dict[str, Any] = {"query_timeout": 0, "grace": 0, "access_log": False, "watch": False}
     shared = Operation(workers=2, memory_limit=None, **whole).store_options()
     given = Operation(workers=2, memory_limit="1GB", **whole).store_options()
     assert shared["memory_limit"] != given["memory_limit"] == "1GB"

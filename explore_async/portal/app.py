@@ -9,13 +9,16 @@ from __future__ import annotations
 import contextlib
 import re
 from contextvars import ContextVar
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import hdrs, web
+from attrs import evolve
 
+from explore_async.portal.access import Gate, caller
 from explore_async.portal.answers import dumps, escaped, json_row
+from explore_async.portal.attached import find, read_file
 from explore_async.portal.compiling import Query, compile_query
 from explore_async.portal.engine import Engine
 from explore_async.portal.envelope import (
@@ -60,8 +63,10 @@ if TYPE_CHECKING:
         Callable,
         Iterator,
         Mapping,
+        Sequence,
     )
 
+    from explore_async.portal.attached import Attached
     from explore_async.portal.compiling import Plan
     from explore_async.portal.context import Settings
     from explore_async.portal.exports.formats import Format
@@ -70,8 +75,6 @@ if TYPE_CHECKING:
     Chunks = AsyncGenerator[bytes, None]
 
 __all__ = ["BASE_PATH", "THROUGH", "make_app", "serve"]
-
-RATE_LIMIT = 10_000_000
 
 THROUGH: ContextVar[Callable[[Chunks], Chunks] | None] = ContextVar("through", default=None)
 """What a middleware lets the chunks of an export go through while it awaits the handler."""
@@ -88,7 +91,6 @@ class Portal:
         self.store = store
         self.engine = Engine(store)
         self.clock = clock
-        self._calls = 0
 
     @web.middleware
     async def load(
@@ -98,8 +100,9 @@ class Portal:
     ) -> web.StreamResponse:
         """Load what the request needs, in a thread; without a dataset it is the catalog."""
         wanted = request.match_info.get("dataset_id")
+        hidden = self._hidden()
         for one in self.store.waiting:
-            if wanted in (None, one):
+            if wanted in (None, one) and one not in hidden:
                 await self.engine.run(partial(self._load, one, refuse=wanted is not None))
         return await handler(request)
 
@@ -112,11 +115,25 @@ class Portal:
 
     # ------------------------------------------------------------ catalog
 
+    async def root(self, request: web.Request) -> web.StreamResponse:
+        """`GET /`: the catalogs of the portal, of which a local one has one."""
+        links = [_link("self", _url(request, "")), _link("catalog", _url(request, "/catalog"))]
+        return self._answer(request, dumps({"links": links}))
+
+    async def source(self, request: web.Request) -> web.StreamResponse:
+        """`GET /catalog`: what there is below it (the body is unknown on live portals)."""
+        links = [_link("self", _url(request, "/catalog"))]
+        links += [
+            _link(name, _url(request, f"/catalog/{name}"))
+            for name in ("datasets", "exports", "facets")
+        ]
+        return self._answer(request, dumps({"links": links}))
+
     async def datasets(self, request: web.Request) -> web.StreamResponse:
         """`GET /catalog/datasets`."""
         query = read_query(request.query)
         window = record_window(request.query, grouped=query.grouped)
-        plan = await self._plan(query, self.store.catalog, request)
+        plan = await self._plan(query, await self._catalog(), request)
         if query.select is not None or query.grouped:
             return await self._page(request, plan, window.limit, window.offset)
         page = await self._dataset_objects(plan, limit=window.limit, offset=window.offset)
@@ -129,29 +146,30 @@ class Portal:
         """Return the complete dataset objects for the rows of a plan over the catalog."""
         if limit == 0:
             return []
+        base = plan.context.settings.base
         shown = [output.value.sql for output in plan.outputs if output.label == "dataset_id"]
         rows = await self.engine.rows(
             plan.page(shown, limit=limit, offset=offset), plan.context.parameters
         )
         found = (self.store.dataset(row[0]) for row in rows)
-        return [one.described() for one in found if one is not None]
+        return [one.described(base) for one in found if one is not None]
 
     async def dataset(self, request: web.Request) -> web.StreamResponse:
         """`GET /catalog/datasets/{dataset_id}`."""
         dataset = self._dataset(request)
         query = read_query(request.query)
         if query.select is None:
-            return self._answer(request, dumps(dataset.described()))
+            return self._answer(request, dumps(dataset.described(_url(request, ""))))
         own = nodes.Comparison(nodes.Field("dataset_id"), "=", nodes.Text(dataset.dataset_id))
         query = Query(select=query.select, where=(nodes.Where(own),))
-        return await self._first(request, await self._plan(query, self.store.catalog, request))
+        return await self._first(request, await self._plan(query, await self._catalog(), request))
 
     async def catalog_facets(self, request: web.Request) -> web.StreamResponse:
         """`GET /catalog/facets`."""
         url = _url(request, "/catalog/facets")
         links = [_link("self", url), _link("source", _url(request, "/catalog"))]
         # Recorded: by name if the request names no facet, and by count if it does.
-        return await self._facets(request, self.store.catalog, links, sort="alphanum")
+        return await self._facets(request, await self._catalog(), links, sort="alphanum")
 
     async def catalog_exports(self, request: web.Request) -> web.StreamResponse:
         """`GET /catalog/exports`."""
@@ -163,7 +181,7 @@ class Portal:
         query = read_query(request.query)
         export = self._requested(
             request,
-            await self._plan(query, self.store.catalog, request),
+            await self._plan(query, await self._catalog(), request),
             offset=export_offset(request.query),
         )
         if query.select is not None or query.grouped:
@@ -217,13 +235,39 @@ class Portal:
         return await self._facets(request, dataset, links)
 
     async def attachments(self, request: web.Request) -> web.StreamResponse:
-        """`GET .../attachments`: always an empty list."""
-        path = f"/catalog/datasets/{self._dataset(request).dataset_id}"
+        """`GET .../attachments`."""
+        dataset = self._dataset(request)
+        base = _url(request, "")
         links = [
-            _link("self", _url(request, f"{path}/attachments")),
-            _link("dataset", _url(request, path)),
+            _link("self", dataset.url(base, "attachments")),
+            _link("dataset", dataset.url(base)),
         ]
-        return self._answer(request, dumps({"links": links, "attachments": []}))
+        listed = [
+            one.linked(dataset.url(base, "attachments", one.id)) for one in dataset.attachments
+        ]
+        return self._answer(request, dumps({"links": links, "attachments": listed}))
+
+    async def attachment(self, request: web.Request) -> web.StreamResponse:
+        """`GET .../attachments/{file_id}`: the file itself."""
+        return await self._file(request, self._dataset(request).attachments, "attachment")
+
+    async def alternative_export(self, request: web.Request) -> web.StreamResponse:
+        """`GET .../alternative_exports/{file_id}`: the file itself."""
+        files = self._readable(request).alternative_exports
+        return await self._file(request, files, "alternative export")
+
+    async def _file(
+        self, request: web.Request, files: Sequence[Attached], kind: str
+    ) -> web.StreamResponse:
+        identifier = request.match_info["file_id"]
+        found = find(files, identifier)
+        missing = missing_resource(kind, identifier)
+        if found is None:
+            raise missing
+        headers = {**self._headers(), hdrs.CONTENT_DISPOSITION: found.disposition}
+        headers[hdrs.CONTENT_TYPE] = found.mimetype
+        content = read_file(found.path, self.engine.run, missing)
+        return await self._send(request, content, headers)
 
     async def exports(self, request: web.Request) -> web.StreamResponse:
         """`GET .../exports`."""
@@ -242,7 +286,8 @@ class Portal:
 
     def _dataset(self, request: web.Request) -> Dataset:
         identifier = request.match_info["dataset_id"]
-        dataset = self.store.dataset(identifier)
+        hidden = identifier in self._hidden()
+        dataset = None if hidden else self.store.dataset(identifier)
         if dataset is None:
             raise missing_resource("dataset", identifier)
         return dataset
@@ -254,8 +299,19 @@ class Portal:
             raise forbidden()
         return dataset
 
+    def _hidden(self) -> frozenset[str]:
+        """Return the datasets that the caller does not see."""
+        grant = caller().grant
+        return frozenset(one for one in self.store.restricted if not grant.opens(one))
+
+    async def _catalog(self) -> Dataset:
+        """Return the catalog that the caller sees, which may have to be made first."""
+        hidden = self._hidden()
+        return await self.engine.run(lambda: self.store.catalog(hidden=hidden))
+
     def _settings(self, request: web.Request) -> Settings:
-        return read_settings(request.query, self.clock())
+        settings = read_settings(request.query, self.clock())
+        return evolve(settings, base=_url(request, ""))
 
     async def _plan(self, query: Query, dataset: Dataset, request: web.Request) -> Plan:
         """Compile a query in a thread, because a condition may read the geometries of a column."""
@@ -316,7 +372,7 @@ class Portal:
     async def _export(
         self, request: web.Request, export: Export, format_: Format, name: str
     ) -> web.StreamResponse:
-        """Send an export in chunks; the first chunk is computed before the status line is sent."""
+        """Send an export."""
         if format_.write is None:
             raise not_supported("A query with select or group_by in this format of the catalog")
         filename, content_type = f"{name}.{format_.extension}", format_.content_type
@@ -325,14 +381,26 @@ class Portal:
             # The name is documented; the content type is not.
             filename, content_type = f"{filename}.gzip", "application/gzip"
             written = compressed(written, self.engine)
+        headers = {**self._headers(filename), hdrs.CONTENT_TYPE: content_type}
+        is_text = format_.is_text and not export.compressed
+        return await self._send(request, written, headers, is_text=is_text)
+
+    async def _send(
+        self,
+        request: web.Request,
+        written: Chunks,
+        headers: Mapping[str, str],
+        *,
+        is_text: bool = False,
+    ) -> web.StreamResponse:
+        """Send chunks; the first one is computed before the status line is sent."""
         through = THROUGH.get()
         if through is not None:
             written = through(written)
         async with contextlib.aclosing(written) as chunks:
             first = await anext(chunks, b"")
-            response = web.StreamResponse(headers=self._headers(filename))
-            response.headers[hdrs.CONTENT_TYPE] = content_type
-            if format_.is_text and not export.compressed:
+            response = web.StreamResponse(headers=headers)
+            if is_text:
                 compress(request, response)
             # A client may disconnect; closing `chunks` then interrupts the statement.
             with contextlib.suppress(ConnectionResetError), _cutting(request):
@@ -360,16 +428,9 @@ class Portal:
             compress(request, response)
         return response
 
-    def _headers(self, filename: str | None) -> dict[str, str]:
-        """Return the headers of a success; the quota counts down but is not enforced."""
-        self._calls += 1
-        tomorrow = (self.clock().astimezone(UTC) + timedelta(days=1)).date()
-        headers = {
-            "cache-control": NO_CACHE,
-            "x-ratelimit-limit": str(RATE_LIMIT),
-            "x-ratelimit-remaining": str(max(0, RATE_LIMIT - self._calls)),
-            "x-ratelimit-reset": f"{tomorrow} 00:00:00+00:00",
-        }
+    def _headers(self, filename: str | None = None) -> dict[str, str]:
+        """Return the headers of a success."""
+        headers = {"cache-control": NO_CACHE, **caller().counter.headers}
         if filename is not None:
             headers[hdrs.CONTENT_DISPOSITION] = f'attachment; filename="{filename}"'
         return headers
@@ -409,11 +470,15 @@ def make_app(store: Store, *, clock: Callable[[], datetime] | None = None) -> we
     refuse_no_store(store)
     if clock is not None and not callable(clock):
         raise StoreError(f"The clock has type {type(clock).__name__}; it must be callable.")
-    portal = Portal(store, clock=clock or (lambda: datetime.now(UTC)))
-    app = web.Application(middlewares=[*MIDDLEWARES, portal.load])
+    clock = clock or (lambda: datetime.now(UTC))
+    portal = Portal(store, clock=clock)
+    gate = Gate(store.access, clock)
+    app = web.Application(middlewares=[*MIDDLEWARES, gate.admit, portal.load])
     app.on_response_prepare.append(add_common_headers)
     one = "/catalog/datasets/{dataset_id}"
     routes: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {
+        "": portal.root,
+        "/catalog": portal.source,
         "/catalog/datasets": portal.datasets,
         "/catalog/facets": portal.catalog_facets,
         "/catalog/exports": portal.catalog_exports,
@@ -423,6 +488,8 @@ def make_app(store: Store, *, clock: Callable[[], datetime] | None = None) -> we
         f"{one}/records/{{record_id}}": portal.record,
         f"{one}/facets": portal.facets,
         f"{one}/attachments": portal.attachments,
+        f"{one}/attachments/{{file_id}}": portal.attachment,
+        f"{one}/alternative_exports/{{file_id}}": portal.alternative_export,
         f"{one}/exports": portal.exports,
         f"{one}/exports/{{format}}": portal.export,
     }

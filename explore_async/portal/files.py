@@ -13,10 +13,11 @@ import tempfile
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from explore_async.portal.entries import add_entries, add_keys
 from explore_async.portal.errors import StoreError
 from explore_async.portal.features import geo_columns, rewrite_geojson, rewrite_geoparquet
 from explore_async.portal.reading import csv_source, json_source, parquet_source, quoted
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from explore_async.portal.reading import Source
     from explore_async.portal.schema import Dataset, PortalField
+    from explore_async.portal.settings import PortalSettings
 
 __all__ = ["load_files"]
 
@@ -72,7 +74,8 @@ def load_files(store: Store, *paths: str | PathLike[str]) -> None:
 
     The identifier is the name of the file without its suffix. A `portal.toml` in the folder of a
     file sets anything else. Of a folder, all files with a known suffix are added, without those of
-    the folders in it; they are read when they are first needed.
+    the folders in it; they are read when they are first needed. The API keys of every
+    `portal.toml` are valid for the whole portal.
 
     Raises:
         StoreError: a path does not exist, a file has an unknown suffix or cannot be read, an
@@ -81,6 +84,7 @@ def load_files(store: Store, *paths: str | PathLike[str]) -> None:
     """
     refuse_no_store(store)
     origins: dict[str, Path] = {}
+    folders: dict[Path, PortalSettings] = {}
     for given in map(_path, paths):
         for one in _files(given):
             name = one.dataset_id
@@ -90,9 +94,14 @@ def load_files(store: Store, *paths: str | PathLike[str]) -> None:
                     f"give it another id in {one.path.parent / SETTINGS_FILE}."
                 )
             origins[name] = one.path
-            store.add_later(name, partial(_load, store, one))
+            store.add_later(name, partial(_load, store, one), visibility=one.said.visibility)
             if not given.is_dir():
                 store.dataset(name)
+        folder = _folder(given)
+        folders[folder.resolve()] = said = read_portal_file(folder)
+        if given.is_dir():
+            add_entries(store, said)
+    add_keys(store, folders)
 
 
 def _path(given: object) -> Path:
@@ -114,8 +123,7 @@ def _files(given: Path) -> Iterator[_File]:
     """Yield the visible files that a path stands for."""
     if not given.exists():
         raise StoreError(f"{given} does not exist. Pass a file or a folder of files.")
-    folder = given if given.is_dir() else given.parent
-    said = read_portal_file(folder)
+    said = read_portal_file(_folder(given)).files
     paths = _listed(given) if given.is_dir() else [given]
     for path in paths:
         suffix = _suffix(path)
@@ -127,6 +135,11 @@ def _files(given: Path) -> Iterator[_File]:
         settings = said.get(path.name, DatasetSettings(file=path.name))
         if settings.visible:
             yield _File(path, _SUFFIXES[suffix], settings)
+
+
+def _folder(given: Path) -> Path:
+    """Return the folder whose `portal.toml` says something about a path."""
+    return given if given.is_dir() else given.parent
 
 
 def _listed(folder: Path) -> Iterable[Path]:
@@ -223,5 +236,16 @@ def _registered(store: Store, file: _File, fields: list[PortalField], table: str
     features = ["analyze"]
     if any(one.type in _GEOGRAPHIC for one in fields):
         features.insert(0, "geo")
-    metas: dict[str, Any] = file.said.metas
-    return store.register(file.dataset_id, fields, table, uid=None, metas=metas, features=features)
+    said = file.said
+    return store.register(
+        file.dataset_id,
+        fields,
+        table,
+        uid=None,
+        metas=said.metas,
+        features=features,
+        data_visible=said.data_visible,
+        visibility=said.visibility,
+        attachments=said.attachments,
+        alternative_exports=said.alternative_exports,
+    )

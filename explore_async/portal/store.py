@@ -14,14 +14,22 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from explore_async.portal import functions
-from explore_async.portal.catalog import CATALOG_ID, catalog_fields, catalog_names, catalog_row
+from explore_async.portal.access import Access
+from explore_async.portal.attached import attach
+from explore_async.portal.catalog import (
+    CATALOG_ID,
+    LINKED,
+    catalog_fields,
+    catalog_names,
+    catalog_row,
+)
 from explore_async.portal.errors import StoreError, require
 from explore_async.portal.geometries import Shapes
 from explore_async.portal.rows import inferred_fields, refuse_no_rows, travelling, write_rows
-from explore_async.portal.schema import Column, Dataset, PortalField
+from explore_async.portal.schema import Column, Dataset, PortalField, Visibility
 from explore_async.portal.technical import technical_columns
 
 if TYPE_CHECKING:
@@ -29,6 +37,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from duckdb import DuckDBPyConnection
+
+    from explore_async.portal.attached import Attached
 
 __all__ = ["Store", "refuse_no_store"]
 
@@ -39,7 +49,7 @@ _POINT = """'{{"type": "Point", "coordinates": [' || {0}.lon || ', ' || {0}.lat 
 
 
 class Store:
-    """The datasets of one portal.
+    """The datasets of one portal, and in `access` the API keys that open restricted ones.
 
     `database` is the path of a DuckDB file, used as scratch space for data larger than memory.
     `threads` is the number of threads that DuckDB may use (default: all cores).
@@ -63,10 +73,12 @@ class Store:
         functions.register(opened)
         self._datasets: dict[str, Dataset | Callable[[], Dataset]] = {}
         self._loading = threading.RLock()
-        self._catalog: Dataset | None = None
+        self._restricted: set[str] = set()
+        self._catalogs: dict[frozenset[str], Dataset] = {}
         self._tables = 0
         self._geometries: dict[tuple[str, str], Shapes] = {}
         self._reading = threading.Lock()
+        self.access = Access()
 
     def __enter__(self) -> Self:
         return self
@@ -83,6 +95,10 @@ class Store:
         """Close the database; open cursors become unusable."""
         self._connection.close()
 
+    def __contains__(self, dataset_id: object) -> bool:
+        """Return whether there is a dataset with this identifier, loaded or not."""
+        return dataset_id in self._datasets
+
     def cursor(self) -> DuckDBPyConnection:
         """Return another connection to the same data, for one request in one thread."""
         return self._connection.cursor()
@@ -90,12 +106,20 @@ class Store:
     @property
     def datasets(self) -> tuple[Dataset, ...]:
         """All datasets, in the order in which they were added, without those that cannot load."""
+        return self._without(frozenset())
+
+    def _without(self, hidden: frozenset[str]) -> tuple[Dataset, ...]:
         for dataset_id in self.waiting:
             try:
-                self.dataset(dataset_id)
+                if dataset_id not in hidden:
+                    self.dataset(dataset_id)
             except StoreError as error:
                 _LOG.warning("The catalog lacks %s. %s", dataset_id, error)
-        return tuple(one for one in self._datasets.values() if isinstance(one, Dataset))
+        return tuple(
+            one
+            for name, one in self._datasets.items()
+            if isinstance(one, Dataset) and name not in hidden
+        )
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -116,12 +140,20 @@ class Store:
             return found if isinstance(found, Dataset) else found()
 
     @property
-    def catalog(self) -> Dataset:
-        """A dataset with one row per dataset, which ODSQL can query."""
+    def restricted(self) -> frozenset[str]:
+        """The identifiers of the datasets that only callers with a key see."""
+        return frozenset(self._restricted)
+
+    def catalog(self, *, hidden: frozenset[str] = frozenset()) -> Dataset:
+        """Return a dataset with one row per dataset but the hidden ones, which ODSQL can query.
+
+        Nothing in it tells of the hidden ones, not even the names of their metadata.
+        """
         with self._loading:
-            if self._catalog is None:
-                self._catalog = self._build_catalog()
-            return self._catalog
+            catalogs = self._catalogs
+            if hidden not in catalogs:
+                catalogs[hidden] = self._build_catalog(hidden)
+            return catalogs[hidden]
 
     def add(
         self,
@@ -133,6 +165,9 @@ class Store:
         metas: Mapping[str, Any] | None = None,
         features: Sequence[str] = (),
         data_visible: bool = True,
+        visibility: Visibility = "domain",
+        attachments: Iterable[Attached | Mapping[str, Any]] = (),
+        alternative_exports: Iterable[Attached | Mapping[str, Any]] = (),
     ) -> Dataset:
         """Add a dataset from rows.
 
@@ -143,11 +178,16 @@ class Store:
         values is accepted, too. Missing keys and empty lists are null, and so is NaN, but in a
         double. In `metas["default"]`, `records_count` is set and a missing title becomes the
         dataset identifier. With `data_visible=False` only the description can be read, and
-        requests for records are answered with status 403.
+        requests for records are answered with status 403. With `visibility="restricted"`, only
+        callers with a key of `access` see the dataset at all. Without fields, as `fields=[]`, it
+        is an entry of the catalog without records.
+
+        `attachments` and `alternative_exports` are mappings with `file`, a path, and optionally
+        `id`, `title`, `mimetype` and `description`. The files are read when they are asked for.
 
         Raises:
-            StoreError: the dataset identifier or a field name is taken, there are no fields, a key
-                of a row is not a field, or a value does not fit its field.
+            StoreError: the dataset identifier or a field name is taken, a key of a row is not a
+                field, a value does not fit its field, or a file is not there.
         """
         if fields is None:
             rows = refuse_no_rows(rows)
@@ -156,6 +196,13 @@ class Store:
         self._check_free(dataset_id)
         if not isinstance(metas, Mapping | None) or not isinstance(features, Iterable):
             raise StoreError("metas must be a mapping, and features a list of strings.")
+        files, others = (
+            attach(items, Path(), f"{name} of {dataset_id!r}")
+            for name, items in (
+                ("attachments", attachments),
+                ("alternative_exports", alternative_exports),
+            )
+        )
         table = self._create(schema, rows)
         return self.register(
             dataset_id,
@@ -165,6 +212,9 @@ class Store:
             metas=metas or {},
             features=features,
             data_visible=data_visible,
+            visibility=visibility,
+            attachments=files,
+            alternative_exports=others,
         )
 
     def remove(self, dataset_id: str) -> None:
@@ -176,7 +226,8 @@ class Store:
         dataset = self._datasets.pop(_text_id(dataset_id), None)
         if dataset is None:
             raise StoreError(f"There is no dataset {dataset_id!r} to remove.")
-        self._catalog = None
+        self._catalogs = {}
+        self._restricted.discard(dataset_id)
         if not isinstance(dataset, Dataset):
             return  # it was never loaded
         self._connection.execute(f"DROP TABLE {dataset.table}")
@@ -199,15 +250,18 @@ class Store:
         load(self._connection, table)
         return self.register(dataset_id, fields, table, uid=uid, metas=metas, features=features)
 
-    def add_later(self, dataset_id: str, load: Callable[[], Dataset]) -> None:
+    def add_later(
+        self, dataset_id: str, load: Callable[[], Dataset], *, visibility: Visibility = "domain"
+    ) -> None:
         """Add a dataset that `load` registers when it is first needed, in any thread.
 
         Raises:
             StoreError: the identifier is taken.
         """
         self._check_free(dataset_id)
+        self._restrict(dataset_id, visibility)
         self._datasets[dataset_id] = load
-        self._catalog = None
+        self._catalogs = {}
 
     def next_table(self) -> str:
         """Return the name of a table that does not exist yet."""
@@ -224,8 +278,12 @@ class Store:
         metas: Mapping[str, Any],
         features: Sequence[str],
         data_visible: bool = True,
+        visibility: Visibility = "domain",
+        attachments: tuple[Attached, ...] = (),
+        alternative_exports: tuple[Attached, ...] = (),
     ) -> Dataset:
         """Register a filled table as a dataset."""
+        self._restrict(dataset_id, visibility)
         count = self._count(table)
         columns = {one.name: Column(one, f"c{at}") for at, one in enumerate(fields)}
         added = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
@@ -239,11 +297,20 @@ class Store:
             metas=_completed(metas, dataset_id, count),
             features=tuple(features),
             data_visible=data_visible,
+            visibility=visibility,
+            attachments=attachments,
+            alternative_exports=alternative_exports,
             shapes=partial(self._shapes, table),
         )
         self._datasets[dataset_id] = dataset
-        self._catalog = None
+        self._catalogs = {}
         return dataset
+
+    def _restrict(self, dataset_id: str, visibility: Visibility) -> None:
+        if visibility not in get_args(Visibility):
+            raise StoreError(f"The visibility is {visibility!r}; use 'domain' or 'restricted'.")
+        if visibility == "restricted":
+            self._restricted.add(dataset_id)
 
     def _check_free(self, dataset_id: str) -> None:
         if _text_id(dataset_id) in self._datasets:
@@ -255,6 +322,7 @@ class Store:
         """Create a table with the next free name and these rows."""
         table = self.next_table()
         columns = ", ".join(f"c{at} {one.column_type}" for at, one in enumerate(fields))
+        columns = columns or "c0 VARCHAR"  # DuckDB has no tables without columns
         self._connection.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
         with tempfile.TemporaryDirectory(prefix="portal-") as folder:
             path = Path(folder) / "rows.jsonl"
@@ -293,11 +361,14 @@ class Store:
                 known = self._geometries[table, column.sql] = Shapes(rows)
             return known
 
-    def _build_catalog(self) -> Dataset:
-        datasets = self.datasets
+    def _build_catalog(self, hidden: frozenset[str]) -> Dataset:
+        datasets = self._without(hidden)
         fields = catalog_fields(datasets)
         table = self._create(fields, (catalog_row(one, fields) for one in datasets))
-        own = {one.name: Column(one, f"c{at}") for at, one in enumerate(fields)}
+        own = {
+            one.name: Column(one, f"c{at}", has_links=one.name in LINKED)
+            for at, one in enumerate(fields)
+        }
         return Dataset(
             dataset_id=CATALOG_ID,
             uid=CATALOG_ID,
@@ -336,8 +407,6 @@ def _schema(fields: Sequence[PortalField | Mapping[str, Any]]) -> tuple[PortalFi
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise StoreError(f"Fields are declared twice: {', '.join(twice)}.")
-    if not schema:
-        raise StoreError("A dataset needs at least one field.")
     return schema
 
 

@@ -58,6 +58,9 @@ class Portal(Faults):
             values of the rows if they are not given, without facets. A dataset with fields needs no
             rows.
         metas: the metadata of datasets, by identifier, as for `Store.add`.
+        keys: the API keys with the options of `Access.add_key`, such as
+            `{"secret": {"quota": "100/day"}}`. Without any, the portal ignores credentials.
+        restricted: the identifiers of the datasets that only callers with a key see.
         clock: the time of the portal and of its clients.
         seed: where the random numbers of the faults begin.
 
@@ -80,6 +83,8 @@ class Portal(Faults):
         *,
         fields: Mapping[str, Fields] | None = None,
         metas: Mapping[str, Mapping[str, Any]] | None = None,
+        keys: Mapping[str, Mapping[str, Any]] | None = None,
+        restricted: Iterable[str] = (),
         clock: Clock | None = None,
         seed: int = 0,
     ) -> None:
@@ -90,6 +95,8 @@ class Portal(Faults):
         self._rows = rows or {}
         self._fields = fields or {}
         self._metas = metas or {}
+        self._keys = keys or {}
+        self._restricted = frozenset(restricted)
         self._running = AsyncExitStack()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -131,6 +138,8 @@ class Portal(Faults):
         with Store(threads=1) as self.store:
             for dataset_id in {**self._rows, **self._fields}:
                 self._load(dataset_id)
+            for key, options in self._keys.items():
+                self.store.access.add_key(key, **options)
             clock = lambda: self.clock.now  # noqa: E731
             async with serve(self.store, clock=clock, extend=self.install) as self.url:
                 yield
@@ -143,6 +152,7 @@ class Portal(Faults):
             derive_fields(rows) if fields is None else list(fields),
             rows,
             metas=self._metas.get(dataset_id),
+            visibility="restricted" if dataset_id in self._restricted else "domain",
         )
 
     def install(self, app: web.Application) -> None:

@@ -1,7 +1,8 @@
 """A local Explore API v2.1 on DuckDB, with the queries, responses and errors of a live portal.
 
-A `Store` holds datasets (`store`, `schema`, `catalog`). `files` fills it from
-files (`settings`, `reading`, `features`, `wkb`). `app` serves them over HTTP: `requests`
+A `Store` holds datasets (`store`, `schema`, `catalog`) and the files that belong to them
+(`attached`). `access` knows who may see what, and `quotas` how often. `files` fills the store from
+files (`settings`, `entries`, `reading`, `features`, `wkb`). `app` serves them over HTTP: `requests`
 reads the parameters, `odsql` parses the clauses, `compiling` compiles the trees to SQL with
 `conditions`, `values`, `grouping`, `facets` and the modules they use, `engine` runs the SQL, and
 `answers` writes the result as a live portal does; the package `exports` writes files. `functions`

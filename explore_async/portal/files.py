@@ -85,6 +85,7 @@ def load_files(store: Store, *paths: str | PathLike[str]) -> None:
     refuse_no_store(store)
     origins: dict[str, Path] = {}
     folders: dict[Path, PortalSettings] = {}
+    whole: set[Path] = set()
     for given in map(_path, paths):
         for one in _files(given):
             name = one.dataset_id
@@ -97,11 +98,12 @@ def load_files(store: Store, *paths: str | PathLike[str]) -> None:
             store.add_later(name, partial(_load, store, one), visibility=one.said.visibility)
             if not given.is_dir():
                 store.dataset(name)
-        folder = _folder(given)
-        folders[folder.resolve()] = said = read_portal_file(folder)
+        folder = _folder(given).absolute()
+        folders[folder] = read_portal_file(folder)
         if given.is_dir():
-            add_entries(store, said)
-    add_keys(store, folders)
+            whole.add(folder)
+            add_entries(store, folders[folder])
+    add_keys(store, folders, whole)
 
 
 def _path(given: object) -> Path:

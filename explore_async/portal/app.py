@@ -405,10 +405,11 @@ class Portal:
             # A client may disconnect; closing `chunks` then interrupts the statement.
             with contextlib.suppress(ConnectionResetError), _cutting(request):
                 await response.prepare(request)
-                if first:  # an empty chunk would end the response
-                    await response.write(first)
-                async for chunk in chunks:
-                    await response.write(chunk)
+                if request.method != hdrs.METH_HEAD:
+                    if first:  # an empty chunk would end the response
+                        await response.write(first)
+                    async for chunk in chunks:
+                        await response.write(chunk)
                 await response.write_eof()
         return response
 

@@ -327,6 +327,8 @@ class Store:
         with tempfile.TemporaryDirectory(prefix="portal-") as folder:
             path = Path(folder) / "rows.jsonl"
             if write_rows(path, fields, rows):
+                if not fields:
+                    raise StoreError("A dataset without fields has rows. Give it fields.")
                 self._insert(table, fields, path)
         return table
 

@@ -282,6 +282,11 @@ async def test_a_dataset_without_records_has_no_fields_and_no_rows(ask: Asker) -
     assert listed.results == [{"dataset_id": "forms"}]
 
 
+def test_a_dataset_without_fields_has_no_rows() -> None:
+    with Store(threads=1) as store, pytest.raises(StoreError, match="Give it fields"):
+        store.add("x", fields=[], rows=[{}])
+
+
 async def test_a_dataset_without_records_can_be_exported(ask: Asker) -> None:
     formats = (await ask.get("/catalog/datasets/forms/exports")).json["links"][1:]
     assert len(formats) > 10

@@ -144,6 +144,18 @@ async def test_a_file_that_is_gone_is_not_found(ask: Asker, folder: Path) -> Non
     assert (await ask.get(path)).body == b"new"
 
 
+@pytest.mark.parametrize("path", ["attachments/data_triage_noise_xlsx", "exports/csv"])
+@pytest.mark.parametrize("accepted", ["gzip", "identity"])
+async def test_head_has_headers_and_no_body(ask: Asker, path: str, accepted: str) -> None:
+    """The next response on the same connection would otherwise begin with the body."""
+    url = f"{ask.url}/api/explore/v2.1/catalog/datasets/noise@city/{path}"
+    for _ in range(2):
+        async with ask.session.head(url, headers={"accept-encoding": accepted}) as response:
+            assert response.status == 200
+            assert "content-disposition" in response.headers
+            assert await response.read() == b""
+
+
 async def test_an_empty_file_is_an_empty_response(ask: Asker, folder: Path) -> None:
     (folder / "gtfs.zip").write_bytes(b"")
     answer = await ask.get("datasets/noise@city/alternative_exports/gtfs_zip")

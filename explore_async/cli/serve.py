@@ -39,9 +39,9 @@ def serve(paths: tuple[Path, ...], host: str, port: int, **disturbances: Any) ->
 
     The command prints the URL of the API and runs until Ctrl-C. Each PATH is a file (Parquet,
     GeoParquet, CSV, JSON Lines or GeoJSON) or a folder of such files; a portal.toml in the folder
-    sets titles, types and facets. A dataset has the name of its file without the suffix. Without a
-    PATH, the dataset is geonames-all-cities-with-a-population-1000. The options from --latency to
-    --seed make the portal slow and unreliable.
+    sets titles, types, facets and API keys. A dataset has the name of its file without the suffix.
+    Without a PATH, the dataset is geonames-all-cities-with-a-population-1000. The options from
+    --latency to --seed make the portal slow and unreliable.
     """
     try:
         run(_serve(paths, host, port, read_faults(**disturbances)))

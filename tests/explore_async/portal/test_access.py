@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -108,6 +109,18 @@ async def test_an_invalid_key_is_refused_everywhere(
 async def test_an_invalid_key_in_the_parameter_is_refused(ask: Asker) -> None:
     assert (await ask.get("/catalog/datasets?apikey=guess")).status == 401
     assert (await ask.get("/catalog/datasets?apikey=%FF")).status == 401
+
+
+async def test_a_key_that_is_no_text_is_invalid(ask: Asker) -> None:
+    """A client may send any bytes."""
+    port = int(ask.url.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = f"GET {BASE}/catalog HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    writer.write(head.encode() + b"Authorization: Apikey \xff\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    assert answer.startswith(b"HTTP/1.1 401 ")
 
 
 async def test_the_header_comes_before_the_parameter(ask: Asker) -> None:

@@ -182,6 +182,14 @@ def test_a_wrong_portal_toml_is_one_message(folder: Path, said: str, message: st
     assert SECRET not in str(caught.value)
 
 
+def test_an_entry_that_is_not_visible_is_not_served(folder: Path) -> None:
+    said = '[[dataset]]\nid = "x"\nhas_records = false\nvisible = false\n'
+    (folder / "portal.toml").write_text(said, encoding="utf-8")
+    with Store() as store:
+        load_files(store, folder)
+        assert "x" not in store
+
+
 def test_two_quotas_of_anonymous_callers_are_refused(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()

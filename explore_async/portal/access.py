@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from explore_async.portal.errors import PortalError, StoreError
 from explore_async.portal.quotas import ANONYMOUS, DOMAIN, Counter, Quota
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
     from datetime import datetime
 
 __all__ = ["Access", "Gate", "Grant", "caller"]
@@ -59,7 +58,7 @@ class Access:
         self._anonymous = Grant(b"", datasets=frozenset())
 
     def add_key(
-        self, key: str, *, quota: str | None = None, datasets: Iterable[str] | None = None
+        self, key: str, *, quota: str | None = None, datasets: Collection[str] | None = None
     ) -> None:
         """Let callers with a key read restricted datasets.
 
@@ -175,9 +174,11 @@ def _quota(text: str | None) -> Quota | None:
     return None if text is None else Quota.parse(text)
 
 
-def _identifiers(datasets: Iterable[str] | None) -> frozenset[str] | None:
+def _identifiers(datasets: Collection[str] | None) -> frozenset[str] | None:
     if datasets is None:
         return None
-    if isinstance(datasets, str) or not isinstance(datasets, Iterable):
+    if not isinstance(datasets, list | tuple | set | frozenset) or not all(
+        isinstance(one, str) for one in datasets
+    ):
         raise StoreError("The datasets of an API key must be a list of identifiers.")
     return frozenset(datasets)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import mimetypes
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -20,7 +20,7 @@ from attrs import frozen
 from explore_async.portal.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
     from explore_async.portal.errors import PortalError
 
@@ -83,7 +83,7 @@ def attach(items: object, folder: Path, place: str) -> tuple[Attached, ...]:
     Raises:
         StoreError: a file is not there, a key is unknown, or an identifier is used twice.
     """
-    if not isinstance(items, Iterable) or isinstance(items, str | Mapping):
+    if not isinstance(items, list | tuple):
         raise StoreError(f'{place} must be a list of tables such as {{ file = "notes.pdf" }}.')
     found: dict[str, Attached] = {}
     for item in items:
@@ -124,7 +124,7 @@ def _attached(item: object, folder: Path, place: str) -> Attached:
     if not all(isinstance(item[key], str | Path) for key in item):
         raise StoreError(f"{place}: {', '.join(item)} must be texts.")
     path = (folder / item["file"]).absolute()
-    if not path.is_file():
+    if not _is_file(path):
         raise StoreError(f"{place}: {path} is not a file. Correct its name.")
     one = Attached(
         path,
@@ -138,6 +138,13 @@ def _attached(item: object, folder: Path, place: str) -> Attached:
     if not _MEDIA_TYPE.fullmatch(one.mimetype):
         raise StoreError(f"{place}: {one.mimetype!r} is not a media type such as text/plain.")
     return one
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # it is no name of a file at all
+        return False
 
 
 def _identifier(name: str) -> str:

@@ -49,7 +49,8 @@ class Quota:
         """
         found = _WRITTEN.fullmatch(text) if isinstance(text, str) else None
         if found is None:
-            raise StoreError(f"{text!r} is not a quota such as 100/day or 5000/month.")
+            given = f"{text!r:.100}" if isinstance(text, str) else f"A {type(text).__name__}"
+            raise StoreError(f"{given} is not a quota such as 100/day or 5000/month.")
         return cls(int(found[1]), cast("Period", found[2]))
 
     def end(self, now: datetime) -> datetime:

@@ -148,7 +148,12 @@ class Store:
         """Return a dataset with one row per dataset but the hidden ones, which ODSQL can query.
 
         Nothing in it tells of the hidden ones, not even the names of their metadata.
+
+        Raises:
+            StoreError: `hidden` is no frozenset.
         """
+        if not isinstance(hidden, frozenset):
+            raise StoreError("hidden must be a frozenset of dataset identifiers.")
         with self._loading:
             catalogs = self._catalogs
             if hidden not in catalogs:
@@ -166,8 +171,8 @@ class Store:
         features: Sequence[str] = (),
         data_visible: bool = True,
         visibility: Visibility = "domain",
-        attachments: Iterable[Attached | Mapping[str, Any]] = (),
-        alternative_exports: Iterable[Attached | Mapping[str, Any]] = (),
+        attachments: Sequence[Attached | Mapping[str, Any]] = (),
+        alternative_exports: Sequence[Attached | Mapping[str, Any]] = (),
     ) -> Dataset:
         """Add a dataset from rows.
 
@@ -307,8 +312,8 @@ class Store:
         return dataset
 
     def _restrict(self, dataset_id: str, visibility: Visibility) -> None:
-        if visibility not in get_args(Visibility):
-            raise StoreError(f"The visibility is {visibility!r}; use 'domain' or 'restricted'.")
+        if not isinstance(visibility, str) or visibility not in get_args(Visibility):
+            raise StoreError("The visibility of a dataset is 'domain' or 'restricted'.")
         if visibility == "restricted":
             self._restricted.add(dataset_id)
 

@@ -170,6 +170,7 @@ async def test_no_response_and_no_log_shows_a_key(
         ({"key": "new", "quota": "10/hour"}, "not a quota such as 100/day"),
         ({"key": "new", "datasets": "plans"}, "list of identifiers"),
         ({"key": "new", "datasets": 7}, "list of identifiers"),
+        ({"key": "new", "datasets": [7]}, "list of identifiers"),
     ],
 )
 def test_a_wrong_key_is_refused_without_showing_it(options: dict[str, Any], message: str) -> None:

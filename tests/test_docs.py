@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import explore_async
 from explore_async import ExploreClient
-from explore_async.portal import Store
+from explore_async.portal import Store, load_files
 from explore_async.testing import Portal
 
 if TYPE_CHECKING:
@@ -89,13 +89,31 @@ def test_the_page_names_every_error() -> None:
 
 
 def test_the_blocks_about_the_portal_run(capsys: pytest.CaptureFixture[str]) -> None:
-    """The first queries the three largest cities of France, the second adds a dataset."""
-    first, second, *_ = (source for source, _ in blocks("portal.md"))
+    """The first queries the three largest cities of France, the others add a dataset each."""
+    first, restricted, public, *_ = (source for source, _ in blocks("portal.md"))
     exec(compile(first, "docs", "exec"), {"__name__": "docs"})
     assert "'Paris'" in capsys.readouterr().out
     with Store() as store:
-        exec(compile(second, "docs", "exec"), {"store": store})
-        assert [(one.dataset_id, one.records_count) for one in store.datasets] == [("stations", 1)]
+        exec(compile(restricted, "docs", "exec"), {"store": store})
+        exec(compile(public, "docs", "exec"), {"store": store})
+        found = [(one.dataset_id, one.visibility, one.records_count) for one in store.datasets]
+        assert found == [("salaries", "restricted", 1), ("stations", "domain", 1)]
+
+
+def test_the_settings_of_access_and_of_attachments_are_read(tmp_path: Path) -> None:
+    """Each block of `portal.toml` but the first describes a folder of its own."""
+    text = (DOCS / "portal.md").read_text(encoding="utf-8")
+    found = re.findall(r"^```toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(found) == 3
+    for number, said in enumerate(found[1:]):
+        folder = tmp_path / str(number)
+        for name in re.findall(r'file = "([^"]+)"', said):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text("name\nA\n", "utf-8")
+        (folder / "portal.toml").write_text(said, "utf-8")
+        with Store() as store:
+            load_files(store, folder)
+            assert len(store.datasets) == said.count("[[dataset]]")
 
 
 def test_the_block_about_copies_passes(

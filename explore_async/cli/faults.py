@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from explore_async.portal.faults import Faults, Period
+    from explore_async.portal.faults import Faults
+    from explore_async.portal.quotas import Quota
 
 __all__ = ["duration", "fault_options", "read_faults"]
 
@@ -19,7 +20,6 @@ _CUT_AFTER = 1000
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|s)")
 _FAILURE = re.compile(r"([45]\d\d):(\d+(?:\.\d+)?|\.\d+)")
-_QUOTA = re.compile(r"(\d{1,18})/(day|month)")
 
 
 def read_faults(
@@ -28,7 +28,7 @@ def read_faults(
     jitter: float,
     fail: tuple[tuple[int, float], ...],
     html_login: float,
-    quota: tuple[int, Period] | None,
+    quota: Quota | None,
     truncate: float,
     stall: float,
     nan: float,
@@ -53,7 +53,7 @@ def read_faults(
     if html_login:
         faults.html_login(None, chance=_of_the_rest(html_login, left))
     if quota is not None:
-        faults.quota(*quota)
+        faults.quota(quota.limit, quota.unit)
     # The last of these is the closest to the data.
     if truncate:
         faults.cut(after_bytes=_CUT_AFTER, next=None, chance=truncate)
@@ -94,13 +94,15 @@ def _failure(text: str) -> tuple[int, float]:
     return int(found[1]), float(found[2])
 
 
-def _quota(text: str) -> tuple[int, Period]:
+def _quota(text: str) -> Quota:
     """Read a number of calls per day or month, such as `100/day`."""
-    found = _QUOTA.fullmatch(text)
-    if found is None:
-        msg = f"{text!r} is not a quota such as 100/day or 5000/month."
-        raise click.BadParameter(msg)
-    return int(found[1]), cast("Period", found[2])
+    from explore_async.portal.errors import StoreError
+    from explore_async.portal.quotas import Quota
+
+    try:
+        return Quota.parse(text)
+    except StoreError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _share(name: str, what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -51,9 +51,9 @@ def serve(paths: tuple[Path, ...], host: str, port: int, **options: Any) -> None
     The command prints the URL of the API and runs until Ctrl-C. Each PATH is a file (Parquet,
     GeoParquet, CSV, JSON Lines, GeoJSON, FlatGeobuf or a DuckDB database) or a folder of such files
     and folders, such as the copies that `explore snapshot` makes; a portal.toml in a folder sets
-    titles, types and facets. A dataset has the name of its file without the suffix, or of its
-    table. With --watch, files that change, appear or disappear are read again, added or removed,
-    and a line says so.
+    titles, types, facets and API keys. A dataset has the name of its file without the suffix, or of
+    its table. With --watch, files that change, appear or disappear are read again, added or
+    removed, and a line says so.
 
     Without a PATH, the dataset is geonames-all-cities-with-a-population-1000. The options from
     --latency to --seed make the portal slow and unreliable.

@@ -7,23 +7,21 @@ of live portals. `docs/portal.md` lists what is faithful, what is approximate an
 from __future__ import annotations
 
 import contextlib
-import re
 from contextvars import ContextVar
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
-from socket import socket
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import hdrs, web
+from attrs import evolve
 
 from explore_async.errors import MissingExtraError
-from explore_async.portal.access_log import ACCESS_LOG, AccessLog
+from explore_async.portal.access import Gate, caller
 from explore_async.portal.answers import dumps, json_page
+from explore_async.portal.attached import find, read_file
 from explore_async.portal.compiling import Query, compile_query
 from explore_async.portal.engine import Engine
 from explore_async.portal.envelope import (
-    LOG,
-    LONGEST_READ,
     MIDDLEWARES,
     NO_CACHE,
     add_common_headers,
@@ -43,7 +41,6 @@ from explore_async.portal.exports.catalog_formats import CATALOG_FORMATS
 from explore_async.portal.exports.export import Export, check
 from explore_async.portal.exports.rows import compressed
 from explore_async.portal.facets import count_facet, wanted_facets
-from explore_async.portal.lifecycle import Lifecycle
 from explore_async.portal.requests import (
     BASE_PATH,
     export_limit,
@@ -59,13 +56,14 @@ from odsql import nodes
 if TYPE_CHECKING:
     from collections.abc import (
         AsyncGenerator,
-        AsyncIterator,
         Awaitable,
         Callable,
         Iterator,
         Mapping,
+        Sequence,
     )
 
+    from explore_async.portal.attached import Attached
     from explore_async.portal.compiling import Plan
     from explore_async.portal.context import Settings
     from explore_async.portal.exports.formats import Format
@@ -73,9 +71,7 @@ if TYPE_CHECKING:
 
     Chunks = AsyncGenerator[bytes, None]
 
-__all__ = ["BASE_PATH", "STORE", "THROUGH", "make_app", "serve"]
-
-RATE_LIMIT = 10_000_000
+__all__ = ["BASE_PATH", "STORE", "THROUGH", "make_app", "refuse_no_seconds"]
 
 THROUGH: ContextVar[Callable[[Chunks], Chunks] | None] = ContextVar("through", default=None)
 """What a middleware lets the chunks of an export go through while it awaits the handler."""
@@ -83,7 +79,6 @@ THROUGH: ContextVar[Callable[[Chunks], Chunks] | None] = ContextVar("through", d
 STORE = web.AppKey("store", Store)
 """The store of an application."""
 
-_HOST = re.compile(r"[\w.:%-]{1,253}", re.ASCII)
 _JSON = "application/json; charset=utf-8"
 
 
@@ -97,7 +92,6 @@ class Portal:
         self.store = store
         self.engine = Engine(store, timeout=timeout)
         self.clock = clock
-        self._calls = 0
 
     @web.middleware
     async def load(
@@ -107,8 +101,9 @@ class Portal:
     ) -> web.StreamResponse:
         """Load what the request needs, in a thread; without a dataset it is the catalog."""
         wanted = request.match_info.get("dataset_id")
+        hidden = self._hidden()
         for one in self.store.waiting:
-            if wanted in (None, one):
+            if wanted in (None, one) and one not in hidden:
                 await self.engine.run(partial(self._load, one, refuse=wanted is not None))
         return await handler(request)
 
@@ -121,11 +116,25 @@ class Portal:
 
     # ------------------------------------------------------------ catalog
 
+    async def root(self, request: web.Request) -> web.StreamResponse:
+        """`GET /`: the catalogs of the portal, of which a local one has one."""
+        links = [_link("self", _url(request, "")), _link("catalog", _url(request, "/catalog"))]
+        return self._answer(request, dumps({"links": links}))
+
+    async def source(self, request: web.Request) -> web.StreamResponse:
+        """`GET /catalog`: what there is below it (the body is unknown on live portals)."""
+        links = [_link("self", _url(request, "/catalog"))]
+        links += [
+            _link(name, _url(request, f"/catalog/{name}"))
+            for name in ("datasets", "exports", "facets")
+        ]
+        return self._answer(request, dumps({"links": links}))
+
     async def datasets(self, request: web.Request) -> web.StreamResponse:
         """`GET /catalog/datasets`."""
         query = read_query(request.query)
         window = record_window(request.query, grouped=query.grouped)
-        plan = await self._plan(query, self.store.catalog, request)
+        plan = await self._plan(query, await self._catalog(), request)
         if not query.whole:
             return await self._page(request, plan, window.limit, window.offset)
         page = await self._dataset_objects(plan, limit=window.limit, offset=window.offset)
@@ -138,29 +147,30 @@ class Portal:
         """Return the complete dataset objects for the rows of a plan over the catalog."""
         if limit == 0:
             return []
+        base = plan.context.settings.base
         shown = [output.value.sql for output in plan.outputs if output.label == "dataset_id"]
         rows = await self.engine.rows(
             plan.page(shown, limit=limit, offset=offset), plan.context.parameters
         )
         found = (self.store.dataset(row[0]) for row in rows)
-        return [one.described() for one in found if one is not None]
+        return [one.described(base) for one in found if one is not None]
 
     async def dataset(self, request: web.Request) -> web.StreamResponse:
         """`GET /catalog/datasets/{dataset_id}`."""
         dataset = self._dataset(request)
         query = read_query(request.query)
         if query.whole:
-            return self._answer(request, dumps(dataset.described()))
+            return self._answer(request, dumps(dataset.described(_url(request, ""))))
         own = nodes.Comparison(nodes.Field("dataset_id"), "=", nodes.Text(dataset.dataset_id))
         query = Query(select=query.select, where=(nodes.Where(own),))
-        return await self._first(request, await self._plan(query, self.store.catalog, request))
+        return await self._first(request, await self._plan(query, await self._catalog(), request))
 
     async def catalog_facets(self, request: web.Request) -> web.StreamResponse:
         """`GET /catalog/facets`."""
         url = _url(request, "/catalog/facets")
         links = [_link("self", url), _link("source", _url(request, "/catalog"))]
         # Recorded: by name if the request names no facet, and by count if it does.
-        return await self._facets(request, self.store.catalog, links, sort="alphanum")
+        return await self._facets(request, await self._catalog(), links, sort="alphanum")
 
     async def catalog_exports(self, request: web.Request) -> web.StreamResponse:
         """`GET /catalog/exports`."""
@@ -172,7 +182,7 @@ class Portal:
         query = read_query(request.query)
         export = self._requested(
             request,
-            await self._plan(query, self.store.catalog, request),
+            await self._plan(query, await self._catalog(), request),
             offset=export_offset(request.query),
         )
         if not query.whole:
@@ -226,13 +236,39 @@ class Portal:
         return await self._facets(request, dataset, links)
 
     async def attachments(self, request: web.Request) -> web.StreamResponse:
-        """`GET .../attachments`: always an empty list."""
-        path = f"/catalog/datasets/{self._dataset(request).dataset_id}"
+        """`GET .../attachments`."""
+        dataset = self._dataset(request)
+        base = _url(request, "")
         links = [
-            _link("self", _url(request, f"{path}/attachments")),
-            _link("dataset", _url(request, path)),
+            _link("self", dataset.url(base, "attachments")),
+            _link("dataset", dataset.url(base)),
         ]
-        return self._answer(request, dumps({"links": links, "attachments": []}))
+        listed = [
+            one.linked(dataset.url(base, "attachments", one.id)) for one in dataset.attachments
+        ]
+        return self._answer(request, dumps({"links": links, "attachments": listed}))
+
+    async def attachment(self, request: web.Request) -> web.StreamResponse:
+        """`GET .../attachments/{file_id}`: the file itself."""
+        return await self._file(request, self._dataset(request).attachments, "attachment")
+
+    async def alternative_export(self, request: web.Request) -> web.StreamResponse:
+        """`GET .../alternative_exports/{file_id}`: the file itself."""
+        files = self._readable(request).alternative_exports
+        return await self._file(request, files, "alternative export")
+
+    async def _file(
+        self, request: web.Request, files: Sequence[Attached], kind: str
+    ) -> web.StreamResponse:
+        identifier = request.match_info["file_id"]
+        found = find(files, identifier)
+        missing = missing_resource(kind, identifier)
+        if found is None:
+            raise missing
+        headers = {**self._headers(), hdrs.CONTENT_DISPOSITION: found.disposition}
+        headers[hdrs.CONTENT_TYPE] = found.mimetype
+        content = read_file(found.path, self.engine.run, missing)
+        return await self._send(request, content, headers)
 
     async def exports(self, request: web.Request) -> web.StreamResponse:
         """`GET .../exports`."""
@@ -251,7 +287,8 @@ class Portal:
 
     def _dataset(self, request: web.Request) -> Dataset:
         identifier = request.match_info["dataset_id"]
-        dataset = self.store.dataset(identifier)
+        hidden = identifier in self._hidden()
+        dataset = None if hidden else self.store.dataset(identifier)
         if dataset is None:
             raise missing_resource("dataset", identifier)
         return dataset
@@ -263,8 +300,19 @@ class Portal:
             raise forbidden()
         return dataset
 
+    def _hidden(self) -> frozenset[str]:
+        """Return the datasets that the caller does not see."""
+        grant = caller().grant
+        return frozenset(one for one in self.store.restricted if not grant.opens(one))
+
+    async def _catalog(self) -> Dataset:
+        """Return the catalog that the caller sees, which may have to be made first."""
+        hidden = self._hidden()
+        return await self.engine.run(lambda: self.store.catalog(hidden=hidden))
+
     def _settings(self, request: web.Request) -> Settings:
-        return read_settings(request.query, self.clock())
+        settings = read_settings(request.query, self.clock())
+        return evolve(settings, base=_url(request, ""))
 
     async def _plan(self, query: Query, dataset: Dataset, request: web.Request) -> Plan:
         """Compile a query in a thread, because a condition may read the geometries of a column."""
@@ -325,7 +373,7 @@ class Portal:
     async def _export(
         self, request: web.Request, export: Export, format_: Format, name: str
     ) -> web.StreamResponse:
-        """Send an export in chunks; the first chunk is computed before the status line is sent."""
+        """Send an export."""
         if format_.write is None:
             raise not_supported("A query with select or group_by in this format of the catalog")
         filename, content_type = f"{name}.{format_.extension}", format_.content_type
@@ -334,22 +382,35 @@ class Portal:
             # The name is documented; the content type is not.
             filename, content_type = f"{filename}.gzip", "application/gzip"
             written = compressed(written, self.engine)
+        headers = {**self._headers(filename), hdrs.CONTENT_TYPE: content_type}
+        is_text = format_.is_text and not export.compressed
+        return await self._send(request, written, headers, is_text=is_text)
+
+    async def _send(
+        self,
+        request: web.Request,
+        written: Chunks,
+        headers: Mapping[str, str],
+        *,
+        is_text: bool = False,
+    ) -> web.StreamResponse:
+        """Send chunks; the first one is computed before the status line is sent."""
         through = THROUGH.get()
         if through is not None:
             written = through(written)
         async with contextlib.aclosing(written) as chunks:
             first = await anext(chunks, b"")
-            response = web.StreamResponse(headers=self._headers(filename))
-            response.headers[hdrs.CONTENT_TYPE] = content_type
-            if format_.is_text and not export.compressed:
+            response = web.StreamResponse(headers=headers)
+            if is_text:
                 compress(request, response)
             # A client may disconnect; closing `chunks` then interrupts the statement.
             with contextlib.suppress(ConnectionResetError), _cutting(request):
                 await response.prepare(request)
-                if first:  # an empty chunk would end the response
-                    await response.write(first)
-                async for chunk in chunks:
-                    await response.write(chunk)
+                if request.method != hdrs.METH_HEAD:
+                    if first:  # an empty chunk would end the response
+                        await response.write(first)
+                    async for chunk in chunks:
+                        await response.write(chunk)
                 await response.write_eof()
         return response
 
@@ -369,16 +430,9 @@ class Portal:
             compress(request, response)
         return response
 
-    def _headers(self, filename: str | None) -> dict[str, str]:
-        """Return the headers of a success; the quota counts down but is not enforced."""
-        self._calls += 1
-        tomorrow = (self.clock().astimezone(UTC) + timedelta(days=1)).date()
-        headers = {
-            "cache-control": NO_CACHE,
-            "x-ratelimit-limit": str(RATE_LIMIT),
-            "x-ratelimit-remaining": str(max(0, RATE_LIMIT - self._calls)),
-            "x-ratelimit-reset": f"{tomorrow} 00:00:00+00:00",
-        }
+    def _headers(self, filename: str | None = None) -> dict[str, str]:
+        """Return the headers of a success."""
+        headers = {"cache-control": NO_CACHE, **caller().counter.headers}
         if filename is not None:
             headers[hdrs.CONTENT_DISPOSITION] = f'attachment; filename="{filename}"'
         return headers
@@ -424,13 +478,17 @@ def make_app(
     refuse_no_store(store)
     if clock is not None and not callable(clock):
         raise StoreError(f"The clock has type {type(clock).__name__}; it must be callable.")
-    _refuse_no_seconds("timeout", timeout)
-    portal = Portal(store, clock=clock or (lambda: datetime.now(UTC)), timeout=timeout)
-    app = web.Application(middlewares=[*MIDDLEWARES, portal.load])
+    refuse_no_seconds("timeout", timeout)
+    clock = clock or (lambda: datetime.now(UTC))
+    portal = Portal(store, clock=clock, timeout=timeout)
+    gate = Gate(store.access, clock)
+    app = web.Application(middlewares=[*MIDDLEWARES, gate.admit, portal.load])
     app[STORE] = store
     app.on_response_prepare.append(add_common_headers)
     one = "/catalog/datasets/{dataset_id}"
     routes: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {
+        "": portal.root,
+        "/catalog": portal.source,
         "/catalog/datasets": portal.datasets,
         "/catalog/facets": portal.catalog_facets,
         "/catalog/exports": portal.catalog_exports,
@@ -440,6 +498,8 @@ def make_app(
         f"{one}/records/{{record_id}}": portal.record,
         f"{one}/facets": portal.facets,
         f"{one}/attachments": portal.attachments,
+        f"{one}/attachments/{{file_id}}": portal.attachment,
+        f"{one}/alternative_exports/{{file_id}}": portal.alternative_export,
         f"{one}/exports": portal.exports,
         f"{one}/exports/{{format}}": portal.export,
     }
@@ -456,73 +516,7 @@ def make_app(
     return app
 
 
-@contextlib.asynccontextmanager
-async def serve(
-    store: Store,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    clock: Callable[[], datetime] | None = None,
-    extend: Callable[[web.Application], object] | None = None,
-    timeout: float | None = None,  # noqa: ASYNC109 - of each query
-    grace: float = 0.0,
-    listener: socket | None = None,
-) -> AsyncIterator[str]:
-    """Serve a store while the block runs; yield the base URL, such as `http://127.0.0.1:50123`.
-
-    Port 0 chooses a free port. The API is at `<base URL>/api/explore/v2.1`. `extend` may change the
-    application before it runs, for instance add middlewares. `timeout` is that of `make_app`.
-    `listener` is a socket that is used instead of `host` and `port`, and closed at the end.
-
-    `GET /healthz` is answered with status 200, and 503 while the portal stops: at the end of the
-    block it lets no new request in, those that run have `grace` seconds to finish, and then they
-    are interrupted. The logger `explore_async.portal.access` gets a line for each request.
-
-    Raises:
-        StoreError: an argument cannot be one.
-        OSError: the address cannot be listened on, for instance because it is in use.
-    """
-    if not isinstance(host, str) or not _HOST.fullmatch(host):
-        raise StoreError("The host must be a host name or an address.")
-    if not isinstance(port, int) or not 0 <= port <= 0xFFFF:
-        raise StoreError("The port must be a whole number from 0 to 65535.")
-    if extend is not None and not callable(extend):
-        raise StoreError(f"extend has type {type(extend).__name__}; it must be callable.")
-    if not isinstance(listener, socket | None):
-        raise StoreError(f"The listener has type {type(listener).__name__}; pass a socket.")
-    _refuse_no_seconds("grace", grace)
-    app = make_app(store, clock=clock, timeout=timeout)
-    if extend is not None:
-        extend(app)
-    life = Lifecycle()
-    app.middlewares.insert(0, life.admit)
-    runner = web.AppRunner(
-        app,
-        access_log=ACCESS_LOG,
-        access_log_class=AccessLog,
-        # Cancelling the handler of a disconnected client interrupts its statement.
-        handler_cancellation=True,
-        max_line_size=LONGEST_READ,
-        logger=LOG,
-        shutdown_timeout=1.0,
-    )
-    await runner.setup()
-    try:
-        site: web.BaseSite = web.TCPSite(runner, host, port)
-        if listener is not None:
-            site = web.SockSite(runner, listener)
-        await site.start()
-        address = runner.addresses[0]
-        try:
-            yield f"http://{address[0]}:{address[1]}"
-        finally:
-            await site.stop()
-            await life.drain(grace)
-    finally:
-        await runner.cleanup()
-
-
-def _refuse_no_seconds(name: str, value: object) -> None:
+def refuse_no_seconds(name: str, value: object) -> None:
     """Refuse what is no number of seconds.
 
     Raises:

@@ -15,9 +15,15 @@ if TYPE_CHECKING:
 
     from explore_async.portal.schema import Dataset
 
-__all__ = ["CATALOG_ID", "catalog_fields", "catalog_names", "catalog_row"]
+__all__ = ["BASE", "CATALOG_ID", "LINKED", "catalog_fields", "catalog_names", "catalog_row"]
 
 CATALOG_ID = "datasets"
+
+BASE = "{base}"
+"""What stands for the URL of the API in the table, which serves requests to any host."""
+
+LINKED = frozenset({"attachments", "alternative_exports"})
+"""The fields with URLs of the portal."""
 
 _FACET = {"facet": True}
 
@@ -102,7 +108,7 @@ def catalog_names(fields: Sequence[PortalField]) -> Iterator[tuple[str, str]]:
 
 def catalog_row(dataset: Dataset, fields: Sequence[PortalField]) -> dict[str, Any]:
     """Flatten a dataset object into one row."""
-    described = dataset.described()
+    described = dataset.described(BASE)
     row: dict[str, Any] = {}
     for one in fields:
         prefix, dot, name = one.name.partition(".")

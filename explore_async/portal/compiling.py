@@ -113,7 +113,7 @@ class Plan:
 
     def page(self, shown: Sequence[str], *, limit: int | None, offset: int = 0) -> str:
         """Return a SELECT of the `shown` expressions over a page; limit None means all rows."""
-        listed = ", ".join(shown)
+        listed = ", ".join(shown) or "NULL"  # a dataset without fields has no rows either
         window = f"LIMIT {self.context.bind(limit)} OFFSET {self.context.bind(offset)}"
         # Without an order, DuckDB stops reading at the last row of the page.
         few = limit is not None and limit <= _LATE_LIMIT and (self.order or offset)
@@ -225,7 +225,7 @@ def _selected(
             selected[item.label] = aliases[item.label]
         else:
             selected[_label(item, context)] = compile_value(item, context)
-    if not selected:
+    if not selected and context.dataset.fields:
         raise malformed("Nothing is selected", "select")
     return selected, aliases
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from attrs import evolve, field, frozen
 
+from explore_async.portal.catalog import BASE
 from explore_async.portal.errors import unknown_field
 
 if TYPE_CHECKING:
@@ -89,11 +91,13 @@ class Settings:
         now: the time of the request, as an aware datetime.
         timezone: the time zone of datetimes in results, groups and date functions.
         language: the language of month and day names.
+        base: the URL of the API, as the client wrote it.
     """
 
     now: datetime
     timezone: ZoneInfo = field(factory=lambda: ZoneInfo("UTC"))
     language: str = "en"
+    base: str = ""
 
     @property
     def is_utc(self) -> bool:
@@ -136,6 +140,10 @@ class Context:
         column = self.dataset.columns.get(name)
         if column is None:
             raise unknown_field(name, self.clause)
+        if column.has_links:
+            base = json.dumps(self.settings.base)[1:-1]
+            linked = f"replace({column.sql}, {self.bind(BASE)}, {self.bind(base)})"
+            return evolve(column, sql=linked)
         return column
 
     def local(self, sql: str) -> str:

@@ -12,12 +12,12 @@ import contextlib
 import math
 import random
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from fnmatch import fnmatchcase
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
 from attrs import define
@@ -25,6 +25,7 @@ from attrs import define
 from explore_async.portal.app import BASE_PATH, STORE
 from explore_async.portal.changing import change_a_row
 from explore_async.portal.errors import StoreError
+from explore_async.portal.quotas import Counter, Period, Quota
 from explore_async.portal.spoiling import break_off, hang_up, say_nothing, without_numbers
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ if TYPE_CHECKING:
     Fault = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
     Fits = Callable[[web.Request], bool]
 
-__all__ = ["Faults", "Period"]
-
-Period = Literal["day", "month"]
+__all__ = ["Faults"]
 
 _DELAY, _REFUSAL, _CHANGE = range(3)
 _PAGES = re.compile(r"/catalog/datasets(/[^/]+/records)?/?")
@@ -69,23 +68,6 @@ class _Rule:
         return True
 
 
-@define
-class _Quota:
-    """Calls allowed per period, counted as on live portals: one request is one call."""
-
-    limit: int
-    unit: Period
-    used: int = 0
-    ends: datetime | None = None
-
-    def count(self, now: datetime) -> bool:
-        """Count one call, and return whether it is beyond the quota."""
-        if self.ends is None or now >= self.ends:
-            self.used, self.ends = 0, _next_period(now, self.unit)
-        self.used += 1
-        return self.used > self.limit
-
-
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -116,7 +98,7 @@ class Faults:
         self._sleep = sleep
         self._random = random.Random(seed)  # noqa: S311 - no secret depends on it
         self._rules: list[_Rule] = []
-        self._quota: _Quota | None = None
+        self._quota: Counter | None = None
 
     def install(self, app: web.Application) -> None:
         """Let the faults happen in an application that is not yet running."""
@@ -169,7 +151,7 @@ class Faults:
         """
         if not isinstance(limit, int) or limit < 0 or unit not in ("day", "month"):
             raise StoreError("A quota is a number of calls, 0 or more, per day or per month.")
-        self._quota = _Quota(limit, unit)
+        self._quota = Counter(Quota(limit, unit))
 
     def delay(
         self,
@@ -348,26 +330,14 @@ class Faults:
         return [*chosen, self._refuse_for_quota] if beyond else chosen
 
     async def _refuse_for_quota(self, _: web.Request, __: Handler) -> web.StreamResponse:
-        quota = self._quota
-        assert quota is not None  # noqa: S101 - chosen because of it
-        assert quota.ends is not None  # noqa: S101 - set when it counted
-        body = {
-            "errorcode": 10002,
-            "reset_time": quota.ends.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "limit_time_unit": quota.unit,
-            "call_limit": quota.limit,
-            "error": "Too many requests on the domain. Please contact the domain administrator.",
-        }
-        return web.json_response(body, status=429)
+        assert self._quota is not None  # noqa: S101 - chosen because of it
+        return self._quota.refusal()
 
     async def _headers(self, _: web.Request, response: web.StreamResponse) -> None:
         """Send the time of the portal's clock, and the quota wherever the portal sends one."""
         response.headers[hdrs.DATE] = format_datetime(self._now().astimezone(UTC), usegmt=True)
-        quota = self._quota
-        if quota is not None and quota.ends and "x-ratelimit-limit" in response.headers:
-            response.headers["x-ratelimit-limit"] = str(quota.limit)
-            response.headers["x-ratelimit-remaining"] = str(max(0, quota.limit - quota.used))
-            response.headers["x-ratelimit-reset"] = f"{quota.ends:%Y-%m-%d %H:%M:%S}+00:00"
+        if self._quota is not None and "x-ratelimit-limit" in response.headers:
+            response.headers.update(self._quota.headers)
 
 
 def _around(fault: Fault, handler: Handler) -> Handler:
@@ -408,10 +378,3 @@ def _refusal(status: int, headers: dict[str, str]) -> web.Response:
         phrase = "Error"
     body = {"error_code": phrase.replace(" ", ""), "message": "The portal was told to fail."}
     return web.json_response(body, status=status, headers=headers)
-
-
-def _next_period(now: datetime, unit: Period) -> datetime:
-    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    if unit == "day":
-        return today + timedelta(days=1)
-    return (today.replace(day=1) + timedelta(days=32)).replace(day=1)

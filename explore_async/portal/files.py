@@ -13,9 +13,10 @@ import re
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from explore_async.portal.databases import Databases
+from explore_async.portal.entries import add_entries, add_keys
 from explore_async.portal.errors import StoreError
 from explore_async.portal.features import (
     geo_columns,
@@ -23,7 +24,7 @@ from explore_async.portal.features import (
     rewrite_geojson,
     rewrite_geoparquet,
 )
-from explore_async.portal.listing import ServedFile, checked_path, listed_files
+from explore_async.portal.listing import ServedFile, checked_path, listed_files, visible_files
 from explore_async.portal.reading import (
     csv_source,
     json_source,
@@ -31,7 +32,7 @@ from explore_async.portal.reading import (
     quoted,
     table_source,
 )
-from explore_async.portal.settings import SETTINGS_FILE
+from explore_async.portal.settings import SETTINGS_FILE, read_portal_file
 from explore_async.portal.snapshots import load_snapshot
 from explore_async.portal.store import Store, refuse_no_store
 
@@ -56,6 +57,7 @@ def load_files(store: Store, *paths: str | PathLike[str]) -> None:
     `portal.toml` in the folder of a file sets anything else, or a dataset object beside it
     (`explore_async.portal.snapshots`). Of a folder, all files with a known suffix are added, with
     those of the folders in it, but without hidden ones; they are read when they are first needed.
+    The API keys of every `portal.toml` are valid for the whole portal.
 
     Raises:
         StoreError: a path does not exist, a file has an unknown suffix or cannot be read, an
@@ -74,10 +76,22 @@ def add_files(store: Store, paths: Sequence[Path], databases: Databases) -> dict
     files = listed_files(paths, databases)
     for name, one in files.items():
         store.allow(one.path)  # of a folder: it may be a link to another place
-        store.add_later(name, partial(load_file, store, one, databases))
+        load = partial(load_file, store, one, databases)
+        store.add_later(name, load, visibility=one.said.visibility)
         if one.path in paths:
             store.dataset(name)
+    _add_said(store, paths)
     return files
+
+
+def _add_said(store: Store, paths: Sequence[Path]) -> None:
+    """Add what each `portal.toml` says about the portal itself."""
+    whole = {folder.absolute() for path in paths if path.is_dir() for folder in visible_files(path)}
+    folders = whole | {path.parent.absolute() for path in paths if not path.is_dir()}
+    said = {folder: read_portal_file(folder) for folder in sorted(folders)}
+    for folder in sorted(whole):
+        add_entries(store, said[folder])
+    add_keys(store, said, whole)
 
 
 def load_file(store: Store, file: ServedFile, databases: Databases) -> Dataset:
@@ -182,7 +196,17 @@ def _registered(
     features = ["analyze"]
     if any(one.type in _GEOGRAPHIC for one in fields):
         features.insert(0, "geo")
-    metas: dict[str, Any] = file.said.metas
+    said = file.said
     return store.register(
-        file.dataset_id, fields, table, uid=None, metas=metas, features=features, count=count
+        file.dataset_id,
+        fields,
+        table,
+        uid=None,
+        metas=said.metas,
+        features=features,
+        count=count,
+        data_visible=said.data_visible,
+        visibility=said.visibility,
+        attachments=said.attachments,
+        alternative_exports=said.alternative_exports,
     )

@@ -92,7 +92,7 @@ def listed_files(
     for path in paths:
         for one in _files(path, databases, may_be_empty=may_be_empty):
             other = found.setdefault(one.dataset_id, one)
-            if other is not one:
+            if other != one:  # a file may be named beside its folder
                 raise StoreError(
                     f"{one} and {other} are both the dataset {one.dataset_id!r}. Rename one, or "
                     f"give it another id in {one.path.parent / SETTINGS_FILE}."
@@ -167,7 +167,7 @@ def _files(given: Path, databases: Databases, *, may_be_empty: bool) -> Iterator
 
 
 def _in_folder(folder: Path, paths: list[Path], databases: Databases) -> Iterator[ServedFile]:
-    said = read_portal_file(folder)
+    said = read_portal_file(folder).files
     for path in paths:
         kind = _SUFFIXES[_suffix(path) or ""]
         own = {table: one for (name, table), one in said.items() if name == path.name}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from urllib.parse import quote
 
 from attrs import field, frozen
 
@@ -15,10 +16,14 @@ from explore_async.portal.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from explore_async.portal.attached import Attached
     from explore_async.portal.geometries import Shapes
     from explore_async.portal.words import Words
 
-__all__ = ["Column", "Dataset", "FieldType", "PortalField"]
+__all__ = ["Column", "Dataset", "FieldType", "PortalField", "Visibility"]
+
+Visibility = Literal["domain", "restricted"]
+"""Whether everyone sees a dataset, which is `domain` (recorded), or only callers with a key."""
 
 FieldType = Literal[
     "text", "int", "double", "boolean", "date", "datetime", "geo_point_2d", "geo_shape", "file",
@@ -119,10 +124,14 @@ class PortalField:
 
 @frozen
 class Column:
-    """A field and the SQL name of its column, which the portal chooses."""
+    """A field and the SQL name of its column, which the portal chooses.
+
+    `has_links` is true if values have URLs of this portal, with `{base}` in place of the base URL.
+    """
 
     field: PortalField
     sql: str
+    has_links: bool = False
 
     @property
     def text(self) -> str:
@@ -145,6 +154,8 @@ class Dataset:
         features: the features of the dataset object.
         data_visible: False if only the description can be read.
         original: the dataset object of another portal that this is a copy of, empty if it is none.
+        visibility: who sees the dataset at all.
+        attachments, alternative_exports: the files that belong to it.
         shapes: returns the geometries of a geographic column.
         words: returns the index of the words of all text columns, or None if there is none.
     """
@@ -159,6 +170,9 @@ class Dataset:
     features: tuple[str, ...] = ()
     data_visible: bool = True
     original: Mapping[str, Any] = field(factory=dict, hash=False, repr=False)
+    visibility: Visibility = "domain"
+    attachments: tuple[Attached, ...] = ()
+    alternative_exports: tuple[Attached, ...] = ()
     shapes: Callable[[Column], Shapes] = field(hash=False, repr=False, eq=False, kw_only=True)
     words: Callable[[], Words | None] = field(hash=False, repr=False, eq=False, kw_only=True)
 
@@ -172,17 +186,33 @@ class Dataset:
         """The title, or the identifier if there is none."""
         return str(self.metas.get("default", {}).get("title") or self.dataset_id)
 
-    def described(self) -> dict[str, Any]:
-        """Return the dataset object of the catalog, with its keys in the live order."""
+    def url(self, base: str, *parts: str) -> str:
+        """Return the URL of the dataset, or of something below it, below the URL of the API."""
+        named = "/".join(quote(one, safe="@") for one in (self.dataset_id, *parts))
+        return f"{base}/catalog/datasets/{named}"
+
+    def described(self, base: str = "") -> dict[str, Any]:
+        """Return the dataset object of the catalog, with its keys in the live order.
+
+        `base` is the URL of the API, such as `http://127.0.0.1:50123/api/explore/v2.1`.
+        """
         own = {
-            "visibility": "domain",
+            "visibility": self.visibility,
             "fields": [one.described() for one in self.fields],
             "dataset_id": self.dataset_id,
             "dataset_uid": self.uid,
             "has_records": self.records_count > 0,
             "features": list(self.features),
-            "attachments": [],
-            "alternative_exports": [],
+            "attachments": [
+                one.described(self.url(base, "attachments", one.id)) for one in self.attachments
+            ],
+            "alternative_exports": [
+                {
+                    **one.described(self.url(base, "alternative_exports", one.id)),
+                    "description": one.description,
+                }
+                for one in self.alternative_exports
+            ],
             "data_visible": self.data_visible,
         }
         return {**own, **self.original, "metas": dict(self.metas)}

@@ -9,7 +9,12 @@
     type = "date"
     label = "Opening"
 
-Every key is optional but `file`. An unknown key is an error: most often it is a typing error.
+    [[key]]
+    key = "..."
+    quota = "100/day"
+
+Every key of a dataset is optional but `file`; a dataset without records has none, but `id` and
+`has_records = false`. An unknown key is an error: most often it is a typing error.
 """
 
 from __future__ import annotations
@@ -24,13 +29,26 @@ import attrs
 import msgspec
 from attrs import field, frozen
 
+from explore_async.portal.attached import Attached, attach
 from explore_async.portal.errors import StoreError
-from explore_async.portal.schema import FieldType, Precision  # noqa: TC001 - msgspec reads types
+from explore_async.portal.schema import (  # noqa: TC001 - msgspec reads types
+    FieldType,
+    Precision,
+    Visibility,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["SETTINGS_FILE", "CsvSettings", "DatasetSettings", "FieldSettings", "read_portal_file"]
+__all__ = [
+    "SETTINGS_FILE",
+    "CsvSettings",
+    "DatasetSettings",
+    "FieldSettings",
+    "KeySettings",
+    "PortalSettings",
+    "read_portal_file",
+]
 
 SETTINGS_FILE = "portal.toml"
 
@@ -112,24 +130,33 @@ class FieldSettings:
 
 @frozen
 class DatasetSettings:
-    """What is said about one file.
+    """What is said about one file, or about a dataset without records.
 
     Attributes:
-        file: the name of the file.
+        file: the name of the file; empty without one.
         table: the name of the table, if the file is a database.
         id: the dataset identifier; None for the name of the table, or of the file without its
             suffix.
         visible: False to not serve the file.
+        has_records: False for a dataset without a file and records.
+        visibility: `restricted` if only callers with a key see the dataset.
+        data_visible: False if only the description can be read.
+        attachments, alternative_exports: the files that belong to it.
         csv: how the file is written, if it is CSV.
         fields: the settings of fields by their names in the file.
         title, description, theme, keyword, license, license_url, language, publisher, references:
             the metadata of the dataset.
     """
 
-    file: str
+    file: str = ""
     table: str | None = None
     id: str | None = None
     visible: bool = True
+    has_records: bool = True
+    visibility: Visibility = "domain"
+    data_visible: bool = True
+    attachments: tuple[Attached, ...] = ()
+    alternative_exports: tuple[Attached, ...] = ()
     title: str | None = None
     description: str | None = None
     theme: list[str] | None = None
@@ -149,8 +176,51 @@ class DatasetSettings:
         return {"default": {name: value for name, value in given.items() if value is not None}}
 
 
-def read_portal_file(folder: Path) -> dict[tuple[str, str | None], DatasetSettings]:
-    """Read the `portal.toml` of a folder: the settings by file and table; empty without one.
+@frozen
+class KeySettings:
+    """An API key.
+
+    Attributes:
+        key: the key.
+        quota: the calls allowed, such as `100/day`; None for any number.
+        datasets: the restricted datasets that it opens; None for all.
+    """
+
+    key: str = field(repr=False)
+    quota: str | None = None
+    datasets: list[str] | None = field(default=None, hash=False)
+
+
+@frozen
+class AnonymousSettings:
+    """What is said about callers without a key.
+
+    Attributes:
+        quota: the calls allowed to all of them together, such as `1000/day`; None for any number.
+    """
+
+    quota: str | None = None
+
+
+@frozen
+class PortalSettings:
+    """What a `portal.toml` says.
+
+    Attributes:
+        files: the settings by file and table.
+        entries: the datasets without records.
+        keys: the API keys of the portal.
+        anonymous: what callers without a key may do.
+    """
+
+    files: Mapping[tuple[str, str | None], DatasetSettings] = field(factory=dict, hash=False)
+    entries: tuple[DatasetSettings, ...] = ()
+    keys: tuple[KeySettings, ...] = ()
+    anonymous: AnonymousSettings = AnonymousSettings()
+
+
+def read_portal_file(folder: Path) -> PortalSettings:
+    """Read the `portal.toml` of a folder; it says nothing if there is none.
 
     Raises:
         StoreError: it is not TOML, has an unknown key or a value of a wrong type, names a file that
@@ -160,31 +230,52 @@ def read_portal_file(folder: Path) -> dict[tuple[str, str | None], DatasetSettin
     try:
         read = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return {}
+        return PortalSettings()
     except OSError as error:
         raise StoreError(f"Cannot read {path}: {error.strerror}. Check its permissions.") from error
     except ValueError as error:
         raise StoreError(f"{path} is not TOML: {error}. Correct this line.") from error
-    _refuse_unknown(read, ["dataset"], str(path))
-    tables = read.get("dataset", [])
-    if not isinstance(tables, list):
-        raise StoreError(f"{path}: write [[dataset]] with two brackets, once for each file.")
+    _refuse_unknown(read, ["dataset", "key", "anonymous"], str(path))
     found: dict[tuple[str, str | None], DatasetSettings] = {}
-    for at, table in enumerate(tables, start=1):
-        one = _dataset(table, f"{path}, dataset {at}")
+    entries: list[DatasetSettings] = []
+    for at, table in enumerate(_tables(read, "dataset", path), start=1):
+        one = _dataset(table, f"{path}, dataset {at}", folder)
+        if not one.has_records:
+            entries.append(one)
+            continue
         if (one.file, one.table) in found:
             what = one.file if one.table is None else f"the table {one.table} of {one.file}"
             raise StoreError(f"{path} describes {what} twice. Join the two tables.")
         if PurePath(one.file).name != one.file or not (folder / one.file).is_file():
             raise StoreError(f"{path} describes {one.file}, which is not in {folder}.")
         found[one.file, one.table] = one
-    return found
+    keys = [
+        _converted(KeySettings, table, f"{path}, key {at}")
+        for at, table in enumerate(_tables(read, "key", path), start=1)
+    ]
+    anonymous = _converted(AnonymousSettings, read.get("anonymous", {}), f"{path}, anonymous")
+    return PortalSettings(found, tuple(entries), tuple(keys), anonymous)
 
 
-def _dataset(table: Any, place: str) -> DatasetSettings:
-    if not isinstance(table, Mapping) or not isinstance(table.get("file"), str):
-        raise StoreError(f'{place} has no file. Add file = "..." with the name of the file.')
-    place = f"{place} ({table['file']})"
+def _tables(read: Mapping[str, Any], name: str, path: Path) -> list[Any]:
+    tables = read.get(name, [])
+    if not isinstance(tables, list):
+        raise StoreError(f"{path}: write [[{name}]] with two brackets, once for each one.")
+    return tables
+
+
+def _dataset(table: Any, place: str, folder: Path) -> DatasetSettings:
+    if not isinstance(table, Mapping):
+        raise StoreError(f"{place} must be a table of keys and values.")
+    has_records = table.get("has_records") is not False
+    named = table.get("file" if has_records else "id")
+    if not isinstance(named, str) or not named:
+        said = "the name of the file" if has_records else "an identifier, for it has no records"
+        key = "file" if has_records else "id"
+        raise StoreError(f'{place} has no {key}. Add {key} = "..." with {said}.')
+    place = f"{place} ({named})"
+    if not has_records and not table.keys().isdisjoint(("file", "csv", "fields")):
+        raise StoreError(f"{place} has has_records = false, and a file, csv or fields. Remove one.")
     csv = _converted(CsvSettings, table.get("csv", {}), f"{place}, csv")
     fields = table.get("fields", {})
     if not isinstance(fields, Mapping):
@@ -193,9 +284,19 @@ def _dataset(table: Any, place: str) -> DatasetSettings:
         name: _converted(FieldSettings, one, f"{place}, field {name}")
         for name, one in fields.items()
     }
-    plain = {name: value for name, value in table.items() if name not in ("csv", "fields")}
+    files = {
+        name: attach(table.get(name, ()), folder, f"{place}, {name}")
+        for name in ("attachments", "alternative_exports")
+    }
+    plain = {name: value for name, value in table.items() if name not in ("csv", "fields", *files)}
     read = _converted(DatasetSettings, plain, place)
-    return attrs.evolve(read, csv=csv, fields=described)
+    return attrs.evolve(
+        read,
+        csv=csv,
+        fields=described,
+        attachments=files["attachments"],
+        alternative_exports=files["alternative_exports"],
+    )
 
 
 def _converted(kind: type[T], table: Any, place: str) -> T:

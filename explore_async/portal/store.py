@@ -8,7 +8,6 @@ by users.
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 import shutil
 import tempfile
@@ -18,40 +17,48 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from attrs import evolve
 
 from explore_async.errors import MissingExtraError
 from explore_async.portal import functions
-from explore_async.portal.catalog import CATALOG_ID, catalog_fields, catalog_names, catalog_row
+from explore_async.portal.access import Access
+from explore_async.portal.attached import attach
+from explore_async.portal.catalog import (
+    CATALOG_ID,
+    LINKED,
+    catalog_fields,
+    catalog_names,
+    catalog_row,
+)
 from explore_async.portal.database import lock, open_database
 from explore_async.portal.errors import StoreError
 from explore_async.portal.geometries import Shapes
-from explore_async.portal.rows import inferred_fields, prepared_rows, refuse_no_rows, travelling
-from explore_async.portal.schema import Column, Dataset, PortalField
+from explore_async.portal.rows import inferred_fields, refuse_no_rows
+from explore_async.portal.schema import Column, Dataset, PortalField, Visibility
+from explore_async.portal.tables import create_table
 from explore_async.portal.technical import technical_columns
 from explore_async.portal.words import Words, drop_index, index_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from duckdb import DuckDBPyConnection
+
+    from explore_async.portal.attached import Attached
 
 __all__ = ["Store", "refuse_no_store"]
 
 _LOG = logging.getLogger(__name__)
 
 
-_AT_ONCE = 1_000
-"""So many rows go into a table in one statement; the rest goes through a file."""
-
 _POINT = """'{{"type": "Point", "coordinates": [' || {0}.lon || ', ' || {0}.lat || ']}}'"""
 
 
 class Store:
-    """The datasets of one portal.
+    """The datasets of one portal, and in `access` the API keys that open restricted ones.
 
     `database` is the path of a DuckDB file, used as scratch space for data larger than memory.
     `threads` is the number of threads that DuckDB may use (default: all cores), and `memory_limit`
@@ -83,12 +90,14 @@ class Store:
         self._locked = False
         self._datasets: dict[str, Dataset | Callable[[], Dataset]] = {}
         self._loading = threading.RLock()
-        self._catalog: Dataset | None = None
+        self._restricted: set[str] = set()
+        self._catalogs: dict[frozenset[str], Dataset] = {}
         self._tables = itertools.count(1)
         self._geometries: dict[tuple[str, str], Shapes] = {}
         self._words: dict[str, Words | None] = {}
         self._reading = threading.Lock()
         self._unused: list[str] = []
+        self.access = Access()
 
     def __enter__(self) -> Self:
         return self
@@ -132,6 +141,10 @@ class Store:
         """Return a temporary folder that a locked store may read, too."""
         return tempfile.TemporaryDirectory(dir=self._scratch)
 
+    def __contains__(self, dataset_id: object) -> bool:
+        """Return whether there is a dataset with this identifier, loaded or not."""
+        return dataset_id in self._datasets
+
     def cursor(self) -> DuckDBPyConnection:
         """Return another connection to the same data, for one request in one thread."""
         return self._connection.cursor()
@@ -139,12 +152,20 @@ class Store:
     @property
     def datasets(self) -> tuple[Dataset, ...]:
         """All datasets, in the order in which they were added, without those that cannot load."""
+        return self._without(frozenset())
+
+    def _without(self, hidden: frozenset[str]) -> tuple[Dataset, ...]:
         for dataset_id in self.waiting:
             try:
-                self.dataset(dataset_id)
+                if dataset_id not in hidden:
+                    self.dataset(dataset_id)
             except (StoreError, MissingExtraError) as error:
                 _LOG.warning("The catalog lacks %s. %s", dataset_id, error)
-        return tuple(one for one in list(self._datasets.values()) if isinstance(one, Dataset))
+        return tuple(
+            one
+            for name, one in list(self._datasets.items())
+            if isinstance(one, Dataset) and name not in hidden
+        )
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -170,12 +191,25 @@ class Store:
             return found if found is None or isinstance(found, Dataset) else found()
 
     @property
-    def catalog(self) -> Dataset:
-        """A dataset with one row per dataset, which ODSQL can query."""
+    def restricted(self) -> frozenset[str]:
+        """The identifiers of the datasets that only callers with a key see."""
+        return frozenset(self._restricted)
+
+    def catalog(self, *, hidden: frozenset[str] = frozenset()) -> Dataset:
+        """Return a dataset with one row per dataset but the hidden ones, which ODSQL can query.
+
+        Nothing in it tells of the hidden ones, not even the names of their metadata.
+
+        Raises:
+            StoreError: `hidden` is no frozenset.
+        """
+        if not isinstance(hidden, frozenset):
+            raise StoreError("hidden must be a frozenset of dataset identifiers.")
         with self._loading:
-            if self._catalog is None:
-                self._catalog = self._build_catalog()
-            return self._catalog
+            catalogs = self._catalogs
+            if hidden not in catalogs:
+                catalogs[hidden] = self._build_catalog(hidden)
+            return catalogs[hidden]
 
     def add(
         self,
@@ -187,6 +221,9 @@ class Store:
         metas: Mapping[str, Any] | None = None,
         features: Sequence[str] = (),
         data_visible: bool = True,
+        visibility: Visibility = "domain",
+        attachments: Sequence[Attached | Mapping[str, Any]] = (),
+        alternative_exports: Sequence[Attached | Mapping[str, Any]] = (),
     ) -> Dataset:
         """Add a dataset from rows.
 
@@ -197,11 +234,16 @@ class Store:
         values is accepted, too. Missing keys and empty lists are null, and so is NaN, but in a
         double. In `metas["default"]`, `records_count` is set and a missing title becomes the
         dataset identifier. With `data_visible=False` only the description can be read, and
-        requests for records are answered with status 403.
+        requests for records are answered with status 403. With `visibility="restricted"`, only
+        callers with a key of `access` see the dataset at all. Without fields, as `fields=[]`, it
+        is an entry of the catalog without records.
+
+        `attachments` and `alternative_exports` are mappings with `file`, a path, and optionally
+        `id`, `title`, `mimetype` and `description`. The files are read when they are asked for.
 
         Raises:
-            StoreError: the dataset identifier or a field name is taken, there are no fields, a key
-                of a row is not a field, or a value does not fit its field.
+            StoreError: the dataset identifier or a field name is taken, a key of a row is not a
+                field, a value does not fit its field, or a file is not there.
         """
         if fields is None:
             rows = refuse_no_rows(rows)
@@ -210,6 +252,13 @@ class Store:
         self._check_free(dataset_id)
         if not isinstance(metas, Mapping | None) or not isinstance(features, Iterable):
             raise StoreError("metas must be a mapping, and features a list of strings.")
+        files, others = (
+            attach(items, Path(), f"{name} of {dataset_id!r}")
+            for name, items in (
+                ("attachments", attachments),
+                ("alternative_exports", alternative_exports),
+            )
+        )
         table, count = self._create(schema, rows)
         return self.register(
             dataset_id,
@@ -220,6 +269,9 @@ class Store:
             metas=metas or {},
             features=features,
             data_visible=data_visible,
+            visibility=visibility,
+            attachments=files,
+            alternative_exports=others,
         )
 
     def remove(self, dataset_id: str) -> None:
@@ -231,7 +283,8 @@ class Store:
         dataset = self._datasets.pop(_text_id(dataset_id), None)
         if dataset is None:
             raise StoreError(f"There is no dataset {dataset_id!r} to remove.")
-        self._outdate_catalog()
+        self._outdate_catalogs()
+        self._restricted.discard(dataset_id)
         if isinstance(dataset, Dataset):
             self._drop(dataset.table)
 
@@ -258,7 +311,7 @@ class Store:
                 shapes=partial(self._shapes, table),
                 words=partial(self._indexed, table, dataset.own_columns),
             )
-            self._outdate_catalog()
+            self._outdate_catalogs()
         with self._reading:
             self._forget_shapes(table)
             self._words.pop(table, None)
@@ -275,7 +328,8 @@ class Store:
     def retire(self, dataset_id: str) -> None:
         """Remove a dataset as `remove` does, but let requests that use it finish."""
         self._outlast(self._datasets.pop(_text_id(dataset_id), None))
-        self._outdate_catalog()
+        self._restricted.discard(dataset_id)
+        self._outdate_catalogs()
 
     def sweep(self) -> None:
         """Drop the tables of datasets that were retired or replaced, and that no request uses."""
@@ -288,9 +342,10 @@ class Store:
             finalizer = weakref.finalize(dataset, self._unused.append, dataset.table)
             finalizer.atexit = False
 
-    def _outdate_catalog(self) -> None:
-        outdated, self._catalog = self._catalog, None
-        self._outlast(outdated)
+    def _outdate_catalogs(self) -> None:
+        outdated, self._catalogs = self._catalogs, {}
+        for one in outdated.values():
+            self._outlast(one)
 
     def _drop(self, table: str) -> None:
         with self.cursor() as cursor:
@@ -339,9 +394,7 @@ class Store:
         Raises:
             StoreError: a key of a row is not a field, or a value does not fit its field.
         """
-        # A portal may list a dataset without records and fields, but a table has a column.
-        stored = fields or (PortalField("nothing", "text", "nothing"),)
-        table, count = self._create(stored, rows)
+        table, count = self._create(fields, rows)
         return self.register(
             described["dataset_id"],
             fields,
@@ -354,15 +407,18 @@ class Store:
             original=described,
         )
 
-    def add_later(self, dataset_id: str, load: Callable[[], Dataset]) -> None:
+    def add_later(
+        self, dataset_id: str, load: Callable[[], Dataset], *, visibility: Visibility = "domain"
+    ) -> None:
         """Add a dataset that `load` registers when it is first needed, in any thread.
 
         Raises:
             StoreError: the identifier is taken.
         """
         self._check_free(dataset_id)
+        self._restrict(dataset_id, visibility)
         self._datasets[dataset_id] = load
-        self._outdate_catalog()
+        self._outdate_catalogs()
 
     def next_table(self) -> str:
         """Return the name of a table that does not exist yet."""
@@ -380,11 +436,15 @@ class Store:
         data_visible: bool = True,
         count: int | None = None,
         original: Mapping[str, Any] | None = None,
+        visibility: Visibility = "domain",
+        attachments: tuple[Attached, ...] = (),
+        alternative_exports: tuple[Attached, ...] = (),
     ) -> Dataset:
         """Register a filled table as a dataset, in the place of that with its identifier.
 
         Its rows are counted if `count` is None.
         """
+        self._restrict(dataset_id, visibility)
         count = self._count(table) if count is None else count
         columns = {one.name: Column(one, f"c{at}") for at, one in enumerate(fields)}
         added = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
@@ -399,13 +459,22 @@ class Store:
             features=tuple(features),
             data_visible=data_visible,
             original=original or {},
+            visibility=visibility,
+            attachments=attachments,
+            alternative_exports=alternative_exports,
             shapes=partial(self._shapes, table),
             words=partial(self._indexed, table, tuple(columns.values())),
         )
         self._outlast(self._datasets.get(dataset_id))
         self._datasets[dataset_id] = dataset
-        self._outdate_catalog()
+        self._outdate_catalogs()
         return dataset
+
+    def _restrict(self, dataset_id: str, visibility: Visibility) -> None:
+        if not isinstance(visibility, str) or visibility not in get_args(Visibility):
+            raise StoreError("The visibility of a dataset is 'domain' or 'restricted'.")
+        change = self._restricted.add if visibility == "restricted" else self._restricted.discard
+        change(dataset_id)
 
     def _check_free(self, dataset_id: str) -> None:
         if _text_id(dataset_id) in self._datasets:
@@ -416,39 +485,9 @@ class Store:
     def _create(
         self, fields: Sequence[PortalField], rows: Iterable[Mapping[str, Any]] = ()
     ) -> tuple[str, int]:
-        """Create a table with the next free name and these rows; return its name and their number.
-
-        All values except lists and points travel as texts, and are cast.
-        """
-        prepared = prepared_rows(fields, rows)
-        first = list(itertools.islice(prepared, _AT_ONCE))
+        """Create a table with the next free name; return its name and its number of rows."""
         table = self.next_table()
-        kinds = json.dumps({f"c{at}": travelling(one) for at, one in enumerate(fields)})
-        casts = ", ".join(
-            f"CAST(r.c{at} AS {one.column_type}) AS c{at}" for at, one in enumerate(fields)
-        )
-        self._connection.execute(
-            f"CREATE OR REPLACE TABLE {table} AS SELECT {casts} FROM "  # noqa: S608
-            f"(SELECT unnest(from_json($rows, '[{kinds}]')) AS r)",
-            {"rows": f"[{', '.join(first)}]"},
-        )
-        if len(first) < _AT_ONCE:
-            return table, len(first)
-        return table, len(first) + self._insert(table, casts, kinds, prepared)
-
-    def _insert(self, table: str, casts: str, kinds: str, rows: Iterator[str]) -> int:
-        """Load more rows than one statement should hold, through a file; return their number."""
-        with self.scratch() as folder:
-            path = Path(folder) / "rows.jsonl"
-            with path.open("w", encoding="ascii") as file:
-                count = sum(1 for row in rows if file.write(f"{row}\n"))
-            self._connection.execute(
-                f"INSERT INTO {table} SELECT {casts} FROM (SELECT from_json(json, '{kinds}') AS r "  # noqa: S608
-                "FROM read_json_objects($path, format='newline_delimited', "
-                "maximum_object_size=67108864))",
-                {"path": str(path)},
-            )
-        return count
+        return table, create_table(self._connection, table, fields, rows, self.scratch)
 
     def _count(self, table: str) -> int:
         with self.cursor() as cursor:
@@ -478,12 +517,15 @@ class Store:
                 self._words[table] = index_words(self.cursor, table, texts)
             return self._words[table]
 
-    def _build_catalog(self) -> Dataset:
+    def _build_catalog(self, hidden: frozenset[str]) -> Dataset:
         self.sweep()
-        datasets = self.datasets
+        datasets = self._without(hidden)
         fields = catalog_fields(datasets)
         table, _ = self._create(fields, (catalog_row(one, fields) for one in datasets))
-        own = {one.name: Column(one, f"c{at}") for at, one in enumerate(fields)}
+        own = {
+            one.name: Column(one, f"c{at}", has_links=one.name in LINKED)
+            for at, one in enumerate(fields)
+        }
         features = own["features"].sql
         # The specification has a list, also if it is empty.
         self._connection.execute(f"UPDATE {table} SET {features} = [] WHERE {features} IS NULL")  # noqa: S608
@@ -526,8 +568,6 @@ def _schema(fields: Sequence[PortalField | Mapping[str, Any]]) -> tuple[PortalFi
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise StoreError(f"Fields are declared twice: {', '.join(twice)}.")
-    if not schema:
-        raise StoreError("A dataset needs at least one field.")
     return schema
 
 

@@ -28,7 +28,7 @@ def technical_columns(columns: Iterable[Column], added: datetime) -> Mapping[str
     `record_size` is the number of bytes of the record in JSON.
     """
     packed = ", ".join(f"{one.sql} := {one.sql}" for one in columns)
-    content = f"CAST(to_json(struct_pack({packed})) AS VARCHAR)"
+    content = f"CAST(to_json(struct_pack({packed})) AS VARCHAR)" if packed else "'{}'"
     identifier = Column(
         PortalField("recordid", "text", "recordid"), f"sha1(concat(rowid, {content}))"
     )

@@ -100,7 +100,7 @@ class WatchedFiles:
             if any(map(self._store.is_loaded, names)):
                 return f"{error} Its old rows are still served."
             self._store.retire(name)
-            self._store.add_later(name, load)
+            self._store.add_later(name, load, visibility=one.said.visibility)
             return str(error)
         return f"{'Added' if is_new else 'Reloaded'} {name} ({one})."
 

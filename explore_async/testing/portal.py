@@ -61,6 +61,9 @@ class Portal(Faults):
         metas: the metadata of datasets, by identifier, as for `Store.add`.
         folder: a folder of files, as for `explore serve`, such as the copies of a `snapshot`. Each
             file is read when a request first needs it.
+        keys: the API keys with the options of `Access.add_key`, such as
+            `{"secret": {"quota": "100/day"}}`. Without any, the portal ignores credentials.
+        restricted: the identifiers of the datasets that only callers with a key see.
         clock: the time of the portal and of its clients.
         seed: where the random numbers of the faults begin.
 
@@ -85,6 +88,8 @@ class Portal(Faults):
         fields: Mapping[str, Fields] | None = None,
         metas: Mapping[str, Mapping[str, Any]] | None = None,
         folder: str | PathLike[str] | None = None,
+        keys: Mapping[str, Mapping[str, Any]] | None = None,
+        restricted: Iterable[str] = (),
         clock: Clock | None = None,
         seed: int = 0,
     ) -> None:
@@ -96,6 +101,8 @@ class Portal(Faults):
         self._fields = fields or {}
         self._metas = metas or {}
         self._folder = folder
+        self._keys = keys or {}
+        self._restricted = frozenset(restricted)
         self._running = AsyncExitStack()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -139,6 +146,8 @@ class Portal(Faults):
                 load_files(self.store, self._folder)
             for dataset_id in {**self._rows, **self._fields}:
                 self._load(dataset_id)
+            for key, options in self._keys.items():
+                self.store.access.add_key(key, **options)
             clock = lambda: self.clock.now  # noqa: E731
             async with serve(self.store, clock=clock, extend=self.install) as self.url:
                 yield
@@ -151,6 +160,7 @@ class Portal(Faults):
             derive_fields(rows) if fields is None else list(fields),
             rows,
             metas=self._metas.get(dataset_id),
+            visibility="restricted" if dataset_id in self._restricted else "domain",
         )
 
     def install(self, app: web.Application) -> None:

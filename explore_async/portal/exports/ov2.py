@@ -32,7 +32,7 @@ def write_ov2(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
     outputs, context = one.plan.outputs, one.plan.context
     points = [each.value.sql for each in outputs if each.value.type == "geo_point_2d"]
     texts = [each for each in outputs if each.value.type == "text"] or outputs
-    name = plain_cell(texts[0].value, context, context.bind(","))
+    name = plain_cell(texts[0].value, context, context.bind(",")) if texts else "NULL"
 
     def write(rows: list[Row]) -> bytes:
         return b"".join([_record(*row) for row in rows if row[0] is not None])

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from explore_async.cli.faults import fault_options, read_faults
 from explore_async.portal import Store, serve
 from explore_async.portal.faults import Faults
+from explore_async.portal.quotas import Quota
 from tests.explore_async.cli.shell import run
 
 PATH = "/api/explore/v2.1/catalog/datasets/trees/records"
@@ -70,7 +71,7 @@ def test_options_are_read_in_the_units_that_people_write() -> None:
         "latency": 0.05,
         "jitter": 1.5,
         "fail": ((503, 0.1), (429, 0.05)),
-        "quota": (100, "day"),
+        "quota": Quota(100, "day"),
         "truncate": 0.05,
         "nan": 0.5,
         "seed": 7,

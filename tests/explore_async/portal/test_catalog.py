@@ -211,6 +211,30 @@ async def test_the_catalog_as_a_table_has_the_metas(ask: Asker) -> None:
     )
 
 
+@pytest.mark.parametrize("slash", ["", "/"])
+async def test_the_roots_link_to_what_is_below(ask: Asker, slash: str) -> None:
+    """The links of the root are documented for v2.0; those of the catalog are unknown."""
+    api = f"{ask.url}/api/explore/v2.1"
+    async with ask.session.get(f"{api}{slash}") as response:
+        assert response.status == 200
+        assert await response.json() == {
+            "links": [{"rel": "self", "href": api}, {"rel": "catalog", "href": f"{api}/catalog"}]
+        }
+    async with ask.session.get(f"{api}/catalog{slash}") as response:
+        links = (await response.json())["links"]
+    assert [one["rel"] for one in links] == ["self", "datasets", "exports", "facets"]
+    for one in links:
+        async with ask.session.get(one["href"]) as response:
+            assert response.status == 200
+
+
+@pytest.mark.parametrize("name", ["monitoring", "opendatasoft", "assets"])
+async def test_a_local_portal_has_no_other_catalogs(ask: Asker, name: str) -> None:
+    async with ask.session.get(f"{ask.url}/api/explore/v2.1/{name}/datasets") as response:
+        assert response.status == 404
+        assert (await response.json())["error_code"] == "NotFoundURI"
+
+
 async def test_there_are_no_attachments(ask: Asker) -> None:
     """The response contains an empty list."""
     assert (await ask.get("datasets/velib/attachments")).json["attachments"] == []

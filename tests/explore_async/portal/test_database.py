@@ -117,7 +117,7 @@ def test_rows_can_be_added_to_a_locked_store(store: Store) -> None:
     """They travel through a folder of the store."""
     store.lock()
     assert store.add("trees", rows=[{"name": "oak"}]).records_count == 1
-    assert store.catalog.records_count == 1
+    assert store.catalog().records_count == 1
 
 
 def test_files_cannot_be_added_to_a_locked_store(store: Store, folder: Path) -> None:

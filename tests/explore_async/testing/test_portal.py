@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from explore_async import ApiKey, ODSQLError, Timing
+from explore_async import ApiKey, ODSQLError, QuotaExceeded, Timing, Unauthorized
 from explore_async.portal import PortalField
 from explore_async.portal.errors import StoreError
 from explore_async.testing import Clock, Portal
@@ -52,6 +52,32 @@ async def test_metadata_and_more_datasets() -> None:
         assert default == {"title": "Trees", "records_count": 2}
         portal.store.add("birds", [{"name": "name", "type": "text"}], [{"name": "tit"}])
         assert await client.dataset("birds").records().count() == 1
+
+
+async def test_keys_open_restricted_datasets() -> None:
+    rows: dict[str, Any] = {"trees": TREES, "plans": TREES}
+    keys: dict[str, dict[str, Any]] = {
+        "opensesame": {"quota": "2/day"},
+        "narrow": {"datasets": ["other"]},
+    }
+    async with Portal(rows, keys=keys, restricted=["plans"]) as portal:
+        for auth, count in ((None, 1), ("narrow", 1), ("opensesame", 2)):
+            async with portal.client(auth=auth) as client:
+                assert await client.datasets().count() == count
+        async with portal.client(auth="guess") as client:
+            with pytest.raises(Unauthorized):
+                await client.dataset("trees").info()
+
+
+async def test_the_quota_of_a_key_follows_the_clock_of_the_portal() -> None:
+    async with Portal({"trees": TREES}, keys={"opensesame": {"quota": "1/day"}}) as portal:
+        async with portal.client(auth="opensesame") as client:
+            await client.dataset("trees").info()
+            with pytest.raises(QuotaExceeded) as caught:
+                await client.dataset("trees").info()
+            assert caught.value.reset_at == datetime(2026, 1, 2, tzinfo=UTC)
+            portal.clock.advance(12 * 3600)
+            await client.dataset("trees").info()
 
 
 async def test_requests_are_noted_in_order() -> None:

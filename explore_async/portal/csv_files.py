@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from attrs import asdict
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Mapping
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -52,11 +52,15 @@ _SNIFFED = {
 
 
 def sniffed_csv(
-    cursor: DuckDBPyConnection, path: Path, sql_path: str, said: CsvSettings, texts: Collection[str]
+    cursor: DuckDBPyConnection,
+    path: Path,
+    sql_path: str,
+    said: CsvSettings,
+    told: Mapping[str, str],
 ) -> tuple[str, dict[str, str], bool]:
     """Return SQL that reads a file, the types of its columns, and whether it may hold JSON objects.
 
-    The columns `texts` are read as text, to keep their characters.
+    `told` holds the types of some columns, which are not sniffed.
     """
     given = {
         _OPTIONS[name]: str(value) for name, value in asdict(said).items() if value is not None
@@ -68,7 +72,7 @@ def sniffed_csv(
         f"SELECT {columns} FROM sniff_csv({sql_path}, sample_size=-1{_listed(hinted)})"  # noqa: S608
     ).fetchone()
     assert found is not None  # noqa: S101 - it returns one row
-    kinds = {one["name"]: "VARCHAR" if one["name"] in texts else one["type"] for one in found[0]}
+    kinds = {one["name"]: told.get(one["name"], one["type"]) for one in found[0]}
     known = zip(_SNIFFED, found[1:], strict=True)
     options = {name: _plain(value) for name, value in known if value is not None} | given
     typed = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in kinds.items())

@@ -223,8 +223,18 @@ def _type(column: SourceColumn, said: FieldSettings) -> FieldType:
 
 
 def csv_source(cursor: DuckDBPyConnection, path: Path, said: DatasetSettings) -> Source:
-    """Read a CSV file; a field whose type is given is read as text, to keep its characters."""
-    sql, kinds, has_objects = sniffed_csv(cursor, path, _path(path), said.csv, _typed(said))
+    """Read a CSV file.
+
+    A field whose type is given is read as text, to keep its characters, unless the options say how
+    its values are written.
+    """
+    told = dict.fromkeys(_typed(said), "VARCHAR")
+    for name, one in said.fields.items():
+        if one.type == "date" and said.csv.date_format is not None:
+            told[name] = "DATE"
+        if one.type == "double" and said.csv.decimal is not None:
+            told[name] = "DOUBLE"
+    sql, kinds, has_objects = sniffed_csv(cursor, path, _path(path), said.csv, told)
     columns = tuple(SourceColumn(name, kind) for name, kind in kinds.items())
     return Source(sql, columns, has_objects=has_objects)
 

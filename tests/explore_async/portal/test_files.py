@@ -567,6 +567,43 @@ def test_files_are_never_written(tmp_path: Path) -> None:
     assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == before
 
 
+async def test_the_options_of_csv_are_those_of_typed_fields(tmp_path: Path) -> None:
+    """A field with a type and an option that says how it is written has both."""
+    path = written(tmp_path / "data.csv", "opened;height\n31/01/2026;1,5\n01/02/2025;2,25\n")
+    written(
+        tmp_path / "portal.toml",
+        """
+        [[dataset]]
+        file = "data.csv"
+        csv = { delimiter = ";", decimal = ",", date_format = "%d/%m/%Y" }
+        [dataset.fields.opened]
+        type = "date"
+        [dataset.fields.height]
+        type = "double"
+        """,
+    )
+    assert await rows(path) == [
+        {"opened": "2026-01-31", "height": 1.5},
+        {"opened": "2025-02-01", "height": 2.25},
+    ]
+
+
+def test_a_date_that_is_written_otherwise_is_one_message(tmp_path: Path) -> None:
+    """It names the value."""
+    path = written(tmp_path / "data.csv", "opened;n\n2026-01-31;1\n")
+    written(
+        tmp_path / "portal.toml",
+        """
+        [[dataset]]
+        file = "data.csv"
+        csv = { delimiter = ";", date_format = "%d/%m/%Y" }
+        [dataset.fields.opened]
+        type = "date"
+        """,
+    )
+    assert "2026-01-31" in refusal(path)
+
+
 # ---------------------------------------------------------------- in place
 
 

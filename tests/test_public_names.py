@@ -34,7 +34,8 @@ PUBLIC = {
         WindowExceeded log_events
     """,
     "explore_async.portal": """
-        GEONAMES_ID PortalError PortalField Store load_files load_geonames make_app serve
+        COUNTRIES_ID GEONAMES_ID PortalError PortalField Store load_countries load_files
+        load_geonames make_app serve
     """,
     "explore_async.testing": """
         Asked Clock Portal Snapshot snapshot

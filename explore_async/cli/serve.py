@@ -55,8 +55,8 @@ def serve(paths: tuple[Path, ...], host: str, port: int, **options: Any) -> None
     its table. With --watch, files that change, appear or disappear are read again, added or
     removed, and a line says so.
 
-    Without a PATH, the dataset is geonames-all-cities-with-a-population-1000. The options from
-    --latency to --seed make the portal slow and unreliable.
+    Without a PATH, the datasets are geonames-all-cities-with-a-population-1000 and
+    geonames-countries. The options from --latency to --seed make the portal slow and unreliable.
 
     The first signal lets running requests finish for the time of --grace, and the second one ends
     the portal at once.
@@ -88,7 +88,7 @@ async def _serve(
     faults: Faults,
     listener: socket | None,
 ) -> None:
-    from explore_async.portal import Store, load_files, load_geonames
+    from explore_async.portal import Store, load_countries, load_files, load_geonames
     from explore_async.portal import serve as serve_store
     from explore_async.portal.watching import WatchedFiles, watching
 
@@ -103,6 +103,7 @@ async def _serve(
             load_files(store, *paths)
         else:
             load_geonames(store)
+            load_countries(store)
         store.lock()
         with _listening(host, port):
             async with serve_store(

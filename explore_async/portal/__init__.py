@@ -22,16 +22,23 @@ from __future__ import annotations
 from explore_async.portal.app import make_app
 from explore_async.portal.errors import PortalError
 from explore_async.portal.files import load_files
-from explore_async.portal.geonames import GEONAMES_ID, load_geonames
+from explore_async.portal.geonames import (
+    COUNTRIES_ID,
+    GEONAMES_ID,
+    load_countries,
+    load_geonames,
+)
 from explore_async.portal.schema import PortalField
 from explore_async.portal.serving import serve
 from explore_async.portal.store import Store
 
 __all__ = [
+    "COUNTRIES_ID",
     "GEONAMES_ID",
     "PortalError",
     "PortalField",
     "Store",
+    "load_countries",
     "load_files",
     "load_geonames",
     "make_app",

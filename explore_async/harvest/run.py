@@ -432,10 +432,13 @@ class _Run:
         changes = before.changes(now)
         if before.fields != now.fields:
             raise _schema_error(before, now)
-        received = sum(file.rows for file in self._journal.done.values())
+        received = self._received()
         if not changes and received != now.total:
             changes = [f"{received:,} rows were received, but the portal counts {now.total:,}"]
         return changes
+
+    def _received(self) -> int:
+        return sum(file.rows for file in self._journal.done.values())
 
     async def _handled(self, changes: list[str], left: int) -> HarvestEvent:
         """Apply the policy to changes; `left` is how many rounds may follow."""
@@ -448,11 +451,13 @@ class _Run:
                 f"The dataset changed during each of {_ROUNDS} rounds: {'; '.join(changes)}. "
                 "Try again when it changes less, or accept changes with --drift accept."
             )
-        stale = await self._stale() if before.data_processed == self._now.data_processed else []
-        for number in stale:
-            self._journal.again(number, "; ".join(changes))
-        if stale:
-            return Changed(changes=tuple(changes), again=len(stale))
+        if before.data_processed == self._now.data_processed:
+            stale = await self._stale()
+            for number in stale:
+                self._journal.again(number, "; ".join(changes))
+            if stale or self._received() == self._now.total:
+                self._changes += changes
+                return Changed(changes=tuple(changes), again=len(stale))
         # Any row may have changed, or rows are outside all partitions.
         self._journal.remove()
         return await self._planned()

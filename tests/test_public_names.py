@@ -18,18 +18,18 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 PUBLIC = {
     "explore_async": """
-        APIError AlternativeExport Anonymous ApiKey Attachment Auth BadRequest BytesEvent Caps
-        ConfigurationError ConnectError Converter Dataset DatasetField DatasetInfo
-        DecodeError DoneEvent Event ExploreClient ExploreError ExportFormat ExportStream
-        Facet FacetValue Facets FanOut ForbiddenAccess GeoPoint
+        APIError AlternativeExport Anonymous ApiKey Attachment Auth BadRequest
+        BytesEvent Caps ConfigurationError ConnectError Converter Dataset DatasetField
+        DatasetInfo DecodeError DoneEvent Event ExploreClient ExploreError ExportFormat
+        ExportStream Facet FacetValue Facets FanOut ForbiddenAccess GeoPoint
         IncompatibleTypesInComparisonFilter IncompleteHarvestError IntegrityError
         InvalidRESTParameterError Located MissingExtraError NameResolutionError NotFound
-        NotFoundResource NotFoundURI OAuth2 OAuth2App ODSQLError ODSQLSyntaxError OpenTelemetryEvents Outcome Page
-        PageEvent Progress ProgressEvents ProxyError Quota QuotaExceeded Rate
-        Reconciliation Records RedirectError RepeatedPageError RequestEvent
-        RequestTimeout ResponseEvent Retry RetryEvent Row SavedFile ServerError
-        ShortPageError Stats StorageError StreamConsumedError Subscriber TLSError Tally
-        ThrottleEvent Timeouts Timing TokenError Tokens TooLargeError
+        NotFoundResource NotFoundURI OAuth2 OAuth2App ODSQLError ODSQLSyntaxError
+        OpenTelemetryEvents Outcome Page PageEvent Progress ProgressEvents ProxyError
+        Quota QuotaExceeded Rate Reconciliation Records RedirectError RepeatedPageError
+        RequestEvent RequestTimeout ResponseEvent Retry RetryEvent Row SavedFile
+        ServerError ShortPageError Stats StorageError StreamConsumedError Subscriber
+        TLSError Tally ThrottleEvent Timeouts Timing TokenError Tokens TooLargeError
         TotalCountDriftError TransportError TruncatedError Unauthorized Unlisted
         WindowExceeded log_events
     """,

@@ -121,7 +121,6 @@ class _Draft:
     strategy: Strategy
     reason: str
     parts: Sequence[Part]
-    split_by: Sequence[str] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -341,7 +340,6 @@ async def _draft(
             if chosen
             else f"one export of {state.total:,} rows would lose them all if it broke off",
             parts=parts,
-            split_by=names,
             notes=notes,
         )
     if largest > _WINDOW:
@@ -354,7 +352,6 @@ async def _draft(
         strategy="pages",
         reason=_CHOSEN if chosen else "the exports of this dataset are closed or broken",
         parts=parts,
-        split_by=names,
     )
 
 
@@ -381,7 +378,7 @@ def _finished(
         planning_requests=counter.requests,
         requests=requests + _CHECKS,
         bytes=size,
-        split_by=tuple(draft.split_by),
+        split_by=tuple(dict.fromkeys(one.field for part in draft.parts for one in part.slices)),
         notes=draft.notes,
     )
 

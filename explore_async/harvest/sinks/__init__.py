@@ -85,7 +85,8 @@ def _tables(
     from explore_async.results.conversion import Converter
 
     wkb = file_format == "geoparquet"
-    converter = Converter(fields=fields, misfits="raise" if misfits == "fail" else "keep")
+    # Values that do not fit are found when they become columns.
+    converter = Converter(fields=fields, misfits="keep")
     return tables.TableFiles(
         suffix=".arrow" if file_format == "arrow" else ".parquet",
         schema=tables.columns_of(converter, columns, wkb=wkb, misfits=misfits),

@@ -37,6 +37,7 @@ __all__ = ["TableFiles", "arrow_file", "columns_of", "parquet_file"]
 _BATCH = 8_192
 _ROW_GROUP = 131_072
 _KEPT = "_misfits"
+_ADVICE = "hint: write null for such values with --misfits null, or keep them with --misfits text."
 
 
 @frozen(kw_only=True)
@@ -119,7 +120,11 @@ class _File:
 
     def _batch(self, rows: list[Row]) -> pa.RecordBatch:
         if self._files.misfits == "fail":
-            return arrow.batch(rows, self._files.schema)
+            try:
+                return arrow.batch(rows, self._files.schema)
+            except DecodeError as error:
+                error.add_note(_ADVICE)
+                raise
         fitted = _Fitting(rows, self._files.schema)
         made = fitted.batch(keep=self._files.misfits == "text")
         for name, number in fitted.misfits.items():

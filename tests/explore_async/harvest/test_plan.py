@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from explore_async.errors import ConfigurationError, ForbiddenAccess
-from explore_async.harvest import plan_harvest
 from explore_async.harvest import plan as plans
+from explore_async.harvest import plan_harvest
 from explore_async.testing import Portal
 from odsql import Query
 

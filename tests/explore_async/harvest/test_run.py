@@ -257,9 +257,14 @@ async def test_a_cancelled_harvest_leaves_only_finished_files(
     client: ExploreClient, tmp_path: Path, way: dict[str, Any]
 ) -> None:
     """The next one may go on at once."""
-    running = asyncio.create_task(events_of(client, "trees", tmp_path, **way))
-    while JOURNAL not in (names(tmp_path) if (tmp_path / "trees").exists() else ()):
-        await asyncio.sleep(0)
+    planned = asyncio.Event()
+
+    async def run() -> None:
+        async for _ in harvest(client, "trees", tmp_path, **way):
+            planned.set()
+
+    running = asyncio.create_task(run())
+    await planned.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
@@ -277,7 +282,7 @@ async def test_an_unfinished_harvest_is_not_overwritten(
     with pytest.raises(ConfigurationError, match="Another harvest"):
         await harvest(client, "trees", tmp_path)
     await running_events.aclose()  # type: ignore[attr-defined]
-    with pytest.raises(ConfigurationError, match="unfinished harvest. Go on with --resume"):
+    with pytest.raises(ConfigurationError, match=r"unfinished harvest\. Go on with --resume"):
         await harvest(client, "trees", tmp_path)
     await harvest(client, "trees", tmp_path, resume=True)
     with pytest.raises(ConfigurationError, match="complete harvest of 1,000 rows"):

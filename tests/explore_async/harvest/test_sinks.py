@@ -1,0 +1,239 @@
+"""Sinks: every format can be read back by another program, with the types of the schema."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import geopandas
+import pyarrow as pa
+import pytest
+from pyarrow import feather, parquet
+
+from explore_async.errors import ConfigurationError, DecodeError
+from explore_async.harvest import Manifest, harvest
+from explore_async.harvest.sinks import FORMATS, make_sink, tables
+from explore_async.portal import PortalField
+from tests.explore_async.harvest.trees import FIELDS, multiset, rows_of, trees
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from explore_async import ExploreClient
+    from explore_async.testing import Portal
+
+WAYS: list[dict[str, Any]] = [
+    {"strategy": "exports", "partition_rows": 300},
+    {"strategy": "pages", "partition_rows": 300},
+]
+EVERY_WAY = pytest.mark.parametrize("way", WAYS, ids=[str(way["strategy"]) for way in WAYS])
+
+
+def paths(folder: Path, manifest: Manifest) -> list[Path]:
+    """Return the files of a harvest."""
+    return [folder / manifest.dataset_id / file.path for file in manifest.files]
+
+
+def joined(tables_: list[pa.Table]) -> list[dict[str, Any]]:
+    """Return the rows of tables, which must have one schema, in order."""
+    rows: list[dict[str, Any]] = pa.concat_tables(tables_).to_pylist()
+    return sorted(rows, key=lambda row: float(row["place"]["lon"]))
+
+
+@EVERY_WAY
+@pytest.mark.parametrize("compression", [None, "gzip", "zstd"])
+async def test_json_lines_hold_the_rows(
+    client: ExploreClient, tmp_path: Path, way: dict[str, Any], compression: Any
+) -> None:
+    """Also compressed; other programs know the endings."""
+    manifest = await harvest(client, "trees", tmp_path, compression=compression, **way)
+    if compression == "zstd":
+        for path in paths(tmp_path, manifest):
+            assert path.name.endswith(".jsonl.zst")
+            path.write_bytes(pa.input_stream(path, compression="zstd").read())
+    assert multiset(rows_of(tmp_path, manifest)) == multiset(trees(1_000))
+
+
+@EVERY_WAY
+async def test_csv_holds_the_values(
+    client: ExploreClient, tmp_path: Path, way: dict[str, Any]
+) -> None:
+    """Each file has a header; lists and points are JSON."""
+    manifest = await harvest(
+        client, "trees", tmp_path, file_format="csv", compression="gzip", **way
+    )
+    rows: list[dict[str, str]] = []
+    for path in paths(tmp_path, manifest):
+        rows += csv.DictReader(io.StringIO(gzip.decompress(path.read_bytes()).decode(), newline=""))
+    rows.sort(key=lambda row: float(row["place"].split(":")[1].split(",")[0]))
+    assert len(rows) == 1_000
+    assert list(rows[0]) == [one.name for one in FIELDS]
+    assert rows[4] == {
+        "number": "1", "kind": "", "height": "16.444444444444443", "planted": "2014-05-14",
+        "seen": "2026-05-01T00:04:00+00:00", "names": '["a","b4"]',
+        "place": '{"lon":0.04,"lat":50.5}',
+    }  # fmt: skip
+    assert rows[5]["kind"] == 'it\'s "so"'
+
+
+@EVERY_WAY
+@pytest.mark.parametrize(("file_format", "read"), [
+    ("parquet", parquet.read_table), ("arrow", feather.read_table),
+], ids=["parquet", "arrow"])  # fmt: skip
+async def test_tables_have_the_types_of_the_schema(
+    client: ExploreClient, tmp_path: Path, way: dict[str, Any], file_format: str, read: Any
+) -> None:
+    """Not those of the first rows, which may be null."""
+    manifest = await harvest(client, "trees", tmp_path, file_format=file_format, **way)
+    found = [read(path) for path in paths(tmp_path, manifest)]
+    kinds = {one.name: str(one.type) for one in found[0].schema}
+    assert kinds == {
+        "number": "int64", "kind": "string", "height": "double", "planted": "date32[day]",
+        "seen": "timestamp[us, tz=UTC]", "names": found[0].schema.field("names").type.__str__(),
+        "place": "struct<lon: double, lat: double>",
+    }  # fmt: skip
+    assert pa.types.is_list(found[0].schema.field("names").type)
+    rows = joined(found)
+    for row, tree in zip(rows, trees(1_000), strict=True):
+        assert row["names"] == tree["names"]
+        assert (row["number"], row["kind"], row["height"]) == (
+            tree["number"], tree["kind"], tree["height"])  # fmt: skip
+        assert row["planted"] == date.fromisoformat(tree["planted"])
+        assert row["seen"] == (tree["seen"] and datetime.fromisoformat(tree["seen"]))
+
+
+async def test_parquet_is_compressed_and_has_dictionaries(
+    client: ExploreClient, tmp_path: Path
+) -> None:
+    """As readers expect of large files."""
+    manifest = await harvest(client, "trees", tmp_path, file_format="parquet")
+    [path] = paths(tmp_path, manifest)
+    column = parquet.read_metadata(path).row_group(0).column(1)
+    assert column.compression == "ZSTD"
+    assert "RLE_DICTIONARY" in column.encodings
+
+
+async def test_a_row_group_is_written_while_rows_arrive(
+    client: ExploreClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So memory does not grow with the dataset."""
+    monkeypatch.setattr(tables, "_BATCH", 100)
+    monkeypatch.setattr(tables, "_ROW_GROUP", 300)
+    manifest = await harvest(client, "trees", tmp_path, file_format="parquet")
+    [path] = paths(tmp_path, manifest)
+    found = parquet.read_metadata(path)
+    assert [found.row_group(at).num_rows for at in range(found.num_row_groups)] == [
+        300,
+        300,
+        300,
+        100,
+    ]
+
+
+async def test_geoparquet_is_read_by_geopandas(client: ExploreClient, tmp_path: Path) -> None:
+    """With its coordinate system, and the longitude as x."""
+    manifest = await harvest(client, "trees", tmp_path, file_format="geoparquet", **WAYS[0])
+    found = [geopandas.read_parquet(path) for path in paths(tmp_path, manifest)]
+    assert sum(map(len, found)) == 1_000
+    assert all(one.crs.to_string() == "OGC:CRS84" for one in found)
+    assert {point.y for one in found for point in one.geometry} == {50.5}
+    assert max(point.x for one in found for point in one.geometry) == 9.99
+
+
+async def test_chosen_columns_keep_their_types(client: ExploreClient, tmp_path: Path) -> None:
+    """A computed one is text, because the schema does not tell its type."""
+    manifest = await harvest(
+        client, "trees", tmp_path, file_format="parquet", select="number * 2 as twice, height"
+    )
+    [path] = paths(tmp_path, manifest)
+    found = parquet.read_table(path)
+    assert [(one.name, str(one.type)) for one in found.schema] == [
+        ("twice", "string"), ("height", "double")]  # fmt: skip
+    assert found.to_pylist()[3] == {"twice": "2", "height": 111 / 9}
+
+
+async def test_a_dataset_without_rows_is_a_file_with_columns(
+    portal: Portal, client: ExploreClient, tmp_path: Path
+) -> None:
+    """Its types are known all the same."""
+    portal.store.add("empty", [{"name": "a", "type": "date"}], [])
+    manifest = await harvest(client, "empty", tmp_path, file_format="parquet")
+    [path] = paths(tmp_path, manifest)
+    assert str(parquet.read_schema(path).field("a").type) == "date32[day]"
+
+
+# ---------------------------------------------------------------- values that do not fit
+
+
+@pytest.fixture
+def odd(portal: Portal) -> Portal:
+    """The portal with a dataset whose select makes values of another type than the field's."""
+    rows = [{"a": one, "b": f"text {one}"} for one in range(10)]
+    portal.store.add("odd", [PortalField("a", "int", "a"), PortalField("b", "text", "b")], rows)
+    return portal
+
+
+SELECT = "a / 4 as a, b"
+
+
+async def test_a_value_that_does_not_fit_is_an_error(
+    odd: Portal, client: ExploreClient, tmp_path: Path
+) -> None:
+    """It is never rounded."""
+    with pytest.raises(DecodeError, match="a does not fit its column"):
+        await harvest(client, "odd", tmp_path, select=SELECT, file_format="parquet")
+
+
+async def test_a_value_that_does_not_fit_can_be_null(
+    odd: Portal, client: ExploreClient, tmp_path: Path
+) -> None:
+    """The manifest counts them."""
+    manifest = await harvest(
+        client, "odd", tmp_path, select=SELECT, file_format="parquet", misfits="null"
+    )
+    [path] = paths(tmp_path, manifest)
+    found = parquet.read_table(path)
+    assert found.column("a").to_pylist() == [0, None, None, None, 1, None, None, None, 2, None]
+    assert found.column_names == ["a", "b"]
+    assert manifest.misfits == {"a": 7}
+    assert Manifest.read(tmp_path / "odd") == manifest
+
+
+async def test_a_value_that_does_not_fit_can_be_kept_as_text(
+    odd: Portal, client: ExploreClient, tmp_path: Path
+) -> None:
+    """In a column of its own, so that the others have their types."""
+    manifest = await harvest(
+        client, "odd", tmp_path, select=SELECT, file_format="parquet", misfits="text"
+    )
+    [path] = paths(tmp_path, manifest)
+    rows = parquet.read_table(path).to_pylist()
+    assert rows[3] == {"a": None, "b": "text 3", "_misfits": '{"a":0.75}'}
+    assert rows[4] == {"a": 1, "b": "text 4", "_misfits": None}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"file_format": "xlsx"}, "jsonl, csv, parquet"),
+        ({"file_format": "jsonl", "compression": "br"}, "gzip or zstd"),
+        ({"file_format": "parquet", "compression": "gzip"}, "of its own"),
+        ({"file_format": "parquet", "misfits": "skip"}, "fail, null, text"),
+    ],
+    ids=["format", "compression", "own", "misfits"],
+)
+def test_options_that_do_not_suit_are_refused(options: dict[str, Any], message: str) -> None:
+    """The message says what is possible."""
+    with pytest.raises(ConfigurationError, match=message):
+        make_sink(fields=(), columns=(), **options)
+
+
+def test_every_format_has_a_sink() -> None:
+    """The command line offers the same."""
+    from explore_async.cli.harvest import _FORMATS
+
+    assert set(_FORMATS) == set(FORMATS)
+    assert all(make_sink(one, fields=(), columns=()).suffix for one in FORMATS)

@@ -2,7 +2,7 @@
 
 The types of columns are those of the dataset's schema, never those of the first rows. Columns that
 the schema does not have, such as computed ones, are text. Parquet files are compressed with zstd,
-have dictionaries, and row groups of 131,072 rows; only one row group is held in memory.
+have dictionaries, and row groups of about 65,536 rows; only one row group is held in memory.
 
 In GeoParquet, points and shapes are WKB (longitude as x, OGC:CRS84), as the metadata of the file
 says; in the other formats a point has `lon` and `lat`, and a shape is JSON text.
@@ -10,20 +10,25 @@ says; in the other formats a point has `lon` and `lat`, and a shape is JSON text
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import field, frozen
 
 from explore_async.errors import DecodeError
+from explore_async.harvest.sinks.blocks import BlockReader
 from explore_async.harvest.sinks.values import Misfits, Written, as_json
+from explore_async.http.decoding import snippet
 from explore_async.results import arrow, geo
 from explore_async.results.conversion import GeoPoint
 from explore_async.results.files import OwnThread, PartFile
+from explore_async.results.row_readers import load_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -35,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["TableFiles", "arrow_file", "columns_of", "parquet_file"]
 
 _BATCH = 8_192
-_ROW_GROUP = 131_072
+_ROW_GROUP = 65_536
 _KEPT = "_misfits"
 _ADVICE = "hint: write null for such values with --misfits null, or keep them with --misfits text."
 
@@ -62,20 +67,25 @@ class TableFiles:
         """Write the rows of a partition."""
         thread = OwnThread("table")
         file = _File(self)
+        encoded: asyncio.Future[list[bytes]] | None = None
         try:
             async with PartFile(path) as part:
-                async with source.rows(self.converter) as rows:
-                    held: list[Row] = []
-                    async for row in rows:
-                        held.append(row)
-                        if len(held) == _BATCH:
-                            await part.write(*await thread.run(partial(file.add, held)))
-                            held = []
-                await part.write(*await thread.run(partial(file.add, held)))
+                async with aclosing(file.steps(source)) as steps:
+                    async for step in steps:
+                        # The next rows arrive while the last ones are encoded.
+                        if encoded is not None:
+                            await part.write(*await encoded)
+                        encoded = thread.start(step)
+                if encoded is not None:
+                    await part.write(*await encoded)
                 await part.write(*await thread.run(file.end))
                 await part.finish()
                 part.commit()
         finally:
+            if encoded is not None:
+                await asyncio.wait({encoded})
+                if not encoded.cancelled():
+                    encoded.exception()  # mark as retrieved; another error is raised
             thread.let_go()
         return Written(rows=file.rows, bytes=part.size, sha256=part.checksum, misfits=file.misfits)
 
@@ -98,16 +108,55 @@ class _File:
         self.misfits: dict[str, int] = {}
         self._files = files
         self._encoder = files.encoder(files.schema)
+        self._reader = BlockReader(files.schema, files.converter)
         self._held: list[pa.RecordBatch] = []
         self._waiting = 0
 
-    def add(self, rows: list[Row]) -> list[bytes]:
+    async def steps(self, source: Source) -> AsyncGenerator[Callable[[], list[bytes]], None]:
+        """Yield the work of encoding, for the thread of this file."""
+        if not source.paged:
+            async with aclosing(source.blocks()) as blocks:
+                async for block in blocks:
+                    yield partial(self._add_block, block)
+            return
+        held: list[Row] = []
+        async with source.rows(self._files.converter) as rows:
+            async for row in rows:
+                held.append(row)
+                if len(held) == _BATCH:
+                    yield partial(self._add, held)
+                    held = []
+        yield partial(self._add, held)
+
+    def _add_block(self, block: bytes) -> list[bytes]:
+        batches = self._reader.read(block)
+        if batches is None:
+            return self._add(self._rows(block))
+        for batch in batches:
+            self._hold(batch)
+        return self._group() if self._waiting >= _ROW_GROUP else []
+
+    def _rows(self, block: bytes) -> list[Row]:
+        """Return the rows of whole lines, converted one by one."""
+        converter = self._files.converter
+        rows = []
+        for line in block.splitlines():
+            if line.strip():
+                row = _row(line)
+                converter.restore(row, line)
+                rows.append(converter.exact_row(row))
+        return rows
+
+    def _add(self, rows: list[Row]) -> list[bytes]:
         """Take rows, and return the bytes of a row group if there are enough."""
         if rows:
-            self._held.append(self._batch(rows))
-            self.rows += len(rows)
-            self._waiting += len(rows)
+            self._hold(self._batch(rows))
         return self._group() if self._waiting >= _ROW_GROUP else []
+
+    def _hold(self, batch: pa.RecordBatch) -> None:
+        self._held.append(batch)
+        self.rows += batch.num_rows
+        self._waiting += batch.num_rows
 
     def end(self) -> list[bytes]:
         """Return the rest of the file."""
@@ -171,6 +220,25 @@ class _Fitting:
                 self.misfits[one.name] = self.misfits.get(one.name, 0) + 1
                 self._kept[at][one.name] = value
         return made
+
+
+def _row(line: bytes) -> Row:
+    try:
+        row = load_row(line, nan_as_null=False)
+    except ValueError as error:
+        raise _no_row(line, str(error)) from error
+    if not isinstance(row, dict):
+        raise _no_row(line, "it is not an object")
+    return row
+
+
+def _no_row(line: bytes, reason: str) -> DecodeError:
+    return DecodeError(
+        f"A line of the export is not a row: {reason}. It begins with {snippet(line)!r}. Request "
+        "it again; if the error persists, report it to the portal.",
+        snippet=snippet(line),
+        status=200,
+    )
 
 
 def columns_of(

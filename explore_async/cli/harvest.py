@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["harvest"]
 
-_FORMATS = ("jsonl", "csv", "parquet", "geoparquet", "arrow")
+_FORMATS = ("jsonl", "csv", "parquet", "geoparquet", "arrow", "duckdb")
 _SHOWN = 10
 _BETWEEN = 0.1  # seconds between two states of the line on a terminal
 _STEP = 0.1  # share of the rows between two lines elsewhere

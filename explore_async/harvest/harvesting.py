@@ -107,7 +107,7 @@ def harvest(
         dataset_id: the dataset.
         folder: the folder of all datasets.
         query: the rows; also as keywords, such as `where=`.
-        file_format: `jsonl`, `csv`, `parquet`, `geoparquet` or `arrow`.
+        file_format: `jsonl`, `csv`, `parquet`, `geoparquet`, `arrow` or `duckdb`.
         compression: of `jsonl` and `csv`: `gzip` or `zstd`.
         misfits: what to do with a value that does not fit the type of its field, in typed formats:
             `fail`, write `null` and count it, or keep it as `text` in the column `_misfits`.

@@ -141,7 +141,9 @@ async def run(
         asked = _asked(dataset, query, options, url)
         if (manifest := Manifest.read(home)) is not None:
             _refuse_unless_resumed(manifest, home, asked, resume=options.resume)
-            Journal.discard(home)
+            with storing(home):
+                Journal.discard(home)
+                _tidy(home, {file.path for file in manifest.files})
             yield Finished(manifest=manifest)
             return
         one = _Run(dataset, home, query, options, asked, draining)
@@ -179,6 +181,14 @@ def _refuse_unless_resumed(
         "format": manifest.format,
     }
     _refuse_another(home, before, asked)
+
+
+def _tidy(home: Path, known: set[str]) -> None:
+    """Remove what an interruption left: hidden files, and files of unknown partitions."""
+    for path in home.iterdir():
+        left = path.name.startswith("part-") and path.name not in known
+        if left or (path.name.startswith(".") and path.name.endswith(".part")):
+            path.unlink()
 
 
 def _refuse_another(home: Path, before: dict[str, Any], asked: dict[str, Any]) -> None:
@@ -236,7 +246,7 @@ class _Run:
                 yield await self._handled(changes, left)
             if not self._journal.pending:
                 break
-        yield Finished(manifest=self._finish())
+        yield Finished(manifest=await self._finish())
 
     # ------------------------------------------------------------ beginning
 
@@ -297,6 +307,7 @@ class _Run:
         self._unique = next((one.name for one in fields if one.annotations.get("id")), None)
         self._sink = make_sink(
             self._options.file_format,
+            name=self._dataset.dataset_id,
             fields=fields,
             columns=columns,
             compression=self._options.compression,
@@ -304,13 +315,9 @@ class _Run:
         )
 
     def _tidy(self) -> None:
-        """Remove what an interruption left: hidden files, and files that the journal lacks."""
-        known = {file.path: file.bytes for file in self._journal.done.values()}
+        """Remove what an interruption left, and note which finished files are not there."""
         with storing(self._home):
-            for path in self._home.iterdir():
-                left = path.name.startswith("part-") and path.name not in known
-                if left or (path.name.startswith(".") and path.name.endswith(".part")):
-                    path.unlink()
+            _tidy(self._home, {file.path for file in self._journal.done.values()})
         for number, file in list(self._journal.done.items()):
             path = self._home / file.path
             if not path.is_file() or path.stat().st_size != file.bytes:
@@ -494,8 +501,10 @@ class _Run:
             planned=planned,
         )
 
-    def _finish(self) -> Manifest:
-        files = tuple(file for _, file in sorted(self._journal.done.items()))
+    async def _finish(self) -> Manifest:
+        parts = [file for _, file in sorted(self._journal.done.items())]
+        with storing(self._home):
+            files = await self._sink.gather(self._home, parts)
         manifest = Manifest(
             dataset_id=self._dataset.dataset_id,
             url=self._asked["url"],
@@ -510,7 +519,8 @@ class _Run:
         )
         with storing(self._home):
             write_whole(self._home / MANIFEST, manifest.to_json())
-        self._journal.remove()
+            self._journal.remove()
+            _tidy(self._home, {file.path for file in files})
         return manifest
 
 

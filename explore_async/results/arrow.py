@@ -58,7 +58,13 @@ __all__ = [
 
 GeometryColumns: TypeAlias = Literal["wkb"] | None
 
-_EXTRAS = {"pyarrow": "parquet", "pandas": "pandas", "polars": "polars", "geopandas": "geo"}
+_EXTRAS = {
+    "duckdb": "duckdb",
+    "geopandas": "geo",
+    "pandas": "pandas",
+    "polars": "polars",
+    "pyarrow": "parquet",
+}
 _GEOGRAPHIC = frozenset({"geo_point_2d", "geo_shape"})
 
 

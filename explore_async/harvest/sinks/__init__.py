@@ -1,8 +1,8 @@
 """How the rows of a partition become a file: one sink for each format.
 
-`values` has what sinks share, `source` the rows to write, `lines` JSON Lines and CSV, and `tables`
-Parquet, GeoParquet and Arrow IPC. Each partition is a file of its own, which appears under its name
-when it is complete and on the disk.
+`values` has what sinks share, `source` the rows to write, `lines` JSON Lines and CSV, `tables`
+Parquet, GeoParquet and Arrow IPC, with `blocks` and `bounds`, and `database` a DuckDB table. Each
+partition is a file of its own, which appears under its name when it is complete and on the disk.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "Compression", "Misfits", "Sink", "Written", "make_sink"]
 
-FORMATS = ("jsonl", "csv", "parquet", "geoparquet", "arrow")
+FORMATS = ("jsonl", "csv", "parquet", "geoparquet", "arrow", "duckdb")
 """The formats of files."""
 
 _COMPRESSIONS = (None, "gzip", "zstd")
@@ -29,6 +29,7 @@ _MISFITS = ("fail", "null", "text")
 def make_sink(
     file_format: str,
     *,
+    name: str,
     fields: Sequence[DatasetField],
     columns: Sequence[str],
     compression: Compression = None,
@@ -38,6 +39,7 @@ def make_sink(
 
     Args:
         file_format: one of `FORMATS`.
+        name: the name of the dataset.
         fields: the schema of the dataset.
         columns: the columns of the rows, in order.
         compression: of `jsonl` and `csv`; the other formats have their own.
@@ -64,7 +66,13 @@ def make_sink(
         raise ConfigurationError(
             f"{file_format} has a compression of its own. Leave out the compression."
         )
-    return _tables(file_format, fields, columns, misfits)
+    if file_format != "duckdb":
+        return _tables(file_format, fields, columns, misfits)
+    from explore_async.harvest.sinks.database import DuckDBTable
+    from explore_async.results import arrow
+
+    arrow.require("duckdb")
+    return DuckDBTable(table=name, parts=_tables("parquet", fields, columns, misfits))
 
 
 def _lines(file_format: str, columns: Sequence[str], compression: Compression) -> Sink:

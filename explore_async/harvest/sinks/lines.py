@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 import orjson
 from attrs import field, frozen
 
-from explore_async.harvest.sinks.values import Written, as_json
+from explore_async.harvest.sinks.values import Files, Written, as_json
 from explore_async.results import arrow
 from explore_async.results.files import PartFile
 
@@ -37,7 +37,7 @@ _GZIP = 31
 
 
 @frozen(kw_only=True)
-class JsonLines:
+class JsonLines(Files):
     """One JSON object on each line.
 
     Attributes:
@@ -60,7 +60,7 @@ class JsonLines:
 
 
 @frozen(kw_only=True)
-class CsvFiles:
+class CsvFiles(Files):
     """CSV with a header.
 
     Attributes:

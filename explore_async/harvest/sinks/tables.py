@@ -20,7 +20,8 @@ from attrs import field, frozen
 
 from explore_async.errors import DecodeError
 from explore_async.harvest.sinks.blocks import BlockReader
-from explore_async.harvest.sinks.values import Misfits, Written, as_json
+from explore_async.harvest.sinks.bounds import Bounds
+from explore_async.harvest.sinks.values import Files, Misfits, Written, as_json
 from explore_async.http.decoding import snippet
 from explore_async.results import arrow, geo
 from explore_async.results.conversion import GeoPoint
@@ -46,7 +47,7 @@ _ADVICE = "hint: write null for such values with --misfits null, or keep them wi
 
 
 @frozen(kw_only=True)
-class TableFiles:
+class TableFiles(Files):
     """Files of one schema.
 
     Attributes:
@@ -96,8 +97,8 @@ class _Encoder(Protocol):
     def add(self, batches: Sequence[pa.RecordBatch]) -> list[bytes]:
         """Return the next bytes."""
 
-    def end(self) -> list[bytes]:
-        """Return the last bytes."""
+    def end(self, metadata: dict[str, str]) -> list[bytes]:
+        """Return the last bytes, with more metadata of the file."""
 
 
 class _File:
@@ -109,6 +110,7 @@ class _File:
         self._files = files
         self._encoder = files.encoder(files.schema)
         self._reader = BlockReader(files.schema, files.converter)
+        self._bounds = Bounds(files.schema)
         self._held: list[pa.RecordBatch] = []
         self._waiting = 0
 
@@ -161,13 +163,14 @@ class _File:
     def end(self) -> list[bytes]:
         """Return the rest of the file."""
         rest = self._group() if self._waiting else []
-        return [*rest, *self._encoder.end()]
+        return [*rest, *self._encoder.end(self._bounds.metadata())]
 
     def _group(self) -> list[bytes]:
         batches, self._held, self._waiting = self._held, [], 0
         return self._encoder.add(batches)
 
     def _batch(self, rows: list[Row]) -> pa.RecordBatch:
+        self._bounds.take(rows)
         if self._files.misfits == "fail":
             try:
                 return arrow.batch(rows, self._files.schema)
@@ -300,7 +303,9 @@ class _Pyarrow:
         self.writer.write_table(table, **self.options)
         return self.pieces.taken()
 
-    def end(self) -> list[bytes]:
+    def end(self, metadata: dict[str, str]) -> list[bytes]:
+        if metadata:
+            self.writer.add_key_value_metadata(metadata)
         self.writer.close()
         return self.pieces.taken()
 
@@ -309,6 +314,8 @@ def parquet_file(schema: pa.Schema) -> _Encoder:
     """Return the encoder of a Parquet file."""
     arrow.require("pyarrow")
     pieces = _Pieces()
+    # The metadata of geometries is added at the end, when their bounds are known.
+    schema = schema.with_metadata(None)
     writer = importlib.import_module("pyarrow.parquet").ParquetWriter(
         pieces, schema, compression="zstd"
     )

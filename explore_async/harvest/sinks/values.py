@@ -9,12 +9,13 @@ import orjson
 from attrs import field, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from explore_async.harvest.manifest import HarvestedFile
     from explore_async.harvest.sinks.source import Source
 
-__all__ = ["Compression", "Misfits", "Sink", "Written", "as_json"]
+__all__ = ["Compression", "Files", "Misfits", "Sink", "Written", "as_json"]
 
 Compression: TypeAlias = Literal["gzip", "zstd"] | None
 Misfits: TypeAlias = Literal["fail", "null", "text"]
@@ -39,6 +40,18 @@ class Written:
     misfits: Mapping[str, int] = field(factory=dict)
 
 
+class Files:
+    """A sink whose files of partitions are the result."""
+
+    async def gather(
+        self,
+        folder: Path,  # noqa: ARG002
+        files: Sequence[HarvestedFile],
+    ) -> tuple[HarvestedFile, ...]:
+        """Return the files."""
+        return tuple(files)
+
+
 class Sink(Protocol):
     """Writes partitions as files of one format."""
 
@@ -52,6 +65,15 @@ class Sink(Protocol):
         Raises:
             StorageError: writing failed.
             DecodeError: a value does not fit the type of its field.
+        """
+
+    async def gather(
+        self, folder: Path, files: Sequence[HarvestedFile]
+    ) -> tuple[HarvestedFile, ...]:
+        """Return what replaces the files of all partitions; usually they are the result.
+
+        Raises:
+            OSError: writing failed.
         """
 
 

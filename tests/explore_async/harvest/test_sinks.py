@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import io
+import json
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import geopandas
 import pyarrow as pa
 import pytest
 from pyarrow import feather, parquet
 
-from explore_async.errors import ConfigurationError, DecodeError
+from explore_async.errors import ConfigurationError, DecodeError, StorageError
 from explore_async.harvest import Finished, Manifest, Planned, harvest
-from explore_async.harvest.sinks import FORMATS, make_sink, source, tables
+from explore_async.harvest.sinks import FORMATS, database, make_sink, source, tables
 from explore_async.portal import PortalField
 from tests.explore_async.harvest.trees import FIELDS, multiset, rows_of, trees
 
@@ -152,6 +155,73 @@ async def test_geoparquet_is_read_by_geopandas(client: ExploreClient, tmp_path: 
     assert max(point.x for one in found for point in one.geometry) == 9.99
 
 
+async def test_geoparquet_tells_the_bounds_of_each_file(
+    portal: Portal, client: ExploreClient, tmp_path: Path
+) -> None:
+    """A reader can leave out files that are elsewhere."""
+    line = {"type": "LineString", "coordinates": [[1, 2, 9], [-3, 4.5, 9]]}
+    both = {
+        "type": "GeometryCollection",
+        "geometries": [line, {"type": "Point", "coordinates": [7, 0]}],
+    }
+    rows = [
+        {"shape": {"type": "Feature", "geometry": one, "properties": {}}, "none": None}
+        for one in (line, both, None)
+    ]
+    fields = [PortalField("shape", "geo_shape", "a"), PortalField("none", "geo_point_2d", "b")]
+    portal.store.add("shapes", fields, rows)
+    manifest = await harvest(client, "shapes", tmp_path, file_format="geoparquet")
+    [path] = paths(tmp_path, manifest)
+    described = json.loads(parquet.read_metadata(path).metadata[b"geo"])
+    assert described["columns"]["shape"]["bbox"] == [-3, 0, 7, 4.5]
+    assert "bbox" not in described["columns"]["none"]
+    assert described["primary_column"] == "shape"
+    assert geopandas.read_parquet(path).total_bounds.tolist() == [-3, 0, 7, 4.5]
+
+
+@EVERY_WAY
+async def test_duckdb_has_a_table_of_all_rows(
+    client: ExploreClient, tmp_path: Path, way: dict[str, Any]
+) -> None:
+    """With the name of the dataset, and nothing else in the folder."""
+    manifest = await harvest(client, "trees", tmp_path, file_format="duckdb", **way)
+    [file] = manifest.files
+    assert (file.path, file.rows) == ("data.duckdb", 1_000)
+    left = {path.name for path in (tmp_path / "trees").iterdir()}
+    assert left == {"data.duckdb", "manifest.json", ".harvest.lock"}
+    with duckdb.connect(str(tmp_path / "trees" / file.path), read_only=True) as opened:
+        found = opened.execute(
+            "SELECT sum(number), count(seen), min(planted) FROM trees"
+        ).fetchone()
+    rows = trees(1_000)
+    assert found == (
+        sum(row["number"] for row in rows),
+        sum(row["seen"] is not None for row in rows),
+        date.fromisoformat(min(row["planted"] for row in rows)),
+    )
+
+
+async def test_a_database_that_cannot_be_made_leaves_the_partitions(
+    client: ExploreClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are not fetched again."""
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(database.DuckDBTable, "_filled", fail)
+    with pytest.raises(StorageError, match="No space left"):
+        await harvest(client, "trees", tmp_path, file_format="duckdb", **WAYS[0])
+    monkeypatch.undo()
+    events = [
+        event
+        async for event in harvest(
+            client, "trees", tmp_path, file_format="duckdb", resume=True, **WAYS[0]
+        )
+    ]
+    assert [type(event).__name__ for event in events] == ["Resumed", "Finished"]
+
+
 async def test_chosen_columns_keep_their_types(client: ExploreClient, tmp_path: Path) -> None:
     """A computed one is text, because the schema does not tell its type."""
     manifest = await harvest(
@@ -237,7 +307,7 @@ async def test_a_value_that_does_not_fit_can_be_kept_as_text(
 def test_options_that_do_not_suit_are_refused(options: dict[str, Any], message: str) -> None:
     """The message says what is possible."""
     with pytest.raises(ConfigurationError, match=message):
-        make_sink(fields=(), columns=(), **options)
+        make_sink(name="a", fields=(), columns=(), **options)
 
 
 def test_every_format_has_a_sink() -> None:
@@ -245,4 +315,4 @@ def test_every_format_has_a_sink() -> None:
     from explore_async.cli.harvest import _FORMATS
 
     assert set(_FORMATS) == set(FORMATS)
-    assert all(make_sink(one, fields=(), columns=()).suffix for one in FORMATS)
+    assert all(make_sink(one, name="a", fields=(), columns=()).suffix for one in FORMATS)

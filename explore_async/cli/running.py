@@ -80,7 +80,7 @@ async def _until_signalled(
         # This wakes the event loop. Python runs handlers in the main thread, so without it a signal
         # that reaches another thread, or arrives just before the loop waits, would be delayed.
         with contextlib.suppress(NotImplementedError):  # on Windows the loop wakes anyway
-            loop.add_signal_handler(ending, stop, ending, None)
+            loop.add_signal_handler(ending, _nothing)
         signal.signal(ending, stop)  # runs even while the loop is busy
     try:
         return await work
@@ -89,3 +89,7 @@ async def _until_signalled(
             with contextlib.suppress(NotImplementedError):
                 loop.remove_signal_handler(ending)
             signal.signal(ending, signal.SIG_DFL if caught else handler)
+
+
+def _nothing() -> None:
+    """Do nothing: the loop only has to wake, so that the handler set afterwards runs."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["FolderLock", "storing", "sync_folder", "write_all", "write_whole"]
+__all__ = ["FolderLock", "storage_error", "storing", "sync_folder", "write_all", "write_whole"]
 
 _LOCK = ".harvest.lock"
 
@@ -122,7 +122,12 @@ def storing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(
-            f"Cannot write {path}: {error.strerror}. What is finished is kept: free space, and go "
-            "on with --resume."
-        ) from error
+        raise storage_error(path, error) from error
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """Return the error for a disk that failed."""
+    return StorageError(
+        f"Cannot write {path}: {error.strerror}. What is finished is kept: free space, and go on "
+        "with --resume."
+    )

@@ -23,6 +23,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from attrs import evolve
 
 from explore_async.errors import StorageError
 from explore_async.harvest.folders import storing, write_all, write_whole
@@ -40,7 +41,7 @@ _VERSION = 1
 
 
 class Journal:
-    """The journal in one folder.
+    """The journal in one folder; used in one thread at a time.
 
     Attributes:
         header: what the harvest is: dataset, query, format, plan.
@@ -108,6 +109,16 @@ class Journal:
         (folder / JOURNAL).unlink(missing_ok=True)
 
     @property
+    def received(self) -> int:
+        """The rows of the finished partitions."""
+        return sum(file.rows for file in self.done.values())
+
+    @property
+    def expected(self) -> int:
+        """The rows that all partitions had when they were counted."""
+        return sum(one.expected for one in self.partitions.values())
+
+    @property
     def pending(self) -> list[Partition]:
         """The partitions that are not finished, in order."""
         return [one for number, one in self.partitions.items() if number not in self.done]
@@ -138,13 +149,16 @@ class Journal:
         """
         self._append({"again": number, "why": why})
 
-    def split(self, number: int, into: Sequence[Partition]) -> None:
-        """Note that other partitions replace one.
+    def split(self, number: int, into: Sequence[Partition]) -> list[Partition]:
+        """Note that other partitions replace one, and return them with free numbers.
 
         Raises:
             StorageError: writing failed; the partition is not replaced.
         """
-        self._append({"split": number, "into": [one.to_json() for one in into]})
+        free = max(self.partitions) + 1
+        made = [evolve(one, number=at) for at, one in enumerate(into, start=free)]
+        self._append({"split": number, "into": [one.to_json() for one in made]})
+        return made
 
     def close(self) -> None:
         """Close the file."""

@@ -215,9 +215,9 @@ async def make_plan(
 
 
 async def split_up(
-    dataset: Dataset, query: Query, partition: Partition, *, most: int, first: int
+    dataset: Dataset, query: Query, partition: Partition, *, most: int
 ) -> list[Partition]:
-    """Return partitions with at most so many rows in the place of one, numbered from `first`.
+    """Return partitions with at most so many rows in the place of one.
 
     Raises:
         ConfigurationError: no field cuts it.
@@ -230,9 +230,7 @@ async def split_up(
     parts = await splitter.split(Part((), await counter.rows()), fields)
     if len(parts) < 2:
         raise ConfigurationError(_no_cut(partition.expected, most, [one.name for one in fields]))
-    return [
-        evolve(one, where=_and(partition.where, one.where)) for one in _partitions(parts, first)
-    ]
+    return [evolve(one, where=_and(partition.where, one.where)) for one in _partitions(parts)]
 
 
 def filters_of(query: Query) -> Query:
@@ -363,7 +361,7 @@ def _finished(
     columns: tuple[str, ...],
     size: int | None,
 ) -> HarvestPlan:
-    partitions = _partitions(draft.parts, 0)
+    partitions = _partitions(draft.parts)
     requests = len(partitions)
     if draft.strategy == "pages":
         requests = sum(max(1, -(-one.expected // _PAGE)) for one in partitions)
@@ -383,12 +381,12 @@ def _finished(
     )
 
 
-def _partitions(parts: Sequence[Part], first: int) -> list[Partition]:
+def _partitions(parts: Sequence[Part]) -> list[Partition]:
     """Return the parts that have rows; rows that come into another part change the total."""
     filled = [part for part in parts if part.rows] or list(parts[:1])
     return [
         Partition(number=number, where=_text(joined(part.slices)), expected=part.rows)
-        for number, part in enumerate(filled, start=first)
+        for number, part in enumerate(filled)
     ]
 
 

@@ -21,6 +21,7 @@ excludes this. The order of rows across files is that of the partitions.
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
@@ -34,6 +35,7 @@ from explore_async.errors import (
     IntegrityError,
     RequestTimeout,
     ServerError,
+    StorageError,
     TotalCountDriftError,
     TransportError,
     TruncatedError,
@@ -50,7 +52,13 @@ from explore_async.harvest.events import (
     Retried,
     Split,
 )
-from explore_async.harvest.folders import FolderLock, storing, sync_folder, write_whole
+from explore_async.harvest.folders import (
+    FolderLock,
+    storage_error,
+    storing,
+    sync_folder,
+    write_whole,
+)
 from explore_async.harvest.journal import Journal
 from explore_async.harvest.manifest import MANIFEST, HarvestedFile, Manifest, State
 from explore_async.harvest.plan import (
@@ -148,10 +156,11 @@ async def run(
             return
         one = _Run(dataset, home, query, options, asked, draining)
         try:
-            async for event in one.events():
-                yield event
+            async with aclosing(one.events()) as events:
+                async for event in events:
+                    yield event
         finally:
-            one.close()
+            await one.close()
 
 
 def _asked(dataset: Dataset, query: Query, options: Options, url: str) -> dict[str, Any]:
@@ -227,9 +236,11 @@ class _Run:
         self._strategy: Strategy
         self._unique: str | None = None
 
-    def close(self) -> None:
-        """End the thread, and close the journal."""
-        self._thread.let_go()
+    async def close(self) -> None:
+        """Close the journal, after what is being written to it."""
+        await self._thread.end(self._close)
+
+    def _close(self) -> None:
         if hasattr(self, "_journal"):
             self._journal.close()
 
@@ -237,8 +248,9 @@ class _Run:
         """Run to the end."""
         yield await self._begun()
         for left in reversed(range(_ROUNDS)):
-            async for event in self._round():
-                yield event
+            async with aclosing(self._round()) as events:
+                async for event in events:
+                    yield event
             if self._journal.pending:
                 raise self._unfinished()
             changes = await self._changed()
@@ -260,7 +272,8 @@ class _Run:
                 f"{self._home} holds an unfinished harvest. Go on with --resume, or choose another "
                 "folder."
             )
-        _refuse_another(self._home, self._asked, dict(journal.header))
+        before = {name: journal.header.get(name) for name in self._asked}
+        _refuse_another(self._home, before, self._asked)
         info, now = await observe(self._dataset, self._query)
         self._state = State.from_json(journal.header["state"])
         changes = self._state.changes(now)
@@ -271,11 +284,10 @@ class _Run:
         self._state = now
         self._settle(info.fields, journal.header["columns"], journal.header["strategy"])
         self._tidy()
-        done = journal.done.values()
         return Resumed(
-            finished=len(done),
+            finished=len(journal.done),
             partitions=len(journal.partitions),
-            rows=sum(file.rows for file in done),
+            rows=journal.received,
         )
 
     async def _planned(self) -> Planned:
@@ -304,7 +316,9 @@ class _Run:
         self, fields: Sequence[DatasetField], columns: Sequence[str], strategy: Strategy
     ) -> None:
         self._strategy = strategy
-        self._unique = next((one.name for one in fields if one.annotations.get("id")), None)
+        self._unique = next(
+            (one.name for one in fields if one.annotations.get("id", False) is not False), None
+        )
         self._sink = make_sink(
             self._options.file_format,
             name=self._dataset.dataset_id,
@@ -330,9 +344,11 @@ class _Run:
         scheduler = Scheduler(_IN_FLIGHT[self._strategy])
         while self._journal.pending and not self._draining():
             jobs = self._jobs(self._journal.pending)
-            async for events in scheduler.ordered(jobs, ahead=scheduler.concurrency):
-                for event in events:
-                    yield event
+            running = scheduler.ordered(jobs, ahead=scheduler.concurrency)
+            async with aclosing(running) as finished:
+                async for events in finished:
+                    for event in events:
+                        yield event
 
     def _jobs(self, pending: Sequence[Partition]) -> Iterator[Any]:
         for one in pending:
@@ -358,18 +374,8 @@ class _Run:
                 where=partition.where,
                 misfits=written.misfits,
             )
-            await self._thread.run(partial(self._commit, partition, file))
-            break
-        done, planned = self._journal.done, self._journal.partitions
-        return [
-            *events,
-            Committed(
-                partition=partition,
-                file=file,
-                rows=sum(one.rows for one in done.values()),
-                total=sum(one.expected for one in planned.values()),
-            ),
-        ]
+            return [*events, await self._thread.run(partial(self._commit, partition, file))]
+        raise AssertionError  # the last attempt returns or raises an error
 
     def _may_help(self, error: ExploreError) -> bool:
         """Return whether fetching a partition again may succeed, and is wanted."""
@@ -384,7 +390,7 @@ class _Run:
         if paged and self._unique is not None and query.clauses.order_by is None:
             query = query.order_by(F[self._unique])
         source = Source(dataset=self._dataset, query=query, paged=paged)
-        written = await self._sink.write(self._home / self._name(partition), source)
+        written = await self._written(self._home / self._name(partition), source)
         if written.rows == partition.expected:
             return written, partition
         now = await count_rows(self._dataset, query)
@@ -404,6 +410,14 @@ class _Run:
             )
         return written, evolve(partition, expected=now)
 
+    async def _written(self, path: Path, source: Source) -> Written:
+        try:
+            return await self._sink.write(path, source)
+        except StorageError as error:
+            if isinstance(error.__cause__, OSError):
+                raise storage_error(path, error.__cause__) from error.__cause__
+            raise
+
     async def _split(self, partition: Partition, error: ExploreError) -> HarvestEvent:
         """Replace a partition that does not fit or breaks off; raise the error if that is no way.
 
@@ -414,18 +428,22 @@ class _Run:
         most = PAGE_ROWS if grown else max(_FEWEST, partition.expected // _PIECES)
         if not (grown or (broken and partition.expected > most)) or is_whole(self._query):
             raise error
-        first = max(self._journal.partitions) + 1
         try:
-            into = await split_up(self._dataset, self._query, partition, most=most, first=first)
+            into = await split_up(self._dataset, self._query, partition, most=most)
         except ConfigurationError:
             raise error from None
-        await self._thread.run(partial(self._journal.split, partition.number, into))
-        return Split(partition=partition, into=tuple(into), why=error.message)
+        made = await self._thread.run(partial(self._journal.split, partition.number, into))
+        return Split(partition=partition, into=tuple(made), why=error.message)
 
-    def _commit(self, partition: Partition, file: HarvestedFile) -> None:
+    def _commit(self, partition: Partition, file: HarvestedFile) -> Committed:
+        """Note that a partition is finished; runs in the thread that writes the journal."""
+        journal = self._journal
         with storing(self._home):
             sync_folder(self._home)
-        self._journal.commit(partition, file)
+        journal.commit(partition, file)
+        return Committed(
+            partition=partition, file=file, rows=journal.received, total=journal.expected
+        )
 
     def _name(self, partition: Partition) -> str:
         return f"part-{partition.number:05}{self._sink.suffix}"
@@ -439,13 +457,10 @@ class _Run:
         changes = before.changes(now)
         if before.fields != now.fields:
             raise _schema_error(before, now)
-        received = self._received()
+        received = self._journal.received
         if not changes and received != now.total:
             changes = [f"{received:,} rows were received, but the portal counts {now.total:,}"]
         return changes
-
-    def _received(self) -> int:
-        return sum(file.rows for file in self._journal.done.values())
 
     async def _handled(self, changes: list[str], left: int) -> HarvestEvent:
         """Apply the policy to changes; `left` is how many rounds may follow."""
@@ -462,7 +477,7 @@ class _Run:
             stale = await self._stale()
             for number in stale:
                 self._journal.again(number, "; ".join(changes))
-            if stale or self._received() == self._now.total:
+            if stale or self._journal.received == self._now.total:
                 self._changes += changes
                 return Changed(changes=tuple(changes), again=len(stale))
         # Any row may have changed, or rows are outside all partitions.

@@ -74,7 +74,10 @@ def test_a_block_has_the_rows_that_reading_them_one_by_one_has(rows: list[dict[s
     )
 
 
-@given(rows=st.lists(st.fixed_dictionaries(VALUES), min_size=1, max_size=5))
+COMMON = {**VALUES, "t": st.text('aé\n"\\'), "many": st.lists(st.text("aé\n"), max_size=3)}
+
+
+@given(rows=st.lists(st.fixed_dictionaries(COMMON), min_size=1, max_size=5))
 def test_common_values_are_read_by_arrow(rows: list[dict[str, Any]]) -> None:
     """Which is the reason for all this."""
     assert BlockReader(SCHEMA, CONVERTER).read(block(rows)) is not None

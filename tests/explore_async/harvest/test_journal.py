@@ -73,13 +73,13 @@ def test_a_partition_to_fetch_again_is_pending(written: Path) -> None:
 
 
 def test_other_partitions_replace_one_that_is_split(written: Path) -> None:
-    """All of them at once, in one line."""
+    """All of them at once, in one line, with numbers that no other has."""
     journal = Journal.open(written)
     assert journal is not None
-    into = [Partition(number=one, where="b", expected=1) for one in (3, 4)]
-    journal.split(2, into)
+    made = journal.split(2, [Partition(number=one, where="b", expected=1) for one in (0, 1)])
     journal.close()
-    assert opened(written).pending == [PARTITIONS[0], *into]
+    assert [one.number for one in made] == [3, 4]
+    assert opened(written).pending == [PARTITIONS[0], *made]
 
 
 @pytest.mark.parametrize("left", range(1, 60, 7))

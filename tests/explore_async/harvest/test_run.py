@@ -6,6 +6,7 @@ import asyncio
 import errno
 import hashlib
 import os
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,6 +34,7 @@ from explore_async.harvest import (
     Split,
     harvest,
 )
+from explore_async.harvest import run as runs
 from explore_async.harvest.journal import JOURNAL
 from explore_async.harvest.manifest import MANIFEST
 from tests.explore_async.harvest.trees import multiset, rows_of, set_rows, tree, trees
@@ -162,6 +164,36 @@ async def test_an_export_that_breaks_off_again_and_again_is_split(
     assert sorted(one["n"] for one in rows_of(tmp_path, finished.manifest)) == list(range(9_000))
 
 
+async def test_several_partitions_can_be_split_at_once(
+    portal: Portal, client: ExploreClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their parts have different numbers, so different files."""
+    monkeypatch.setattr(runs, "_ATTEMPTS", 1)
+    portal.store.add("many", [{"name": "n", "type": "int"}], [{"n": one} for one in range(9_000)])
+    events = []
+    async for event in harvest(client, "many", tmp_path, strategy="exports", partition_rows=3_000):
+        if isinstance(event, Planned):
+            portal.cut(after_rows=500, next=2, path=EXPORTS)
+        events.append(event)
+    splits = [one for one in events if isinstance(one, Split)]
+    assert len(splits) == 2
+    numbers = [part.number for split in splits for part in split.into]
+    assert len(set(numbers)) == len(numbers)
+    assert isinstance(event, Finished)
+    assert sorted(one["n"] for one in rows_of(tmp_path, event.manifest)) == list(range(9_000))
+
+
+async def test_pages_are_in_the_order_of_a_unique_field(
+    portal: Portal, client: ExploreClient, tmp_path: Path
+) -> None:
+    """So that no row moves from one page to another."""
+    fields = [{"name": "n", "type": "int", "annotations": {"id": True}}]
+    portal.store.add("many", fields, [{"n": one} for one in range(250)])
+    await harvest(client, "many", tmp_path, strategy="pages")
+    orders = [one.params.get("order_by") for one in portal.requests if "offset" in one.params]
+    assert orders.count("n") == 3
+
+
 async def test_what_cannot_be_split_fails(
     portal: Portal, client: ExploreClient, tmp_path: Path
 ) -> None:
@@ -268,6 +300,20 @@ async def test_a_cancelled_harvest_leaves_only_finished_files(
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+    manifest = await harvest(client, "trees", tmp_path, resume=True, **way)
+    assert_complete(tmp_path, manifest, trees(1_000))
+
+
+@PARTS
+async def test_a_loop_that_is_left_ends_the_harvest(
+    client: ExploreClient, tmp_path: Path, way: dict[str, Any]
+) -> None:
+    """When its iterator is closed, no request is left, and the folder is free."""
+    async with aclosing(aiter(harvest(client, "trees", tmp_path, **way))) as events:  # type: ignore[type-var]
+        async for event in events:
+            if isinstance(event, Committed):
+                break
+    assert client._scheduler.tasks == 0
     manifest = await harvest(client, "trees", tmp_path, resume=True, **way)
     assert_complete(tmp_path, manifest, trees(1_000))
 

@@ -62,18 +62,19 @@ class DuckDBTable:
             OSError: it cannot be written.
         """
         thread = OwnThread("database")
-        try:
-            return (await thread.run(partial(self._made, folder, files)),)
-        finally:
-            thread.let_go()
-
-    def _made(self, folder: Path, files: Sequence[HarvestedFile]) -> HarvestedFile:
         part = folder / f".{_NAME}.part"
+        try:
+            return (await thread.run(partial(self._made, part, files)),)
+        finally:
+            # Another harvest must not find the file in use.
+            await thread.end(partial(part.unlink, missing_ok=True))
+
+    def _made(self, part: Path, files: Sequence[HarvestedFile]) -> HarvestedFile:
+        folder = part.parent
         part.unlink(missing_ok=True)
         rows = self._filled(part, [str(folder / file.path) for file in files])
         expected = sum(file.rows for file in files)
         if rows != expected:
-            part.unlink()
             raise IntegrityError(
                 f"The database has {rows:,} rows instead of {expected:,}. Go on with --resume.",
                 expected=expected,

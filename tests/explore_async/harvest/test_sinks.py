@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import errno
 import gzip
 import io
 import json
+import threading
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -220,6 +222,30 @@ async def test_a_database_that_cannot_be_made_leaves_the_partitions(
         )
     ]
     assert [type(event).__name__ for event in events] == ["Resumed", "Finished"]
+
+
+async def test_a_harvest_can_be_cancelled_while_the_database_is_made(
+    client: ExploreClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends when the database is no longer in use."""
+    begun, may_end = threading.Event(), threading.Event()
+    fill = database.DuckDBTable._filled
+
+    def wait(*arguments: Any) -> int:
+        begun.set()
+        may_end.wait()
+        return fill(*arguments)
+
+    monkeypatch.setattr(database.DuckDBTable, "_filled", wait)
+    running = asyncio.ensure_future(harvest(client, "trees", tmp_path, file_format="duckdb"))
+    await asyncio.to_thread(begun.wait)
+    running.cancel()
+    await asyncio.sleep(0)
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    manifest = await harvest(client, "trees", tmp_path, file_format="duckdb", resume=True)
+    assert manifest.rows == 1_000
 
 
 async def test_chosen_columns_keep_their_types(client: ExploreClient, tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ from explore_async.cli.options import (
 from explore_async.cli.running import run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from explore_async.cli.options import Target
     from explore_async.events import Event
     from explore_async.harvest import Harvest, HarvestEvent, HarvestPlan, Manifest
@@ -228,7 +230,7 @@ class _Work:
             self._running = harvest(
                 client, target.dataset_id, self.output, target.query, **self.options
             )
-            lines = _Lines(target.dataset_id)
+            lines = _Lines(target.dataset_id, lambda: client.quota.remaining)
             end = client.subscribe(lines.hear)
             try:
                 async for event in self._running:
@@ -241,8 +243,9 @@ class _Work:
 class _Lines:
     """What happens, on standard error: lines, and on a terminal one more that changes."""
 
-    def __init__(self, dataset_id: str) -> None:
+    def __init__(self, dataset_id: str, calls_left: Callable[[], int | None]) -> None:
         self._name = dataset_id
+        self._calls_left = calls_left
         self._live = sys.stderr.isatty()
         self._begun = self._drawn = time.monotonic()
         self._bytes = self._rows = self._fetched = self._total = 0
@@ -326,7 +329,9 @@ class _Lines:
         rate = self._fetched / (now - self._begun)
         left = f", {(self._total - self._rows) / rate:.0f} s left" if rate else ""
         received = f", {_size(self._bytes)} received" if self._bytes else ""
-        line = f"{self._name}: {self._rows:,} of {self._total:,} rows{received}{left}"
+        calls = self._calls_left()
+        quota = "" if calls is None else f", {calls:,} calls left"
+        line = f"{self._name}: {self._rows:,} of {self._total:,} rows{received}{left}{quota}"
         self.clear()
         self._width = len(line)
         click.echo(line, nl=False, err=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import json
 from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,7 +27,7 @@ from explore_async.http.decoding import snippet
 from explore_async.results import arrow, geo
 from explore_async.results.conversion import GeoPoint
 from explore_async.results.files import OwnThread, PartFile
-from explore_async.results.row_readers import load_row
+from explore_async.results.row_readers import load_exact
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -226,13 +227,25 @@ class _Fitting:
 
 
 def _row(line: bytes) -> Row:
+    """Return the row of a line; a bare NaN, which some portals send, is that number.
+
+    Raises:
+        DecodeError: the line is not a row.
+    """
     try:
-        row = load_row(line, nan_as_null=False)
-    except ValueError as error:
-        raise _no_row(line, str(error)) from error
+        row = load_exact(line)
+    except ValueError:
+        row = _lenient(line)
     if not isinstance(row, dict):
         raise _no_row(line, "it is not an object")
     return row
+
+
+def _lenient(line: bytes) -> object:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise _no_row(line, str(error)) from error
 
 
 def _no_row(line: bytes, reason: str) -> DecodeError:

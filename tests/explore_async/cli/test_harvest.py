@@ -109,11 +109,11 @@ def test_on_a_terminal_a_line_changes(url: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(harvest, "_BETWEEN", 0.0)
     told: list[str] = []
     monkeypatch.setattr(click, "echo", lambda text, **_: told.append(text))
-    lines = harvest._Lines("trees")
+    lines = harvest._Lines("trees", lambda: 4_998)
     lines._total = 10
     lines._draw()
     lines._say("complete")
-    assert told == ["trees: 0 of 10 rows", f"\r{' ' * 19}\r", "trees: complete"]
+    assert told == ["trees: 0 of 10 rows, 4,998 calls left", f"\r{' ' * 37}\r", "trees: complete"]
 
 
 @posix

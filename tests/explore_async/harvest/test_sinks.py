@@ -260,6 +260,19 @@ async def test_chosen_columns_keep_their_types(client: ExploreClient, tmp_path: 
     assert found.to_pylist()[3] == {"twice": "2", "height": 111 / 9}
 
 
+@pytest.mark.parametrize("name", ["NaN", "-Infinity"])
+def test_a_number_that_json_lacks_is_that_number(name: str) -> None:
+    """Some portals send it bare."""
+    assert repr(tables._row(b'{"a": %s}' % name.encode())["a"]) == repr(float(name))
+
+
+@pytest.mark.parametrize("line", [b"{", b"[1]", b"null", b'{"a": nan}', b"[" * 100_000])
+def test_a_line_that_is_not_a_row_is_an_error(line: bytes) -> None:
+    """With its beginning."""
+    with pytest.raises(DecodeError, match="is not a row"):
+        tables._row(line)
+
+
 async def test_a_dataset_without_rows_is_a_file_with_columns(
     portal: Portal, client: ExploreClient, tmp_path: Path
 ) -> None:

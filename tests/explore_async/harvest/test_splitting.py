@@ -34,10 +34,10 @@ KINDS = {
 
 
 async def split(
-    dataset: Dataset, most: int, by: Sequence[str] = (), where: str | None = None
+    dataset: Dataset, most: int, by: Sequence[str] = (), timezone: str | None = None
 ) -> tuple[list[Part], Counter]:
     """Return the parts of a dataset, and who counted them."""
-    counter = Counter(dataset, Query(where=where))
+    counter = Counter(dataset, Query(timezone=timezone))
     splitter = Splitter(counter, most)
     fields = (await dataset.info()).fields
     ranked = await splitter.ranked(candidates(fields, by), chosen=bool(by))
@@ -74,6 +74,18 @@ async def test_each_row_is_in_one_part(kind: str, data: st.DataObject, most: int
 async def test_parts_of_every_type_fit(client: ExploreClient, name: str) -> None:
     """Half of the trees are oaks, which the next field cuts."""
     parts, _ = await split(client.dataset("trees"), 100, [name, "number"])
+    assert sum(part.rows for part in parts) == 1_000
+    assert max(part.rows for part in parts) <= 100
+
+
+@pytest.mark.parametrize("timezone", ["Europe/Paris", "America/St_Johns", "Asia/Kathmandu"])
+async def test_a_time_zone_changes_no_row(client: ExploreClient, timezone: str) -> None:
+    """Bounds are instants, also where buckets begin at the hours of another zone."""
+    dataset = client.dataset("trees")
+    parts, _ = await split(dataset, 100, ["seen", "planted", "number"], timezone)
+    for part in parts:
+        query = Query(where=joined(part.slices), timezone=timezone)
+        assert await dataset.records(query).count() == part.rows
     assert sum(part.rows for part in parts) == 1_000
     assert max(part.rows for part in parts) <= 100
 

@@ -38,20 +38,27 @@ class FolderLock:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+            if _lock(self._descriptor):
+                return self
         except OSError as error:
+            self._close()
             raise ConfigurationError(
                 f"Cannot write to {self._folder}: {error.strerror}. Choose another folder."
             ) from error
-        if not _lock(self._descriptor):
-            os.close(self._descriptor)
-            raise ConfigurationError(
-                f"Another harvest is writing to {self._folder}. Wait until it ends, or choose "
-                "another folder."
-            )
-        return self
+        self._close()
+        raise ConfigurationError(
+            f"Another harvest is writing to {self._folder}. Wait until it ends, or choose another "
+            "folder."
+        )
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)  # which also unlocks it
+        self._close()
+
+    def _close(self) -> None:
+        """Close the file, which also unlocks it."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
 
 if sys.platform == "win32":
@@ -60,7 +67,7 @@ if sys.platform == "win32":
     def _lock(descriptor: int) -> bool:
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
+        except PermissionError:
             return False
         return True
 
@@ -70,7 +77,7 @@ else:
     def _lock(descriptor: int) -> bool:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
         return True
 

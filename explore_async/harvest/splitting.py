@@ -271,7 +271,8 @@ class Splitter:
             start = text[: len(prefix) + 1]
             children[start] = await self._count(part, Prefixes(name, (start,)))
             left -= children[start]
-        known = [start[len(prefix) :] for start, found in children.items() if found]
+        children = {start: found for start, found in children.items() if found}
+        known = [start[len(prefix) :] for start in children]
         learnt = list(dict.fromkeys([*alphabet, *known]))
         made = [Part((Others(name, prefix, tuple(children)),), equal + max(0, left))]
         for start, found in children.items():

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from explore_async.errors import ConfigurationError, StorageError
-from explore_async.harvest import HarvestedFile, Partition
+from explore_async.harvest import HarvestedFile, Partition, folders
 from explore_async.harvest.folders import FolderLock, write_whole
 from explore_async.harvest.journal import JOURNAL, Journal
 
@@ -183,6 +183,19 @@ def test_the_lock_of_a_killed_process_does_not_remain(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", source], check=False).returncode != 0
     with FolderLock(tmp_path):
         pass
+
+
+def test_a_file_system_without_locks_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not taken for another harvest."""
+
+    def fail(_: int) -> bool:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(folders, "_lock", fail)
+    with pytest.raises(ConfigurationError, match="No locks available"):
+        FolderLock(tmp_path).__enter__()
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:

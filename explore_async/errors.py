@@ -28,6 +28,7 @@ __all__ = [
     "ExploreError",
     "ForbiddenAccess",
     "IncompatibleTypesInComparisonFilter",
+    "IncompleteHarvestError",
     "IntegrityError",
     "InvalidRESTParameterError",
     "MissingExtraError",
@@ -278,6 +279,20 @@ class SnapshotError(ExploreError):
         super().__init__(message)
         self.failed = {} if failed is None else failed
         self.saved = saved
+
+
+class IncompleteHarvestError(ExploreError):
+    """A harvest was stopped before it was complete; what is finished is kept.
+
+    Attributes:
+        finished: the partitions that are finished.
+        planned: all partitions.
+    """
+
+    def __init__(self, message: str, *, finished: int = 0, planned: int = 0) -> None:
+        super().__init__(message)
+        self.finished = finished
+        self.planned = planned
 
 
 class APIError(ExploreError):

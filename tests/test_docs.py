@@ -64,6 +64,16 @@ def test_the_blocks_about_the_client_print_what_the_page_shows(
     asyncio.run(read())
 
 
+def test_the_block_about_harvests_prints_what_the_page_shows(
+    served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It writes to the current directory."""
+    monkeypatch.chdir(tmp_path)
+    [(source, output)] = blocks("harvest.md")
+    asyncio.run(run(source.replace(SERVED, served), {"__name__": "docs"}))
+    assert capsys.readouterr().out == output
+
+
 def test_the_blocks_about_the_language_print_what_the_page_shows(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

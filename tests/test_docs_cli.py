@@ -1,4 +1,4 @@
-"""The commands of docs/cli.md print what the page shows."""
+"""The commands of docs/cli.md and docs/harvest.md print what the pages show."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ import pytest
 
 from tests.platforms import posix
 
-PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = ("cli.md", "harvest.md")
 SERVED = "http://127.0.0.1:8021"
 BLOCK = re.compile(r"^```console\n\$ (.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def blocks() -> list[tuple[str, str]]:
-    """Return the commands and their outputs."""
-    return BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+def blocks(page: str) -> list[tuple[str, str]]:
+    """Return the commands of a page and their outputs."""
+    return BLOCK.findall((DOCS / page).read_text(encoding="utf-8"))
 
 
 def run(command: str, served: str, folder: Path) -> str:
@@ -38,7 +39,12 @@ def run(command: str, served: str, folder: Path) -> str:
 
 @posix
 @pytest.mark.parametrize(
-    ("command", "output"), blocks(), ids=[str(number) for number in range(len(blocks()))]
+    ("command", "output"),
+    [
+        pytest.param(*block, id=f"{page.removesuffix('.md')}-{number}")
+        for page in PAGES
+        for number, block in enumerate(blocks(page))
+    ],
 )
 def test_a_command_prints_what_the_page_shows(
     served: str, tmp_path: Path, command: str, output: str
@@ -49,5 +55,5 @@ def test_a_command_prints_what_the_page_shows(
 
 def test_the_page_shows_every_kind_of_command() -> None:
     """All that read from a portal."""
-    shown = {command.split()[1] for command, _ in blocks()}
+    shown = {command.split()[1] for command, _ in blocks("cli.md")}
     assert shown == {"datasets", "info", "records", "facets", "export", "snapshot"}

@@ -18,20 +18,24 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 PUBLIC = {
     "explore_async": """
-        APIError AlternativeExport Anonymous ApiKey Attachment Auth BadRequest BytesEvent Caps
-        ConfigurationError ConnectError Converter Dataset DatasetField DatasetInfo
-        DecodeError DoneEvent Event ExploreClient ExploreError ExportFormat ExportStream
-        Facet FacetValue Facets FanOut ForbiddenAccess GeoPoint
-        IncompatibleTypesInComparisonFilter IntegrityError InvalidRESTParameterError
-        Located MissingExtraError NameResolutionError NotFound NotFoundResource NotFoundURI
-        OAuth2 OAuth2App ODSQLError ODSQLSyntaxError OpenTelemetryEvents Outcome Page
-        PageEvent Progress ProgressEvents ProxyError Quota QuotaExceeded Rate
-        Reconciliation Records RedirectError RepeatedPageError RequestEvent
-        RequestTimeout ResponseEvent Retry RetryEvent Row SavedFile ServerError
-        ShortPageError SnapshotError Stats StorageError StreamConsumedError Subscriber TLSError
-        Tally ThrottleEvent Timeouts Timing TokenError Tokens TooLargeError
+        APIError AlternativeExport Anonymous ApiKey Attachment Auth BadRequest
+        BytesEvent Caps ConfigurationError ConnectError Converter Dataset DatasetField
+        DatasetInfo DecodeError DoneEvent Event ExploreClient ExploreError ExportFormat
+        ExportStream Facet FacetValue Facets FanOut ForbiddenAccess GeoPoint
+        IncompatibleTypesInComparisonFilter IncompleteHarvestError IntegrityError
+        InvalidRESTParameterError Located MissingExtraError NameResolutionError NotFound
+        NotFoundResource NotFoundURI OAuth2 OAuth2App ODSQLError ODSQLSyntaxError
+        OpenTelemetryEvents Outcome Page PageEvent Progress ProgressEvents ProxyError
+        Quota QuotaExceeded Rate Reconciliation Records RedirectError RepeatedPageError
+        RequestEvent RequestTimeout ResponseEvent Retry RetryEvent Row SavedFile
+        ServerError ShortPageError SnapshotError Stats StorageError StreamConsumedError Subscriber
+        TLSError Tally ThrottleEvent Timeouts Timing TokenError Tokens TooLargeError
         TotalCountDriftError TransportError TruncatedError Unauthorized Unlisted
         WindowExceeded log_events
+    """,
+    "explore_async.harvest": """
+        Changed Committed Finished Harvest HarvestEvent HarvestPlan HarvestedFile Manifest
+        Partition Planned Resumed Retried Split State harvest plan_harvest
     """,
     "explore_async.portal": """
         COUNTRIES_ID GEONAMES_ID PortalError PortalField Store load_countries load_files

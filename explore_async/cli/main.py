@@ -33,6 +33,7 @@ _COMMANDS = {
     "export": "Export the rows of a dataset to a file.",
     "facets": "Print the facet values of a dataset with their counts.",
     "files": "List the files of a dataset, or download them.",
+    "harvest": "Harvest whole datasets into folders, resumable and verified.",
     "info": "Show a dataset: title, records, dates, licence and fields.",
     "records": "Print rows of a dataset.",
     "schema": "Save the schemas of datasets and compare them with a portal.",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
 __all__ = ["run"]
 
@@ -26,11 +26,12 @@ _ENDING = [
 _PATIENCE = 1.0  # seconds
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
+def run(work: Coroutine[Any, Any, T], *, drain: Callable[[], None] | None = None) -> T:
     """Run the work until it completes or a signal ends it, and return its result.
 
     The first signal cancels the work, which then removes partial files. The second signal gets the
-    system's default action, which ends the program immediately, even if a disk hangs.
+    system's default action, which ends the program immediately, even if a disk hangs. With `drain`,
+    which asks the work to end soon, one more signal comes before these.
 
     Raises:
         KeyboardInterrupt: the signal was SIGINT, as from Ctrl-C.
@@ -38,14 +39,16 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """
     caught: list[int] = []
     try:
-        return asyncio.run(_until_signalled(work, caught))
+        return asyncio.run(_until_signalled(work, caught, drain))
     except asyncio.CancelledError:
         if signal.SIGINT in caught:
             raise KeyboardInterrupt from None
         raise SystemExit(_SIGNALLED + caught[0] if caught else 1) from None
 
 
-async def _until_signalled(work: Coroutine[Any, Any, T], caught: list[int]) -> T:
+async def _until_signalled(
+    work: Coroutine[Any, Any, T], caught: list[int], drain: Callable[[], None] | None
+) -> T:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def cancel() -> None:
@@ -55,6 +58,11 @@ async def _until_signalled(work: Coroutine[Any, Any, T], caught: list[int]) -> T
         loop.call_later(_PATIENCE, say)
 
     def stop(number: int, _: object) -> None:
+        nonlocal drain
+        if drain is not None:
+            loop.call_soon_threadsafe(drain)
+            drain = None
+            return
         if caught:
             return
         caught.append(number)
@@ -72,7 +80,7 @@ async def _until_signalled(work: Coroutine[Any, Any, T], caught: list[int]) -> T
         # This wakes the event loop. Python runs handlers in the main thread, so without it a signal
         # that reaches another thread, or arrives just before the loop waits, would be delayed.
         with contextlib.suppress(NotImplementedError):  # on Windows the loop wakes anyway
-            loop.add_signal_handler(ending, stop, ending, None)
+            loop.add_signal_handler(ending, _nothing)
         signal.signal(ending, stop)  # runs even while the loop is busy
     try:
         return await work
@@ -81,3 +89,7 @@ async def _until_signalled(work: Coroutine[Any, Any, T], caught: list[int]) -> T
             with contextlib.suppress(NotImplementedError):
                 loop.remove_signal_handler(ending)
             signal.signal(ending, signal.SIG_DFL if caught else handler)
+
+
+def _nothing() -> None:
+    """Do nothing: the loop only has to wake, so that the handler set afterwards runs."""

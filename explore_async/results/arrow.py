@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GeometryColumns",
+    "batch",
+    "column",
     "geo_frame",
     "joined",
     "parquet_batches",
@@ -56,7 +58,13 @@ __all__ = [
 
 GeometryColumns: TypeAlias = Literal["wkb"] | None
 
-_EXTRAS = {"pyarrow": "parquet", "pandas": "pandas", "polars": "polars", "geopandas": "geo"}
+_EXTRAS = {
+    "duckdb": "duckdb",
+    "geopandas": "geo",
+    "pandas": "pandas",
+    "polars": "polars",
+    "pyarrow": "parquet",
+}
 _GEOGRAPHIC = frozenset({"geo_point_2d", "geo_shape"})
 
 
@@ -155,12 +163,12 @@ async def row_batches(
             async for row in source:
                 held.append(row)
                 if len(held) == size:
-                    batch = await thread.run(partial(_batch, held, schema))
-                    schema = batch.schema
+                    made = await thread.run(partial(batch, held, schema))
+                    schema = made.schema
                     held = []
-                    yield batch
+                    yield made
         if held:
-            yield await thread.run(partial(_batch, held, schema))
+            yield await thread.run(partial(batch, held, schema))
     finally:
         thread.let_go()
 
@@ -292,7 +300,12 @@ class _Scratch:
         return Path(self._folder.name) / "export.parquet"
 
 
-def _batch(rows: list[Row], schema: pa.Schema | None) -> pa.RecordBatch:
+def batch(rows: list[Row], schema: pa.Schema | None) -> pa.RecordBatch:
+    """Return rows as one record batch; without a schema, with the types of the values.
+
+    Raises:
+        DecodeError: a value does not fit its column, or a row has another key.
+    """
     arrow = require("pyarrow")
     if schema is None:
         return table(rows).combine_chunks().to_batches()[0]
@@ -301,6 +314,15 @@ def _batch(rows: list[Row], schema: pa.Schema | None) -> pa.RecordBatch:
         raise _misfit(", ".join(sorted(unknown)), "is not in the schema")
     arrays = [_array(arrow, [row.get(one.name) for row in rows], one, one.name) for one in schema]
     return arrow.record_batch(arrays, schema=schema)
+
+
+def column(values: list[object], field: pa.Field) -> pa.Array:
+    """Return values as a column, which preserves every value.
+
+    Raises:
+        DecodeError: a value does not fit the type of the field.
+    """
+    return _array(require("pyarrow"), values, field, field.name)
 
 
 def _array(arrow: Any, values: list[object], field: pa.Field | None, name: str) -> Any:

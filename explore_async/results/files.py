@@ -51,7 +51,11 @@ class OwnThread:
 
     async def run(self, work: Callable[[], _Found]) -> _Found:
         """Run the work after earlier work; once started, it cannot be cancelled."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        return await self.start(work)
+
+    def start(self, work: Callable[[], _Found]) -> asyncio.Future[_Found]:
+        """Begin the work after earlier work, without waiting for it."""
+        return asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     async def end(self, clean: Callable[[], None]) -> None:
         """Clean up after any running work; a cancellation is raised only after that."""

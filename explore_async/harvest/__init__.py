@@ -1,0 +1,44 @@
+"""The harvester: whole datasets in files, resumable, each row exactly once.
+
+    async with ExploreClient("data.example.org") as client:
+        manifest = await harvest(client, "trees", "data", file_format="parquet")
+
+It is above the client, and nothing below knows of it. In the order of a harvest: `plan` chooses how
+to get all rows, with `splitting` and `counting` for the `partitions`; `journal` remembers what is
+finished, in one of the `folders`; `run` fetches and verifies; `sinks` write the files; `manifest`
+says what is there at the end, and `events` what happens until then. `harvesting` is the way in.
+"""
+
+from explore_async.harvest.events import (
+    Changed,
+    Committed,
+    Finished,
+    HarvestEvent,
+    Planned,
+    Resumed,
+    Retried,
+    Split,
+)
+from explore_async.harvest.harvesting import Harvest, harvest, plan_harvest
+from explore_async.harvest.manifest import HarvestedFile, Manifest, State
+from explore_async.harvest.partitions import Partition
+from explore_async.harvest.plan import HarvestPlan
+
+__all__ = [
+    "Changed",
+    "Committed",
+    "Finished",
+    "Harvest",
+    "HarvestEvent",
+    "HarvestPlan",
+    "HarvestedFile",
+    "Manifest",
+    "Partition",
+    "Planned",
+    "Resumed",
+    "Retried",
+    "Split",
+    "State",
+    "harvest",
+    "plan_harvest",
+]

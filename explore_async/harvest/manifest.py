@@ -1,0 +1,162 @@
+"""What a complete harvest left: its files, their checksums, and the state of the dataset.
+
+`manifest.json` is written last, by one atomic step, so a folder without it holds no complete
+harvest.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from attrs import asdict, frozen
+
+from explore_async.errors import StorageError
+
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["MANIFEST", "HarvestedFile", "Manifest", "State"]
+
+MANIFEST = "manifest.json"
+_VERSION = 1
+
+
+@frozen(kw_only=True)
+class State:
+    """What the portal says about a dataset and a query at one moment.
+
+    Attributes:
+        total: the number of rows of the query.
+        data_processed: when the rows of the dataset changed, as the portal writes it; None if it
+            does not say.
+        fields: names and types in the order of the schema; `text[]` is a multivalued text.
+    """
+
+    total: int
+    data_processed: str | None
+    fields: tuple[tuple[str, str], ...]
+
+    def changes(self, later: State) -> list[str]:
+        """Return what differs in a later state, in words."""
+        found = []
+        if self.fields != later.fields:
+            found.append(f"the schema changed from {_listed(self)} to {_listed(later)}")
+        if self.total != later.total:
+            found.append(f"the number of rows changed from {self.total:,} to {later.total:,}")
+        if self.data_processed != later.data_processed:
+            found.append(
+                f"data_processed changed from {self.data_processed} to {later.data_processed}"
+            )
+        return found
+
+    @classmethod
+    def from_json(cls, value: Any) -> State:
+        """Read a state from JSON.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+        """
+        fields = tuple((str(name), str(kind)) for name, kind in value["fields"])
+        return cls(total=int(value["total"]), data_processed=value["data_processed"], fields=fields)
+
+
+@frozen(kw_only=True)
+class HarvestedFile:
+    """A file with the rows of one partition.
+
+    Attributes:
+        path: relative to the folder of the dataset.
+        rows: its rows.
+        bytes: its size.
+        sha256: its SHA-256 in hexadecimal, as `sha256sum` prints it.
+        where: the condition of its rows besides the query; None for all rows.
+        misfits: by column, how many values did not fit its type and are null instead.
+    """
+
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+    where: str | None
+    misfits: Mapping[str, int]
+
+
+@frozen(kw_only=True)
+class Manifest:
+    """A complete harvest of one dataset.
+
+    Attributes:
+        dataset_id: the dataset.
+        url: the base URL of the portal.
+        query: the parameters of the query.
+        format: the format of the files.
+        strategy: `export`, `exports` or `pages`; see `HarvestPlan`.
+        rows: the rows of all files.
+        bytes: the size of all files.
+        state: what the portal said when the last row had been received.
+        changes: what changed at the portal meanwhile and was accepted; empty if nothing did.
+        files: the files.
+    """
+
+    dataset_id: str
+    url: str
+    query: tuple[tuple[str, str], ...]
+    format: str
+    strategy: str
+    rows: int
+    bytes: int
+    state: State
+    changes: tuple[str, ...]
+    files: tuple[HarvestedFile, ...]
+
+    @property
+    def misfits(self) -> dict[str, int]:
+        """By column, how many values did not fit its type and are null instead."""
+        found: dict[str, int] = {}
+        for file in self.files:
+            for name, number in file.misfits.items():
+                found[name] = found.get(name, 0) + number
+        return found
+
+    def to_json(self) -> builtins.bytes:
+        """Return the content of `manifest.json`."""
+        return orjson.dumps({"manifest": _VERSION, **asdict(self)}, option=orjson.OPT_INDENT_2)
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest | None:
+        """Return the manifest of a folder; None if it has none.
+
+        Raises:
+            StorageError: the file cannot be read, or is of another version.
+        """
+        path = folder / MANIFEST
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StorageError(f"Cannot read {path}: {error.strerror}.") from error
+        try:
+            return cls._from_json(orjson.loads(content))
+        except (ValueError, KeyError, TypeError) as error:
+            raise StorageError(
+                f"{path} is not a manifest of this version. Move the folder away, and "
+                "harvest again."
+            ) from error
+
+    @classmethod
+    def _from_json(cls, value: Any) -> Manifest:
+        if value.pop("manifest") != _VERSION:
+            raise ValueError
+        value["query"] = tuple((name, text) for name, text in value["query"])
+        value["changes"] = tuple(value["changes"])
+        value["files"] = tuple(HarvestedFile(**one) for one in value["files"])
+        value["state"] = State.from_json(value["state"])
+        return cls(**value)
+
+
+def _listed(state: State) -> str:
+    return "(" + ", ".join(f"{name} {kind}" for name, kind in state.fields) + ")"

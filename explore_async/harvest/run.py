@@ -1,0 +1,547 @@
+"""A harvest in one folder: plan, fetch, verify, and go on after an interruption.
+
+What is promised:
+
+* When `manifest.json` exists, its files hold each row of the query exactly once: every partition
+  had as many rows as the portal counted for it, together they have as many as the portal counts
+  for the query, and neither the schema, this number nor `data_processed` changed from the plan to
+  the end. Accepted changes are named in the manifest.
+* Until then the folder has a journal and no manifest. Whatever ends the program, what the journal
+  names is on the disk, and `resume` fetches the rest. The result is the same multiset of rows as
+  that of a harvest without interruption.
+* Two harvests never write to one folder at a time.
+* Memory holds a few pages, blocks or row groups for each partition in flight, whatever the size of
+  the dataset.
+
+What is not: rows that change without a change of their number or of `data_processed` are not
+detected. Rows that the portal moves between pages, such as ties without an order, may be delivered
+twice or not at all in `pages`; a unique field, if the schema declares one, orders the pages and
+excludes this. The order of rows across files is that of the partitions.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+from attrs import asdict, evolve, frozen
+
+from explore_async.errors import (
+    ConfigurationError,
+    ExploreError,
+    IncompleteHarvestError,
+    IntegrityError,
+    RequestTimeout,
+    ServerError,
+    StorageError,
+    TotalCountDriftError,
+    TransportError,
+    TruncatedError,
+    WindowExceeded,
+)
+from explore_async.fanout.scheduler import Scheduler
+from explore_async.harvest.events import (
+    Changed,
+    Committed,
+    Finished,
+    HarvestEvent,
+    Planned,
+    Resumed,
+    Retried,
+    Split,
+)
+from explore_async.harvest.folders import (
+    FolderLock,
+    storage_error,
+    storing,
+    sync_folder,
+    write_whole,
+)
+from explore_async.harvest.journal import Journal
+from explore_async.harvest.manifest import MANIFEST, HarvestedFile, Manifest, State
+from explore_async.harvest.plan import (
+    PAGE_ROWS,
+    Strategy,
+    count_rows,
+    is_whole,
+    make_plan,
+    observe,
+    split_up,
+)
+from explore_async.harvest.sinks import Compression, Misfits, make_sink
+from explore_async.harvest.sinks.source import Source
+from explore_async.models import safe_name
+from explore_async.results.files import OwnThread
+from odsql import F
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+
+    from explore_async.dataset import Dataset
+    from explore_async.harvest.partitions import Partition
+    from explore_async.harvest.sinks import Sink, Written
+    from explore_async.models import DatasetField
+    from odsql import Query
+
+__all__ = ["Drift", "Options", "run"]
+
+Drift: TypeAlias = Literal["fail", "retry-partition", "accept"]
+"""What to do if the dataset changes: `fail`; fetch what may have changed again; or `accept` it, and
+name the changes in the manifest."""
+
+_ATTEMPTS = 3
+_ROUNDS = 3
+_PIECES = 8
+_FEWEST = 1_000
+"""An export with fewer rows is not split because it breaks off."""
+_IN_FLIGHT: dict[Strategy, int] = {"export": 1, "exports": 4, "pages": 3}
+"""Partitions at a time; the client limits the requests."""
+_DRIFT_ADVICE = (
+    "Harvest it into another folder, or choose what to do with changes: --drift retry-partition or "
+    "--drift accept."
+)
+
+
+@frozen(kw_only=True)
+class Options:
+    """The options of a harvest; see `harvest`."""
+
+    file_format: str = "jsonl"
+    compression: Compression = None
+    misfits: Misfits = "fail"
+    strategy: Strategy | None = None
+    partition_rows: int | None = None
+    split_by: tuple[str, ...] = ()
+    max_requests: int | None = None
+    drift: Drift = "fail"
+    resume: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        if self.drift not in get_args(Drift):
+            raise ConfigurationError(
+                f"drift is {self.drift!r}; it must be one of {', '.join(get_args(Drift))}."
+            )
+
+
+async def run(
+    dataset: Dataset,
+    folder: Path,
+    query: Query,
+    options: Options,
+    *,
+    url: str,
+    draining: Callable[[], bool],
+) -> AsyncGenerator[HarvestEvent, None]:
+    """Harvest a dataset into a folder of its own below `folder`; yield what happens.
+
+    Args:
+        dataset: the dataset.
+        folder: the folder of all datasets.
+        query: the rows.
+        options: the options.
+        url: the base URL of the portal.
+        draining: tells whether to end after the partitions in flight.
+    """
+    home = Path(folder) / safe_name(dataset.dataset_id)
+    with FolderLock(home):
+        asked = _asked(dataset, query, options, url)
+        if (manifest := Manifest.read(home)) is not None:
+            _refuse_unless_resumed(manifest, home, asked, resume=options.resume)
+            with storing(home):
+                Journal.discard(home)
+                _tidy(home, {file.path for file in manifest.files})
+            yield Finished(manifest=manifest)
+            return
+        one = _Run(dataset, home, query, options, asked, draining)
+        try:
+            async with aclosing(one.events()) as events:
+                async for event in events:
+                    yield event
+        finally:
+            await one.close()
+
+
+def _asked(dataset: Dataset, query: Query, options: Options, url: str) -> dict[str, Any]:
+    """Return what must be the same when a harvest goes on."""
+    return {
+        "dataset": dataset.dataset_id,
+        "url": url,
+        "query": [list(pair) for pair in query.params()],
+        "format": options.file_format,
+        "compression": options.compression,
+        "misfits": options.misfits,
+    }
+
+
+def _refuse_unless_resumed(
+    manifest: Manifest, home: Path, asked: dict[str, Any], *, resume: bool
+) -> None:
+    if not resume:
+        raise ConfigurationError(
+            f"{home} holds a complete harvest of {manifest.rows:,} rows. Choose another folder, or "
+            "move it away."
+        )
+    before = {
+        "dataset": manifest.dataset_id,
+        "url": manifest.url,
+        "query": [list(pair) for pair in manifest.query],
+        "format": manifest.format,
+    }
+    _refuse_another(home, before, asked)
+
+
+def _tidy(home: Path, known: set[str]) -> None:
+    """Remove what an interruption left: hidden files, and files of unknown partitions."""
+    for path in home.iterdir():
+        left = path.name.startswith("part-") and path.name not in known
+        if left or (path.name.startswith(".") and path.name.endswith(".part")):
+            path.unlink()
+
+
+def _refuse_another(home: Path, before: dict[str, Any], asked: dict[str, Any]) -> None:
+    for name, value in before.items():
+        if name in asked and asked[name] != value:
+            raise ConfigurationError(
+                f"{home} holds a harvest with another {name}: {value!r}, not {asked[name]!r}. "
+                "Choose another folder, or repeat the options of that harvest."
+            )
+
+
+class _Run:
+    """One harvest in a locked folder."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        home: Path,
+        query: Query,
+        options: Options,
+        asked: dict[str, Any],
+        draining: Callable[[], bool],
+    ) -> None:
+        self._dataset = dataset
+        self._home = home
+        self._query = query
+        self._options = options
+        self._asked = asked
+        self._draining = draining
+        self._thread = OwnThread("journal")
+        self._changes: list[str] = []
+        self._journal: Journal
+        self._state: State
+        self._now: State
+        self._sink: Sink
+        self._strategy: Strategy
+        self._unique: str | None = None
+
+    async def close(self) -> None:
+        """Close the journal, after what is being written to it."""
+        await self._thread.end(self._close)
+
+    def _close(self) -> None:
+        if hasattr(self, "_journal"):
+            self._journal.close()
+
+    async def events(self) -> AsyncGenerator[HarvestEvent, None]:
+        """Run to the end."""
+        yield await self._begun()
+        for left in reversed(range(_ROUNDS)):
+            async with aclosing(self._round()) as events:
+                async for event in events:
+                    yield event
+            if self._journal.pending:
+                raise self._unfinished()
+            changes = await self._changed()
+            if changes:
+                yield await self._handled(changes, left)
+            if not self._journal.pending:
+                break
+        yield Finished(manifest=await self._finish())
+
+    # ------------------------------------------------------------ beginning
+
+    async def _begun(self) -> HarvestEvent:
+        journal = Journal.open(self._home)
+        if journal is None:
+            return await self._planned()
+        self._journal = journal
+        if not self._options.resume:
+            raise ConfigurationError(
+                f"{self._home} holds an unfinished harvest. Go on with --resume, or choose another "
+                "folder."
+            )
+        before = {name: journal.header.get(name) for name in self._asked}
+        _refuse_another(self._home, before, self._asked)
+        info, now = await observe(self._dataset, self._query)
+        self._state = State.from_json(journal.header["state"])
+        changes = self._state.changes(now)
+        if changes and self._refuse_or_go_on(self._state, now, changes) == "retry-partition":
+            journal.remove()
+            return await self._planned()
+        self._changes += changes
+        self._state = now
+        self._settle(info.fields, journal.header["columns"], journal.header["strategy"])
+        self._tidy()
+        return Resumed(
+            finished=len(journal.done),
+            partitions=len(journal.partitions),
+            rows=journal.received,
+        )
+
+    async def _planned(self) -> Planned:
+        options = self._options
+        plan = await make_plan(
+            self._dataset,
+            self._query,
+            strategy=options.strategy,
+            partition_rows=options.partition_rows,
+            split_by=options.split_by,
+            max_requests=options.max_requests,
+        )
+        self._state = plan.state
+        self._settle(plan.fields, plan.columns, plan.strategy)
+        header = {
+            **self._asked,
+            "strategy": plan.strategy,
+            "columns": plan.columns,
+            "state": asdict(plan.state),
+        }
+        self._journal = Journal.create(self._home, header, plan.partitions)
+        self._tidy()
+        return Planned(plan=plan)
+
+    def _settle(
+        self, fields: Sequence[DatasetField], columns: Sequence[str], strategy: Strategy
+    ) -> None:
+        self._strategy = strategy
+        self._unique = next(
+            (one.name for one in fields if one.annotations.get("id", False) is not False), None
+        )
+        self._sink = make_sink(
+            self._options.file_format,
+            name=self._dataset.dataset_id,
+            fields=fields,
+            columns=columns,
+            compression=self._options.compression,
+            misfits=self._options.misfits,
+        )
+
+    def _tidy(self) -> None:
+        """Remove what an interruption left, and note which finished files are not there."""
+        with storing(self._home):
+            _tidy(self._home, {file.path for file in self._journal.done.values()})
+        for number, file in list(self._journal.done.items()):
+            path = self._home / file.path
+            if not path.is_file() or path.stat().st_size != file.bytes:
+                self._journal.again(number, "its file is not as it was written")
+
+    # ------------------------------------------------------------ fetching
+
+    async def _round(self) -> AsyncGenerator[HarvestEvent, None]:
+        """Fetch what is pending, and what replaces it."""
+        scheduler = Scheduler(_IN_FLIGHT[self._strategy])
+        while self._journal.pending and not self._draining():
+            jobs = self._jobs(self._journal.pending)
+            running = scheduler.ordered(jobs, ahead=scheduler.concurrency)
+            async with aclosing(running) as finished:
+                async for events in finished:
+                    for event in events:
+                        yield event
+
+    def _jobs(self, pending: Sequence[Partition]) -> Iterator[Any]:
+        for one in pending:
+            if self._draining():
+                return
+            yield partial(self._fetch, one)
+
+    async def _fetch(self, partition: Partition) -> list[HarvestEvent]:
+        events: list[HarvestEvent] = []
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                written, partition = await self._verified(partition)
+            except (WindowExceeded, TransportError, ServerError, IntegrityError) as error:
+                if attempt < _ATTEMPTS and self._may_help(error):
+                    events.append(Retried(partition=partition, why=error.message))
+                    continue
+                return [*events, await self._split(partition, error)]
+            file = HarvestedFile(
+                path=self._name(partition),
+                rows=written.rows,
+                bytes=written.bytes,
+                sha256=written.sha256,
+                where=partition.where,
+                misfits=written.misfits,
+            )
+            return [*events, await self._thread.run(partial(self._commit, partition, file))]
+        raise AssertionError  # the last attempt returns or raises an error
+
+    def _may_help(self, error: ExploreError) -> bool:
+        """Return whether fetching a partition again may succeed, and is wanted."""
+        if isinstance(error, TotalCountDriftError) and self._options.drift == "fail":
+            return False
+        return not isinstance(error, WindowExceeded)
+
+    async def _verified(self, partition: Partition) -> tuple[Written, Partition]:
+        """Write the file of a partition, if it has as many rows as the portal counts."""
+        query = self._query.where(partition.where)
+        paged = self._strategy == "pages"
+        if paged and self._unique is not None and query.clauses.order_by is None:
+            query = query.order_by(F[self._unique])
+        source = Source(dataset=self._dataset, query=query, paged=paged)
+        written = await self._written(self._home / self._name(partition), source)
+        if written.rows == partition.expected:
+            return written, partition
+        now = await count_rows(self._dataset, query)
+        if now != written.rows:
+            raise IntegrityError(
+                f"Partition {partition.number} has {written.rows:,} rows, but the portal counts "
+                f"{now:,}. Go on with --resume; if it persists, report it to the portal.",
+                expected=now,
+                received=written.rows,
+            )
+        if self._options.drift == "fail":
+            raise TotalCountDriftError(
+                f"Partition {partition.number} had {partition.expected:,} rows when the harvest "
+                f"was planned, and has {now:,} now: the dataset changed. {_DRIFT_ADVICE}",
+                expected=partition.expected,
+                received=now,
+            )
+        return written, evolve(partition, expected=now)
+
+    async def _written(self, path: Path, source: Source) -> Written:
+        try:
+            return await self._sink.write(path, source)
+        except StorageError as error:
+            if isinstance(error.__cause__, OSError):
+                raise storage_error(path, error.__cause__) from error.__cause__
+            raise
+
+    async def _split(self, partition: Partition, error: ExploreError) -> HarvestEvent:
+        """Replace a partition that does not fit or breaks off; raise the error if that is no way.
+
+        Rows that changed are no reason to split.
+        """
+        grown = isinstance(error, WindowExceeded)
+        broken = isinstance(error, TruncatedError | RequestTimeout | ServerError)
+        most = PAGE_ROWS if grown else max(_FEWEST, partition.expected // _PIECES)
+        if not (grown or (broken and partition.expected > most)) or is_whole(self._query):
+            raise error
+        try:
+            into = await split_up(self._dataset, self._query, partition, most=most)
+        except ConfigurationError:
+            raise error from None
+        made = await self._thread.run(partial(self._journal.split, partition.number, into))
+        return Split(partition=partition, into=tuple(made), why=error.message)
+
+    def _commit(self, partition: Partition, file: HarvestedFile) -> Committed:
+        """Note that a partition is finished; runs in the thread that writes the journal."""
+        journal = self._journal
+        with storing(self._home):
+            sync_folder(self._home)
+        journal.commit(partition, file)
+        return Committed(
+            partition=partition, file=file, rows=journal.received, total=journal.expected
+        )
+
+    def _name(self, partition: Partition) -> str:
+        return f"part-{partition.number:05}{self._sink.suffix}"
+
+    # ------------------------------------------------------------ changes
+
+    async def _changed(self) -> list[str]:
+        """Return what changed since the plan or the last acceptance, and keep the new state."""
+        _, now = await observe(self._dataset, self._query)
+        before, self._now = self._state, now
+        changes = before.changes(now)
+        if before.fields != now.fields:
+            raise _schema_error(before, now)
+        received = self._journal.received
+        if not changes and received != now.total:
+            changes = [f"{received:,} rows were received, but the portal counts {now.total:,}"]
+        return changes
+
+    async def _handled(self, changes: list[str], left: int) -> HarvestEvent:
+        """Apply the policy to changes; `left` is how many rounds may follow."""
+        before, self._state = self._state, self._now
+        if self._refuse_or_go_on(before, self._now, changes) == "accept":
+            self._changes += changes
+            return Changed(changes=tuple(changes), again=0)
+        if not left:
+            raise IntegrityError(
+                f"The dataset changed during each of {_ROUNDS} rounds: {'; '.join(changes)}. "
+                "Try again when it changes less, or accept changes with --drift accept."
+            )
+        if before.data_processed == self._now.data_processed:
+            stale = await self._stale()
+            for number in stale:
+                self._journal.again(number, "; ".join(changes))
+            if stale or self._journal.received == self._now.total:
+                self._changes += changes
+                return Changed(changes=tuple(changes), again=len(stale))
+        # Any row may have changed, or rows are outside all partitions.
+        self._journal.remove()
+        return await self._planned()
+
+    async def _stale(self) -> list[int]:
+        """Return the partitions whose rows the portal counts differently now."""
+        found = []
+        for number, file in self._journal.done.items():
+            query = self._query.where(file.where)
+            if await count_rows(self._dataset, query) != file.rows:
+                found.append(number)
+        return found
+
+    def _refuse_or_go_on(self, before: State, now: State, changes: list[str]) -> Drift:
+        if before.fields != now.fields:
+            raise _schema_error(before, now)
+        if self._options.drift == "fail":
+            raise IntegrityError(
+                f"The dataset changed while it was harvested: {'; '.join(changes)}. "
+                f"{_DRIFT_ADVICE}",
+                expected=before.total,
+                received=now.total,
+            )
+        return self._options.drift
+
+    # ------------------------------------------------------------ ending
+
+    def _unfinished(self) -> IncompleteHarvestError:
+        done, planned = len(self._journal.done), len(self._journal.partitions)
+        return IncompleteHarvestError(
+            f"The harvest of {self._dataset.dataset_id} was stopped with {done:,} of {planned:,} "
+            "partitions. They are kept: go on with --resume.",
+            finished=done,
+            planned=planned,
+        )
+
+    async def _finish(self) -> Manifest:
+        parts = [file for _, file in sorted(self._journal.done.items())]
+        with storing(self._home):
+            files = await self._sink.gather(self._home, parts)
+        manifest = Manifest(
+            dataset_id=self._dataset.dataset_id,
+            url=self._asked["url"],
+            query=tuple((name, text) for name, text in self._asked["query"]),
+            format=self._options.file_format,
+            strategy=self._strategy,
+            rows=sum(file.rows for file in files),
+            bytes=sum(file.bytes for file in files),
+            state=self._now,
+            changes=tuple(self._changes),
+            files=files,
+        )
+        with storing(self._home):
+            write_whole(self._home / MANIFEST, manifest.to_json())
+            self._journal.remove()
+            _tidy(self._home, {file.path for file in files})
+        return manifest
+
+
+def _schema_error(before: State, now: State) -> IntegrityError:
+    [change] = [one for one in before.changes(now) if one.startswith("the schema")]
+    return IntegrityError(
+        f"The dataset cannot be harvested as it was planned: {change}. Harvest it into another "
+        "folder."
+    )

@@ -1,0 +1,90 @@
+"""Blocks of JSON Lines as record batches of a schema, without a Python object for each value.
+
+Arrow reads a block several times as fast as the converter does, but it is less exact about what it
+accepts. So a block is read by Arrow only where the result is certain to be the same: all columns
+have types that it reads without loss, each line begins like a row, there are as many rows as lines,
+and nothing is refused. Any other block is read row by row, which then tells what is wrong.
+
+A line that is not an object is never given to Arrow, which crashes on a bare `null` (seen with
+pyarrow 26).
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+from typing import TYPE_CHECKING, Any
+
+from explore_async.results import arrow, geo
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from explore_async.results.conversion import Converter
+
+__all__ = ["BlockReader"]
+
+_EXACT = frozenset({"int", "double", "text", "date", "datetime", "geo_point_2d"})
+_MISSES = 3
+"""Blocks that Arrow may refuse before it is not tried any more."""
+
+
+class BlockReader:
+    """Reads the blocks of one file.
+
+    Args:
+        schema: the columns.
+        converter: knows the types of the fields.
+    """
+
+    def __init__(self, schema: pa.Schema, converter: Converter) -> None:
+        self._schema = schema
+        self._misses = 0 if _is_exact(schema, converter) else _MISSES
+        self._pyarrow = arrow.require("pyarrow")
+        self._json: Any = importlib.import_module("pyarrow.json")
+        self._options = self._json.ParseOptions(
+            explicit_schema=self._pyarrow.schema([self._as_read(one) for one in schema]),
+            unexpected_field_behavior="error",
+        )
+
+    def read(self, block: bytes) -> list[pa.RecordBatch] | None:
+        """Return the rows of whole lines; None if they have to be read one by one."""
+        if self._misses >= _MISSES:
+            return None
+        made = self._read(block)
+        self._misses += made is None
+        return made
+
+    def _read(self, block: bytes) -> list[pa.RecordBatch] | None:
+        lines = block.count(b"\n") + (not block.endswith(b"\n"))
+        if not block.startswith(b"{") or block.count(b"\n{") != lines - 1:
+            return None
+        if b"NaN" in block or b"Inf" in block:  # not JSON, but Arrow accepts it
+            return None
+        options = self._json.ReadOptions(use_threads=False, block_size=len(block) + 1)
+        try:
+            block.decode()  # Arrow accepts what is not UTF-8
+            table = self._json.read_json(
+                io.BytesIO(block), read_options=options, parse_options=self._options
+            )
+            if table.num_rows != lines:
+                return None
+            batches: list[pa.RecordBatch] = table.cast(self._schema).to_batches()
+        except (
+            ValueError,
+            NotImplementedError,
+        ):  # ArrowInvalid and UnicodeDecodeError are ValueErrors
+            return None
+        return batches
+
+    def _as_read(self, one: pa.Field) -> pa.Field:
+        """Return the column that Arrow reads: it has no days, but casts texts to them exactly."""
+        if self._pyarrow.types.is_date32(one.type) or self._pyarrow.types.is_timestamp(one.type):
+            return self._pyarrow.field(one.name, self._pyarrow.string())
+        return one.remove_metadata()
+
+
+def _is_exact(schema: pa.Schema, converter: Converter) -> bool:
+    """Return whether all columns have types that Arrow reads without loss."""
+    types = {converter.key(one): one.type for one in converter.fields}
+    return all(types.get(one.name) in _EXACT and not geo.is_geometry(one) for one in schema)

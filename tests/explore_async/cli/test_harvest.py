@@ -1,0 +1,146 @@
+"""`explore harvest`: plans, folders, and what is told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import click
+import orjson
+import pytest
+
+from explore_async.cli.running import run as run_work
+from tests.explore_async.cli.shell import ROWS, run
+from tests.platforms import posix
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_dataset_is_harvested_into_a_folder_of_its_name(url: str, tmp_path: Path) -> None:
+    """What happens is on standard error."""
+    result = run("harvest", "cities", "--url", url, "-o", str(tmp_path))
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == ""
+    planned, complete = result.stderr.splitlines()
+    assert planned == (
+        "cities: 3 rows by export (one request brings all 3 rows), 1 partition, 3 requests"
+    )
+    assert complete.startswith("cities: complete: 3 rows, ")
+    lines = (tmp_path / "cities" / "part-00000.jsonl").read_bytes().splitlines()
+    assert [orjson.loads(line) for line in lines] == ROWS
+    assert (tmp_path / "cities" / "manifest.json").exists()
+
+
+def test_the_filters_are_those_of_export(url: str, tmp_path: Path) -> None:
+    """Conditions, facets and columns."""
+    result = run(
+        "harvest", "cities", "--url", url, "-o", str(tmp_path), "--refine", "country:UA",
+        "--where", "population > 1000000", "--select", "name", "--format", "csv",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "cities" / "part-00000.csv").read_text() == "name\nKyiv\n"
+
+
+def test_without_a_terminal_each_tenth_is_a_line(url: str, tmp_path: Path) -> None:
+    """A log stays short, however many partitions there are."""
+    result = run(
+        "harvest", "many", "--url", url, "-o", str(tmp_path), "--partition-rows", "500",
+        "--split-by", "name",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    told = [line for line in result.stderr.splitlines() if " of 10,001 rows" in line]
+    assert 5 <= len(told) <= 10
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(url: str, tmp_path: Path) -> None:
+    """With what it costs, and the first partitions."""
+    result = run("harvest", "many", "--url", url, "--dry-run", "--partition-rows", "600")
+    assert result.exit_code == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0] == "dataset    many"
+    assert lines[1].startswith("strategy   exports: one export of 10,001 rows would lose them all")
+    assert lines[2].startswith("rows       10,001 in ")
+    assert lines[-1].startswith("... and ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_dataset_that_fails_does_not_stop_the_others(url: str, tmp_path: Path) -> None:
+    """It is told when it fails, and at the end."""
+    result = run("harvest", "absent", "cities", "--url", url, "-o", str(tmp_path))
+    assert result.exit_code == 1
+    assert "absent: " in result.stderr
+    assert "cities: complete" in result.stderr
+    assert result.stderr.splitlines()[-1] == "Error: 1 of 2 datasets failed: absent."
+
+
+def test_the_error_of_the_only_dataset_is_the_message(url: str, tmp_path: Path) -> None:
+    """Exit status 1."""
+    result = run("harvest", "cities", "--url", url, "-o", str(tmp_path), "--max-requests", "5")
+    assert result.exit_code == 1
+    assert "would take 6 requests" in result.stderr
+
+
+def test_a_harvest_needs_a_folder(url: str) -> None:
+    """There is no default, because there may be many files."""
+    result = run("harvest", "cities", "--url", url)
+    assert result.exit_code == 2
+    assert "Pass the folder to write to with -o" in result.stderr
+
+
+def test_the_same_command_with_resume_can_be_run_until_it_succeeds(
+    url: str, tmp_path: Path
+) -> None:
+    """Without it, a folder is never overwritten."""
+    command = ("harvest", "cities", "--url", url, "-o", str(tmp_path))
+    assert run(*command, "--resume").exit_code == 0
+    assert run(*command, "--resume").exit_code == 0
+    assert run(*command).exit_code == 1
+
+
+def test_on_a_terminal_a_line_changes(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is removed before other lines are printed."""
+    from explore_async.cli import harvest
+
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(harvest, "_BETWEEN", 0.0)
+    told: list[str] = []
+    monkeypatch.setattr(click, "echo", lambda text, **_: told.append(text))
+    lines = harvest._Lines("trees", lambda: 4_998)
+    lines._total = 10
+    lines._draw()
+    lines._say("complete")
+    assert told == ["trees: 0 of 10 rows, 4,998 calls left", f"\r{' ' * 37}\r", "trees: complete"]
+
+
+@posix
+def test_the_first_signal_drains_and_the_second_stops() -> None:
+    """A harvest finishes what is in flight, unless it is asked again."""
+    drained = asyncio.Event()
+
+    async def work() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        await drained.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.Event().wait()
+
+    with pytest.raises(KeyboardInterrupt):
+        run_work(work(), drain=drained.set)
+
+
+@posix
+def test_drained_work_may_end_by_itself() -> None:
+    """Then its result counts."""
+    drained = asyncio.Event()
+
+    async def work() -> str:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await drained.wait()
+        for _ in range(20):
+            await asyncio.sleep(0)  # one signal must not count twice
+        return "done"
+
+    assert run_work(work(), drain=drained.set) == "done"

@@ -1,0 +1,1 @@
+"""The harvester, against the local portal with faults."""

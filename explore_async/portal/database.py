@@ -45,6 +45,8 @@ def open_database(
     # A locked database lets no cursor set these later.
     opened.execute("SET GLOBAL TimeZone = 'UTC'")
     opened.execute("SET GLOBAL enable_geoparquet_conversion = false")
+    # Memory that a statement needed goes back to the system, not only to the allocator.
+    opened.execute("SET GLOBAL allocator_background_threads = true")
     return opened
 
 

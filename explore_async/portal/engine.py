@@ -11,7 +11,8 @@ import contextlib
 import importlib
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from explore_async.portal.errors import not_supported, stopping, too_large, too_slow
 from explore_async.portal.turns import CLIENT, Turns
@@ -108,7 +109,7 @@ class Engine:
                 return write(rows) if rows else None
 
             await self._work(statement, lambda: cursor.execute(sql, parameters.used_by(sql)))
-            async with contextlib.aclosing(self._ahead(statement, batch)) as chunks:
+            async with contextlib.aclosing(_ahead(self._batches(statement, batch))) as chunks:
                 async for chunk in chunks:
                     yield chunk
 
@@ -120,7 +121,10 @@ class Engine:
         *,
         rows: int,
     ) -> AsyncGenerator[bytes]:
-        """Yield `write(batch)` for Arrow batches of at most so many rows, as `stream` does."""
+        """Yield `write(batch)` for Arrow batches of at most so many rows, as `stream` does.
+
+        One batch is written while the next is read.
+        """
         async with self._statement() as statement:
 
             def begin() -> Iterator[pa.RecordBatch]:
@@ -131,27 +135,17 @@ class Engine:
                 return reader
 
             reader = await self._work(statement, begin)
+            read = self._batches(statement, lambda: next(reader, None))
+            async with contextlib.aclosing(_ahead(read)) as batches:
+                async for batch in batches:
+                    yield await self.run(partial(write, batch))
 
-            def batch() -> bytes | None:
-                found = next(reader, None)
-                return None if found is None else write(found)
-
-            async with contextlib.aclosing(self._ahead(statement, batch)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-
-    async def _ahead(
-        self, statement: _Statement, batch: Callable[[], bytes | None]
-    ) -> AsyncGenerator[bytes]:
-        """Yield what `batch` returns until it is None; the next is made while one is sent."""
-        following = asyncio.ensure_future(self._work(statement, batch))
-        try:
-            while (chunk := await following) is not None:
-                following = asyncio.ensure_future(self._work(statement, batch))
-                yield chunk
-        finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+    async def _batches(
+        self, statement: _Statement, batch: Callable[[], T | None]
+    ) -> AsyncGenerator[T]:
+        """Yield what `batch` returns until it is None."""
+        while (found := await self._work(statement, batch)) is not None:
+            yield found
 
     async def read(
         self, sql: str, parameters: Parameters, work: Callable[[Iterator[list[Row]]], T]
@@ -241,6 +235,20 @@ class Engine:
             raise not_supported("A number that overflows its type") from error
         except self._too_large as error:
             raise too_large() from error
+
+
+async def _ahead(items: AsyncGenerator[T]) -> AsyncGenerator[T]:
+    """Yield items; the next one is made while one is used."""
+    end = object()
+    following = asyncio.ensure_future(anext(items, end))
+    try:
+        while (item := await following) is not end:
+            following = asyncio.ensure_future(anext(items, end))
+            yield cast("T", item)
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await items.aclose()
 
 
 class _Statement:

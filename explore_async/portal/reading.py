@@ -44,6 +44,8 @@ _GEOJSON = frozenset(
      "GeometryCollection"}
 )  # fmt: skip
 _WORD = re.compile(r"\w+", re.ASCII)
+_NUMBERS = re.compile(r"STRUCT\((?:\"?\w+\"? (?:DOUBLE|FLOAT|U?\w*INT(?:EGER)?)(?:, |\)))+")
+"""A point whose coordinates are numbers."""
 _NESTED = re.compile(r"STRUCT|MAP|UNION|JSON|VARIANT")
 _FILE_KEYS = frozenset({"filename", "id", "mimetype"})
 """The keys of all recorded values of type `file`."""
@@ -205,6 +207,7 @@ class Source:
             one.type == "text"
             or (one.type == "datetime" and kinds[name].startswith("TIMESTAMP"))
             or (one.type == "double" and kinds[name].startswith("DECIMAL"))
+            or (one.type == "geo_point_2d" and _NUMBERS.fullmatch(kinds[name]))
             or (_TYPES.get(kinds[name]) == one.type and kinds[name] != "UBIGINT")
             for name, one in fields.items()
         )

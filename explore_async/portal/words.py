@@ -153,7 +153,7 @@ def _make(connection: DuckDBPyConnection, table: str, texts: list[str]) -> bool:
     if counted is None or counted[0] > MOST_TEXT:
         return False
     found = " UNION ALL ".join(
-        f"SELECT DISTINCT unnest(string_split_regex({folded(text)}, '{BREAK}+')) AS word, "  # noqa: S608
+        f"SELECT unnest(list_distinct(string_split_regex({folded(text)}, '{BREAK}+'))) AS word, "  # noqa: S608
         f"CAST({at} AS SMALLINT) AS c, rowid AS r FROM {table}"
         for at, text in enumerate(texts)
     )

@@ -622,6 +622,19 @@ async def test_parquet_is_served_in_the_order_of_its_rows(tmp_path: Path, name: 
     ]
 
 
+@pytest.mark.parametrize(("longitude", "kind"), [(2.5, "VIEW"), (2, "VIEW"), ("2.5", "BASE TABLE")])
+def test_points_of_parquet_stay_in_the_file(tmp_path: Path, longitude: object, kind: str) -> None:
+    """If they are numbers, which need no conversion that can fail."""
+    pq.write_table(
+        pa.table({"place": [{"lon": longitude, "lat": longitude}]}), tmp_path / "a.parquet"
+    )
+    with Store() as store:
+        load_files(store, tmp_path / "a.parquet")
+        with store.cursor() as cursor:
+            found = cursor.execute("SELECT table_type FROM information_schema.tables").fetchall()
+    assert found == [(kind,)]
+
+
 async def test_every_query_reads_parquet_in_place(tmp_path: Path) -> None:
     """Sorting, grouping, unnesting, searching and single records need the numbers of its rows."""
     columns = {"name": ["oak", "elm", "oak"], "tags": [["a", "b"], ["b"], None]}

@@ -325,6 +325,13 @@ def column(values: list[object], field: pa.Field) -> pa.Array:
     return _array(require("pyarrow"), values, field, field.name)
 
 
+def _as_float(value: object) -> object:
+    """Return an integer beyond 64 bits as the same number, which Arrow itself does not convert."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
+        return float(value) if abs(value) < 2**1023 and float(value) == value else value
+    return value
+
+
 def _array(arrow: Any, values: list[object], field: pa.Field | None, name: str) -> Any:
     """Return a column that preserves every value; without a field, of the type of the values.
 
@@ -338,6 +345,8 @@ def _array(arrow: Any, values: list[object], field: pa.Field | None, name: str) 
     if kind is not None and _is_text(arrow, kind):
         return arrow.array([_text(value) for value in values], kind)
     plain = [_plain(value) for value in values]
+    if kind is not None and arrow.types.is_floating(kind):
+        plain = [_as_float(one) for one in plain]
     if kind is not None and arrow.types.is_list(kind) and _is_text(arrow, kind.value_type):
         plain = [list(map(_text, one)) if isinstance(one, list) else one for one in plain]
     if kind is not None and arrow.types.is_null(kind) and any(one is not None for one in plain):

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import importlib
 import io
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from explore_async.results import arrow, geo
@@ -42,6 +44,7 @@ class BlockReader:
         self._misses = 0 if _is_exact(schema, converter) else _MISSES
         self._pyarrow = arrow.require("pyarrow")
         self._json: Any = importlib.import_module("pyarrow.json")
+        self._rounded = _rounded(self._pyarrow, schema)
         self._options = self._json.ParseOptions(
             explicit_schema=self._pyarrow.schema([self._as_read(one) for one in schema]),
             unexpected_field_behavior="error",
@@ -58,6 +61,8 @@ class BlockReader:
     def _read(self, block: bytes) -> list[pa.RecordBatch] | None:
         lines = block.count(b"\n") + (not block.endswith(b"\n"))
         if not block.startswith(b"{") or block.count(b"\n{") != lines - 1:
+            return None
+        if self._rounded is not None and self._rounded.search(block) is not None:
             return None
         if b"NaN" in block or b"Inf" in block:  # not JSON, but Arrow accepts it
             return None
@@ -82,6 +87,16 @@ class BlockReader:
         if self._pyarrow.types.is_date32(one.type) or self._pyarrow.types.is_timestamp(one.type):
             return self._pyarrow.field(one.name, self._pyarrow.string())
         return one.remove_metadata()
+
+
+def _rounded(pyarrow: Any, schema: pa.Schema) -> re.Pattern[bytes] | None:
+    """Return a pattern of integers in columns of doubles that Arrow may round."""
+    names = [
+        re.escape(json.dumps(one.name, ensure_ascii=False).encode())
+        for one in schema
+        if pyarrow.types.is_floating(one.type)
+    ]
+    return re.compile(b"(?:%s) ?: ?-?\\d{16,}[,}\\s]" % b"|".join(names)) if names else None
 
 
 def _is_exact(schema: pa.Schema, converter: Converter) -> bool:

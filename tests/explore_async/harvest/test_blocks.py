@@ -39,7 +39,21 @@ CONVERTER = Converter(
 )
 SCHEMA = columns_of(CONVERTER, [*KINDS, "many"], wkb=False, misfits="fail")
 ODD = st.sampled_from(
-    [True, 2.5, 2**63, "2024", "x", ["a"], {"lon": 1}, [1], [None], {}, -0.0, 1e300]
+    [
+        True,
+        2.5,
+        2**63,
+        2**63 + 1,
+        "2024",
+        "x",
+        ["a"],
+        {"lon": 1},
+        [1],
+        [None],
+        {},
+        -0.0,
+        1e300,
+    ]
 )
 VALUES = {
     "i": st.integers(-(2**63), 2**63 - 1),

@@ -443,9 +443,13 @@ def _cutting(request: web.Request) -> Iterator[None]:
     """Abort the connection on an error, which nothing else can report once the body has begun."""
     try:
         yield
-    except PortalError as error:
+    except ConnectionResetError:
+        raise
+    except Exception as error:
         if request.transport is not None:
             request.transport.abort()
+        if not isinstance(error, PortalError):
+            LOG.exception("An export failed: %s", request.path)
         raise ConnectionResetError from error
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from explore_async.portal.errors import not_supported, stopping, too_large, too_slow
+from explore_async.portal.errors import PortalError, not_supported, stopping, too_large, too_slow
 from explore_async.portal.turns import CLIENT, Turns
 
 if TYPE_CHECKING:
@@ -36,6 +37,15 @@ BATCH = 2_000
 """The number of rows per batch of an export."""
 
 _PAUSE = 0.02
+
+_KIND = r"(INTERRUPT|Out of Range|Conversion|Out of Memory) Error"
+_ARROW = re.compile(_KIND)
+"""How an Arrow reader says that fetching rows met an error of DuckDB; the group is its kind."""
+_LATER = re.compile(
+    r"Invalid Input Error: Attempting to execute an unsuccessful or closed pending query result\s+"
+    rf"Error: {_KIND}"
+)
+"""How DuckDB before 2.0 says the same of other rows."""
 
 
 class Engine:
@@ -61,6 +71,7 @@ class Engine:
             duckdb.ConversionException,
         )
         self._too_large: type[Exception] = duckdb.OutOfMemoryException
+        self._invalid: type[Exception] = duckdb.InvalidInputException
 
     async def close(self) -> None:
         """Interrupt running statements, refuse waiting ones, and stop the threads."""
@@ -135,7 +146,7 @@ class Engine:
                 return reader
 
             reader = await self._work(statement, begin)
-            read = self._batches(statement, lambda: next(reader, None))
+            read = self._batches(statement, lambda: self._next(reader))
             async with contextlib.aclosing(_ahead(read)) as batches:
                 async for batch in batches:
                     yield await self.run(partial(write, batch))
@@ -146,6 +157,16 @@ class Engine:
         """Yield what `batch` returns until it is None."""
         while (found := await self._work(statement, batch)) is not None:
             yield found
+
+    def _next(self, reader: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
+        """Return the next batch of an Arrow reader, which has no errors but OSError."""
+        try:
+            return next(reader, None)
+        except OSError as error:
+            found = _ARROW.match(str(error))
+            if found is None:
+                raise
+            raise _named(found[1]) from error
 
     async def read(
         self, sql: str, parameters: Parameters, work: Callable[[Iterator[list[Row]]], T]
@@ -231,10 +252,26 @@ class Engine:
         except self._interrupted as error:
             raise stopping() from error
         except self._refused as error:
-            # DuckDB's message would quote the portal's own SQL.
-            raise not_supported("A number that overflows its type") from error
+            raise _overflow() from error
         except self._too_large as error:
             raise too_large() from error
+        except self._invalid as error:
+            found = _LATER.match(str(error))
+            if found is None:
+                raise
+            raise _named(found[1]) from error
+
+
+def _overflow() -> PortalError:
+    """Return the error of a number; DuckDB's message would quote the portal's own SQL."""
+    return not_supported("A number that overflows its type")
+
+
+def _named(kind: str) -> PortalError:
+    """Return the error of a kind of `_KIND`."""
+    if kind == "INTERRUPT":
+        return stopping()
+    return too_large() if kind == "Out of Memory" else _overflow()
 
 
 async def _ahead(items: AsyncGenerator[T]) -> AsyncGenerator[T]:

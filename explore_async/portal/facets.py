@@ -89,9 +89,11 @@ def _source(column: Column, where: Sequence[str], context: Context) -> str:
 
     Equal values are counted before they become texts, because few of them differ.
     """
-    value = f"unnest(list_distinct({column.sql}))" if column.field.multivalued else column.sql
     filters = f" WHERE {' AND '.join(where)}" if where else ""
-    counted = f"SELECT {value} AS f, count(*) AS m FROM {context.dataset.table}{filters} GROUP BY 1"  # noqa: S608
+    source = f"SELECT {column.sql} AS f FROM {context.dataset.table}{filters}"  # noqa: S608
+    if column.field.multivalued:
+        source = f"SELECT unnest(list_distinct(f)) AS f FROM ({source})"  # noqa: S608
+    counted = f"SELECT f, count(*) AS m FROM ({source}) GROUP BY 1"  # noqa: S608
     text = facet_text(evolve(column, sql="f"), context)
     return counted if text == "f" else f"SELECT {text} AS f, m FROM ({counted})"  # noqa: S608
 

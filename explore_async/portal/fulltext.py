@@ -18,7 +18,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from explore_async.portal.errors import incompatible_types, malformed
-from explore_async.portal.words import BREAK, Wanted, folded
+from explore_async.portal.words import BREAK, FINAL_SIGMA, SIGMA, Wanted, folded
 from odsql import nodes
 
 if TYPE_CHECKING:
@@ -92,9 +92,14 @@ def startswith(arguments: Sequence[nodes.Node], context: Context) -> str:
 
 
 def _folded(text: str) -> str:
-    """Return text without case and accents."""
-    decomposed = unicodedata.normalize("NFD", text.lower())
-    return "".join(one for one in decomposed if not unicodedata.combining(one))
+    """Return text without case and accents: what `words.folded` makes of it in SQL.
+
+    Each letter has its own lower case, whatever its place in the word, and marks are left out also
+    in scripts where they are vowels.
+    """
+    decomposed = unicodedata.normalize("NFD", "".join(one.lower() for one in text))
+    unmarked = (one for one in decomposed if not unicodedata.category(one).startswith("M"))
+    return unicodedata.normalize("NFC", "".join(unmarked)).replace(FINAL_SIGMA, SIGMA)
 
 
 def _words(kind: re.Pattern[str], text: str) -> list[str]:

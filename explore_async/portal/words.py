@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BREAK",
+    "FINAL_SIGMA",
     "MOST_TEXT",
     "ROWS_IN",
+    "SIGMA",
     "Wanted",
     "Words",
     "drop_index",
@@ -35,6 +37,9 @@ __all__ = [
 
 BREAK = r"[^\p{L}\p{N}]"
 """What separates words, as a regular expression of DuckDB."""
+
+SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
+FINAL_SIGMA = "\N{GREEK SMALL LETTER FINAL SIGMA}"
 
 ROWS_IN = "rowid IN (SELECT "
 """The start of a condition that names its rows. DuckDB joins them, which loses their order."""
@@ -174,5 +179,5 @@ def _make(connection: DuckDBPyConnection, table: str, texts: list[str]) -> bool:
 
 
 def folded(sql: str) -> str:
-    """Return SQL for a text without case and accents."""
-    return f"strip_accents(lower({sql}))"
+    """Return SQL for a text without case and accents; sigma has two lower cases."""
+    return f"replace(strip_accents(lower({sql})), '{FINAL_SIGMA}', '{SIGMA}')"

@@ -141,7 +141,9 @@ class _Neighbours:
     def __init__(self, groups: Sequence[_Group], metres: float) -> None:
         width = 1.2 * math.degrees(metres / _RADIUS)
         self._width = width if width < _WIDE else math.inf
-        self._columns = max(1, math.ceil(360 / self._width))
+        # A narrower last column would have more than its neighbours within the radius.
+        self._columns = max(1, math.floor(360 / self._width))
+        self._column = 360 / self._columns
         self._steps = range(-1, 2) if width < 1 else range(-2, 3)
         self._squares: dict[tuple[int, int], list[int]] = {}
         for at, group in enumerate(groups):
@@ -149,7 +151,8 @@ class _Neighbours:
 
     def place(self, group: _Group) -> tuple[int, int]:
         """Return the square with the centre of a group."""
-        return int((group.longitude + 180) / self._width), int((group.latitude + 90) / self._width)
+        column = int((group.longitude + 180) / self._column) % self._columns
+        return column, int((group.latitude + 90) / self._width)
 
     def after(self, group: _Group, position: int) -> list[int]:
         """Return the groups around another one that come after a position, in their order."""

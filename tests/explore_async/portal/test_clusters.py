@@ -23,7 +23,10 @@ Position = tuple[float, float]
 longitudes = st.floats(-180, 180).map(lambda value: round(value, 3))
 latitudes = st.floats(-85, 85).map(lambda value: round(value, 3))
 around = st.floats(-1, 1).map(lambda value: round(value, 4))
-positions = st.tuples(longitudes, latitudes) | st.tuples(around, around)
+date_line = st.sampled_from([-180.0, -179.75, 179.5, 179.75, 180.0])
+positions = st.one_of(
+    st.tuples(longitudes, latitudes), st.tuples(around, around), st.tuples(date_line, around)
+)
 
 PARIS: list[Position] = [
     (2.454929, 48.821578), (2.245858, 48.86914), (2.240358, 48.863481), (2.25292, 48.847176),
@@ -107,6 +110,14 @@ def test_groups_of_a_geohash_grid_are_merged_if_their_centres_are_near(
     listed: list[Position], zoom: int, radius: float
 ) -> None:
     """As the reference describes; only groups around one another are compared."""
+    assert members(clusters(points(listed), zoom, radius)) == merged(listed, zoom, radius)
+
+
+@pytest.mark.parametrize("zoom", range(13))
+@pytest.mark.parametrize("radius", [7, 40, 90])
+def test_the_180th_meridian_is_no_border(zoom: int, radius: float) -> None:
+    """Groups on both sides of it are merged as others are, however the world is divided."""
+    listed = [(lon, lat / 4) for lon in (-180.0, -179.7, 179.5, 180.0) for lat in range(-3, 4)]
     assert members(clusters(points(listed), zoom, radius)) == merged(listed, zoom, radius)
 
 

@@ -24,6 +24,9 @@ TEXTS = (
     "{0}", "%s", "\\", "\\\\'", "\0", "a\0b", "\u202eabc", "\U0001f600", "\ud800", "e\u0301", "İ",
     "ß", "\ufeff", "\u2028", "\x7f", "(?:", "[a", "a" * 300, "{", "}", "NaN", "null", "1e400",
     "../../etc/passwd", "\U000e0001", "١٢٣", "ǅ", "\t\r\n",
+    "') OR ('1'='1", "x' UNION SELECT * FROM duckdb_tables() --", "$$; DROP TABLE t1; $$",
+    "1); ATTACH 'x.db' AS x; --", "\\'; COPY t1 TO '/tmp/x'; --", "/* x", "?", ":p0", "$1",
+    "FROM read_csv('/etc/passwd')", "; SET threads = 1; --",
 )  # fmt: skip
 
 NUMBERS = (

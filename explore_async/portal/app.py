@@ -22,6 +22,7 @@ from explore_async.portal.attached import find, read_file
 from explore_async.portal.compiling import Query, compile_query
 from explore_async.portal.engine import Engine
 from explore_async.portal.envelope import (
+    LOG,
     MIDDLEWARES,
     NO_CACHE,
     add_common_headers,

@@ -306,14 +306,15 @@ def _interval(
             raise malformed(f"range() takes one {_CALENDAR[unit]} only", context.clause)
         whole = True
         step = f"INTERVAL 1 {_CALENDAR[unit]}"
-        grouped = f"date_trunc('{_CALENDAR[unit]}', {moment})"
+        first = "1970-01-05" if _CALENDAR[unit] == "week" else "1970-01-01"
     elif unit in _FIXED:
         length = amount * _FIXED[unit]
         whole = length % 1000 == 0
         step = f"to_milliseconds({context.bind(_fitting(length, context))})"
-        grouped = f"time_bucket({step}, {moment}, TIMESTAMP '1970-01-01')"
+        first = "1970-01-01"
     else:
         raise malformed(f"range() does not accept the unit {interval.unit}", context.clause)
+    grouped = f"time_bucket({step}, {moment}, TIMESTAMP '{first}')"
     shifted = value.type == "datetime" and not context.settings.is_utc
 
     def show(sql: str) -> Value:

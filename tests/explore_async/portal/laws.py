@@ -112,7 +112,7 @@ def _made() -> list[Row]:
             "note": maybe(lambda: chance.choice(TEXTS)),
             "tags": maybe(lambda: chance.choice(LISTS)),
             "path": maybe(lambda: "/".join(chance.choices("ab", k=chance.randint(1, 3)))),
-            "n": maybe(lambda: chance.choice((0, 1, -7, 15, 10**12, chance.randint(-50, 50)))),
+            "n": maybe(lambda: chance.choice((0, 1, -7, 15, 10**6, chance.randint(-50, 50)))),
             "price": maybe(lambda: chance.choice((0.0, -0.5, chance.randint(-200, 200) / 8))),
             "day": maybe(day),
             "moment": maybe(moment),

@@ -316,6 +316,8 @@ async def test_an_export_that_meets_a_fault_of_the_portal_is_cut_off(
     async with asyncio.timeout(10):
         with pytest.raises(aiohttp.ClientPayloadError):
             await ask.get("datasets/things/exports/jsonl")
+    (record,) = caplog.records
+    assert record.message.startswith("An export failed: ")
     assert "ZeroDivisionError" in caplog.text
 
 

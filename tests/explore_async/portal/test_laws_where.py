@@ -148,7 +148,7 @@ def test_full_text_compares_words(store: Store, letters: bool, case: Case) -> No
 
 # ---------------------------------------------------------------- values
 
-numbers = st.sampled_from([-7, -1, 0, 1, 7, 15, 2.5, -0.5, 10**12])
+numbers = st.sampled_from([-7, -1, 0, 1, 7, 15, 2.5, -0.5, 10**6])
 names = st.sampled_from([*TEXTS, "zoo"])
 DATES = (
     "2024", "2006", "2024-03", "2024-02-29", "2024-10-27", "2024-03-31T02", "2024-10-27 02:30",

@@ -27,6 +27,7 @@ from tests.explore_async.portal.laws import (
     some,
     zones,
 )  # fmt: skip
+from tests.explore_async.portal.test_laws_where import now_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -158,11 +159,14 @@ def test_a_distance_is_that_on_a_sphere(store: Store, lon: float, lat: float) ->
 
 
 @law("now")
-@given(zone=zones)
-def test_now_is_one_moment(store: Store, zone: ZoneInfo) -> None:
-    """It is that of the request, for all records."""
-    found = answers(store, zone=zone, select="now() as x")
-    assert {read_moment(one) for one in column(found)} == {NOW.replace(tzinfo=None)}
+@settings(max_examples=150)
+@given(parts=now_parts, zone=zones)
+def test_now_is_one_moment(store: Store, parts: list[tuple[str, int]], zone: ZoneInfo) -> None:
+    """It is that of the request on the clock of the zone, for all records."""
+    listed = ", ".join(f"{name}={number}" for name, number in parts)
+    found = answers(store, [1, 2], zone=zone, select=f"now({listed}) as x")
+    clock = semantics.now(NOW.astimezone(zone).replace(tzinfo=None), parts)
+    assert {read_moment(one) for one in column(found)} == {semantics.in_utc(clock, zone)}
 
 
 # ---------------------------------------------------------------- fields, and their order

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["Lifecycle"]
 
 
+_PAUSE = 0.02
+
+
 class Lifecycle:
     """Lets requests in until the portal stops, and counts those that run."""
 
@@ -29,13 +33,21 @@ class Lifecycle:
         self._stopping = False
         self._idle = asyncio.Event()
         self._idle.set()
+        self._connections: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
 
     async def drain(self, seconds: float) -> None:
-        """Let no more requests in, and wait for those that run, at most so many seconds."""
+        """Let no more requests in, and wait for those that run, at most so many seconds.
+
+        A response is complete when the system has all of it: the last bytes for a client that reads
+        slowly are written after its handler has ended, and would be lost with the process.
+        """
         self._stopping = True
         try:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
+                # A transport has no event for it.
+                while any(one.get_write_buffer_size() for one in self._connections):  # noqa: ASYNC110
+                    await asyncio.sleep(_PAUSE)
         except TimeoutError:
             return  # the engine interrupts them
 
@@ -68,6 +80,8 @@ class Lifecycle:
     ) -> web.StreamResponse:
         self._running += 1
         self._idle.clear()
+        if request.transport is not None:
+            self._connections.add(request.transport)
         client = CLIENT.set(request.remote or "")
         begun = asyncio.get_running_loop().time()
         try:

@@ -92,7 +92,7 @@ async def measure(folder: Path, *, rounds: int, smoke: bool) -> None:
         title = f"{count:,} generated rows"
         few = max(1, rounds // 3)
         await _questions(f"{base}/stations", STATION_QUESTIONS, database, few, title)
-        await _exports(f"{base}/stations", "FROM stations", folder, database, 1)
+        await _exports(f"{base}/stations", "FROM stations", folder, database, few)
         _memory(process, "generated rows")
     await _start(_many_files(folder / "many", 20 if smoke else 1_000))
 

@@ -134,7 +134,7 @@ class Engine:
     ) -> AsyncGenerator[bytes]:
         """Yield `write(batch)` for Arrow batches of at most so many rows, as `stream` does.
 
-        One batch is written while the next is read.
+        One batch is sent while the next is written and the one after that is read.
         """
         async with self._statement() as statement:
 
@@ -146,10 +146,17 @@ class Engine:
                 return reader
 
             reader = await self._work(statement, begin)
-            read = self._batches(statement, lambda: self._next(reader))
-            async with contextlib.aclosing(_ahead(read)) as batches:
-                async for batch in batches:
-                    yield await self.run(partial(write, batch))
+            batches = _ahead(self._batches(statement, lambda: self._next(reader)))
+            async with contextlib.aclosing(_ahead(self._written(batches, write))) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def _written(
+        self, batches: AsyncGenerator[pa.RecordBatch], write: Callable[[pa.RecordBatch], bytes]
+    ) -> AsyncGenerator[bytes]:
+        async with contextlib.aclosing(batches):
+            async for batch in batches:
+                yield await self.run(partial(write, batch))
 
     async def _batches(
         self, statement: _Statement, batch: Callable[[], T | None]

@@ -33,6 +33,8 @@ __all__ = ["refuse_equal_columns", "write_parquet"]
 _COMPRESSIONS = ("snappy", "zstd")
 _GROUP = 50_000
 """The maximum number of rows in a group."""
+_REPEATED = 10
+"""How often a text must occur on average for its column to have a dictionary, which takes time."""
 
 
 async def write_parquet(one: Export, engine: Engine) -> AsyncGenerator[bytes]:
@@ -94,11 +96,12 @@ class _File:
     def __init__(self, schema: pa.Schema, compression: str, project: Projection) -> None:
         self._arrow = importlib.import_module("pyarrow")
         self._numpy = importlib.import_module("numpy")
-        parquet = importlib.import_module("pyarrow.parquet")
+        self._compute = importlib.import_module("pyarrow.compute")
         self._schema = schema
+        self._compression = compression
         self._project = project
         self._sink = _Sink()
-        self._writer = parquet.ParquetWriter(self._sink, schema, compression=compression)
+        self._writer: Any = None
 
     def write(self, batch: pa.RecordBatch) -> bytes:
         """Add a group of rows, and return the bytes that this completes."""
@@ -107,13 +110,36 @@ class _File:
             for array, field in zip(batch.columns, self._schema, strict=True)
         ]
         table = self._arrow.Table.from_arrays(arrays, schema=self._schema)
-        self._writer.write_table(table, row_group_size=table.num_rows)
+        self._begun(table).write_table(table, row_group_size=table.num_rows)
         return self._sink.taken()
 
     def end(self) -> bytes:
         """Return the last bytes."""
-        self._writer.close()
+        self._begun(self._schema.empty_table()).close()
         return self._sink.taken()
+
+    def _begun(self, first: pa.Table) -> Any:
+        """Return the writer, which is made for the first group of rows."""
+        if self._writer is None:
+            parquet = importlib.import_module("pyarrow.parquet")
+            self._writer = parquet.ParquetWriter(
+                self._sink,
+                self._schema,
+                compression=self._compression,
+                use_dictionary=[name for name in first.column_names if self._repeats(first[name])],
+                write_statistics=[field.name for field in self._schema if self._has_range(field)],
+            )
+        return self._writer
+
+    def _repeats(self, column: pa.ChunkedArray) -> bool:
+        if column.type != self._arrow.string():
+            return False
+        distinct: int = self._compute.count_distinct(column).as_py()
+        return _REPEATED * distinct <= len(column)
+
+    def _has_range(self, field: pa.Field) -> bool:
+        """Tell whether readers can use a least and a greatest value, which take time to find."""
+        return bool(self._arrow.types.is_primitive(field.type))
 
     def _array(self, array: pa.Array, type_: pa.DataType) -> pa.Array:
         if type_ != self._arrow.binary():
@@ -136,8 +162,7 @@ class _File:
         written = arrow.BinaryArray.from_buffers(arrow.binary(), len(array), buffers)
         if not array.null_count:
             return written
-        compute = importlib.import_module("pyarrow.compute")
-        return compute.if_else(array.is_valid(), written, None)
+        return self._compute.if_else(array.is_valid(), written, None)
 
 
 class _Sink(io.RawIOBase):

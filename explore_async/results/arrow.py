@@ -59,7 +59,10 @@ __all__ = [
 GeometryColumns: TypeAlias = Literal["wkb"] | None
 
 _EXTRAS = {
+    "distributed": "dask",
+    "dlt": "dlt",
     "duckdb": "duckdb",
+    "fsspec": "remote",
     "geopandas": "geo",
     "pandas": "pandas",
     "polars": "polars",

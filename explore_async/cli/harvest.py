@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -50,8 +49,9 @@ _STEP = 0.1  # share of the rows between two lines elsewhere
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder; each dataset gets a folder of its name in it. Needed, except with --dry-run.",
+    type=click.Path(file_okay=False),
+    help="Folder, or URL of a store such as s3://bucket/data; each dataset gets a folder of its "
+    "name in it. Needed, except with --dry-run.",
 )
 @click.option(
     "--format",
@@ -108,7 +108,7 @@ _STEP = 0.1  # share of the rows between two lines elsewhere
     help="Field that cuts the dataset into partitions. Repeatable.",
 )
 def harvest(
-    datasets: tuple[str, ...], url: str | None, output: Path | None, dry_run: bool, **given: Any
+    datasets: tuple[str, ...], url: str | None, output: str | None, dry_run: bool, **given: Any
 ) -> None:
     """Harvest whole datasets into folders, resumable and verified.
 
@@ -188,12 +188,12 @@ class _Work:
     """The harvests of several datasets, one after the other.
 
     Attributes:
-        output: the folder.
+        output: the folder, or the URL of a store.
         options: the options of each harvest.
         failed: the datasets that failed.
     """
 
-    output: Path
+    output: str
     options: dict[str, Any]
     failed: list[str] = field(factory=list)
     _running: Harvest | None = None

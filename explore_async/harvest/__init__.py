@@ -5,7 +5,7 @@
 
 It is above the client, and nothing below knows of it. In the order of a harvest: `plan` chooses how
 to get all rows, with `splitting` and `counting` for the `partitions`; `journal` remembers what is
-finished, in one of the `folders`; `run` fetches and verifies; `sinks` write the files; `manifest`
+finished, in one of the `folders`, or `remote`; `run` fetches and verifies; `sinks` write the files; `manifest`
 says what is there at the end, and `events` what happens until then. `harvesting` is the way in.
 """
 

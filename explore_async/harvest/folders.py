@@ -1,8 +1,11 @@
 """The folder of a harvest: one owner at a time, and files that are complete or absent.
 
-The lock is one of the operating system on an open file, so it ends with the process that holds it,
-however that ends. The file itself stays: removing it would let two processes lock two files of one
-name.
+`Folder` and `Log` are what a harvest needs of a place, and `LocalFolder` is a folder of the disk;
+`remote` has the one of any other store.
+
+The lock of a local folder is one of the operating system on an open file, so it ends with the
+process that holds it, however that ends. The file itself stays: removing it would let two processes
+lock two files of one name.
 """
 
 from __future__ import annotations
@@ -10,17 +13,210 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from explore_async.errors import ConfigurationError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-__all__ = ["FolderLock", "storage_error", "storing", "sync_folder", "write_all", "write_whole"]
+__all__ = [
+    "JOURNAL",
+    "Folder",
+    "FolderLock",
+    "LocalFolder",
+    "Log",
+    "storage_error",
+    "storing",
+    "sync_folder",
+    "write_all",
+    "write_whole",
+]
 
+JOURNAL = "journal.jsonl"
 _LOCK = ".harvest.lock"
+
+
+class Log(Protocol):
+    """The content of a journal: lines that are there once they are written, whatever happens.
+
+    All methods raise StorageError if the store fails, and ConfigurationError if another harvest has
+    taken the folder over.
+    """
+
+    def __str__(self) -> str:
+        """Return where it is, for messages."""
+
+    def read(self) -> bytes | None:
+        """Return the content, whose last line may be cut off; None if there is no journal."""
+
+    def begin(self, content: bytes) -> None:
+        """Replace the content by one atomic step."""
+
+    def own(self, size: int) -> None:
+        """Go on with the first bytes of what `read` returned."""
+
+    def append(self, line: bytes) -> None:
+        """Add a line, or nothing if it fails."""
+
+    def close(self) -> None:
+        """Release what is open."""
+
+    def remove(self) -> None:
+        """Remove the journal of a complete harvest, unless it is to stay."""
+
+
+class Folder(Protocol):
+    """Where the files of one harvest are.
+
+    All methods block, and raise StorageError if the store fails.
+    """
+
+    @property
+    def log(self) -> Log:
+        """The journal."""
+
+    def __str__(self) -> str:
+        """Return where it is, for messages."""
+
+    def owned(self) -> AbstractContextManager[object]:
+        """Keep other harvests out, as well as the store can.
+
+        Raises:
+            ConfigurationError: another harvest uses the folder, or it cannot be made.
+        """
+
+    def read(self, name: str) -> bytes | None:
+        """Return a small file; None if there is none."""
+
+    def finish(self, name: str, content: bytes) -> None:
+        """Write the last file by one atomic step."""
+
+    def sizes(self) -> dict[str, int]:
+        """Return the files with their sizes."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+
+    def part(self, stem: str, suffix: str) -> str:
+        """Return the name of a file to write."""
+
+    def place(self, name: str) -> Path:
+        """Return where on this machine a sink is to write a file."""
+
+    def keep(self, name: str) -> None:
+        """Make a file that was written there outlast any failure."""
+
+    def rename(self, name: str, to: str) -> None:
+        """Rename a file that was kept; it replaces another one."""
+
+
+class LocalFolder:
+    """A folder of the disk.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.log = _LocalLog(path / JOURNAL)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def owned(self) -> FolderLock:  # noqa: D102 - as in Folder, and so on
+        return FolderLock(self.path)
+
+    def read(self, name: str) -> bytes | None:  # noqa: D102
+        return _content(self.path / name)
+
+    def finish(self, name: str, content: bytes) -> None:  # noqa: D102
+        with storing(self.path / name):
+            write_whole(self.path / name, content)
+
+    def sizes(self) -> dict[str, int]:  # noqa: D102
+        with storing(self.path):
+            return {one.name: one.stat().st_size for one in self.path.iterdir() if one.is_file()}
+
+    def remove(self, name: str) -> None:  # noqa: D102
+        with storing(self.path / name):
+            (self.path / name).unlink(missing_ok=True)
+
+    def part(self, stem: str, suffix: str) -> str:  # noqa: D102
+        return stem + suffix
+
+    def place(self, name: str) -> Path:  # noqa: D102
+        return self.path / name
+
+    def keep(self, name: str) -> None:  # noqa: ARG002, D102
+        with storing(self.path):
+            sync_folder(self.path)
+
+    def rename(self, name: str, to: str) -> None:  # noqa: D102
+        with storing(self.path / to):
+            (self.path / name).replace(self.path / to)
+            sync_folder(self.path)
+
+
+class _LocalLog:
+    """A file to which each line is appended and flushed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = -1
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+    def read(self) -> bytes | None:
+        return _content(self._path)
+
+    def begin(self, content: bytes) -> None:
+        self.close()
+        with storing(self._path):
+            write_whole(self._path, content)
+            self._open()
+
+    def own(self, size: int) -> None:
+        with storing(self._path):
+            self._open()
+            os.ftruncate(self._descriptor, size)
+
+    def append(self, line: bytes) -> None:
+        before = os.lseek(self._descriptor, 0, os.SEEK_END)
+        with storing(self._path):
+            try:
+                write_all(self._descriptor, line)
+                os.fsync(self._descriptor)
+            except OSError:
+                # A part of a line would make the next one unreadable.
+                os.ftruncate(self._descriptor, before)
+                raise
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def remove(self) -> None:
+        self.close()
+        with storing(self._path):
+            self._path.unlink(missing_ok=True)
+
+    def _open(self) -> None:
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | _BINARY)
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageError(f"Cannot read {path}: {error.strerror}.") from error
 
 
 class FolderLock:

@@ -38,7 +38,12 @@ class Harvest:
     """
 
     def __init__(
-        self, client: ExploreClient, dataset_id: str, folder: Path, query: Query, options: Options
+        self,
+        client: ExploreClient,
+        dataset_id: str,
+        folder: str | Path,
+        query: Query,
+        options: Options,
     ) -> None:
         self._client = client
         self._dataset_id = dataset_id
@@ -105,7 +110,8 @@ def harvest(
     Args:
         client: the client of the portal.
         dataset_id: the dataset.
-        folder: the folder of all datasets.
+        folder: the folder of all datasets, or its URL in a store that fsspec knows, such as
+            `s3://bucket/data`; this needs the extra `remote`.
         query: the rows; also as keywords, such as `where=`.
         file_format: `jsonl`, `csv`, `parquet`, `geoparquet`, `arrow` or `duckdb`.
         compression: of `jsonl` and `csv`: `gzip` or `zstd`.
@@ -141,7 +147,8 @@ def harvest(
     )
     if wait_for_quota:
         client = client.with_options(retry=Retry(max_wait=math.inf, deadline=math.inf))
-    return Harvest(client, dataset_id, Path(folder), query_of(query, clauses) or Query(), options)
+    place = folder if isinstance(folder, str) else Path(folder)
+    return Harvest(client, dataset_id, place, query_of(query, clauses) or Query(), options)
 
 
 async def plan_harvest(

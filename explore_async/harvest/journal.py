@@ -19,24 +19,23 @@ other line that cannot be read is an error, because what it said is not known.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from attrs import evolve
 
 from explore_async.errors import StorageError
-from explore_async.harvest.folders import storing, write_all, write_whole
+from explore_async.harvest.folders import JOURNAL
 from explore_async.harvest.manifest import HarvestedFile
 from explore_async.harvest.partitions import Partition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
+
+    from explore_async.harvest.folders import Folder, Log
 
 __all__ = ["JOURNAL", "Journal"]
 
-JOURNAL = "journal.jsonl"
 _VERSION = 1
 
 
@@ -49,64 +48,59 @@ class Journal:
         done: the files of the finished ones, by number.
     """
 
-    def __init__(self, folder: Path, header: Mapping[str, Any]) -> None:
+    def __init__(self, log: Log, header: Mapping[str, Any]) -> None:
         self.header = header
         self.partitions: dict[int, Partition] = {}
         self.done: dict[int, HarvestedFile] = {}
-        self._path = folder / JOURNAL
-        self._descriptor = -1
+        self._log = log
+        self._size = 0
 
     @classmethod
     def create(
-        cls, folder: Path, header: Mapping[str, Any], partitions: Sequence[Partition]
+        cls, folder: Folder, header: Mapping[str, Any], partitions: Sequence[Partition]
     ) -> Journal:
         """Begin a harvest.
 
         Raises:
             StorageError: writing failed.
         """
-        made = cls(folder, header)
+        made = cls(folder.log, header)
         lines = [{"journal": _VERSION, **header}, *(one.to_json() for one in partitions)]
-        with storing(made._path):
-            write_whole(made._path, b"".join(map(_line, lines)))
+        folder.log.begin(b"".join(map(_line, lines)))
         made.partitions = {one.number: one for one in partitions}
-        made._open()
         return made
 
     @classmethod
-    def open(cls, folder: Path) -> Journal | None:
-        """Return the journal of an unfinished harvest to go on with; None if there is none.
+    def open(cls, folder: Folder) -> Journal | None:
+        """Return the journal of an unfinished harvest; None if there is none.
 
         Raises:
             StorageError: the journal cannot be read, or is of another version.
         """
-        path = folder / JOURNAL
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
+        content = folder.log.read()
+        if content is None:
             return None
-        except OSError as error:
-            raise StorageError(f"Cannot read {path}: {error.strerror}.") from error
         whole = content[: content.rfind(b"\n") + 1]
         first, *others = whole.splitlines() or [b""]
-        made = cls(folder, _header(path, first))
+        made = cls(folder.log, _header(folder.log, first))
         for number, line in enumerate(others, start=2):
             try:
                 made._take(orjson.loads(line))
             except (ValueError, KeyError, TypeError) as error:
                 raise StorageError(
-                    f"Line {number} of {path} is broken, so what is finished is not known. Move "
-                    "the folder away, and begin again."
+                    f"Line {number} of {folder.log} is broken, so what is finished is not known. "
+                    "Move the folder away, and begin again."
                 ) from error
-        made._open()
-        with storing(path):
-            os.ftruncate(made._descriptor, len(whole))
+        made._size = len(whole)
         return made
 
-    @staticmethod
-    def discard(folder: Path) -> None:
-        """Remove a journal that an interruption left beside a manifest."""
-        (folder / JOURNAL).unlink(missing_ok=True)
+    def own(self) -> None:
+        """Go on with a journal that was opened.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        self._log.own(self._size)
 
     @property
     def received(self) -> int:
@@ -162,31 +156,14 @@ class Journal:
 
     def close(self) -> None:
         """Close the file."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        self._log.close()
 
     def remove(self) -> None:
         """Remove the journal, after the manifest is written."""
-        self.close()
-        self._path.unlink(missing_ok=True)
-
-    def _open(self) -> None:
-        with storing(self._path):
-            self._descriptor = os.open(
-                self._path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
-            )
+        self._log.remove()
 
     def _append(self, entry: Mapping[str, Any]) -> None:
-        before = os.lseek(self._descriptor, 0, os.SEEK_END)
-        with storing(self._path):
-            try:
-                write_all(self._descriptor, _line(entry))
-                os.fsync(self._descriptor)
-            except OSError:
-                # A part of a line would make the next one unreadable.
-                os.ftruncate(self._descriptor, before)
-                raise
+        self._log.append(_line(entry))
         self._take(entry)
 
     def _take(self, entry: Any) -> None:
@@ -218,7 +195,7 @@ class Journal:
             self.partitions |= {one.number: one for one in into}
 
 
-def _header(path: Path, line: bytes) -> Mapping[str, Any]:
+def _header(path: Log, line: bytes) -> Mapping[str, Any]:
     try:
         header: dict[str, Any] = orjson.loads(line)
         version = header.pop("journal")

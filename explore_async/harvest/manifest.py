@@ -6,17 +6,20 @@ harvest.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from attrs import asdict, frozen
 
 from explore_async.errors import StorageError
+from explore_async.harvest.folders import LocalFolder
 
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Mapping
-    from pathlib import Path
+
+    from explore_async.harvest.folders import Folder
 
 __all__ = ["MANIFEST", "HarvestedFile", "Manifest", "State"]
 
@@ -126,24 +129,21 @@ class Manifest:
         return orjson.dumps({"manifest": _VERSION, **asdict(self)}, option=orjson.OPT_INDENT_2)
 
     @classmethod
-    def read(cls, folder: Path) -> Manifest | None:
+    def read(cls, folder: Path | Folder) -> Manifest | None:
         """Return the manifest of a folder; None if it has none.
 
         Raises:
             StorageError: the file cannot be read, or is of another version.
         """
-        path = folder / MANIFEST
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
+        place = LocalFolder(folder) if isinstance(folder, Path) else folder
+        content = place.read(MANIFEST)
+        if content is None:
             return None
-        except OSError as error:
-            raise StorageError(f"Cannot read {path}: {error.strerror}.") from error
         try:
             return cls._from_json(orjson.loads(content))
         except (ValueError, KeyError, TypeError) as error:
             raise StorageError(
-                f"{path} is not a manifest of this version. Move the folder away, and "
+                f"{place}/{MANIFEST} is not a manifest of this version. Move the folder away, and "
                 "harvest again."
             ) from error
 

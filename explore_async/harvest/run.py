@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from attrs import asdict, evolve, frozen
@@ -52,13 +51,7 @@ from explore_async.harvest.events import (
     Retried,
     Split,
 )
-from explore_async.harvest.folders import (
-    FolderLock,
-    storage_error,
-    storing,
-    sync_folder,
-    write_whole,
-)
+from explore_async.harvest.folders import LocalFolder, storage_error, storing
 from explore_async.harvest.journal import Journal
 from explore_async.harvest.manifest import MANIFEST, HarvestedFile, Manifest, State
 from explore_async.harvest.plan import (
@@ -70,6 +63,7 @@ from explore_async.harvest.plan import (
     observe,
     split_up,
 )
+from explore_async.harvest.remote import folder_at
 from explore_async.harvest.sinks import Compression, Misfits, make_sink
 from explore_async.harvest.sinks.source import Source
 from explore_async.models import safe_name
@@ -78,8 +72,11 @@ from odsql import F
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from explore_async.dataset import Dataset
+    from explore_async.harvest.folders import Folder
     from explore_async.harvest.partitions import Partition
     from explore_async.harvest.sinks import Sink, Written
     from explore_async.models import DatasetField
@@ -127,7 +124,7 @@ class Options:
 
 async def run(
     dataset: Dataset,
-    folder: Path,
+    folder: str | Path,
     query: Query,
     options: Options,
     *,
@@ -138,29 +135,45 @@ async def run(
 
     Args:
         dataset: the dataset.
-        folder: the folder of all datasets.
+        folder: the folder of all datasets, or its URL in a store.
         query: the rows.
         options: the options.
         url: the base URL of the portal.
         draining: tells whether to end after the partitions in flight.
     """
-    home = Path(folder) / safe_name(dataset.dataset_id)
-    with FolderLock(home):
+    home = folder_at(folder, safe_name(dataset.dataset_id))
+    if options.file_format == "duckdb" and not isinstance(home, LocalFolder):
+        raise ConfigurationError(
+            f"A DuckDB database cannot be written to {home}. Choose --format parquet, which DuckDB "
+            "reads there, or a folder of this machine."
+        )
+    thread = OwnThread("journal")
+    owned = home.owned()
+    await thread.run(owned.__enter__)
+    try:
         asked = _asked(dataset, query, options, url)
-        if (manifest := Manifest.read(home)) is not None:
+        if (manifest := await thread.run(partial(Manifest.read, home))) is not None:
             _refuse_unless_resumed(manifest, home, asked, resume=options.resume)
-            with storing(home):
-                Journal.discard(home)
-                _tidy(home, {file.path for file in manifest.files})
+            await thread.run(partial(_tidy_finished, home, manifest))
             yield Finished(manifest=manifest)
             return
-        one = _Run(dataset, home, query, options, asked, draining)
-        try:
-            async with aclosing(one.events()) as events:
-                async for event in events:
-                    yield event
-        finally:
-            await one.close()
+        one = _Run(dataset, home, query, options, asked, draining, thread)
+        async with aclosing(one.events()) as events:
+            async for event in events:
+                yield event
+    finally:
+        # After what is being written to the journal.
+        await thread.end(partial(_leave, home, owned))
+
+
+def _leave(home: Folder, owned: AbstractContextManager[object]) -> None:
+    home.log.close()
+    owned.__exit__(None, None, None)
+
+
+def _tidy_finished(home: Folder, manifest: Manifest) -> None:
+    home.log.remove()
+    _tidy(home, {file.path for file in manifest.files})
 
 
 def _asked(dataset: Dataset, query: Query, options: Options, url: str) -> dict[str, Any]:
@@ -176,7 +189,7 @@ def _asked(dataset: Dataset, query: Query, options: Options, url: str) -> dict[s
 
 
 def _refuse_unless_resumed(
-    manifest: Manifest, home: Path, asked: dict[str, Any], *, resume: bool
+    manifest: Manifest, home: Folder, asked: dict[str, Any], *, resume: bool
 ) -> None:
     if not resume:
         raise ConfigurationError(
@@ -192,15 +205,15 @@ def _refuse_unless_resumed(
     _refuse_another(home, before, asked)
 
 
-def _tidy(home: Path, known: set[str]) -> None:
+def _tidy(home: Folder, known: set[str]) -> None:
     """Remove what an interruption left: hidden files, and files of unknown partitions."""
-    for path in home.iterdir():
-        left = path.name.startswith("part-") and path.name not in known
-        if left or (path.name.startswith(".") and path.name.endswith(".part")):
-            path.unlink()
+    for name in home.sizes():
+        left = name.startswith("part-") and name not in known
+        if left or (name.startswith(".") and name.endswith(".part")):
+            home.remove(name)
 
 
-def _refuse_another(home: Path, before: dict[str, Any], asked: dict[str, Any]) -> None:
+def _refuse_another(home: Folder, before: dict[str, Any], asked: dict[str, Any]) -> None:
     for name, value in before.items():
         if name in asked and asked[name] != value:
             raise ConfigurationError(
@@ -215,11 +228,12 @@ class _Run:
     def __init__(
         self,
         dataset: Dataset,
-        home: Path,
+        home: Folder,
         query: Query,
         options: Options,
         asked: dict[str, Any],
         draining: Callable[[], bool],
+        thread: OwnThread,
     ) -> None:
         self._dataset = dataset
         self._home = home
@@ -227,7 +241,7 @@ class _Run:
         self._options = options
         self._asked = asked
         self._draining = draining
-        self._thread = OwnThread("journal")
+        self._thread = thread
         self._changes: list[str] = []
         self._journal: Journal
         self._state: State
@@ -235,14 +249,6 @@ class _Run:
         self._sink: Sink
         self._strategy: Strategy
         self._unique: str | None = None
-
-    async def close(self) -> None:
-        """Close the journal, after what is being written to it."""
-        await self._thread.end(self._close)
-
-    def _close(self) -> None:
-        if hasattr(self, "_journal"):
-            self._journal.close()
 
     async def events(self) -> AsyncGenerator[HarvestEvent, None]:
         """Run to the end."""
@@ -263,7 +269,7 @@ class _Run:
     # ------------------------------------------------------------ beginning
 
     async def _begun(self) -> HarvestEvent:
-        journal = Journal.open(self._home)
+        journal = await self._thread.run(partial(Journal.open, self._home))
         if journal is None:
             return await self._planned()
         self._journal = journal
@@ -274,16 +280,16 @@ class _Run:
             )
         before = {name: journal.header.get(name) for name in self._asked}
         _refuse_another(self._home, before, self._asked)
+        await self._thread.run(journal.own)
         info, now = await observe(self._dataset, self._query)
         self._state = State.from_json(journal.header["state"])
         changes = self._state.changes(now)
         if changes and self._refuse_or_go_on(self._state, now, changes) == "retry-partition":
-            journal.remove()
             return await self._planned()
         self._changes += changes
         self._state = now
         self._settle(info.fields, journal.header["columns"], journal.header["strategy"])
-        self._tidy()
+        await self._thread.run(self._tidy)
         return Resumed(
             finished=len(journal.done),
             partitions=len(journal.partitions),
@@ -308,8 +314,10 @@ class _Run:
             "columns": plan.columns,
             "state": asdict(plan.state),
         }
-        self._journal = Journal.create(self._home, header, plan.partitions)
-        self._tidy()
+        self._journal = await self._thread.run(
+            partial(Journal.create, self._home, header, plan.partitions)
+        )
+        await self._thread.run(self._tidy)
         return Planned(plan=plan)
 
     def _settle(
@@ -330,11 +338,10 @@ class _Run:
 
     def _tidy(self) -> None:
         """Remove what an interruption left, and note which finished files are not there."""
-        with storing(self._home):
-            _tidy(self._home, {file.path for file in self._journal.done.values()})
+        _tidy(self._home, {file.path for file in self._journal.done.values()})
+        sizes = self._home.sizes()
         for number, file in list(self._journal.done.items()):
-            path = self._home / file.path
-            if not path.is_file() or path.stat().st_size != file.bytes:
+            if sizes.get(file.path) != file.bytes:
                 self._journal.again(number, "its file is not as it was written")
 
     # ------------------------------------------------------------ fetching
@@ -359,15 +366,16 @@ class _Run:
     async def _fetch(self, partition: Partition) -> list[HarvestEvent]:
         events: list[HarvestEvent] = []
         for attempt in range(1, _ATTEMPTS + 1):
+            name = self._home.part(f"part-{partition.number:05}", self._sink.suffix)
             try:
-                written, partition = await self._verified(partition)
+                written, partition = await self._verified(partition, name)
             except (WindowExceeded, TransportError, ServerError, IntegrityError) as error:
                 if attempt < _ATTEMPTS and self._may_help(error):
                     events.append(Retried(partition=partition, why=error.message))
                     continue
                 return [*events, await self._split(partition, error)]
             file = HarvestedFile(
-                path=self._name(partition),
+                path=name,
                 rows=written.rows,
                 bytes=written.bytes,
                 sha256=written.sha256,
@@ -383,14 +391,14 @@ class _Run:
             return False
         return not isinstance(error, WindowExceeded)
 
-    async def _verified(self, partition: Partition) -> tuple[Written, Partition]:
+    async def _verified(self, partition: Partition, name: str) -> tuple[Written, Partition]:
         """Write the file of a partition, if it has as many rows as the portal counts."""
         query = self._query.where(partition.where)
         paged = self._strategy == "pages"
         if paged and self._unique is not None and query.clauses.order_by is None:
             query = query.order_by(F[self._unique])
         source = Source(dataset=self._dataset, query=query, paged=paged)
-        written = await self._written(self._home / self._name(partition), source)
+        written = await self._written(self._home.place(name), source)
         if written.rows == partition.expected:
             return written, partition
         now = await count_rows(self._dataset, query)
@@ -438,15 +446,15 @@ class _Run:
     def _commit(self, partition: Partition, file: HarvestedFile) -> Committed:
         """Note that a partition is finished; runs in the thread that writes the journal."""
         journal = self._journal
-        with storing(self._home):
-            sync_folder(self._home)
-        journal.commit(partition, file)
+        self._home.keep(file.path)
+        try:
+            journal.commit(partition, file)
+        except ConfigurationError:  # another harvest has taken the folder over
+            self._home.remove(file.path)
+            raise
         return Committed(
             partition=partition, file=file, rows=journal.received, total=journal.expected
         )
-
-    def _name(self, partition: Partition) -> str:
-        return f"part-{partition.number:05}{self._sink.suffix}"
 
     # ------------------------------------------------------------ changes
 
@@ -476,12 +484,11 @@ class _Run:
         if before.data_processed == self._now.data_processed:
             stale = await self._stale()
             for number in stale:
-                self._journal.again(number, "; ".join(changes))
+                await self._thread.run(partial(self._journal.again, number, "; ".join(changes)))
             if stale or self._journal.received == self._now.total:
                 self._changes += changes
                 return Changed(changes=tuple(changes), again=len(stale))
         # Any row may have changed, or rows are outside all partitions.
-        self._journal.remove()
         return await self._planned()
 
     async def _stale(self) -> list[int]:
@@ -518,8 +525,9 @@ class _Run:
 
     async def _finish(self) -> Manifest:
         parts = [file for _, file in sorted(self._journal.done.items())]
-        with storing(self._home):
-            files = await self._sink.gather(self._home, parts)
+        place = self._home.place("")
+        with storing(place):
+            files = await self._sink.gather(place, parts)
         manifest = Manifest(
             dataset_id=self._dataset.dataset_id,
             url=self._asked["url"],
@@ -532,11 +540,12 @@ class _Run:
             changes=tuple(self._changes),
             files=files,
         )
-        with storing(self._home):
-            write_whole(self._home / MANIFEST, manifest.to_json())
-            self._journal.remove()
-            _tidy(self._home, {file.path for file in files})
+        await self._thread.run(partial(self._close, manifest))
         return manifest
+
+    def _close(self, manifest: Manifest) -> None:
+        self._home.finish(MANIFEST, manifest.to_json())
+        _tidy_finished(self._home, manifest)
 
 
 def _schema_error(before: State, now: State) -> IntegrityError:

@@ -13,7 +13,7 @@ import pytest
 
 from explore_async.errors import ConfigurationError, StorageError
 from explore_async.harvest import HarvestedFile, Partition, folders
-from explore_async.harvest.folders import FolderLock, write_whole
+from explore_async.harvest.folders import FolderLock, LocalFolder, write_whole
 from explore_async.harvest.journal import JOURNAL, Journal
 
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ def finished(number: int) -> HarvestedFile:
 
 def opened(folder: Path) -> Journal:
     """Return the journal of a folder."""
-    journal = Journal.open(folder)
+    journal = Journal.open(LocalFolder(folder))
     assert journal is not None
+    journal.own()
     journal.close()
     return journal
 
@@ -41,7 +42,7 @@ def opened(folder: Path) -> Journal:
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
     """A folder with a journal in which partition 1 is finished."""
-    journal = Journal.create(tmp_path, HEADER, PARTITIONS)
+    journal = Journal.create(LocalFolder(tmp_path), HEADER, PARTITIONS)
     journal.commit(PARTITIONS[1], finished(1))
     journal.close()
     return tmp_path
@@ -65,8 +66,9 @@ def test_people_can_read_it(written: Path) -> None:
 
 def test_a_partition_to_fetch_again_is_pending(written: Path) -> None:
     """Its file is about to be replaced."""
-    journal = Journal.open(written)
+    journal = Journal.open(LocalFolder(written))
     assert journal is not None
+    journal.own()
     journal.again(1, "the rows changed")
     journal.close()
     assert opened(written).pending == PARTITIONS
@@ -74,8 +76,9 @@ def test_a_partition_to_fetch_again_is_pending(written: Path) -> None:
 
 def test_other_partitions_replace_one_that_is_split(written: Path) -> None:
     """All of them at once, in one line, with numbers that no other has."""
-    journal = Journal.open(written)
+    journal = Journal.open(LocalFolder(written))
     assert journal is not None
+    journal.own()
     made = journal.split(2, [Partition(number=one, where="b", expected=1) for one in (0, 1)])
     journal.close()
     assert [one.number for one in made] == [3, 4]
@@ -89,8 +92,9 @@ def test_a_line_that_a_crash_cut_off_does_not_count(written: Path, left: int) ->
     whole = path.read_bytes()
     last = whole[whole.rfind(b"\n", 0, -1) + 1 :]
     path.write_bytes(whole[: -len(last)] + last[: min(left, len(last) - 1)])
-    journal = Journal.open(written)
+    journal = Journal.open(LocalFolder(written))
     assert journal is not None
+    journal.own()
     assert journal.pending == PARTITIONS
     journal.commit(PARTITIONS[2], finished(2))
     journal.close()
@@ -107,7 +111,7 @@ def test_another_broken_line_is_an_error(written: Path, line: bytes) -> None:
     path = written / JOURNAL
     path.write_bytes(path.read_bytes() + line + b"\n")
     with pytest.raises(StorageError, match=r"Line 6 of .* is broken"):
-        Journal.open(written)
+        Journal.open(LocalFolder(written))
 
 
 @pytest.mark.parametrize("head", [b"", b"{}\n", b"rows\n", b"[1]\n"])
@@ -115,22 +119,23 @@ def test_another_file_is_no_journal(tmp_path: Path, head: bytes) -> None:
     """It is left alone."""
     (tmp_path / JOURNAL).write_bytes(head)
     with pytest.raises(StorageError, match="not a journal"):
-        Journal.open(tmp_path)
+        Journal.open(LocalFolder(tmp_path))
 
 
 def test_a_journal_of_another_version_is_refused(tmp_path: Path) -> None:
     """Only the program that wrote it knows what it means."""
     (tmp_path / JOURNAL).write_bytes(b'{"journal": 2}\n')
     with pytest.raises(StorageError, match="version 2"):
-        Journal.open(tmp_path)
+        Journal.open(LocalFolder(tmp_path))
 
 
 def test_a_full_disk_leaves_the_journal_as_it_was(
     written: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half a line is taken back."""
-    journal = Journal.open(written)
+    journal = Journal.open(LocalFolder(written))
     assert journal is not None
+    journal.own()
     write, full = os.write, False
 
     def fill(descriptor: int, data: bytes) -> int:

@@ -37,6 +37,12 @@ PUBLIC = {
         Changed Committed Finished Harvest HarvestEvent HarvestPlan HarvestedFile Manifest
         Partition Planned Resumed Retried Split State harvest plan_harvest
     """,
+    "explore_async.harvest.dask": """
+        DaskEngine
+    """,
+    "explore_async.harvest.dlt": """
+        explore_source
+    """,
     "explore_async.portal": """
         COUNTRIES_ID GEONAMES_ID PortalError PortalField Store load_countries load_files
         load_geonames make_app serve

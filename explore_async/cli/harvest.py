@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from explore_async.cli.options import Target
     from explore_async.events import Event
     from explore_async.harvest import Harvest, HarvestEvent, HarvestPlan, Manifest
+    from explore_async.harvest.dask import DaskEngine
 
 __all__ = ["harvest"]
 
@@ -107,6 +108,14 @@ _STEP = 0.1  # share of the rows between two lines elsewhere
     metavar="FIELD",
     help="Field that cuts the dataset into partitions. Repeatable.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="Where partitions are fetched: by this process, or by a cluster of Dask.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Scheduler of the cluster, for --engine dask.")
 def harvest(
     datasets: tuple[str, ...], url: str | None, output: str | None, dry_run: bool, **given: Any
 ) -> None:
@@ -125,6 +134,7 @@ def harvest(
         name: given.pop(name)
         for name in ("file_format", "compression", "resume", "wait_for_quota", "drift", "misfits")
     }
+    running["engine"] = _engine(given.pop("engine"), given.pop("scheduler"))
     targets = [read_target(dataset, url, **given) for dataset in datasets]
     if dry_run:
         run(_plans(targets, planning))
@@ -137,6 +147,20 @@ def harvest(
     if work.failed:
         msg = f"{len(work.failed)} of {len(targets)} datasets failed: {', '.join(work.failed)}."
         raise click.ClickException(msg)
+
+
+def _engine(name: str, scheduler: str | None) -> DaskEngine | None:
+    if name == "local":
+        if scheduler is not None:
+            msg = "--scheduler needs --engine dask."
+            raise click.UsageError(msg)
+        return None
+    if scheduler is None:
+        msg = "Pass the address of the scheduler with --scheduler, such as tcp://10.0.0.5:8786."
+        raise click.UsageError(msg)
+    from explore_async.harvest.dask import DaskEngine
+
+    return DaskEngine(scheduler)
 
 
 async def _plans(targets: list[Target], planning: dict[str, Any]) -> None:

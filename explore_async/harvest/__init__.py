@@ -5,8 +5,9 @@
 
 It is above the client, and nothing below knows of it. In the order of a harvest: `plan` chooses how
 to get all rows, with `splitting` and `counting` for the `partitions`; `journal` remembers what is
-finished, in one of the `folders`, or `remote`; `run` fetches and verifies; `sinks` write the files; `manifest`
-says what is there at the end, and `events` what happens until then. `harvesting` is the way in.
+finished, in one of the `folders`, which may be `remote`; `run` has the `units` fetched, here or by
+`dask`; `sinks` write the files; `manifest` says what is there at the end, and `events` what happens
+until then. `harvesting` is the way in. `dlt` loads rows with dlt instead.
 """
 
 from explore_async.harvest.events import (

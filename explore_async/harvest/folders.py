@@ -88,6 +88,9 @@ class Folder(Protocol):
             ConfigurationError: another harvest uses the folder, or it cannot be made.
         """
 
+    def staged(self) -> AbstractContextManager[object]:
+        """Have a place for files without keeping others out, for one part of a harvest."""
+
     def read(self, name: str) -> bytes | None:
         """Return a small file; None if there is none."""
 
@@ -129,6 +132,9 @@ class LocalFolder:
 
     def owned(self) -> FolderLock:  # noqa: D102 - as in Folder, and so on
         return FolderLock(self.path)
+
+    def staged(self) -> AbstractContextManager[object]:  # noqa: D102
+        return contextlib.nullcontext()
 
     def read(self, name: str) -> bytes | None:  # noqa: D102
         return _content(self.path / name)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from explore_async.harvest.events import Finished
 from explore_async.harvest.plan import make_plan
 from explore_async.harvest.run import Options, run
+from explore_async.harvest.units import Here
 from explore_async.http.policy import Retry
 from explore_async.operations import query_of
 from odsql import Query
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from explore_async.harvest.plan import HarvestPlan, Strategy
     from explore_async.harvest.run import Drift
     from explore_async.harvest.sinks import Compression, Misfits
+    from explore_async.harvest.units import Engine
     from odsql.builder.query import QueryClauses
 
 __all__ = ["Harvest", "harvest", "plan_harvest"]
@@ -100,6 +102,7 @@ def harvest(
     drift: Drift = "fail",
     resume: bool = False,
     wait_for_quota: bool = False,
+    engine: Engine | None = None,
     **clauses: Unpack[QueryClauses],
 ) -> Harvest:
     """Harvest all rows of a query into a folder of the dataset's name below `folder`.
@@ -125,6 +128,7 @@ def harvest(
         drift: what to do if the dataset changes meanwhile: `fail`, `retry-partition` or `accept`.
         resume: go on with an unfinished harvest in this folder; a complete one is returned.
         wait_for_quota: wait until the portal's quota is reset instead of raising `QuotaExceeded`.
+        engine: where partitions are fetched, such as a `DaskEngine`; None for this process.
 
     Raises when awaited or iterated over:
         ConfigurationError: an argument is out of range, the folder is in use or holds another
@@ -144,6 +148,7 @@ def harvest(
         max_requests=max_requests,
         drift=drift,
         resume=resume,
+        engine=engine or Here(),
     )
     if wait_for_quota:
         client = client.with_options(retry=Retry(max_wait=math.inf, deadline=math.inf))

@@ -37,13 +37,14 @@ from explore_async.results import arrow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 __all__ = ["RemoteFolder", "folder_at"]
 
 _MANIFEST = "manifest.json"
 
 
-def folder_at(place: str | Path, name: str) -> Folder:
+def folder_at(place: str | Path, name: str = "") -> Folder:
     """Return the folder of a name below a path, or a URL.
 
     Raises:
@@ -55,7 +56,7 @@ def folder_at(place: str | Path, name: str) -> Folder:
         return LocalFolder(Path(place) / name)
     if url.startswith("file://"):
         return LocalFolder(Path(url2pathname(urlsplit(url).path)) / name)
-    return RemoteFolder(f"{url.rstrip('/')}/{name}")
+    return RemoteFolder(f"{url.rstrip('/')}/{name}".rstrip("/"))
 
 
 class RemoteFolder:
@@ -80,9 +81,13 @@ class RemoteFolder:
     def __str__(self) -> str:
         return self._url
 
+    def owned(self) -> AbstractContextManager[None]:
+        """Have a place for files; the steps of the journal exclude others."""
+        return self.staged()
+
     @contextmanager
-    def owned(self) -> Iterator[None]:
-        """Have a place for files that are not uploaded yet; steps of the journal exclude others."""
+    def staged(self) -> Iterator[None]:
+        """Have a place for files that are not uploaded yet."""
         with tempfile.TemporaryDirectory(prefix="explore-") as self._staged_path:
             yield
 

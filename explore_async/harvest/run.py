@@ -25,7 +25,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
-from attrs import asdict, evolve, frozen
+from attrs import asdict, evolve, field, frozen
 
 from explore_async.errors import (
     ConfigurationError,
@@ -34,7 +34,6 @@ from explore_async.errors import (
     IntegrityError,
     RequestTimeout,
     ServerError,
-    StorageError,
     TotalCountDriftError,
     TransportError,
     TruncatedError,
@@ -51,9 +50,10 @@ from explore_async.harvest.events import (
     Retried,
     Split,
 )
-from explore_async.harvest.folders import LocalFolder, storage_error, storing
+from explore_async.harvest.folders import LocalFolder, storing
 from explore_async.harvest.journal import Journal
 from explore_async.harvest.manifest import MANIFEST, HarvestedFile, Manifest, State
+from explore_async.harvest.partitions import Partition
 from explore_async.harvest.plan import (
     PAGE_ROWS,
     Strategy,
@@ -64,8 +64,7 @@ from explore_async.harvest.plan import (
     split_up,
 )
 from explore_async.harvest.remote import folder_at
-from explore_async.harvest.sinks import Compression, Misfits, make_sink
-from explore_async.harvest.sinks.source import Source
+from explore_async.harvest.units import DRIFT_ADVICE, Engine, Fetched, Here, Unit, part_name
 from explore_async.models import safe_name
 from explore_async.results.files import OwnThread
 from odsql import F
@@ -77,8 +76,8 @@ if TYPE_CHECKING:
 
     from explore_async.dataset import Dataset
     from explore_async.harvest.folders import Folder
-    from explore_async.harvest.partitions import Partition
-    from explore_async.harvest.sinks import Sink, Written
+    from explore_async.harvest.sinks import Compression, Misfits, Sink
+    from explore_async.harvest.units import Fetcher
     from explore_async.models import DatasetField
     from odsql import Query
 
@@ -95,10 +94,6 @@ _FEWEST = 1_000
 """An export with fewer rows is not split because it breaks off."""
 _IN_FLIGHT: dict[Strategy, int] = {"export": 1, "exports": 4, "pages": 3}
 """Partitions at a time; the client limits the requests."""
-_DRIFT_ADVICE = (
-    "Harvest it into another folder, or choose what to do with changes: --drift retry-partition or "
-    "--drift accept."
-)
 
 
 @frozen(kw_only=True)
@@ -114,6 +109,7 @@ class Options:
     max_requests: int | None = None
     drift: Drift = "fail"
     resume: bool = False
+    engine: Engine = field(factory=Here)
 
     def __attrs_post_init__(self) -> None:
         if self.drift not in get_args(Drift):
@@ -157,10 +153,11 @@ async def run(
             await thread.run(partial(_tidy_finished, home, manifest))
             yield Finished(manifest=manifest)
             return
-        one = _Run(dataset, home, query, options, asked, draining, thread)
-        async with aclosing(one.events()) as events:
-            async for event in events:
-                yield event
+        async with options.engine.opened(dataset, home) as fetcher:
+            one = _Run(dataset, home, query, options, asked, draining, thread, fetcher)
+            async with aclosing(one.events()) as events:
+                async for event in events:
+                    yield event
     finally:
         # After what is being written to the journal.
         await thread.end(partial(_leave, home, owned))
@@ -234,6 +231,7 @@ class _Run:
         asked: dict[str, Any],
         draining: Callable[[], bool],
         thread: OwnThread,
+        fetcher: Fetcher,
     ) -> None:
         self._dataset = dataset
         self._home = home
@@ -242,11 +240,13 @@ class _Run:
         self._asked = asked
         self._draining = draining
         self._thread = thread
+        self._fetcher = fetcher
         self._changes: list[str] = []
         self._journal: Journal
         self._state: State
         self._now: State
         self._sink: Sink
+        self._job: Unit
         self._strategy: Strategy
         self._unique: str | None = None
 
@@ -327,14 +327,20 @@ class _Run:
         self._unique = next(
             (one.name for one in fields if one.annotations.get("id", False) is not False), None
         )
-        self._sink = make_sink(
-            self._options.file_format,
-            name=self._dataset.dataset_id,
-            fields=fields,
-            columns=columns,
+        self._job = Unit(
+            url=self._asked["url"],
+            dataset_id=self._dataset.dataset_id,
+            query=(),
+            paged=False,
+            partition=Partition(number=0, where=None, expected=0),
+            accept=self._options.drift != "fail",
+            file_format=self._options.file_format,
             compression=self._options.compression,
             misfits=self._options.misfits,
+            fields=tuple(fields),
+            columns=tuple(columns),
         )
+        self._sink = self._job.sink()
 
     def _tidy(self) -> None:
         """Remove what an interruption left, and note which finished files are not there."""
@@ -348,7 +354,7 @@ class _Run:
 
     async def _round(self) -> AsyncGenerator[HarvestEvent, None]:
         """Fetch what is pending, and what replaces it."""
-        scheduler = Scheduler(_IN_FLIGHT[self._strategy])
+        scheduler = Scheduler(self._options.engine.in_flight or _IN_FLIGHT[self._strategy])
         while self._journal.pending and not self._draining():
             jobs = self._jobs(self._journal.pending)
             running = scheduler.ordered(jobs, ahead=scheduler.concurrency)
@@ -366,23 +372,14 @@ class _Run:
     async def _fetch(self, partition: Partition) -> list[HarvestEvent]:
         events: list[HarvestEvent] = []
         for attempt in range(1, _ATTEMPTS + 1):
-            name = self._home.part(f"part-{partition.number:05}", self._sink.suffix)
             try:
-                written, partition = await self._verified(partition, name)
+                fetched = await self._fetcher.fetch(self._unit(partition))
             except (WindowExceeded, TransportError, ServerError, IntegrityError) as error:
                 if attempt < _ATTEMPTS and self._may_help(error):
                     events.append(Retried(partition=partition, why=error.message))
                     continue
                 return [*events, await self._split(partition, error)]
-            file = HarvestedFile(
-                path=name,
-                rows=written.rows,
-                bytes=written.bytes,
-                sha256=written.sha256,
-                where=partition.where,
-                misfits=written.misfits,
-            )
-            return [*events, await self._thread.run(partial(self._commit, partition, file))]
+            return [*events, await self._thread.run(partial(self._commit, fetched))]
         raise AssertionError  # the last attempt returns or raises an error
 
     def _may_help(self, error: ExploreError) -> bool:
@@ -391,40 +388,13 @@ class _Run:
             return False
         return not isinstance(error, WindowExceeded)
 
-    async def _verified(self, partition: Partition, name: str) -> tuple[Written, Partition]:
-        """Write the file of a partition, if it has as many rows as the portal counts."""
+    def _unit(self, partition: Partition) -> Unit:
+        """Return what an engine needs to fetch a partition."""
         query = self._query.where(partition.where)
         paged = self._strategy == "pages"
         if paged and self._unique is not None and query.clauses.order_by is None:
             query = query.order_by(F[self._unique])
-        source = Source(dataset=self._dataset, query=query, paged=paged)
-        written = await self._written(self._home.place(name), source)
-        if written.rows == partition.expected:
-            return written, partition
-        now = await count_rows(self._dataset, query)
-        if now != written.rows:
-            raise IntegrityError(
-                f"Partition {partition.number} has {written.rows:,} rows, but the portal counts "
-                f"{now:,}. Go on with --resume; if it persists, report it to the portal.",
-                expected=now,
-                received=written.rows,
-            )
-        if self._options.drift == "fail":
-            raise TotalCountDriftError(
-                f"Partition {partition.number} had {partition.expected:,} rows when the harvest "
-                f"was planned, and has {now:,} now: the dataset changed. {_DRIFT_ADVICE}",
-                expected=partition.expected,
-                received=now,
-            )
-        return written, evolve(partition, expected=now)
-
-    async def _written(self, path: Path, source: Source) -> Written:
-        try:
-            return await self._sink.write(path, source)
-        except StorageError as error:
-            if isinstance(error.__cause__, OSError):
-                raise storage_error(path, error.__cause__) from error.__cause__
-            raise
+        return evolve(self._job, query=tuple(query.params()), paged=paged, partition=partition)
 
     async def _split(self, partition: Partition, error: ExploreError) -> HarvestEvent:
         """Replace a partition that does not fit or breaks off; raise the error if that is no way.
@@ -443,14 +413,26 @@ class _Run:
         made = await self._thread.run(partial(self._journal.split, partition.number, into))
         return Split(partition=partition, into=tuple(made), why=error.message)
 
-    def _commit(self, partition: Partition, file: HarvestedFile) -> Committed:
+    def _commit(self, fetched: Fetched) -> Committed:
         """Note that a partition is finished; runs in the thread that writes the journal."""
-        journal = self._journal
-        self._home.keep(file.path)
+        journal, partition, name = self._journal, fetched.partition, fetched.name
+        if name.startswith("."):
+            name = part_name(self._home, self._unit(partition))
+            self._home.rename(fetched.name, name)
+        else:
+            self._home.keep(name)
+        file = HarvestedFile(
+            path=name,
+            rows=fetched.written.rows,
+            bytes=fetched.written.bytes,
+            sha256=fetched.written.sha256,
+            where=partition.where,
+            misfits=fetched.written.misfits,
+        )
         try:
             journal.commit(partition, file)
         except ConfigurationError:  # another harvest has taken the folder over
-            self._home.remove(file.path)
+            self._home.remove(name)
             raise
         return Committed(
             partition=partition, file=file, rows=journal.received, total=journal.expected
@@ -505,8 +487,7 @@ class _Run:
             raise _schema_error(before, now)
         if self._options.drift == "fail":
             raise IntegrityError(
-                f"The dataset changed while it was harvested: {'; '.join(changes)}. "
-                f"{_DRIFT_ADVICE}",
+                f"The dataset changed while it was harvested: {'; '.join(changes)}. {DRIFT_ADVICE}",
                 expected=before.total,
                 received=now.total,
             )

@@ -91,6 +91,31 @@ def test_a_harvest_needs_a_folder(url: str) -> None:
     assert "Pass the folder to write to with -o" in result.stderr
 
 
+def test_a_store_is_given_as_its_url(url: str, tmp_path: Path) -> None:
+    """Each dataset has a folder there, too."""
+    result = run("harvest", "cities", "--url", url, "-o", f"local://{tmp_path}/data")
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "data" / "cities" / "manifest.json").exists()
+    assert (tmp_path / "data" / "cities" / "journal").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--engine", "dask"), "Pass the address of the scheduler with --scheduler"),
+        (("--scheduler", "tcp://127.0.0.1:8786"), "--scheduler needs --engine dask"),
+    ],
+    ids=["no-scheduler", "no-engine"],
+)
+def test_an_engine_and_its_scheduler_belong_together(
+    url: str, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    """Neither is ignored."""
+    result = run("harvest", "cities", "--url", url, "-o", str(tmp_path), *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
 def test_the_same_command_with_resume_can_be_run_until_it_succeeds(
     url: str, tmp_path: Path
 ) -> None:

@@ -69,8 +69,20 @@ def test_the_block_about_harvests_prints_what_the_page_shows(
 ) -> None:
     """It writes to the current directory."""
     monkeypatch.chdir(tmp_path)
-    [(source, output)] = blocks("harvest.md")
+    (source, output), _ = blocks("harvest.md")
     asyncio.run(run(source.replace(SERVED, served), {"__name__": "docs"}))
+    assert capsys.readouterr().out == output
+
+
+def test_the_block_about_dlt_prints_what_the_page_shows(
+    served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its pipeline writes a database to the current directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
+    _, (source, output) = blocks("harvest.md")
+    exec(compile(source.replace(SERVED, served), "docs", "exec"), {"__name__": "docs"})
     assert capsys.readouterr().out == output
 
 

@@ -43,6 +43,7 @@ def explore_source(
     *,
     cursors: Mapping[str, str] | None = None,
     primary_keys: Mapping[str, str] | None = None,
+    queries: Mapping[str, Query] | None = None,
     connect: Callable[[str], ExploreClient] = ExploreClient,
 ) -> DltSource:
     """Return a source of dlt for datasets of a portal; nothing is sent until a pipeline runs.
@@ -59,18 +60,18 @@ def explore_source(
             Rows without a value are loaded in the first run only.
         primary_keys: by dataset, a field that identifies its rows. With a cursor, a changed row
             replaces the one that was loaded; without a key, it is one more row.
+        queries: by dataset, the rows; all rows if there is none.
         connect: makes the client of a resource, for instance with an API key.
 
     Raises:
-        ConfigurationError: a cursor or key is of none of the datasets.
+        ConfigurationError: a cursor, key or query is of none of the datasets.
         MissingExtraError: dlt is not installed.
     """
     dlt = arrow.require("dlt")
-    cursors, keys = cursors or {}, primary_keys or {}
-    if unknown := [one for one in (*cursors, *keys) if one not in datasets]:
+    cursors, keys, queries = cursors or {}, primary_keys or {}, queries or {}
+    if unknown := [one for one in (*cursors, *keys, *queries) if one not in datasets]:
         raise ConfigurationError(
-            f"There is a cursor or key for {unknown[0]!r}, which is none of the datasets. Add it "
-            "to the datasets, or correct it."
+            f"{unknown[0]!r} is none of the datasets. Add it to them, or correct its name."
         )
 
     def resource(dataset_id: str) -> DltResource:
@@ -80,8 +81,9 @@ def explore_source(
 
         # dlt fills in the argument, which it knows by its default.
         async def rows(cursor: Any = growing) -> AsyncGenerator[Any, None]:
-            last = cursor and cursor.last_value
-            query = Query() if last is None else Query().where(F[field or ""] >= last)
+            query = queries.get(dataset_id, Query())
+            if field and cursor.last_value is not None:
+                query = query.where(F[field] >= cursor.last_value)
             async with (
                 connect(portal) as client,
                 aclosing(_batches(dlt, client.dataset(dataset_id), query)) as batches,
@@ -105,10 +107,10 @@ def explore_source(
 async def _batches(dlt: Any, dataset: Dataset, query: Query) -> AsyncGenerator[Any, None]:
     """Yield the columns, and then the rows in batches, by the plan of a harvest."""
     plan = await make_plan(dataset, query)
-    columns = [{"name": one.name, "data_type": _type(one)} for one in plan.fields]
-    yield dlt.mark.with_hints(
-        dlt.mark.materialize_table_schema(), dlt.mark.make_hints(columns=columns)
-    )
+    types = {one.name: _type(one) for one in plan.fields if one.name in plan.columns}
+    columns = [{"name": name, "data_type": kind} for name, kind in types.items()]
+    hints = dlt.mark.make_hints(columns=columns)
+    yield dlt.mark.with_hints(dlt.mark.materialize_table_schema(), hints)
     converter, paged = Converter(fields=plan.fields), plan.strategy == "pages"
     for part in plan.partitions:
         source = Source(dataset=dataset, query=query.where(part.where), paged=paged)

@@ -13,6 +13,7 @@ from explore_async.errors import ConfigurationError, MissingExtraError
 from explore_async.harvest.dlt import explore_source
 from explore_async.harvest.plan import make_plan
 from explore_async.testing import Portal
+from odsql import Query
 from tests.explore_async.harvest.trees import FIELDS, METAS, multiset, set_rows, tree, trees
 
 if TYPE_CHECKING:
@@ -83,6 +84,16 @@ def test_the_types_are_those_of_the_schema(load: Callable[..., list[tuple[Any, .
         "names": "JSON",
         "place": "JSON",
     }
+
+
+def test_the_rows_are_those_of_a_query(load: Callable[..., list[tuple[Any, ...]]]) -> None:
+    """A cursor narrows it further."""
+    options = {
+        "queries": {"trees": Query().where("number < 5").select("number, height * 2 as twice")},
+        "cursors": {"trees": "number"},
+    }
+    sql = "SELECT count(*), max(number), max(twice) > 0 FROM loaded.trees"
+    assert load(sql, **options) == load(sql, **options) == [(15, 4, True)]
 
 
 def test_an_empty_dataset_is_a_table_too(
@@ -167,7 +178,7 @@ def test_where_a_row_is_missing_nothing_is_loaded(
 def test_a_cursor_of_another_dataset_is_refused() -> None:
     """It would be ignored."""
     pytest.importorskip("dlt", reason="dlt is not installed")
-    with pytest.raises(ConfigurationError, match="'tree', which is none of the datasets"):
+    with pytest.raises(ConfigurationError, match="'tree' is none of the datasets"):
         explore_source("https://data.example.org", ["trees"], cursors={"tree": "number"})
 
 

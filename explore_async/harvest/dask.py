@@ -136,10 +136,10 @@ class _Cluster:
             await future.cancel(reason="the harvest was stopped")
             raise
         except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
             raise IncompleteHarvestError(
-                f"Partition {number} was lost on the cluster: {type(error).__name__}: {error}. "
-                "What is finished is kept: look into the logs of the workers, and go on with "
-                "--resume."
+                f"Partition {number} was lost on the cluster: {reason}. What is finished is kept: "
+                "look into the logs of the scheduler and the workers, and go on with --resume."
             ) from error
         return done
 

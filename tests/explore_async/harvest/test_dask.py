@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import pytest
 from explore_async.errors import (
     ConfigurationError,
     ForbiddenAccess,
+    IncompleteHarvestError,
     MissingExtraError,
     QuotaExceeded,
 )
@@ -36,6 +37,13 @@ WAY: dict[str, Any] = {"strategy": "exports", "partition_rows": 60}
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
     """The address of the scheduler of a cluster."""
+    with cluster() as (address, _):
+        yield address
+
+
+@contextmanager
+def cluster() -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run a cluster, and return the address of its scheduler, and the process."""
     pytest.importorskip("distributed", reason="dask.distributed is not installed")
     # A lost worker keeps its leases until they expire.
     expiring = {
@@ -48,7 +56,7 @@ def scheduler() -> Iterator[str]:
         stderr=subprocess.DEVNULL, env=os.environ | expiring,
     ) as running:  # fmt: skip
         assert running.stdout is not None
-        yield running.stdout.readline().strip()
+        yield running.stdout.readline().strip(), running
         assert running.stdin is not None
         running.stdin.close()
         running.wait(20)
@@ -152,6 +160,23 @@ async def test_an_error_of_a_worker_arrives_as_it_was_raised(
     assert resumed.finished > 0
     assert isinstance(finished, Finished)
     assert multiset(rows_of(tmp_path, finished.manifest)) == multiset(trees(1_000))
+
+
+async def test_a_cluster_that_ends_ends_the_harvest(client: ExploreClient, tmp_path: Path) -> None:
+    """What is finished is kept, and any engine can go on."""
+    with cluster() as (address, process):
+        events = aiter(
+            harvest(client, "trees", tmp_path, engine=DaskEngine(address, concurrency=1), **WAY)
+        )
+        async with aclosing(events):  # type: ignore[type-var]
+            await anext(events)
+            assert isinstance(await anext(events), Committed)
+            process.kill()
+            with pytest.raises(IncompleteHarvestError, match=r"was lost on the cluster.*--resume"):
+                async for _ in events:
+                    pass
+    manifest = await harvest(client, "trees", tmp_path, resume=True, **WAY)
+    assert multiset(rows_of(tmp_path, manifest)) == multiset(trees(1_000))
 
 
 async def test_a_harvest_that_is_left_cancels_its_work(

@@ -132,9 +132,6 @@ class _Cluster:
             done: dict[str, Any] = await future
         except ExploreError:
             raise
-        except asyncio.CancelledError:
-            await future.cancel(reason="the harvest was stopped")
-            raise
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
             raise IncompleteHarvestError(
@@ -153,7 +150,19 @@ def fetch_unit(unit: dict[str, Any], place: str, concurrency: int) -> dict[str, 
     dask = arrow.require("distributed")
     one = Unit.from_json(unit)
     with dask.Semaphore(concurrency, name=lease_name(one.url, concurrency)):
-        return asyncio.run(_fetched(one, place))
+        try:
+            return asyncio.run(_fetched(one, place))
+        except ExploreError as error:
+            raise alone(error) from None
+
+
+def alone(error: ExploreError) -> ExploreError:
+    """Return an error without those that it was raised from.
+
+    Dask sends these too, and they may hold parts of a response, even an API key that it repeats.
+    """
+    error.__cause__ = error.__context__ = None
+    return error
 
 
 def lease_name(url: str, concurrency: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copyreg
+import json
 import os
 import signal
 import subprocess
@@ -14,13 +16,14 @@ import pytest
 
 from explore_async.errors import (
     ConfigurationError,
+    DecodeError,
     ForbiddenAccess,
     IncompleteHarvestError,
     MissingExtraError,
     QuotaExceeded,
 )
-from explore_async.harvest import Committed, Finished, Resumed, harvest
-from explore_async.harvest.dask import DaskEngine, lease_name
+from explore_async.harvest import Committed, Finished, Resumed, harvest, plan_harvest
+from explore_async.harvest.dask import DaskEngine, alone, lease_name
 from tests.explore_async.harvest.trees import multiset, rows_of, trees
 from tests.platforms import posix
 
@@ -32,6 +35,15 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 WAY: dict[str, Any] = {"strategy": "exports", "partition_rows": 60}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pickling() -> Iterator[None]:
+    """Dask changes how all errors of a process are pickled, which other tests check."""
+    before = dict(copyreg.dispatch_table)
+    yield
+    copyreg.dispatch_table.clear()
+    copyreg.dispatch_table.update(before)
 
 
 @pytest.fixture(scope="module")
@@ -216,11 +228,10 @@ async def test_one_client_waits_for_the_quota_of_all(
     portal: Portal, client: ExploreClient, engine: DaskEngine, tmp_path: Path, waits: bool
 ) -> None:
     """Workers do not wait, each for itself."""
-    portal.quota(14)
-    running = harvest(
-        client, "trees", tmp_path, engine=engine, wait_for_quota=waits, partition_rows=150,
-        strategy="exports",
-    )  # fmt: skip
+    way: dict[str, Any] = {"strategy": "exports", "partition_rows": 150}
+    plan = await plan_harvest(client, "trees", **way)
+    portal.quota(plan.planning_requests + 3)
+    running = harvest(client, "trees", tmp_path, engine=engine, wait_for_quota=waits, **way)
     if not waits:
         with pytest.raises(QuotaExceeded):
             await running
@@ -258,6 +269,19 @@ async def test_without_dask_the_error_names_the_extra(
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingExtraError, match=r"explore-async\[dask\]"):
         await harvest(client, "trees", tmp_path, engine=DaskEngine("tcp://127.0.0.1:9"))
+
+
+def test_what_an_error_was_raised_from_stays_on_the_worker() -> None:
+    """It may hold what the portal sent, which may repeat the key."""
+    with pytest.raises(DecodeError) as caught:
+        try:
+            json.loads("Apikey s3cr3t")
+        except ValueError as error:
+            raise DecodeError("The response is not JSON.") from error
+    sent = alone(caught.value)
+    assert sent.__cause__ is None
+    assert sent.__context__ is None
+    assert str(sent) == "The response is not JSON."
 
 
 def test_no_concurrency_is_refused() -> None:

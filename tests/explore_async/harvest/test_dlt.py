@@ -139,6 +139,15 @@ def test_with_a_cursor_only_new_rows_are_loaded(
     assert load(newest, cursors={"trees": cursor}) == [(2, 120)]
 
 
+def test_rows_without_a_value_of_the_cursor_are_loaded_once(
+    load: Callable[..., list[tuple[Any, ...]]],
+) -> None:
+    """Later runs ask for values."""
+    sql = "SELECT count(*), count(seen) FROM loaded.trees"
+    assert load(sql, cursors={"trees": "seen"}) == [(100, 80)]
+    assert load(sql, cursors={"trees": "seen"}) == [(100, 80)]
+
+
 def test_with_a_key_a_changed_row_replaces_the_one_before(
     portal: Portal, load: Callable[..., list[tuple[Any, ...]]]
 ) -> None:

@@ -75,6 +75,12 @@ def cluster() -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 
 @pytest.fixture
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which workers may still end a hidden file after a test."""
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture
 def engine(scheduler: str) -> DaskEngine:
     """The engine of the cluster."""
     return DaskEngine(scheduler, concurrency=3)
@@ -97,13 +103,13 @@ def names(folder: Path) -> set[str]:
 
 @pytest.mark.parametrize("strategy", ["exports", "pages"])
 async def test_a_cluster_brings_each_row_once(
-    client: ExploreClient, engine: DaskEngine, tmp_path: Path, strategy: str
+    client: ExploreClient, engine: DaskEngine, shared: Path, strategy: str
 ) -> None:
     """In files of the same names as without it."""
     way = {**WAY, "strategy": strategy}
-    manifest = await harvest(client, "trees", tmp_path, engine=engine, **way)
-    assert multiset(rows_of(tmp_path, manifest)) == multiset(trees(1_000))
-    assert names(tmp_path) == {
+    manifest = await harvest(client, "trees", shared, engine=engine, **way)
+    assert multiset(rows_of(shared, manifest)) == multiset(trees(1_000))
+    assert names(shared) == {
         *(f"part-{number:05}.jsonl" for number in range(len(manifest.files))),
         "manifest.json",
         ".harvest.lock",
@@ -111,12 +117,12 @@ async def test_a_cluster_brings_each_row_once(
 
 
 async def test_workers_write_to_a_store_too(
-    client: ExploreClient, engine: DaskEngine, tmp_path: Path
+    client: ExploreClient, engine: DaskEngine, shared: Path
 ) -> None:
     """Here it is a folder that fsspec knows as one."""
-    manifest = await harvest(client, "trees", f"local://{tmp_path}", engine=engine, **WAY)
-    assert multiset(rows_of(tmp_path, manifest)) == multiset(trees(1_000))
-    assert names(tmp_path) == {*(file.path for file in manifest.files), "manifest.json", "journal"}
+    manifest = await harvest(client, "trees", f"local://{shared}", engine=engine, **WAY)
+    assert multiset(rows_of(shared, manifest)) == multiset(trees(1_000))
+    assert names(shared) == {*(file.path for file in manifest.files), "manifest.json", "journal"}
 
 
 class Killing(list[Any]):
@@ -139,46 +145,46 @@ class Killing(list[Any]):
 
 @posix
 async def test_a_cluster_that_loses_its_workers_half_way_brings_the_same(
-    portal: Portal, client: ExploreClient, engine: DaskEngine, tmp_path: Path
+    portal: Portal, client: ExploreClient, engine: DaskEngine, shared: Path
 ) -> None:
     """Others do what they had begun."""
     pids = await asked(engine.scheduler, os.getpid, workers=True)
     portal.requests = killing = Killing(pids.values())
-    manifest = await harvest(client, "trees", tmp_path, engine=engine, **WAY)
+    manifest = await harvest(client, "trees", shared, engine=engine, **WAY)
     assert set((await asked(engine.scheduler, os.getpid, workers=True)).values()) != set(
         pids.values()
     )
     assert killing.exports - 2 > len(manifest.files)  # besides the sample, some were sent again
-    assert multiset(rows_of(tmp_path, manifest)) == multiset(trees(1_000))
-    assert names(tmp_path) == {
+    assert multiset(rows_of(shared, manifest)) == multiset(trees(1_000))
+    assert names(shared) == {
         *(file.path for file in manifest.files), "manifest.json", ".harvest.lock"
     }  # fmt: skip
 
 
 async def test_an_error_of_a_worker_arrives_as_it_was_raised(
-    portal: Portal, client: ExploreClient, engine: DaskEngine, tmp_path: Path
+    portal: Portal, client: ExploreClient, engine: DaskEngine, shared: Path
 ) -> None:
     """What is finished is kept."""
     with pytest.raises(ForbiddenAccess) as caught:
-        async for event in harvest(client, "trees", tmp_path, engine=engine, **WAY):
+        async for event in harvest(client, "trees", shared, engine=engine, **WAY):
             if isinstance(event, Committed):
                 portal.fail(None, status=403, path="*/exports/*")
     assert caught.value.status == 403
     portal.recover()
     resumed, *_, finished = [
-        one async for one in harvest(client, "trees", tmp_path, engine=engine, resume=True, **WAY)
+        one async for one in harvest(client, "trees", shared, engine=engine, resume=True, **WAY)
     ]
     assert isinstance(resumed, Resumed)
     assert resumed.finished > 0
     assert isinstance(finished, Finished)
-    assert multiset(rows_of(tmp_path, finished.manifest)) == multiset(trees(1_000))
+    assert multiset(rows_of(shared, finished.manifest)) == multiset(trees(1_000))
 
 
-async def test_a_cluster_that_ends_ends_the_harvest(client: ExploreClient, tmp_path: Path) -> None:
+async def test_a_cluster_that_ends_ends_the_harvest(client: ExploreClient, shared: Path) -> None:
     """What is finished is kept, and any engine can go on."""
     with cluster() as (address, process):
         events = aiter(
-            harvest(client, "trees", tmp_path, engine=DaskEngine(address, concurrency=1), **WAY)
+            harvest(client, "trees", shared, engine=DaskEngine(address, concurrency=1), **WAY)
         )
         async with aclosing(events):  # type: ignore[type-var]
             await anext(events)
@@ -187,16 +193,16 @@ async def test_a_cluster_that_ends_ends_the_harvest(client: ExploreClient, tmp_p
             with pytest.raises(IncompleteHarvestError, match=r"was lost on the cluster.*--resume"):
                 async for _ in events:
                     pass
-    manifest = await harvest(client, "trees", tmp_path, resume=True, **WAY)
-    assert multiset(rows_of(tmp_path, manifest)) == multiset(trees(1_000))
+    manifest = await harvest(client, "trees", shared, resume=True, **WAY)
+    assert multiset(rows_of(shared, manifest)) == multiset(trees(1_000))
 
 
 async def test_a_harvest_that_is_left_cancels_its_work(
-    client: ExploreClient, engine: DaskEngine, tmp_path: Path
+    client: ExploreClient, engine: DaskEngine, shared: Path
 ) -> None:
     """The scheduler has nothing more to do for it, and it can go on without the cluster."""
     async with aclosing(  # type: ignore[type-var]
-        aiter(harvest(client, "trees", tmp_path, engine=engine, **WAY))
+        aiter(harvest(client, "trees", shared, engine=engine, **WAY))
     ) as events:
         async for event in events:
             if isinstance(event, Committed):
@@ -206,15 +212,15 @@ async def test_a_harvest_that_is_left_cancels_its_work(
         return [key for key, one in dask_scheduler.tasks.items() if one.who_wants]
 
     assert await asked(engine.scheduler, left) == []
-    manifest = await harvest(client, "trees", tmp_path, resume=True, **WAY)
-    assert multiset(rows_of(tmp_path, manifest)) == multiset(trees(1_000))
+    manifest = await harvest(client, "trees", shared, resume=True, **WAY)
+    assert multiset(rows_of(shared, manifest)) == multiset(trees(1_000))
 
 
 async def test_all_workers_share_one_budget_for_a_portal(
-    client: ExploreClient, engine: DaskEngine, tmp_path: Path
+    client: ExploreClient, engine: DaskEngine, shared: Path
 ) -> None:
     """The scheduler gives out the leases, and has all of them back at the end."""
-    await harvest(client, "trees", tmp_path, engine=engine, **WAY)
+    await harvest(client, "trees", shared, engine=engine, **WAY)
 
     def leases(dask_scheduler: Any) -> dict[str, tuple[int, int]]:
         known = dask_scheduler.extensions["semaphores"]
@@ -225,50 +231,50 @@ async def test_all_workers_share_one_budget_for_a_portal(
 
 @pytest.mark.parametrize("waits", [False, True], ids=["fails", "waits"])
 async def test_one_client_waits_for_the_quota_of_all(
-    portal: Portal, client: ExploreClient, engine: DaskEngine, tmp_path: Path, waits: bool
+    portal: Portal, client: ExploreClient, engine: DaskEngine, shared: Path, waits: bool
 ) -> None:
     """Workers do not wait, each for itself."""
     way: dict[str, Any] = {"strategy": "exports", "partition_rows": 150}
     plan = await plan_harvest(client, "trees", **way)
     portal.quota(plan.planning_requests + 3)
-    running = harvest(client, "trees", tmp_path, engine=engine, wait_for_quota=waits, **way)
+    running = harvest(client, "trees", shared, engine=engine, wait_for_quota=waits, **way)
     if not waits:
         with pytest.raises(QuotaExceeded):
             await running
         return
-    assert multiset(rows_of(tmp_path, await running)) == multiset(trees(1_000))
+    assert multiset(rows_of(shared, await running)) == multiset(trees(1_000))
     assert max(portal.clock.waits) > 3_600
 
 
 async def test_a_folder_that_workers_do_not_have_is_told(
-    client: ExploreClient, engine: DaskEngine, tmp_path: Path
+    client: ExploreClient, engine: DaskEngine, shared: Path
 ) -> None:
     """By the error of the worker."""
-    events = aiter(harvest(client, "trees", tmp_path, engine=engine, **WAY))
+    events = aiter(harvest(client, "trees", shared, engine=engine, **WAY))
     async with aclosing(events):  # type: ignore[type-var]
         await anext(events)
-        (tmp_path / "trees").rename(tmp_path / "elsewhere")
+        (shared / "trees").rename(shared / "elsewhere")
         with pytest.raises(ConfigurationError, match="directory exists"):
             await anext(events)
 
 
 async def test_a_scheduler_that_is_not_there_is_told(
-    client: ExploreClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: ExploreClient, shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before anything is requested."""
     dask = pytest.importorskip("dask", reason="dask is not installed")
     with dask.config.set({"distributed.comm.timeouts.connect": "10ms"}):
         with pytest.raises(ConfigurationError, match="Cannot reach the scheduler"):
-            await harvest(client, "trees", tmp_path, engine=DaskEngine("tcp://127.0.0.1:9"))
+            await harvest(client, "trees", shared, engine=DaskEngine("tcp://127.0.0.1:9"))
 
 
 async def test_without_dask_the_error_names_the_extra(
-    client: ExploreClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: ExploreClient, shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The module itself can be imported."""
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingExtraError, match=r"explore-async\[dask\]"):
-        await harvest(client, "trees", tmp_path, engine=DaskEngine("tcp://127.0.0.1:9"))
+        await harvest(client, "trees", shared, engine=DaskEngine("tcp://127.0.0.1:9"))
 
 
 def test_what_an_error_was_raised_from_stays_on_the_worker() -> None:

@@ -9,7 +9,7 @@ What is promised:
 * Until then the folder has a journal and no manifest. Whatever ends the program, what the journal
   names is on the disk, and `resume` fetches the rest. The result is the same multiset of rows as
   that of a harvest without interruption.
-* Two harvests never write to one folder at a time.
+* Two harvests never write to one folder at a time; `remote` says what this means in a store.
 * Memory holds a few pages, blocks or row groups for each partition in flight, whatever the size of
   the dataset.
 

@@ -6,7 +6,8 @@
 
 The bare loop uses aiohttp and orjson with a semaphore of 32 and checks nothing. All contestants
 know the number of rows. Ours delivers the rows in order and compares every page with its
-neighbours; `typed` also converts values to dates, datetimes and points. The bare loop against
+neighbours; `typed` also converts values to dates, datetimes and points, and `into` makes instances
+of classes with such values. The bare loop against
 itself shows how quiet the machine is. httpx and the npm package @opendatasoft/api-client take part
 if they are installed; to install the latter:
 
@@ -22,21 +23,25 @@ import argparse
 import asyncio
 from asyncio import create_subprocess_exec
 from asyncio.subprocess import DEVNULL, PIPE
+from dataclasses import make_dataclass
+from datetime import date, datetime  # noqa: TC003 - types of a class at run time
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import aiohttp
+import attrs
+import msgspec
 import orjson
 from measuring import cold, settle
 from pairing import paired, print_goals
 from server import PAGE_ROWS, TOTAL, rows, serving
 
-from explore_async import Converter, DatasetField, ExploreClient
+from explore_async import Converter, Dataset, DatasetField, ExploreClient, GeoPoint
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -53,11 +58,44 @@ CONVERTER = Converter(
         for name in rows(0, 1)[0]
     )
 )
+
+
+class StructRow(msgspec.Struct):
+    """A row with typed values."""
+
+    id: int
+    name: str
+    genus: str
+    street: str
+    height_m: float
+    planted: date
+    measured: datetime
+    remarkable: bool
+    note: str | None
+    geo_point_2d: GeoPoint
+
+
+COLUMNS = get_type_hints(StructRow)
+AttrsRow = attrs.make_class(
+    "AttrsRow",
+    {name: attrs.field(type=hint) for name, hint in COLUMNS.items()},
+    frozen=True,
+    kw_only=True,
+)
+DataclassRow = make_dataclass("DataclassRow", COLUMNS.items(), slots=True)
+CLASSES: dict[str, type[Any]] = {
+    "into a Struct": StructRow,
+    "into an attrs class": AttrsRow,
+    "into a dataclass": DataclassRow,
+}
 GOALS = {
     "without latency": {
         "to_list()": 1.2,
         "one by one": 1.2,
         "typed": 1.0,
+        "into a Struct": 0.9,
+        "into an attrs class": 1.3,
+        "into a dataclass": 1.3,
         "ours / httpx": 0.4,
         "ours / npm": 0.6,
     },
@@ -97,6 +135,11 @@ async def reading(url: str, rounds: int, *, peers: bool) -> dict[str, float]:
         if peers:
             others["typed"] = partial(typed, client)
             assert await typed(client) == CONVERTER.rows(expected)
+            trees = client.dataset("trees")  # requests the schema once
+            for name, row_class in CLASSES.items():
+                others[name] = partial(into, trees, row_class)
+                made = await into(trees, row_class)
+                assert [read_again(row) for row in made] == CONVERTER.rows(expected), name
         settle()
         found = await paired(floor, others, rounds)
         if peers and find_spec("httpx") is not None:
@@ -139,6 +182,16 @@ async def one_by_one(client: ExploreClient) -> list[dict[str, Any]]:
 async def typed(client: ExploreClient) -> list[dict[str, Any]]:
     """Read all rows with typed values."""
     return await client.dataset("trees").records(max_rows=TOTAL, typed=CONVERTER).to_list()
+
+
+async def into(trees: Dataset, row_class: type[Any]) -> list[Any]:
+    """Read all rows into a class."""
+    return await trees.records(max_rows=TOTAL, into=row_class).to_list()
+
+
+def read_again(row: Any) -> dict[str, Any]:
+    """Return the values of an instance, as a typed row has them."""
+    return {name: getattr(row, name) for name in COLUMNS}
 
 
 async def against_httpx(client: ExploreClient, url: str, rounds: int) -> float:

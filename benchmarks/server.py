@@ -3,6 +3,7 @@
 It parses only the first line of a request, so that a benchmark measures the client. Rows look like
 those of an open-data portal: ten fields, among them text, a location and dates. It serves:
 
+* a dataset: its schema;
 * `/records?...`: the requested page;
 * `/facets?facet=...`: a facet of 10 values, or of 100 if the dataset's name begins with `wide`;
 * `/exports/FORMAT?rows=N` or `?limit=N`: N rows of JSON Lines, JSON, CSV, GeoJSON or Parquet, in
@@ -72,6 +73,24 @@ def _answer(body: bytes) -> bytes:
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
         b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
     )
+
+
+_TYPES = {
+    "id": "int",
+    "height_m": "double",
+    "planted": "date",
+    "measured": "datetime",
+    "remarkable": "boolean",
+    "geo_point_2d": "geo_point_2d",
+}
+_SCHEMA = _answer(
+    orjson.dumps(
+        {
+            "dataset_id": "trees",
+            "fields": [{"name": name, "type": _TYPES.get(name, "text")} for name in rows(0, 1)[0]],
+        }
+    )
+)
 
 
 def _page(offset: int, limit: int) -> bytes:
@@ -157,6 +176,9 @@ class _Server:
         if b"/facets" in line:
             facet = re.findall(rb"[?&]facet=(\w+)", line)[0].decode()
             writer.write(_facet(facet, 100 if b"/wide" in line else 10))
+            return
+        if b"/records" not in line:
+            writer.write(_SCHEMA)
             return
         offset = _number(rb"offset=(\d+)", line, 0)
         limit = _number(rb"limit=(\d+)", line, 10)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         IncompleteHarvestError,
         IntegrityError,
         InvalidRESTParameterError,
+        MisfitError,
         MissingExtraError,
         NameResolutionError,
         NotFound,
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
     from explore_async.results.conversion import Converter, GeoPoint
     from explore_async.results.exports import ExportStream
     from explore_async.results.facets import Facets
+    from explore_async.results.misfits import Misfits
     from explore_async.results.records import Records
 
 __all__ = [
@@ -97,7 +99,7 @@ __all__ = [
     "ExploreError", "ExportFormat", "ExportStream", "Facet", "FacetValue", "Facets", "FanOut",
     "ForbiddenAccess", "GeoPoint", "IncompatibleTypesInComparisonFilter",
     "IncompleteHarvestError", "IntegrityError", "InvalidRESTParameterError", "Located",
-    "MissingExtraError", "NameResolutionError", "NotFound",
+    "MisfitError", "Misfits", "MissingExtraError", "NameResolutionError", "NotFound",
     "NotFoundResource", "NotFoundURI", "OAuth2", "OAuth2App", "ODSQLError", "ODSQLSyntaxError",
     "OpenTelemetryEvents", "Outcome", "Page", "PageEvent", "Progress", "ProgressEvents",
     "ProxyError", "Quota", "QuotaExceeded", "Rate", "Reconciliation", "Records", "RedirectError",
@@ -131,6 +133,7 @@ _MODULES = {
     "results.conversion": "Converter GeoPoint",
     "results.exports": "ExportStream",
     "results.facets": "Facets",
+    "results.misfits": "Misfits",
     "results.records": "Records",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}

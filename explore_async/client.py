@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from explore_async.http.auth import Auth
     from explore_async.http.quotas import Quota
     from explore_async.http.rates import Rate
-    from explore_async.models import Facet, Row
+    from explore_async.models import Facet, R
     from odsql import Query
 
 __all__ = ["Dataset", "ExploreClient", "Located"]
@@ -323,34 +323,34 @@ class ExploreClient(Catalog):
     @overload
     def gather_records(
         self,
-        requests: Iterable[Records],
+        requests: Iterable[Records[R]],
         *,
         concurrency: int | None = None,
         max_bytes: int = 64 * 1024 * 1024,
         ordered: bool = True,
         errors: Literal["raise"] = "raise",
-    ) -> FanOut[list[Row], list[Row]]: ...
+    ) -> FanOut[list[R], list[R]]: ...
 
     @overload
     def gather_records(
         self,
-        requests: Iterable[Records],
+        requests: Iterable[Records[R]],
         *,
         concurrency: int | None = None,
         max_bytes: int = 64 * 1024 * 1024,
         ordered: bool = True,
         errors: Literal["collect"],
-    ) -> FanOut[list[Row], list[Row] | ExploreError]: ...
+    ) -> FanOut[list[R], list[R] | ExploreError]: ...
 
     def gather_records(
         self,
-        requests: Iterable[Records],
+        requests: Iterable[Records[R]],
         *,
         concurrency: int | None = None,
         max_bytes: int = 64 * 1024 * 1024,
         ordered: bool = True,
         errors: Literal["raise", "collect"] = "raise",
-    ) -> FanOut[list[Row], Any]:
+    ) -> FanOut[list[R], Any]:
         """Read several `Records` concurrently, also of other clients and portals (getRecords).
 
             for rows in await client.gather_records([parks.records(), trees.records(query)]): ...

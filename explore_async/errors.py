@@ -31,6 +31,7 @@ __all__ = [
     "IncompleteHarvestError",
     "IntegrityError",
     "InvalidRESTParameterError",
+    "MisfitError",
     "MissingExtraError",
     "NameResolutionError",
     "NotFound",
@@ -218,6 +219,33 @@ class DecodeError(ExploreError):
         super().__init__(message, status=status, url=url, attempts=attempts)
         self.content_type = content_type
         self.snippet = snippet
+
+
+class MisfitError(DecodeError):
+    """A row does not fit the class that it was asked for with `into=`.
+
+    Attributes:
+        row: the index of the row in the result, from 0; None for a row by its identifier.
+        field: the field of the dataset; None if the row does not fit as a whole.
+        wanted: the type in the class, as text.
+        came: the JSON that the server sent, cut after 200 characters, or `nothing`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        row: int | None = None,
+        field: str | None = None,
+        wanted: str = "",
+        came: str = "",
+        url: str | None = None,
+    ) -> None:
+        super().__init__(message, url=url)
+        self.row = row
+        self.field = field
+        self.wanted = wanted
+        self.came = came
 
 
 class TooLargeError(DecodeError):

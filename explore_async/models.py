@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 from urllib.parse import unquote
 
 from attrs import field, fields, frozen
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from typing_extensions import TypeVar
+else:
+    from typing import TypeVar
+
 __all__ = [
     "AlternativeExport",
     "Attachment",
@@ -30,6 +34,7 @@ __all__ = [
     "FacetValue",
     "Page",
     "Progress",
+    "R",
     "Reconciliation",
     "Row",
     "SavedFile",
@@ -40,6 +45,11 @@ __all__ = [
 
 Row = dict[str, object]
 """A record: its keys are the user's own fields."""
+
+if TYPE_CHECKING:
+    R = TypeVar("R", default=Row)
+else:
+    R = TypeVar("R")  # the default is for type checkers; Python has it from 3.13
 
 _NAME_BYTES = 200
 _DEVICES = re.compile(r"con|prn|aux|nul|(?:com|lpt)[0-9]", re.IGNORECASE)
@@ -58,7 +68,7 @@ def _extra() -> Any:
 
 
 @frozen(kw_only=True)
-class Page:
+class Page(Generic[R]):
     """One response of getRecords or getDatasets.
 
     Attributes:
@@ -70,14 +80,14 @@ class Page:
         extra: the other keys that the server sent, such as `links` if requested.
     """
 
-    rows: list[Row] = field(repr=False)
+    rows: list[R] = field(repr=False)
     offset: int
     limit: int
     total_count: int | None
     extra: Mapping[str, object] = _extra()
 
     @classmethod
-    def from_json(cls, answer: object, *, offset: int, limit: int) -> Page:
+    def from_json(cls, answer: object, *, offset: int, limit: int) -> Page[Any]:
         """Convert a whole response.
 
         Raises:
@@ -107,7 +117,10 @@ class Page:
 
     def _repr_html_(self) -> str:
         of = "" if self.total_count is None else f" of {self.total_count:,}"
-        return html_table(f"{len(self.rows):,}{of} rows from {self.offset:,}", self.rows)
+        title = f"{len(self.rows):,}{of} rows from {self.offset:,}"
+        return html_table(
+            title, [one if isinstance(one, dict) else {"row": repr(one)} for one in self.rows]
+        )
 
 
 @frozen(kw_only=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from odsql import nodes
+    from odsql.builder.classes import Field
     from odsql.builder.expressions import F, Fields, call, condition, geom, literal
     from odsql.builder.functions import *  # noqa: F403
     from odsql.builder.query import Query
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "BuildError", "Diagnostic", "F", "Fields", "ODSQLError", "ODSQLSyntaxError", "Query", "Schema",
+    "BuildError", "Diagnostic", "F", "Field", "Fields", "ODSQLError", "ODSQLSyntaxError", "Query",
+    "Schema",
     "all_fields", "avg", "bbox", "call", "check", "condition", "count", "date", "date_format",
     "day", "disjoint", "distance", "envelope", "exclude", "facet", "format", "full_text",
     "geo_cluster", "geom", "geometry", "hour", "ifnull", "in_bbox", "include", "intersects",
@@ -45,6 +47,7 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(("F", "Fields", "call", "condition", "geom", "literal"), "builder.expressions"),
+    "Field": "builder.classes",
     "Diagnostic": "checks.diagnostics",
     "Query": "builder.query",
     "Schema": "schema",

@@ -23,7 +23,7 @@ PUBLIC = {
         DatasetInfo DecodeError DoneEvent Event ExploreClient ExploreError ExportFormat
         ExportStream Facet FacetValue Facets FanOut ForbiddenAccess GeoPoint
         IncompatibleTypesInComparisonFilter IncompleteHarvestError IntegrityError
-        InvalidRESTParameterError Located MissingExtraError NameResolutionError NotFound
+        InvalidRESTParameterError Located MisfitError Misfits MissingExtraError NameResolutionError NotFound
         NotFoundResource NotFoundURI OAuth2 OAuth2App ODSQLError ODSQLSyntaxError
         OpenTelemetryEvents Outcome Page PageEvent Progress ProgressEvents ProxyError
         Quota QuotaExceeded Rate Reconciliation Records RedirectError RepeatedPageError
@@ -51,7 +51,7 @@ PUBLIC = {
         Asked Clock Portal Snapshot snapshot
     """,
     "odsql": """
-        BuildError Diagnostic F Fields ODSQLError ODSQLSyntaxError Query Schema
+        BuildError Diagnostic F Field Fields ODSQLError ODSQLSyntaxError Query Schema
         all_fields avg bbox call check condition count date date_format day disjoint
         distance envelope exclude facet format full_text geo_cluster geom geometry hour
         ifnull in_bbox include intersects json_format length literal lower max_ median

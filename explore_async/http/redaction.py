@@ -12,10 +12,12 @@ import re
 from functools import reduce
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from explore_async.errors import DecodeError, ExploreError, MisfitError
 
-__all__ = ["HIDDEN", "redact"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["HIDDEN", "redact", "redact_error"]
 
 HIDDEN = "<hidden>"
 """The placeholder for a secret."""
@@ -73,3 +75,13 @@ def _spellings(character: str) -> str:
         rf"(?>\\{{1,4}}u{code:04x}|%{code:02x}|&#0{{0,4}}{code};|&#x0{{0,4}}{code:x};|{re.escape(escaped)}"
         rf"|\\{{0,4}}{plain})"
     )
+
+
+def redact_error(error: ExploreError, redact: Callable[[str], str]) -> None:
+    """Remove secrets from what an error quotes of a response."""
+    error.message = redact(error.message)
+    error.args = (error.message,)
+    if isinstance(error, DecodeError):
+        error.snippet = redact(error.snippet)
+    if isinstance(error, MisfitError):
+        error.came = redact(error.came)

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, aclosing, contextmanager
 from inspect import isawaitable
 from io import BytesIO
 from operator import length_hint
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 import orjson
 
@@ -31,11 +31,13 @@ from explore_async.errors import (
 )
 from explore_async.http.call import ATTEMPTS
 from explore_async.http.decoding import begins_like_html, snippet
+from explore_async.http.redaction import redact_error
 from explore_async.http.refusals import is_error_object
-from explore_async.models import Progress, Reconciliation, SavedFile
+from explore_async.models import Progress, R, Reconciliation, SavedFile
 from explore_async.operations import refuse_fractions, refuse_no_function
 from explore_async.results import arrow
 from explore_async.results.files import PartFile, in_blocks, target_of
+from explore_async.results.misfits import Misfits
 from explore_async.results.reading import ATTACHMENT, ROWS
 from explore_async.results.row_readers import (
     is_cut_row,
@@ -58,7 +60,7 @@ if TYPE_CHECKING:
     from explore_async.models import Row
     from explore_async.results.arrow import GeometryColumns
     from explore_async.results.conversion import Converter
-    from explore_async.results.reading import Reading
+    from explore_async.results.reading import Reading, RowReader
     from explore_async.results.structures import Structure
 
 __all__ = ["ExportStream"]
@@ -71,7 +73,7 @@ Chunk = bytes
 T = TypeVar("T")
 
 
-class ExportStream:
+class ExportStream(Generic[R]):
     """One export, to be read once inside `async with` (exportRecords).
 
     Creating and entering it sends nothing; its methods send the request. Leaving the block closes
@@ -80,6 +82,7 @@ class ExportStream:
     Attributes:
         url: the URL, without credentials.
         bytes_received: the number of decoded bytes received so far.
+        misfits: the rows that did not fit their class, and were left out.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class ExportStream:
     ) -> None:
         self.url = url
         self.bytes_received = 0
+        self.misfits = Misfits() if reading.misfits is None else reading.misfits
         self._rows = 0
         self._untaken: Iterator[object] = iter(())
         self._open_body = open_body
@@ -124,16 +128,17 @@ class ExportStream:
         self._used = self._left = True
         await self._stack.__aexit__(kind, error, traceback)
 
-    def rows(self) -> AsyncGenerator[Row, None]:
+    def rows(self) -> AsyncGenerator[R, None]:
         """Yield the rows of a `jsonl`, `json` or `csv` export, one by one.
 
-        Unless the export is `typed`, CSV cells are strings, or None if empty.
+        Unless the export is `typed` or has a class, CSV cells are strings, or None if empty.
 
         Raises:
             ConfigurationError: the export has another format, or is CSV with a delimiter that is
                 not one character; nothing was sent.
             TruncatedError: the export ended early; the error's `rows` is the number received.
             DecodeError: the export contains something other than rows.
+            MisfitError: a row does not fit the class, unless such rows are left out.
         """
         self._reading.require("rows", ROWS)
         return self._rows_by_line() if self._format == "jsonl" else self._rows_by_reader()
@@ -177,7 +182,9 @@ class ExportStream:
         else:
             if schema is None:
                 schema = await self._typed_schema(geometry)
-            found = arrow.row_batches(self.rows(), size=size, schema=schema)
+            found = arrow.row_batches(
+                cast("AsyncGenerator[Row, None]", self.rows()), size=size, schema=schema
+            )
         with self._completing():
             async with aclosing(found) as batches:
                 async for batch in batches:
@@ -212,9 +219,10 @@ class ExportStream:
     async def _typed_schema(self, geometry: GeometryColumns) -> pa.Schema | None:
         if self._reading.converter is None:
             return None
-        return arrow.schema_of(await self._reading.converter(None), geometry=geometry)
+        converter = cast("Converter", await self._reading.converter(None))
+        return arrow.schema_of(converter, geometry=geometry)
 
-    async def _rows_by_line(self) -> AsyncGenerator[Row, None]:
+    async def _rows_by_line(self) -> AsyncGenerator[Any, None]:
         converter = await self._reading.converter(None) if self._reading.converter else None
         load = orjson.loads if converter is None else load_exact
         first: Row | None = None
@@ -237,9 +245,10 @@ class ExportStream:
                         if converter is not None:
                             converter.restore(row, line)
                             row = converter.exact_row(row)
-                        yield row
+                        if row is not None:
+                            yield row
 
-    async def _rows_by_reader(self) -> AsyncGenerator[Row, None]:
+    async def _rows_by_reader(self) -> AsyncGenerator[Any, None]:
         converter = await self._reading.converter(None) if self._reading.converter else None
         convert = None
         if converter is not None:
@@ -248,9 +257,11 @@ class ExportStream:
             async with aclosing(self._read_rows(converter)) as found:
                 async for rows in found:
                     for row in self._taken(rows):
-                        yield row if convert is None else convert(row)
+                        made = row if convert is None else convert(row)
+                        if made is not None:
+                            yield made
 
-    async def _read_rows(self, converter: Converter | None) -> AsyncGenerator[list[Row], None]:
+    async def _read_rows(self, converter: RowReader | None) -> AsyncGenerator[list[Row], None]:
         reader = self._reading.reader(None if converter is None else converter.restore)
         async with aclosing(self._chunks()) as chunks:
             async for chunk in chunks:
@@ -282,12 +293,9 @@ class ExportStream:
 
     def _complete(self, error: ExploreError, *, counted: bool) -> None:
         error.url, error.attempts = self.url, self._attempts
-        error.message = self._reading.redact(error.message)
-        error.args = (error.message,)
+        redact_error(error, self._reading.redact)
         if not isinstance(error, StorageError):
             error.status = 200
-        if isinstance(error, DecodeError):
-            error.snippet = self._reading.redact(error.snippet)
         if isinstance(error, TruncatedError):
             error.bytes_received = self.bytes_received
             if counted and error.rows is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from attrs import frozen
 
@@ -12,15 +12,17 @@ from explore_async.results import arrow
 from explore_async.results.row_readers import ArrayReader, CSVReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     import pyarrow as pa
 
+    from explore_async.http.gate import Admission
+    from explore_async.models import Row
     from explore_async.results.arrow import GeometryColumns
-    from explore_async.results.conversion import ConverterSource
+    from explore_async.results.misfits import Misfits
     from explore_async.results.row_readers import Reader, Restore
 
-__all__ = ["ATTACHMENT", "ROWS", "Reading"]
+__all__ = ["ATTACHMENT", "ROWS", "Reading", "RowReader", "RowsSource"]
 
 ATTACHMENT = "attachment"
 """The format name for a file of unknown format, which is saved unchecked."""
@@ -29,6 +31,26 @@ ROWS = frozenset({"jsonl", "json", "csv"})
 """The formats that can be read as rows."""
 
 _NO_DELIMITERS = '"\r\n'
+
+
+class RowReader(Protocol):
+    """Turns the rows of an export into others: a `Converter`, or the reader of a class."""
+
+    def restore(self, row: Row, raw: bytes) -> None:
+        """Take the JSON of a row, before `exact_row`."""
+        ...
+
+    def exact_row(self, row: Row) -> Any:
+        """Return the row for one of JSON; None if it is left out."""
+        ...
+
+    def text_row(self, row: Row) -> Any:
+        """Return the row for one of CSV; None if it is left out."""
+        ...
+
+
+# Requests the schema of the dataset, under the admission of a fan-out's reading if given.
+RowsSource: TypeAlias = "Callable[[Admission | None], Awaitable[RowReader]]"
 
 
 @frozen(kw_only=True)
@@ -41,6 +63,7 @@ class Reading:
         delimiter: separates CSV cells.
         nan_as_null: read a bare NaN, which is not JSON, as null instead of raising an error.
         converter: provides the converter of rows; None to leave rows unchanged.
+        misfits: counts the rows that do not fit their class; None if they are not of a class.
         packed: the server compresses the file, so it can only be saved.
         projected: shapes may have another projection than WGS 84.
         redact: removes the client's secrets from a string.
@@ -50,7 +73,8 @@ class Reading:
     line_cap: int
     delimiter: str = ";"
     nan_as_null: bool = False
-    converter: ConverterSource | None = None
+    converter: RowsSource | None = None
+    misfits: Misfits | None = None
     packed: bool = False
     projected: bool = False
     redact: Callable[[str], str] = str
@@ -96,6 +120,11 @@ class Reading:
                 projection of the geometries are not known.
         """
         self.require(method, ROWS | {"parquet"})
+        if self.misfits is not None:
+            raise ConfigurationError(
+                f"{method}() makes columns, but `into` asks for rows in a class of your own; "
+                "nothing was sent. Use rows(), or pass typed=True instead of `into`."
+            )
         pyarrow = arrow.require("pyarrow")
         if schema is not None:
             refuse_other_types("schema", schema, pyarrow.Schema, wanted="a pyarrow.Schema")

@@ -15,26 +15,25 @@ row is delivered twice or not at all. Equal rows can be valid data, so only a un
 
 from __future__ import annotations
 
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, contextmanager
 from functools import partial
 from operator import length_hint
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, cast
 
-import orjson
 from attrs import evolve, field, frozen
 
 from explore_async.errors import (
+    ConfigurationError,
     DecodeError,
     ExploreError,
     IntegrityError,
-    RepeatedPageError,
-    ShortPageError,
-    TotalCountDriftError,
     WindowExceeded,
 )
 from explore_async.fanout.readings import Job
-from explore_async.models import Page, Row
-from explore_async.results.plan import PAGE_SIZE, Plan
+from explore_async.models import Page, R
+from explore_async.results.misfits import Misfit, Misfits
+from explore_async.results.page_checks import PageCheck, refuse_wrong_length
+from explore_async.results.plan import Plan
 from explore_async.results.showing import shown
 
 if TYPE_CHECKING:
@@ -55,24 +54,41 @@ if TYPE_CHECKING:
 
     from explore_async.fanout.scheduler import Scheduler
     from explore_async.http.gate import Admission
+    from explore_async.models import Row
     from explore_async.results.arrow import GeometryColumns
     from explore_async.results.conversion import ConverterSource
-    from explore_async.results.typed_pages import TypedRows
+    from explore_async.results.into import Into
     from odsql import Query
 
-    _Ask = Callable[[int, int], Coroutine[object, object, Page]]
+    _Ask = Callable[[int, int], Coroutine[object, object, Page[Any]]]
 
     class _AskTyped(Protocol):
         def __call__(
-            self, offset: int, limit: int, typed: TypedRows | None, admission: Admission | None
-        ) -> Coroutine[object, object, Page]: ...
+            self, offset: int, limit: int, typed: PageReader | None, admission: Admission | None
+        ) -> Coroutine[object, object, Page[Any]]: ...
 
 
-__all__ = ["Records"]
+__all__ = ["PageReader", "Records"]
+
+
+class PageReader(Protocol):
+    """Decodes the pages of one reading into rows that are not plain."""
+
+    def decode(self, body: bytes) -> object:
+        """Decode a body; raises what `orjson.loads` raises."""
+        ...
+
+    def page(self, answer: object, *, offset: int, limit: int) -> Page[Any]:
+        """Return the page in a decoded response."""
+        ...
+
+    def values(self, row: Any) -> object:
+        """Return what two rows are compared by."""
+        ...
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class Records:
+class Records(Generic[R]):
     """The rows of a query as one lazy object; creating it sends nothing (getRecords, getDatasets).
 
     Await it for the first page, iterate over it for rows, or use `pages`, `count`, `first` or
@@ -83,11 +99,15 @@ class Records:
     If a loop is left early, requests in flight are cancelled as soon as the event loop runs again.
     To have them cancelled when a block ends, use `async with records.open()`.
 
+    With `into=`, the rows are instances of a class, and `misfits` has those that do not fit.
+
     Raises while reading:
         WindowExceeded: there are more rows than the server pages through, and `max_rows` is not
             set. Raised before the first row, or for groups, which the server does not count, after
             the last group in reach.
         IntegrityError: a page is short or repeated, or `total_count` changes between pages.
+        MisfitError: a row does not fit the class. `resume()` then continues after it, or with
+            `pages` and `to_list` before its page.
         ExploreError: a request failed, after any retries.
     """
 
@@ -100,6 +120,7 @@ class Records:
     _complete: Callable[[ExploreError, int, int], None]
     _scheduler: Scheduler
     _converter: ConverterSource | None = None
+    _into: Into | None = None
     _total: int | None = None
     _bookmark: _Bookmark = field(init=False, factory=lambda: _Bookmark())
 
@@ -107,22 +128,27 @@ class Records:
         start, most = self.plan.start or None, self.plan.max_rows
         return shown("Records", self.portal, self._path, self._query, start=start, max_rows=most)
 
-    def __await__(self) -> Generator[object, None, Page]:
+    def __await__(self) -> Generator[object, None, Page[R]]:
         return self._first_page().__await__()
 
-    def __aiter__(self) -> AsyncIterator[Row]:
+    def __aiter__(self) -> AsyncIterator[R]:
         return self._rows()
 
-    def open(self) -> aclosing[AsyncGenerator[Row, None]]:
+    def open(self) -> aclosing[AsyncGenerator[R, None]]:
         """Return the rows for an `async with` block that cancels its requests on exit."""
         return aclosing(self._rows())
+
+    @property
+    def misfits(self) -> Misfits:
+        """The rows of the last reading that did not fit the class, and were left out."""
+        return self._bookmark.misfits
 
     @property
     def position(self) -> int:
         """The index of the first row that the last reading did not deliver."""
         return self._bookmark.position(self.plan.start)
 
-    def resume(self) -> Records:
+    def resume(self) -> Records[R]:
         """Return the rows that the last reading did not deliver, to continue after an error.
 
         A row counts as delivered once a loop has received it, or with `pages` its page. `to_list`
@@ -143,21 +169,21 @@ class Records:
         """Return the URL of the first page, without credentials; sends nothing."""
         return self._address(self.plan.start, max(1, self.plan.limit_at(self.plan.start)))
 
-    async def to_list(self) -> list[Row]:
+    async def to_list(self) -> list[R]:
         """Return all rows as a list; if it fails, none of them counts as delivered."""
         return await self._all_rows(None)
 
-    def job(self) -> Job[list[Row]]:
+    def job(self) -> Job[list[R]]:
         """Return `to_list` as one reading of a fan-out."""
         return Job(portal=self.portal, run=self._all_rows)
 
-    async def _all_rows(self, admission: Admission | None) -> list[Row]:
-        rows: list[Row] = []
+    async def _all_rows(self, admission: Admission | None) -> list[R]:
+        rows: list[R] = []
         with self._all_or_nothing():
             async with aclosing(await self._kept_pages(admission)) as pages:
                 async for page in pages:
                     self._bookmark.rows = iter(())
-                    rows += page.rows
+                    rows += self._fitting(page).rows
         return rows
 
     async def to_arrow(self, *, geometry: GeometryColumns = None) -> pa.Table:
@@ -172,14 +198,21 @@ class Records:
 
         Raises:
             MissingExtraError: pyarrow is not installed; nothing was sent.
-            ConfigurationError: `geometry` is given, but the rows are not typed; nothing was sent.
+            ConfigurationError: `geometry` is given, but the rows are not typed; or they are
+                instances of a class. Nothing was sent.
         """
         frames = _frames()
         frames.require("pyarrow")
         frames.refuse_unknown_geometry(geometry, typed=self._converter is not None)
+        if self._into is not None:
+            raise ConfigurationError(
+                "Rows in a class of your own cannot become a table; nothing was sent. Omit `into`, "
+                "and pass typed=True for columns of the schema's types."
+            )
         with self._all_or_nothing():
             converter = await self._converter(None) if self._converter else None
-            return frames.table(await self.to_list(), converter=converter, geometry=geometry)
+            rows = cast("list[Row]", await self.to_list())
+            return frames.table(rows, converter=converter, geometry=geometry)
 
     async def to_geopandas(self) -> geopandas.GeoDataFrame:
         """Return all rows of a `typed` reading as a GeoPandas data frame (needs the extra `geo`).
@@ -219,12 +252,22 @@ class Records:
             frame: polars.DataFrame = package.from_arrow(await self.to_arrow())
         return frame
 
-    async def first(self) -> Row | None:
-        """Request one row; return the first row, or None if there is none."""
+    async def first(self) -> R | None:
+        """Request one row; return the first row, or None if there is none.
+
+        If rows that do not fit their class are left out, it is the first one that fits.
+        """
         if self.plan.max_rows == 0:
             return None
-        page = await self._only_page(1)
-        return page.rows[0] if page.rows else None
+        page = self._fitting(await self._only_page(1))
+        if page.rows:
+            return page.rows[0]
+        if not self.misfits:
+            return None
+        async with self.open() as rows:
+            async for row in rows:
+                return row
+        return None
 
     async def count(self) -> int:
         """Return the number of matching rows on the server, ignoring `offset` and `max_rows`.
@@ -252,32 +295,50 @@ class Records:
                 rows += len(page.rows)
         return rows
 
-    async def pages(self) -> AsyncGenerator[Page, None]:
+    async def pages(self) -> AsyncGenerator[Page[R], None]:
         """Yield the pages in order. Close the iterator (`contextlib.aclosing`) to stop early."""
         async with aclosing(await self._kept_pages()) as pages:
             async for page in pages:
+                fitting = self._fitting(page)
                 self._bookmark.rows = iter(())
-                yield page
+                yield fitting
 
-    async def _rows(self) -> AsyncGenerator[Row, None]:
+    async def _rows(self) -> AsyncGenerator[R, None]:
         async with aclosing(await self._kept_pages()) as pages:
-            async for _ in pages:
+            async for page in pages:
                 rows = self._bookmark.rows
-                for row in rows:
+                for row in rows if self._into is None else self._each_fitting(rows, page):
                     yield row
 
-    async def _first_page(self) -> Page:
+    def _fitting(self, page: Page[Any]) -> Page[R]:
+        """Return the page without the rows that do not fit their class."""
+        if self._into is None or Misfit not in set(map(type, page.rows)):
+            return page
+        return evolve(page, rows=list(self._each_fitting(iter(page.rows), page)))
+
+    def _each_fitting(self, rows: Iterator[Any], page: Page[Any]) -> Iterator[R]:
+        assert self._into is not None  # noqa: S101 - there are no misfits otherwise
+        for index, row in enumerate(rows, page.offset):
+            if type(row) is not Misfit:
+                yield row
+                continue
+            error = row.error(index)
+            self._complete(error, page.offset, page.limit)
+            self.misfits.add(error, self._into.mode)
+
+    async def _first_page(self) -> Page[R]:
         limit = self.plan.limit_at(self.plan.start)
         if limit == 0:
             return Page(rows=[], offset=self.plan.start, limit=0, total_count=None)
-        return await self._only_page(limit)
+        return self._fitting(await self._only_page(limit))
 
-    async def _only_page(self, limit: int) -> Page:
+    async def _only_page(self, limit: int) -> Page[Any]:
         """Return the page at the start, checking only its length."""
+        self.misfits.clear()
         page = await self._ask(self.plan.start, limit, await self._typed(None), None)
         total = None if self.plan.grouped else page.total_count
         try:
-            _refuse_wrong_length(page, total)
+            refuse_wrong_length(page, total)
         except IntegrityError as error:
             self._complete(error, page.offset, page.limit)
             raise
@@ -292,15 +353,21 @@ class Records:
             self._bookmark.begin(self.plan.start, self._total)
             raise
 
-    async def _kept_pages(self, admission: Admission | None = None) -> AsyncGenerator[Page, None]:
+    async def _kept_pages(
+        self, admission: Admission | None = None
+    ) -> AsyncGenerator[Page[Any], None]:
         """Start a new reading, which `resume` can continue, and return its pages."""
         self._bookmark.begin(self.plan.start, self._total)
         typed = await self._typed(admission)
         return self._pages(self.plan, typed, self._bookmark, admission)
 
-    async def _typed(self, admission: Admission | None) -> TypedRows | None:
+    async def _typed(self, admission: Admission | None) -> PageReader | None:
         """Return the decoder of a typed reading; None for plain rows."""
-        if self._converter is None or self.plan.max_rows == 0:
+        if self.plan.max_rows == 0:
+            return None
+        if self._into is not None:
+            return await self._into.pages(admission)
+        if self._converter is None:
             return None
         # Rarely needed, so imported here.
         from explore_async.results.typed_pages import TypedRows
@@ -310,15 +377,16 @@ class Records:
     async def _pages(
         self,
         plan: Plan,
-        typed: TypedRows | None,
+        typed: PageReader | None,
         bookmark: _Bookmark,
         admission: Admission | None,
-    ) -> AsyncGenerator[Page, None]:
+    ) -> AsyncGenerator[Page[Any], None]:
         """Yield the checked pages, and record in `bookmark` how far the reading has come."""
         if plan.max_rows == 0:
             return
         ask = partial(self._ask, typed=typed, admission=admission)
-        check = _Check(plan=plan, ask=ask, total=self._total)
+        values = None if typed is None else typed.values
+        check = PageCheck(plan=plan, ask=ask, total=self._total, values=values)
         # With max_rows, pages are requested without waiting for the first. If there are fewer rows,
         # some requests are wasted, but not more than run concurrently.
         at_once = not plan.grouped and plan.max_rows is not None and plan.max_rows > plan.step
@@ -342,7 +410,9 @@ class Records:
                 bookmark.deliver(page, None if plan.grouped else page.total_count)
                 yield page
 
-    async def _after_the_first(self, ask: _Ask, check: _Check) -> AsyncGenerator[Page, None]:
+    async def _after_the_first(
+        self, ask: _Ask, check: PageCheck
+    ) -> AsyncGenerator[Page[Any], None]:
         """Yield the first page, then the rest as its `total_count` requires."""
         plan = check.plan
         first = await ask(plan.start, plan.limit_at(plan.start))
@@ -356,8 +426,8 @@ class Records:
                 yield page
 
     async def _unknown_pages(
-        self, ask: _Ask, first: Page, plan: Plan
-    ) -> AsyncGenerator[Page, None]:
+        self, ask: _Ask, first: Page[Any], plan: Plan
+    ) -> AsyncGenerator[Page[Any], None]:
         """Yield the pages after the first, one by one, until one is not full."""
         page = first
         while len(page.rows) == page.limit:
@@ -390,15 +460,17 @@ class _Bookmark:
     """
 
     def __init__(self) -> None:
-        self.rows: Iterator[Row] = iter(())
+        self.rows: Iterator[Any] = iter(())
         self.total: int | None = None
+        self.misfits = Misfits()
         self._behind: int | None = None
 
     def begin(self, start: int, total: int | None) -> None:
         """Start again."""
         self.rows, self.total, self._behind = iter(()), total, start
+        self.misfits.clear()
 
-    def deliver(self, page: Page, total: int | None) -> None:
+    def deliver(self, page: Page[Any], total: int | None) -> None:
         """Record the next page of a result of `total` rows."""
         self.total = total
         self.rows = iter(page.rows)
@@ -410,139 +482,10 @@ class _Bookmark:
 
 
 def _jobs(
-    ask: _Ask, check: _Check, begin: int
-) -> Iterator[Callable[[], Coroutine[object, object, Page]]]:
+    ask: _Ask, check: PageCheck, begin: int
+) -> Iterator[Callable[[], Coroutine[object, object, Page[Any]]]]:
     """Yield one job per page from index `begin` to the end as it is then known."""
     offset, step, stop = begin, check.plan.step, check.plan.stop
     while offset < check.end:
         yield partial(ask, offset, min(step, stop - offset))
         offset += step
-
-
-def _mark(rows: list[Row]) -> object:
-    """Return the content of rows as bytes, or an object that equals no other mark."""
-    try:
-        return orjson.dumps(rows, default=repr)
-    except TypeError:  # an integer of more than 64 bits, or deep nesting
-        with suppress(RecursionError):
-            return repr(rows).encode(errors="replace")
-    return object()
-
-
-def _refuse_wrong_length(page: Page, total: int | None) -> None:
-    """Refuse a page with more or fewer rows than its position in the result requires."""
-    received = len(page.rows)
-    expected = min(received, page.limit)
-    if total is not None:
-        expected = max(0, min(page.limit, total - page.offset))
-    if received == expected:
-        return
-    raise ShortPageError(
-        f"The page at offset {page.offset} holds {received} rows, but {expected} are expected. "
-        "Read it again; if the error persists, report it to the portal.",
-        expected=expected,
-        received=received,
-    )
-
-
-class _Check:
-    """Checks the pages of one reading against each other, in the order of delivery.
-
-    Attributes:
-        plan: the requested rows.
-        total: the number of rows in the whole result, from the first page; None if unknown.
-        end: the index after the last row, as far as known.
-        begun: whether the first page has arrived.
-    """
-
-    def __init__(
-        self,
-        *,
-        plan: Plan,
-        ask: _Ask,
-        total: int | None,
-    ) -> None:
-        self.plan = plan
-        self.total = None if plan.grouped else total
-        self.end = plan.stop
-        self.begun = False
-        self._ask = ask
-        self._seen: set[tuple[int, object]] = set()
-        self._last_row: Row | None = None
-        self._row_before: Row | None = None
-        self._repeats_are_data = False
-
-    def begin(self, first: Page) -> None:
-        """Take the number of rows from the first page.
-
-        Raises:
-            WindowExceeded: all rows are requested, and there are more than the window holds.
-        """
-        self.begun = True
-        if self.total is None and not self.plan.grouped:
-            self.total = first.total_count
-        if self.total is not None:
-            self.end = self.plan.end(self.total)
-
-    def admit(self, page: Page) -> bool:
-        """Check a page before its rows are delivered.
-
-        Returns:
-            Whether the page may be a repeat of an earlier one; `settle_repeat` decides.
-
-        Raises:
-            TotalCountDriftError: its `total_count` differs from that of the first page.
-            ShortPageError: it has more or fewer rows than its position requires.
-        """
-        if page.total_count != self.total and self.total is not None:
-            raise self._drift(page)
-        _refuse_wrong_length(page, self.total)
-        if self.total is None and len(page.rows) < page.limit:
-            self.end = page.offset + len(page.rows)
-        if not page.rows:
-            return False
-        # Only the first and last row are compared: comparing all rows would cost as much as
-        # decoding them, and another request settles an accidental match.
-        mark = (len(page.rows), _mark([page.rows[0], page.rows[-1]]))
-        repeated = mark in self._seen and not self._repeats_are_data
-        self._seen.add(mark)
-        self._row_before, self._last_row = self._last_row, page.rows[-1]
-        return repeated
-
-    def _drift(self, page: Page) -> TotalCountDriftError:
-        return TotalCountDriftError(
-            f"total_count changed from {self.total} to {page.total_count} during the reading, "
-            "because the dataset changed; rows may be missing or duplicated. Read it again, or use "
-            "an export, which is one consistent response.",
-            expected=self.total,
-            received=page.total_count,
-        )
-
-    async def settle_repeat(self, page: Page) -> None:
-        """Distinguish a server that ignores `offset` from data that repeats.
-
-        With a narrow `select`, two correct pages can be equal. A correct server then returns, one
-        row earlier, the row before this page followed by this page, and no rows after the end.
-        Grouped rows contain their keys and never repeat.
-
-        Raises:
-            RepeatedPageError: the server ignores `offset`.
-        """
-        if self.plan.grouped or not await self._moves_with_offset(page):
-            raise RepeatedPageError(
-                f"The page at offset {page.offset} repeats an earlier page, so the server or a "
-                "cache ignores `offset`. Use an export instead, and report the error to the "
-                "portal.",
-                expected=page.offset,
-            )
-        self._repeats_are_data = True
-
-    async def _moves_with_offset(self, page: Page) -> bool:
-        limit = min(len(page.rows) + 1, PAGE_SIZE)
-        shifted = await self._ask(page.offset - 1, limit)
-        if shifted.rows != [self._row_before, *page.rows][:limit]:
-            return False
-        if self.total is None or self.total >= self.plan.window:
-            return True
-        behind = await self._ask(self.total, 1)
-        return not behind.rows

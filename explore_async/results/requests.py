@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from attrs import evolve, frozen
@@ -22,6 +22,7 @@ from explore_async.errors import (
 )
 from explore_async.http.call import ATTEMPTS
 from explore_async.http.decoding import load_json
+from explore_async.http.redaction import redact_error
 from explore_async.http.refusals import explain
 from explore_async.models import ExportFormat, Page, as_list, as_object
 from explore_async.operations import (
@@ -48,8 +49,10 @@ if TYPE_CHECKING:
     from explore_async.models import Facet
     from explore_async.results.conversion import ConverterSource
     from explore_async.results.exports import ExportStream
-    from explore_async.results.reading import Reading
-    from explore_async.results.typed_pages import TypedRows
+    from explore_async.results.into import Into
+    from explore_async.results.misfits import Misfits
+    from explore_async.results.reading import Reading, RowsSource
+    from explore_async.results.records import PageReader
     from explore_async.results.unknown_fields import FieldNames
     from odsql import Query
     from odsql.builder.expressions import Expression
@@ -68,19 +71,22 @@ class ExportOptions:
         delimiter: separates CSV cells.
         nan_as_null: read a bare NaN, Infinity or -Infinity as null.
         converter: provides the converter of rows; None to leave rows unchanged.
+        misfits: counts the rows that do not fit their class; None if they are not of a class.
     """
 
     params: Sequence[tuple[str, str]] = ()
     delimiter: str = ";"
     nan_as_null: bool = False
-    converter: ConverterSource | None = None
+    converter: RowsSource | None = None
+    misfits: Misfits | None = None
 
     @classmethod
     def csv(
         cls,
         *,
         delimiter: str | None,
-        converter: ConverterSource | None = None,
+        converter: RowsSource | None = None,
+        misfits: Misfits | None = None,
         **dialect: object,
     ) -> ExportOptions:
         """Return the options of a CSV export.
@@ -91,7 +97,7 @@ class ExportOptions:
         if delimiter is not None:
             listed(delimiter, DELIMITERS, "delimiter")
         params = flags(delimiter=delimiter, **dialect)
-        return cls(params=params, delimiter=delimiter or ";", converter=converter)
+        return cls(params=params, delimiter=delimiter or ";", converter=converter, misfits=misfits)
 
     @property
     def packed(self) -> bool:
@@ -168,10 +174,7 @@ class Requests:
     def _complete(self, error: ExploreError, url: str, attempts: int) -> None:
         """Add the request to an error about a 200 response, and remove secrets that it echoes."""
         error.status, error.url, error.attempts = 200, url, attempts
-        error.message = self.transport.redact(error.message)
-        error.args = (error.message,)
-        if isinstance(error, DecodeError):
-            error.snippet = self.transport.redact(error.snippet)
+        redact_error(error, self.transport.redact)
 
     async def formats(self, path: str) -> tuple[ExportFormat, ...]:
         """Return the export formats of a dataset or of the catalog."""
@@ -186,7 +189,8 @@ class Requests:
         max_rows: int | None,
         page_size: int | None,
         converter: ConverterSource | None = None,
-    ) -> Records:
+        into: Into | None = None,
+    ) -> Records[Any]:
         """Return the rows of a query as a lazy object."""
         clauses = clauses_of(query)
         plan = Plan(
@@ -195,7 +199,7 @@ class Requests:
             page_size=page_size,
             grouped=clauses is not None and clauses.group_by is not None,
         )
-        return self._paged(path, OPERATIONS[operation_id], query, plan, converter)
+        return self._paged(path, OPERATIONS[operation_id], query, plan, converter, into)
 
     async def count(self, path: str, operation_id: str, query: Query | None) -> int:
         """Return the number of rows of a query on the server.
@@ -207,7 +211,7 @@ class Requests:
         grouped = clauses is not None and clauses.group_by is not None
         plan = Plan(start=0, max_rows=None, grouped=grouped)
         try:
-            return await self._paged(path, OPERATIONS[operation_id], query, plan, None).count()
+            return await self._paged(path, OPERATIONS[operation_id], query, plan).count()
         except WindowExceeded as error:
             raise WindowExceeded(
                 f"There are {error.window} groups or more, which cannot be counted, so the export "
@@ -253,7 +257,7 @@ class Requests:
         file_format: str,
         query: Query | None,
         options: ExportOptions,
-    ) -> ExportStream:
+    ) -> ExportStream[Any]:
         """Return an export as one stream; `path` is that of the exports of a dataset or catalog."""
         from explore_async.results.reading import Reading
 
@@ -265,6 +269,7 @@ class Requests:
             delimiter=options.delimiter,
             nan_as_null=options.nan_as_null,
             converter=options.converter,
+            misfits=options.misfits,
             packed=options.packed,
             projected=options.projected,
         )
@@ -284,7 +289,7 @@ class Requests:
         reading: Reading,
         *,
         opaque: bool = False,
-    ) -> ExportStream:
+    ) -> ExportStream[Any]:
         from explore_async.results.exports import ExportStream
 
         @asynccontextmanager
@@ -313,8 +318,9 @@ class Requests:
         operation: Operation,
         query: Query | None,
         plan: Plan,
-        converter: ConverterSource | None,
-    ) -> Records:
+        converter: ConverterSource | None = None,
+        into: Into | None = None,
+    ) -> Records[Any]:
         params = operation_params(query, operation)
         fixed = [(name, value) for name, value in params if name not in {"limit", "offset"}]
 
@@ -328,12 +334,12 @@ class Requests:
         retried: dict[int, int] = {}
 
         def ask(
-            offset: int, limit: int, typed: TypedRows | None, admission: Admission | None
-        ) -> Coroutine[object, object, Page]:
+            offset: int, limit: int, typed: PageReader | None, admission: Admission | None
+        ) -> Coroutine[object, object, Page[Any]]:
             decode = load_json if typed is None else typed.decode
             page_of = Page.from_json if typed is None else typed.page
 
-            def read(answer: object) -> Page:
+            def read(answer: object) -> Page[Any]:
                 if (attempts := ATTEMPTS.get()) > 1 or retried:
                     retried[offset] = attempts
                 return page_of(answer, offset=offset, limit=limit)
@@ -353,6 +359,7 @@ class Requests:
             complete=complete,
             scheduler=self.scheduler,
             converter=converter,
+            into=into,
         )
 
 

@@ -66,7 +66,11 @@ class TypedRows:
         answer = self._at_once(body) if self._fitting else None
         return self._in_two_steps(body) if answer is None else answer
 
-    def page(self, answer: object, *, offset: int, limit: int) -> Page:
+    def values(self, row: object) -> object:
+        """Return what two rows are compared by: the row."""
+        return row
+
+    def page(self, answer: object, *, offset: int, limit: int) -> Page[Any]:
         """Return the page of typed rows in a decoded response.
 
         Raises:

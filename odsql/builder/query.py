@@ -23,7 +23,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from attrs import evolve, frozen
 
 from odsql.builder.expressions import Condition, Expression, Grouping, Item, Value
-from odsql.builder.literals import number, plain, plain_text
+from odsql.builder.literals import checked, number, plain, plain_text
 from odsql.builder.urls import read_parameters
 from odsql.syntax import nodes
 from odsql.syntax.errors import BuildError, ODSQLSyntaxError, shortened, shown
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     Chosen: TypeAlias = (
         Expression | nodes.Select | nodes.GroupBy | nodes.OrderBy | str | Updater | None
     )
+    Selected: TypeAlias = Chosen | type[Any]
     FacetValue: TypeAlias = str | float | Decimal | datetime.date
     FacetValues: TypeAlias = FacetValue | Sequence[FacetValue] | None
     Refined: TypeAlias = nodes.Refinement | Mapping[str, FacetValues] | str | Updater | None
@@ -84,7 +85,7 @@ _NAMES = tuple(attribute.name for attribute in Clauses.__attrs_attrs__)
 class QueryClauses(TypedDict, total=False):
     """The keywords of `Query(...)`, for functions that take clauses as keywords, too."""
 
-    select: Chosen | Sequence[Chosen]
+    select: Selected | Sequence[Selected]
     where: Filter | Sequence[Filter]
     group_by: Chosen | Sequence[Chosen]
     order_by: Chosen | Sequence[Chosen]
@@ -117,7 +118,7 @@ class Query:
     def __init__(
         self,
         *,
-        select: Chosen | Sequence[Chosen] = None,
+        select: Selected | Sequence[Selected] = None,
         where: Filter | Sequence[Filter] = None,
         group_by: Chosen | Sequence[Chosen] = None,
         order_by: Chosen | Sequence[Chosen] = None,
@@ -206,8 +207,11 @@ class Query:
         both = _proved(added) if kept is None else nodes.And((kept, _proved(added)))
         return self._with(where=nodes.Where(both))
 
-    def select(self, *items: Chosen | Sequence[Chosen]) -> Query:
-        """Set the fields and expressions to return, replacing earlier ones (ODSQL: select)."""
+    def select(self, *items: Selected | Sequence[Selected]) -> Query:
+        """Set the fields and expressions to return, replacing earlier ones (ODSQL: select).
+
+        A class of rows stands for the fields that it asks for: `query.select(Station)`.
+        """
         return self._items("select", items, nodes.Select, parse_select)
 
     def group_by(self, *items: Chosen | Sequence[Chosen]) -> Query:
@@ -418,7 +422,7 @@ def _from_clauses(clauses: Clauses) -> Query:
 
 
 def _is_updater(value: object) -> TypeGuard[Updater]:
-    return callable(value) and not isinstance(value, Expression)
+    return callable(value) and not isinstance(value, Expression | type)
 
 
 def _condition(value: Any) -> Any:
@@ -458,6 +462,10 @@ def _nodes_of(given: Any, kind: type[Any], parse: Callable[[str], Any]) -> Seque
         return items
     if isinstance(given, Expression):
         return (_item(given),)
+    if isinstance(given, type) and kind is nodes.Select:
+        from odsql.builder.classes import row_fields  # rarely needed
+
+        return [checked(nodes.Field(one.name)) for one in row_fields(given)]
     if isinstance(given, list | tuple):
         return [node for one in given if one is not None for node in _nodes_of(one, kind, parse)]
     msg = f"{shown(given)} is neither an expression nor ODSQL text"

@@ -145,6 +145,13 @@ class World:
         return self.client.dataset("trees")
 
 
+@frozen
+class Tree:
+    """A class of rows."""
+
+    id: int | None
+
+
 def tokens() -> Tokens:
     return Tokens(access="a", refresh="r", expires_at=datetime(2100, 1, 1, tzinfo=UTC))
 
@@ -223,6 +230,7 @@ VALID: dict[str, Callable[[World], Any]] = {
     "geometry": lambda world: None,
     "high": lambda world: 5,
     "host": lambda world: "127.0.0.1",
+    "into": lambda world: Tree,
     "info": lambda world: DatasetInfo.from_json(INFO),
     "items": lambda world: F.id,
     "latitude1": lambda world: 1,
@@ -319,6 +327,7 @@ BY_ANNOTATION = {"str": "x", "int": 1, "float": 1.5, "bool": True}
 
 MADE_BY_OTHERS = {
     *("Auth", "Dataset", "ExportStream", "Facets", "FanOut", "Located", "Records"),
+    *("Misfits",),
 }
 """Classes that callers do not create: a protocol, and what a client returns."""
 

@@ -1,0 +1,469 @@
+"""How the JSON of a row becomes an instance of a class, compiled once for each class.
+
+A `ClassPlan` decides for each type in a class how msgspec reads it, which checks the type while it
+parses, so that no row needs a look at the class:
+
+| in the class | is read from |
+|---|---|
+| `int`, `float`, `bool`, `str`, `Decimal`, `UUID`, `time`, `Any` | JSON of that type |
+| `date` | a day, also as midnight UTC, which some portals send; not a year or a month alone |
+| `datetime` | a moment with a zone |
+| `GeoPoint`, `tuple[float, float]` as (lon, lat), `shapely.Point` | a point |
+| other classes of shapely | a GeoJSON geometry or feature |
+| `list`, `set`, `frozenset`, `tuple[X, ...]`, `dict[str, X]` | several values, an object |
+| `Enum`, `Literal` | one of the values |
+| another class of these kinds | an object, such as that of a file field |
+| `X | None` | null, too |
+
+Nothing is converted beyond that: the text "5" does not fit an `int`, and 5.0 does not either. An
+integer fits a `float`, and any number, or the text of one, a `Decimal`, with all its digits.
+
+Most classes are *direct*: msgspec makes their instances. Others are read into a twin of the class,
+a Struct whose instances are then passed to the class: those with names of their own, with a type
+from the table that msgspec does not know, with converters or validators of attrs, and models of
+pydantic, which run their validators. Both read the same rows.
+
+`read` names the field of a row that does not fit. It reads field by field, which is slow, and runs
+only for rows that msgspec has refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from operator import attrgetter
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from uuid import UUID
+
+import msgspec
+from attrs import field, frozen
+
+from explore_async.errors import ConfigurationError
+from explore_async.http.decoding import snippet
+from explore_async.results.conversion import GeoPoint
+from explore_async.results.misfits import Misfit
+from odsql.builder.classes import RowField, kind_of, row_fields
+from odsql.syntax.errors import BuildError
+
+__all__ = ["MISFITS", "ClassPlan", "decoder", "plan_of"]
+
+MISFITS = (
+    *(msgspec.MsgspecError, ValueError, TypeError),
+    *(ArithmeticError, LookupError, RecursionError),
+)
+"""What msgspec and a class may raise for a row that does not fit."""
+
+_MIDNIGHT = re.compile(rb'"(\d{4}-\d{2}-\d{2})T00:00:00(?:\.0+)?(?:Z|\+00:00)"')
+_PLAIN = frozenset({int, float, bool, str, Decimal, date, time, UUID, NoneType, Any, object})
+_SEVERAL = frozenset({list, set, frozenset, tuple, dict})
+_UNION: Any = Union
+_LIST: Any = list
+_DICT: Any = dict
+_ANNOTATED: Any = Annotated
+
+Finish = Callable[[Any], Any]
+
+
+@frozen
+class _Wire:
+    """How msgspec reads a type.
+
+    Attributes:
+        type: the type for msgspec.
+        finish: turns what msgspec has read into a value of the class's type; None if it is one.
+        moment: the type for msgspec demands a zone, which the type in the class does not.
+        day: a date is in it.
+    """
+
+    type: Any
+    finish: Finish | None = None
+    moment: bool = False
+    day: bool = False
+
+
+@frozen
+class _Column:
+    """One field of a class: how it is read alone, for rows that do not fit."""
+
+    field: RowField
+    wire: _Wire
+    decode: Callable[[bytes], Any]
+
+
+@frozen(kw_only=True)
+class ClassPlan:
+    """Reads rows into one class.
+
+    Attributes:
+        row_class: the class.
+        fields: the fields that it asks for.
+        direct: whether msgspec makes the instances.
+        wire: what msgspec makes: the class, or its twin.
+    """
+
+    row_class: type[Any]
+    fields: tuple[RowField, ...]
+    direct: bool
+    wire: Any
+    _columns: tuple[_Column, ...]
+    _arguments: tuple[str, ...]
+    _finishes: tuple[tuple[str, Finish], ...]
+    _optional: bool
+    _moments: tuple[Callable[[Any], Any], ...]
+    _row: msgspec.json.Decoder[Any] = field(init=False, eq=False, repr=False)
+
+    @_row.default
+    def _row_decoder(self) -> msgspec.json.Decoder[Any]:
+        return decoder(self.wire)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The fields of the dataset that the class asks for."""
+        return tuple(one.name for one in self.fields)
+
+    def finish(self, read: list[Any]) -> list[Any]:
+        """Return the instances for what msgspec has read.
+
+        Raises:
+            One of `MISFITS`: the class refuses a row, or a moment has no zone.
+        """
+        if not self.direct:
+            return list(map(self.build, read))
+        for moment in self._moments:
+            if any(value is not None and value.tzinfo is None for value in map(moment, read)):
+                msg = "a datetime without a zone"
+                raise ValueError(msg)
+        return read
+
+    def build(self, twin: Any) -> Any:
+        """Return the instance for a twin.
+
+        Raises:
+            One of `MISFITS`: the class refuses it.
+        """
+        values = dict(zip(self._arguments, msgspec.structs.astuple(twin), strict=True))
+        if self._optional:
+            values = {key: one for key, one in values.items() if one is not msgspec.UNSET}
+        for key, finish in self._finishes:
+            if key in values:
+                values[key] = finish(values[key])
+        return self.row_class(**values)
+
+    def read(self, raw: bytes) -> Any:
+        """Return the instance for the JSON of a row, or the error that says why there is none."""
+        try:
+            return self.finish([self._row.decode(raw)])[0]
+        except MISFITS:
+            return self._read_by_field(raw)
+
+    def values(self, row: Any) -> object:
+        """Return the values of an instance, to compare rows of classes that cannot be compared."""
+        if isinstance(row, Misfit | dict):
+            return row
+        try:
+            return msgspec.json.encode(row, enc_hook=repr).decode()
+        except MISFITS:  # an integer of more than 64 bits, or a class with a field of bytes
+            return [getattr(row, one.attribute) for one in self.fields]
+
+    def _read_by_field(self, raw: bytes) -> Any:
+        try:
+            row = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        except MISFITS:
+            return self._misfit(None, "an object", snippet(raw))
+        values = {}
+        for column in self._columns:
+            one = column.field
+            if one.name not in row:
+                if one.required:
+                    return self._misfit(one, _name_of(one.hint), "nothing")
+                continue
+            value = bytes(row[one.name])
+            try:
+                values[one.argument] = _read(column, value)
+            except MISFITS:
+                return self._misfit(one, _name_of(one.hint), snippet(value))
+        try:
+            return self.row_class(**values)
+        except MISFITS as error:
+            wanted = f"what the class accepts ({snippet(str(error).encode())})"
+            return self._misfit(self._blamed(error), wanted, snippet(raw))
+
+    def _blamed(self, refusal: Exception) -> RowField | None:
+        """Return the field that pydantic blames."""
+        errors = getattr(refusal, "errors", None)
+        if not callable(errors):
+            return None
+        place = next((one["loc"][0] for one in errors() if one["loc"]), None)
+        return next((one for one in self.fields if one.argument == place), None)
+
+    def _misfit(self, one: RowField | None, wanted: str, came: str) -> Misfit:
+        return Misfit(
+            class_name=self.row_class.__name__,
+            field=None if one is None else one.name,
+            wanted=wanted,
+            came=came,
+        )
+
+
+def plan_of(row_class: Any) -> ClassPlan:
+    """Return the plan for a class.
+
+    Raises:
+        ConfigurationError: it is not a class of rows, or has a type that rows cannot become.
+    """
+    try:
+        return _cached(row_class) if isinstance(row_class, type) else _plan(row_class)
+    except BuildError as error:
+        raise ConfigurationError(f"{error}.") from None
+    except RecursionError:
+        raise ConfigurationError(
+            f"{row_class.__qualname__} contains itself. Use dict[str, Any] for the inner one."
+        ) from None
+
+
+def _plan(row_class: type[Any]) -> ClassPlan:
+    return _compiled(row_class, row_fields(row_class))
+
+
+_cached: Any = cache(_plan)
+
+
+def decoder(type_: Any) -> msgspec.json.Decoder[Any]:
+    """Return a decoder of JSON that also makes geometries."""
+    return msgspec.json.Decoder(type_, dec_hook=_shape)
+
+
+def _compiled(row_class: type[Any], found: tuple[RowField, ...]) -> ClassPlan:
+    model = kind_of(row_class) == "model"
+    columns = []
+    for one in found:
+        wire = _wire(one.hint, f"{row_class.__qualname__}.{one.attribute}", model=model)
+        columns.append(_Column(one, wire, _alone(wire, row_class, one)))
+    direct = all(map(_is_direct, columns)) and not _has_hooks(row_class)
+    key = _get if kind_of(row_class) == "dict" else attrgetter
+    return ClassPlan(
+        row_class=row_class,
+        fields=found,
+        direct=direct,
+        wire=row_class if direct else _twin(row_class, columns),
+        columns=tuple(columns),
+        arguments=tuple(one.argument for one in found),
+        finishes=tuple((c.field.argument, c.wire.finish) for c in columns if c.wire.finish),
+        optional=not all(one.required for one in found),
+        moments=tuple(key(one.field.attribute) for one in columns if one.wire.moment),
+    )
+
+
+def _get(key: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda row: row.get(key)
+
+
+def _alone(wire: _Wire, row_class: type[Any], one: RowField) -> Callable[[bytes], Any]:
+    try:
+        return decoder(wire.type).decode
+    except TypeError as error:
+        raise ConfigurationError(
+            f"{row_class.__qualname__}.{one.attribute} is {_name_of(one.hint)}, which rows cannot "
+            f"become: {error}."
+        ) from None
+
+
+def _is_direct(column: _Column) -> bool:
+    one = column.field
+    return column.wire.finish is None and one.argument == one.attribute and one.name == one.encoded
+
+
+def _has_hooks(row_class: Any) -> bool:
+    """Return whether making an instance runs code that msgspec would not run."""
+    kind = kind_of(row_class)
+    if kind == "attrs":
+        # Classes with an `__init__` of their own have the other method, too.
+        return hasattr(row_class, "__attrs_init__") or any(
+            one.converter is not None or one.validator is not None or not one.init
+            for one in row_class.__attrs_attrs__
+        )
+    if kind == "dataclass":
+        made_by_it = row_class.__dataclass_params__.init
+        return not made_by_it or any(not one.init for one in dataclasses.fields(row_class))
+    if kind == "struct":
+        options = row_class.__struct_config__
+        return bool(options.array_like) or options.tag is not None
+    return kind == "model"
+
+
+def _twin(row_class: type[Any], columns: list[_Column]) -> Any:
+    """Return a Struct of the same fields, with the names of the dataset in JSON."""
+    fields: list[Any] = []
+    for index, column in enumerate(columns):
+        name, type_ = column.field.name, column.wire.type
+        if column.field.required:
+            fields.append((f"field{index}", type_, msgspec.field(name=name)))
+        else:
+            absent = msgspec.field(name=name, default=msgspec.UNSET)
+            fields.append((f"field{index}", _UNION[type_, msgspec.UnsetType], absent))
+    return msgspec.defstruct(row_class.__name__, fields, kw_only=True, gc=False)
+
+
+# ---------------------------------------------------------------- types
+
+
+def _wire(hint: Any, place: str, *, model: bool = False) -> _Wire:
+    """Return how msgspec reads a type; a model checks types itself that are unknown here."""
+    hint = getattr(hint, "__supertype__", getattr(hint, "__value__", hint))
+    origin = get_origin(hint)
+    if origin is Annotated:
+        return _annotated(hint, place, model=model)
+    if origin in (Union, UnionType):
+        return _union(get_args(hint), place, model=model)
+    if hint is datetime:
+        return _Wire(Annotated[datetime, msgspec.Meta(tz=True)], moment=True)
+    if hint is date:
+        return _Wire(date, day=True)
+    if hint in _PLAIN or origin is Literal or _is_plain(hint):
+        return _Wire(hint)
+    if hint == tuple[float, float]:
+        return _Wire(GeoPoint | tuple[float, float], finish=_lon_lat)
+    if (origin or hint) in _SEVERAL:
+        return _several(hint, origin or hint, place, model=model)
+    if kind_of(hint) is not None:
+        return _nested(plan_of(hint))
+    if model:
+        return _Wire(Any)
+    raise ConfigurationError(
+        f"{place} is {_name_of(hint)}, which rows cannot become. Use one of the types in "
+        "docs/typing.md, or Any."
+    )
+
+
+def _is_plain(hint: Any) -> bool:
+    return isinstance(hint, type) and (
+        issubclass(hint, Enum | GeoPoint)
+        or any(base.__module__ == "shapely.geometry.base" for base in hint.__mro__)
+    )
+
+
+def _nested(plan: ClassPlan) -> _Wire:
+    if plan.direct and not plan._moments:  # noqa: SLF001 - of the same module
+        return _Wire(plan.row_class)
+    if plan.direct:
+        # Inside a class, nothing would look for moments without a zone.
+        columns = list(plan._columns)  # noqa: SLF001 - of the same module
+        return _Wire(_twin(plan.row_class, columns), finish=plan.build)
+    return _Wire(plan.wire, finish=plan.build)
+
+
+def _annotated(hint: Any, place: str, *, model: bool) -> _Wire:
+    inner, *extras = get_args(hint)
+    wire = _wire(inner, place, model=model)
+    limits = [one for one in extras if isinstance(one, msgspec.Meta)]
+    if not limits:
+        return wire
+    return _Wire(_ANNOTATED[(wire.type, *limits)], wire.finish, wire.moment, wire.day)
+
+
+def _union(members: tuple[Any, ...], place: str, *, model: bool) -> _Wire:
+    wires = [_wire(one, place, model=model) for one in members]
+    finishing = [one for one in wires if one.finish is not None]
+    others = [one for one in wires if one.finish is None and one.type is not NoneType]
+    if finishing and (others or len(finishing) > 1):
+        raise ConfigurationError(
+            f"{place} is {_name_of(_UNION[members])}. A tuple, or a class with names of its own, "
+            "can be joined with None only."
+        )
+    finish = _unless_none(finishing[0].finish) if finishing else None
+    type_ = _UNION[tuple(one.type for one in wires)]
+    return _Wire(type_, finish, any(one.moment for one in wires), any(one.day for one in wires))
+
+
+def _unless_none(finish: Finish | None) -> Finish:
+    assert finish is not None  # noqa: S101 - the caller has chosen those
+    return lambda value: None if value is None else finish(value)
+
+
+def _several(hint: Any, origin: Any, place: str, *, model: bool) -> _Wire:
+    arguments = get_args(hint)
+    if not arguments:
+        return _Wire(hint)
+    wires = [_wire(one, place, model=model) for one in arguments if one is not Ellipsis]
+    if all(one.finish is None and not one.moment for one in wires):
+        return _Wire(hint, day=any(one.day for one in wires))
+    if origin is dict:
+        key, value = wires
+        finish = value.finish or _same
+        return _Wire(
+            _DICT[key.type, value.type],
+            lambda found: {name: finish(one) for name, one in found.items()},
+        )
+    if origin is tuple and Ellipsis not in arguments:
+        raise ConfigurationError(
+            f"{place} is {_name_of(hint)}. Use tuple[X, ...] for several values."
+        )
+    finish = wires[0].finish or _same
+    return _Wire(
+        _LIST[wires[0].type],
+        lambda found: origin(map(finish, found)),
+        day=wires[0].day,
+    )
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _lon_lat(value: Any) -> tuple[float, float]:
+    return (value.lon, value.lat) if isinstance(value, GeoPoint) else value
+
+
+def _shape(hint: Any, value: Any) -> Any:
+    """Make a geometry of shapely.
+
+    Raises:
+        ValueError: the value is not a geometry of that class.
+    """
+    from shapely.geometry import Point, shape
+
+    try:
+        if value.keys() >= {"lon", "lat"}:
+            made = Point(float(value["lon"]), float(value["lat"]))
+        else:
+            made = shape(value["geometry"] if value["type"] == "Feature" else value)
+    except Exception as error:  # noqa: BLE001 - shapely raises many kinds
+        msg = f"not a geometry: {error}"
+        raise ValueError(msg) from None
+    if not isinstance(made, hint):
+        msg = f"not a {hint.__name__}"
+        raise ValueError(msg)  # noqa: TRY004 - the value is of the wrong kind
+    return made
+
+
+# ---------------------------------------------------------------- misfits
+
+
+def _read(column: _Column, raw: bytes) -> Any:
+    try:
+        value = column.decode(raw)
+    except MISFITS:
+        day = _MIDNIGHT.sub(rb'"\1"', raw) if column.wire.day else raw
+        if day == raw:
+            raise
+        value = column.decode(day)
+    return value if column.wire.finish is None else column.wire.finish(value)
+
+
+def _name_of(hint: Any) -> str:
+    """Return a type as it is written."""
+    if get_origin(hint) is Annotated:
+        return _name_of(get_args(hint)[0])
+    if get_origin(hint) in (Union, UnionType):
+        return " | ".join(map(_name_of, get_args(hint)))
+    if hint is NoneType:
+        return "None"
+    if isinstance(hint, type) and get_origin(hint) is None:
+        return hint.__name__
+    return str(hint).replace("typing.", "")

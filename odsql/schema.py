@@ -1,8 +1,9 @@
 """The fields of a dataset: their names and types, as the API describes them.
 
 A `Schema` is read from a getDataset answer or from saved `Schema.to_json` output; `load_schemas`
-reads files of either kind. `odsql.Fields(schema)` is `F` for the fields of one dataset: an unknown
-name or a literal of the wrong type raises an error where it is written.
+reads files of either kind, and of the Python that `explore schema pull --python` writes.
+`odsql.Fields(schema)` is `F` for the fields of one dataset: an unknown name or a literal of the
+wrong type raises an error where it is written.
 """
 
 from __future__ import annotations
@@ -107,7 +108,11 @@ class Schema:
 
 
 def load_schemas(path: str | PathLike[str]) -> Mapping[str, Schema]:
-    """Read a file with one schema or a list of schemas, or all `*.json` files of a directory.
+    """Read a file with one schema or a list of schemas, or such files of a directory.
+
+    A file of JSON holds what portals answer or `Schema.to_json` returns; one of Python the classes
+    that `explore schema pull --python` writes. In a directory, those are `*.json` and `*.py`; other
+    programs in it are left alone.
 
     Returns:
         The schemas by `dataset_id`.
@@ -119,13 +124,13 @@ def load_schemas(path: str | PathLike[str]) -> Mapping[str, Schema]:
 
     try:
         place = Path(path)
-        files = sorted(place.glob("*.json")) if place.is_dir() else [place]
+        files = sorted([*place.glob("*.json"), *place.glob("*.py")]) if place.is_dir() else [place]
     except (OSError, TypeError, ValueError):
         msg = f"{shown(path)} is not a path"
         raise SchemaError(msg) from None
     schemas: dict[str, Schema] = {}
     for file in files:
-        for schema in _read(file):
+        for schema in _read_python(file) if file.suffix == ".py" else _read(file):
             if schema.dataset_id in schemas:
                 msg = f"{file}: {schema.dataset_id} has more than one schema"
                 raise SchemaError(msg)
@@ -150,6 +155,20 @@ def _read(file: Path) -> list[Schema]:
     try:
         return [Schema.from_json(one) for one in listed]
     except SchemaError as error:
+        msg = f"{file}: {error}"
+        raise SchemaError(msg) from None
+
+
+def _read_python(file: Path) -> list[Schema]:
+    from odsql.python_schemas import python_fields  # only such files need it
+
+    try:
+        found = python_fields(file.read_text(encoding="utf-8"))
+        return [Schema.from_json(one.schema) for one in found]
+    except OSError as error:
+        msg = f"{file}: {error.strerror}"
+        raise SchemaError(msg) from None
+    except (ValueError, SchemaError) as error:
         msg = f"{file}: {error}"
         raise SchemaError(msg) from None
 

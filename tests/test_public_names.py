@@ -18,20 +18,20 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 PUBLIC = {
     "explore_async": """
-        APIError AlternativeExport Anonymous ApiKey Attachment Auth BadRequest
-        BytesEvent Caps ConfigurationError ConnectError Converter Dataset DatasetField
-        DatasetInfo DecodeError DoneEvent Event ExploreClient ExploreError ExportFormat
-        ExportStream Facet FacetValue Facets FanOut ForbiddenAccess GeoPoint
+        APIError AlternativeExport Anonymous ApiKey Attachment Auth BadRequest BytesEvent
+        Caps ConfigurationError ConnectError Converter Dataset DatasetField DatasetInfo
+        DecodeError DoneEvent Event ExploreClient ExploreError ExportFormat ExportStream
+        Facet FacetValue Facets FanOut ForbiddenAccess GeoPoint
         IncompatibleTypesInComparisonFilter IncompleteHarvestError IntegrityError
-        InvalidRESTParameterError Located MisfitError Misfits MissingExtraError NameResolutionError NotFound
-        NotFoundResource NotFoundURI OAuth2 OAuth2App ODSQLError ODSQLSyntaxError
-        OpenTelemetryEvents Outcome Page PageEvent Progress ProgressEvents ProxyError
-        Quota QuotaExceeded Rate Reconciliation Records RedirectError RepeatedPageError
-        RequestEvent RequestTimeout ResponseEvent Retry RetryEvent Row SavedFile
-        ServerError ShortPageError SnapshotError Stats StorageError StreamConsumedError Subscriber
-        TLSError Tally ThrottleEvent Timeouts Timing TokenError Tokens TooLargeError
-        TotalCountDriftError TransportError TruncatedError Unauthorized Unlisted
-        WindowExceeded log_events
+        InvalidRESTParameterError Located MisfitError Misfits MissingExtraError
+        NameResolutionError NotFound NotFoundResource NotFoundURI OAuth2 OAuth2App
+        ODSQLError ODSQLSyntaxError OpenTelemetryEvents Outcome Page PageEvent Progress
+        ProgressEvents ProxyError Quota QuotaExceeded Rate Reconciliation Records
+        RedirectError RepeatedPageError RequestEvent RequestTimeout ResponseEvent Retry
+        RetryEvent Row SavedFile ServerError ShortPageError SnapshotError Stats StorageError
+        StreamConsumedError Subscriber TLSError Tally ThrottleEvent Timeouts Timing
+        TokenError Tokens TooLargeError TotalCountDriftError TransportError TruncatedError
+        Unauthorized Unlisted WindowExceeded log_events
     """,
     "explore_async.harvest": """
         Changed Committed Finished Harvest HarvestEvent HarvestPlan HarvestedFile Manifest
@@ -71,6 +71,9 @@ PUBLIC = {
     """,
     "odsql.testing": """
         assert_valid
+    """,
+    "odsql.typed": """
+        BooleanField DatasetFields DateField NumberField TextField TypedField field
     """,
 }
 

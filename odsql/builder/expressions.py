@@ -45,6 +45,7 @@ from odsql.syntax.rendering import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Never
 
     from odsql.schema import Schema, SchemaField
 
@@ -142,10 +143,10 @@ class Condition(Expression):
         inner = _condition(self)
         return Condition(inner.operand if type(inner) is nodes.Not else nodes.Not(inner))
 
-    def __rand__(self, other: object) -> NoReturn:
+    def __rand__(self, other: Never) -> NoReturn:
         raise BuildError(_precedence_hint(other))
 
-    def __ror__(self, other: object) -> NoReturn:
+    def __ror__(self, other: Never) -> NoReturn:
         raise BuildError(_precedence_hint(other))
 
 
@@ -203,32 +204,32 @@ class Value(Expression):
     def _require(self, *types: str) -> None:
         """Refuse this value if it is known to be of none of these types."""
 
-    def __add__(self, other: object) -> Value:
+    def __add__(self, other: object) -> Term:
         return _arithmetic(self, "+", other)
 
-    def __sub__(self, other: object) -> Value:
+    def __sub__(self, other: object) -> Term:
         return _arithmetic(self, "-", other)
 
-    def __mul__(self, other: object) -> Value:
+    def __mul__(self, other: object) -> Term:
         return _arithmetic(self, "*", other)
 
-    def __truediv__(self, other: object) -> Value:
+    def __truediv__(self, other: object) -> Term:
         """Divide; a division by zero gives null."""
         return _arithmetic(self, "/", other)
 
-    def __radd__(self, other: object) -> Value:
+    def __radd__(self, other: object) -> Term:
         return _arithmetic(other, "+", self)
 
-    def __rsub__(self, other: object) -> Value:
+    def __rsub__(self, other: object) -> Term:
         return _arithmetic(other, "-", self)
 
-    def __rmul__(self, other: object) -> Value:
+    def __rmul__(self, other: object) -> Term:
         return _arithmetic(other, "*", self)
 
-    def __rtruediv__(self, other: object) -> Value:
+    def __rtruediv__(self, other: object) -> Term:
         return _arithmetic(other, "/", self)
 
-    def __neg__(self) -> Value:
+    def __neg__(self) -> Term:
         return Term(nodes.Negate(operand(self)))
 
     def like(self, words: str) -> Condition:
@@ -464,7 +465,7 @@ def condition(text: str) -> Condition:
     return Condition(tree)
 
 
-def literal(value: object) -> Value:
+def literal(value: object) -> Term:
     """Turn a Python value into an expression (ODSQL: Lexical rules).
 
     Accepts strings, numbers, booleans, dates, datetimes with a time zone, None, and geometries
@@ -477,7 +478,7 @@ def literal(value: object) -> Value:
     return Term(tree(value))
 
 
-def geom(shape: object) -> Value:
+def geom(shape: object) -> Term:
     """Turn a geometry into an expression, `geom'...'` (ODSQL: Lexical rules).
 
     Accepts WKT, WKB in hexadecimal, GeoJSON, (longitude, latitude), and objects with
@@ -588,7 +589,7 @@ def _precedence_hint(other: object) -> str:
     )
 
 
-def _arithmetic(left: object, operator: str, right: object) -> Value:
+def _arithmetic(left: object, operator: str, right: object) -> Term:
     operands = []
     for one in (left, right):
         if not isinstance(one, Value | numbers.Real | Decimal) or isinstance(one, bool):

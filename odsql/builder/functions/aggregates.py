@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from odsql.builder.expressions import Value, operand
+from odsql.builder.expressions import Term, Value, operand
 from odsql.builder.functions.arguments import AnyField, field_of, refuse_name, value_call
 from odsql.builder.literals import number
 from odsql.syntax import nodes
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["avg", "bbox", "count", "envelope", "max_", "median", "min_", "percentile", "sum_"]
 
 
-def avg(value: Value) -> Value:
+def avg(value: Value) -> Term:
     """Compute the mean of a number (ODSQL: Aggregates, avg).
 
     Allowed in `select` and `order_by`: `avg(F.population).as_("mean")`.
@@ -27,7 +27,7 @@ def avg(value: Value) -> Value:
     return value_call("avg", value)
 
 
-def median(value: Value) -> Value:
+def median(value: Value) -> Term:
     """Compute the median of a number (ODSQL: Aggregates, median).
 
     Allowed in `select` and `order_by`.
@@ -38,7 +38,7 @@ def median(value: Value) -> Value:
     return value_call("median", value)
 
 
-def sum_(value: Value) -> Value:
+def sum_(value: Value) -> Term:
     """Compute the sum of a number (ODSQL: Aggregates, sum).
 
     Allowed in `select` and `order_by`.
@@ -49,7 +49,7 @@ def sum_(value: Value) -> Value:
     return value_call("sum", value)
 
 
-def min_(value: Value) -> Value:
+def min_(value: Value) -> Term:
     """Return the smallest number or the earliest date (ODSQL: Aggregates, min).
 
     Allowed in `select` and `order_by`.
@@ -60,7 +60,7 @@ def min_(value: Value) -> Value:
     return value_call("min", value)
 
 
-def max_(value: Value) -> Value:
+def max_(value: Value) -> Term:
     """Return the largest number or the latest date (ODSQL: Aggregates, max).
 
     Allowed in `select` and `order_by`.
@@ -71,7 +71,7 @@ def max_(value: Value) -> Value:
     return value_call("max", value)
 
 
-def percentile(value: Value, percent: float | Decimal) -> Value:
+def percentile(value: Value, percent: float | Decimal) -> Term:
     """Compute a percentile of a number (ODSQL: Aggregates, percentile).
 
     Allowed in `select` and `order_by`.
@@ -90,7 +90,7 @@ def percentile(value: Value, percent: float | Decimal) -> Value:
     return value_call("percentile", value, literal)
 
 
-def count(value: Value | None = None, *, distinct: bool = False) -> Value:
+def count(value: Value | None = None, *, distinct: bool = False) -> Term:
     """Count records, non-null values or distinct values (ODSQL: Aggregates, count).
 
     Allowed in `select` and `order_by`. `count()` is `count(*)`, `count(F.a, distinct=True)` is
@@ -113,7 +113,7 @@ def count(value: Value | None = None, *, distinct: bool = False) -> Value:
     return value_call("count", nodes.Distinct(operand(value)) if distinct else value)
 
 
-def envelope(field: AnyField) -> Value:
+def envelope(field: AnyField) -> Term:
     """Compute the convex hull of points, a geo_shape (ODSQL: Aggregates, envelope).
 
     Allowed in `select` only.
@@ -124,7 +124,7 @@ def envelope(field: AnyField) -> Value:
     return value_call("envelope", field_of(field))
 
 
-def bbox(field: AnyField) -> Value:
+def bbox(field: AnyField) -> Term:
     """Compute the bounding box of points or shapes, a geo_shape (ODSQL: Aggregates, bbox).
 
     Allowed in `select` only.

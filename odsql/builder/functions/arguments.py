@@ -43,7 +43,7 @@ __all__ = [
 AnyField = FieldValue | str
 
 
-def value_call(name: str, *arguments: object) -> Value:
+def value_call(name: str, *arguments: object) -> Term:
     """Call a function that returns a value."""
     return Term(function_call(name, arguments))
 

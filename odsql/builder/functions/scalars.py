@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 
-def length(text: Value | str) -> Value:
+def length(text: Value | str) -> Term:
     """Return the number of characters of a text, an integer (ODSQL: Functions, length).
 
     Raises:
@@ -53,7 +53,7 @@ def length(text: Value | str) -> Value:
     return value_call("length", text)
 
 
-def lower(text: Value | str) -> Value:
+def lower(text: Value | str) -> Term:
     """Return the text in lower case (ODSQL: Functions, lower).
 
     Raises:
@@ -62,7 +62,7 @@ def lower(text: Value | str) -> Value:
     return value_call("lower", text)
 
 
-def year(date: Value | datetime.date) -> Value:
+def year(date: Value | datetime.date) -> Term:
     """Return the year of a date or datetime, an integer (ODSQL: Functions, year).
 
     Raises:
@@ -71,7 +71,7 @@ def year(date: Value | datetime.date) -> Value:
     return value_call("year", date)
 
 
-def month(date: Value | datetime.date) -> Value:
+def month(date: Value | datetime.date) -> Term:
     """Return the month of a date or datetime, 1 to 12 (ODSQL: Functions, month).
 
     Raises:
@@ -80,7 +80,7 @@ def month(date: Value | datetime.date) -> Value:
     return value_call("month", date)
 
 
-def day(date: Value | datetime.date) -> Value:
+def day(date: Value | datetime.date) -> Term:
     """Return the day of the month of a date or datetime, 1 to 31 (ODSQL: Functions, day).
 
     Raises:
@@ -89,7 +89,7 @@ def day(date: Value | datetime.date) -> Value:
     return value_call("day", date)
 
 
-def hour(date: Value | datetime.date) -> Value:
+def hour(date: Value | datetime.date) -> Term:
     """Return the hour of a datetime, 0 to 23 (ODSQL: Functions, hour).
 
     The time zone is that of the request.
@@ -100,7 +100,7 @@ def hour(date: Value | datetime.date) -> Value:
     return value_call("hour", date)
 
 
-def minute(date: Value | datetime.date) -> Value:
+def minute(date: Value | datetime.date) -> Term:
     """Return the minute of a datetime, 0 to 59 (ODSQL: Functions, minute).
 
     Raises:
@@ -109,7 +109,7 @@ def minute(date: Value | datetime.date) -> Value:
     return value_call("minute", date)
 
 
-def second(date: Value | datetime.date) -> Value:
+def second(date: Value | datetime.date) -> Term:
     """Return the second of a datetime, 0 to 59 (ODSQL: Functions, second).
 
     Raises:
@@ -118,7 +118,7 @@ def second(date: Value | datetime.date) -> Value:
     return value_call("second", date)
 
 
-def date_format(date: Value | datetime.date, pattern: str) -> Value:
+def date_format(date: Value | datetime.date, pattern: str) -> Term:
     """Format a date as text (ODSQL: Functions, date_format).
 
     `date_format(F.date, "yyyy-MM")` is the year and the month.
@@ -134,7 +134,7 @@ def date_format(date: Value | datetime.date, pattern: str) -> Value:
     return value_call("date_format", date, literals.text(pattern))
 
 
-def json_format(text: Value | str, fallback: str | Literal[False] | None = False) -> Value:
+def json_format(text: Value | str, fallback: str | Literal[False] | None = False) -> Term:
     """Read a text field as JSON (ODSQL: Functions, json_format).
 
     Allowed in `select` only.
@@ -152,7 +152,7 @@ def json_format(text: Value | str, fallback: str | Literal[False] | None = False
     return value_call("json_format", text, other)
 
 
-def ifnull(value: Value, alternative: object) -> Value:
+def ifnull(value: Value, alternative: object) -> Term:
     """Return the value, or the alternative if the value is null (ODSQL: Functions, ifnull).
 
     Raises:
@@ -169,7 +169,7 @@ def ifnull(value: Value, alternative: object) -> Value:
     return value_call("ifnull", value, alternative)
 
 
-def date(text: str) -> Value:
+def date(text: str) -> Term:
     """Make a date literal from its text (ODSQL: Lexical rules).
 
     A `datetime.date`, or a `datetime` with a time zone, needs no such call.
@@ -184,7 +184,7 @@ def date(text: str) -> Value:
     return Term(literals.date(text))
 
 
-def now(**parts: int) -> Value:
+def now(**parts: int) -> Term:
     """Return the current time, shifted or with parts set (ODSQL: Functions, now).
 
     `now(days=-7, hour=0)` is midnight a week ago. The order of the arguments is kept.
@@ -207,7 +207,7 @@ def _now_part(name: str, value: int) -> nodes.Named:
     return nodes.Named(name, whole_number(value, f"{name} of now()", *NOW_PARTS[name]))
 
 
-def random(seed: int) -> Value:
+def random(seed: int) -> Term:
     """Order randomly, but equally for the same seed (ODSQL: Functions, random).
 
     Allowed in `order_by` only: `Query(order_by=random(7))`.
@@ -218,7 +218,7 @@ def random(seed: int) -> Value:
     return value_call("random", whole_number(seed, "seed of random()"))
 
 
-def vector_similarity(text: str) -> Value:
+def vector_similarity(text: str) -> Term:
     """Return the similarity to a text (ODSQL: Functions, vector_similarity).
 
     Allowed in `order_by` of catalog searches only.
@@ -230,16 +230,14 @@ def vector_similarity(text: str) -> Value:
 
 
 @overload
-def distance(field: AnyField, point: object) -> Value: ...
+def distance(field: AnyField, point: object) -> Term: ...
 
 
 @overload
 def distance(field: AnyField, point: object, radius: str | Value) -> Condition: ...
 
 
-def distance(
-    field: AnyField, point: object, radius: str | Value | None = None
-) -> Value | Condition:
+def distance(field: AnyField, point: object, radius: str | Value | None = None) -> Term | Condition:
     """Return the distance to a point in metres (ODSQL: Functions, distance).
 
     Allowed in `select` and `order_by`. With a radius it is a condition, the older spelling of

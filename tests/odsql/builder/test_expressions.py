@@ -183,8 +183,8 @@ def test_items_say_what_the_text_says(
         (lambda: bool(F.a == 1), "no truth value"),
         (lambda: (F.a == 1) and (F.b == 2), "no truth value"),
         (lambda: 1 < F.a < 5, "no truth value"),
-        (lambda: F.a == 1 & F.b, "parentheses"),
-        (lambda: (F.a + 1) & F.b, "not a condition"),
+        (lambda: F.a == 1 & F.b, "parentheses"),  # type: ignore[operator]
+        (lambda: (F.a + 1) & F.b, "not a condition"),  # type: ignore[operator]
         (lambda: F.a & (F.b + 1), "not a condition"),  # type: ignore[operator]
         (lambda: F.a + "x", "cannot calculate"),
         (lambda: F.a == float("nan"), "nan is not a number, or not finite"),

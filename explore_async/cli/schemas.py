@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from explore_async.errors import NotFoundResource
 from explore_async.results.files import PartFile, file_name
 from odsql.checks.run import check
 from odsql.commands.checking import Assumptions, asked, holding
 from odsql.commands.inputs import File, found_in
-from odsql.schema import Schema
+from odsql.python_schemas import python_fields
+from odsql.schema import Schema, SchemaError
 from odsql.sources import UnreadableError, read_text, walk
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from explore_async.client import ExploreClient
     from explore_async.models import DatasetInfo
     from odsql.checks.diagnostics import Diagnostic, Request
+    from odsql.python_schemas import PythonFields
     from odsql.schema import SchemaField
     from odsql.sources import Found
 
@@ -36,7 +38,10 @@ __all__ = [
     "broken_queries",
     "compare",
     "fetch_schemas",
+    "python_files",
     "save_schema",
+    "save_text",
+    "schema_of",
 ]
 
 
@@ -45,7 +50,7 @@ class Change:
     """A difference in one field between a saved schema and the portal's.
 
     `saved` and `live` are types, or None if the field is missing. With `annotations` they are the
-    field's annotations as text instead.
+    field's annotations as text instead. `attribute` is what a Python file calls the field.
     """
 
     dataset_id: str
@@ -53,18 +58,17 @@ class Change:
     saved: str | None
     live: str | None
     annotations: bool = False
+    attribute: str | None = None
 
     def __str__(self) -> str:
+        place = self.attribute or self.dataset_id
         if self.annotations:
-            return (
-                f"{self.dataset_id}: annotations of {self.field} were {self.saved} "
-                f"and are now {self.live}"
-            )
+            return f"{place}: annotations of {self.field} were {self.saved} and are now {self.live}"
         if self.saved is None:
-            return f"{self.dataset_id}: new field {self.field} ({self.live})"
+            return f"{place}: new field {self.field} ({self.live})"
         if self.live is None:
-            return f"{self.dataset_id}: field {self.field} ({self.saved}) is gone"
-        return f"{self.dataset_id}: field {self.field} was {self.saved} and is now {self.live}"
+            return f"{place}: field {self.field} ({self.saved}) is gone"
+        return f"{place}: field {self.field} was {self.saved} and is now {self.live}"
 
     @property
     def breaking(self) -> bool:
@@ -84,14 +88,15 @@ async def fetch_schemas(client: ExploreClient, dataset_ids: Sequence[str]) -> li
 
     async def fetch(dataset_id: str) -> Schema | None:
         try:
-            return _schema(await client.dataset(dataset_id).info())
+            return schema_of(await client.dataset(dataset_id).info())
         except NotFoundResource:
             return None
 
     return list(await client.gather(*(fetch(one) for one in dataset_ids)))
 
 
-def _schema(info: DatasetInfo) -> Schema:
+def schema_of(info: DatasetInfo) -> Schema:
+    """Return the schema that is saved of a dataset."""
     fields = [
         {"name": one.name, "type": one.type, "annotations": dict(one.annotations)}
         for one in info.fields
@@ -106,22 +111,59 @@ async def save_schema(schema: Schema, folder: Path) -> Path:
         ConfigurationError: the file is not writable.
     """
     path = folder / file_name(schema.dataset_id, "json")
-    text = json.dumps(schema.to_json(), indent=2, ensure_ascii=False) + "\n"
+    await save_text(json.dumps(schema.to_json(), indent=2, ensure_ascii=False) + "\n", path)
+    return path
+
+
+async def save_text(text: str, path: Path) -> None:
+    """Write a file atomically.
+
+    Raises:
+        ConfigurationError: the file is not writable.
+    """
     async with PartFile(path) as part:
         await part.write(text.encode())
         await part.finish()
         part.commit()
-    return path
 
 
-def compare(saved: Schema, live: Schema) -> list[Change]:
-    """Return the differences between fields: first those of the saved schema, then new fields."""
+def python_files(place: Path) -> Mapping[str, PythonFields]:
+    """Return the classes in a Python file, or in those of a folder, by dataset.
+
+    Raises:
+        SchemaError: a file is not readable.
+    """
+    files = sorted(place.glob("*.py")) if place.is_dir() else [place]
+    found: dict[str, PythonFields] = {}
+    for path in files:
+        if path.suffix == ".py" and path.exists():
+            try:
+                classes = python_fields(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
+                raise SchemaError(f"{path}: {error}") from None
+            found |= {str(one.schema["dataset_id"]): one for one in classes}
+    return found
+
+
+def compare(saved: Schema, live: Schema, python: PythonFields | None = None) -> list[Change]:
+    """Return the differences between fields: first those of the saved schema, then new fields.
+
+    Args:
+        saved: the saved schema.
+        live: the portal's.
+        python: the class that the schema is saved in, for the names in the changes.
+    """
     before, now = saved.fields, live.fields
     return [
-        change
+        evolve(change, attribute=None if python is None else _called(python, name))
         for name in dict.fromkeys((*before, *now))
         for change in _changes(saved.dataset_id, name, before.get(name), now.get(name))
     ]
+
+
+def _called(python: PythonFields, name: str) -> str:
+    attribute = python.attributes.get(name)
+    return python.class_name if attribute is None else f"{python.class_name}.{attribute}"
 
 
 def _changes(

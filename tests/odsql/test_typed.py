@@ -52,7 +52,7 @@ def test_a_query_takes_typed_fields_in_every_clause() -> None:
         ),
         ("group_by", "`1_uai`"),
         ("order_by", "price desc"),
-        ("facet", "1_uai"),
+        ("facet", "`1_uai`"),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import subprocess
+import sys
 from runpy import run_path
 from typing import TYPE_CHECKING, Any
 
@@ -280,8 +281,16 @@ def test_every_dataset_becomes_a_file_that_keeps_its_schema(
 @given(st.lists(fields, max_size=9, unique_by=lambda one: one["name"]), names)
 def test_formatters_leave_the_file_unchanged(described: list[dict[str, Any]], name: str) -> None:
     """With lines of any length from 80 on."""
-    ruff = pytest.importorskip("ruff").find_ruff_bin()
     source = python_source([dataset(*described, dataset_id=name)], []).encode()
     for width in ("80", "88", "320"):
-        command = [ruff, "format", "--isolated", "--line-length", width, "-"]
+        command = [
+            sys.executable,
+            "-m",
+            "ruff",
+            "format",
+            "--isolated",
+            "--line-length",
+            width,
+            "-",
+        ]
         assert subprocess.run(command, input=source, capture_output=True).stdout == source

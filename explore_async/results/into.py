@@ -22,11 +22,11 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import msgspec
 import orjson
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 import odsql
 from explore_async.errors import ConfigurationError
@@ -93,7 +93,8 @@ class Into:
         plan = plan_of(row_class)
         clauses = clauses_of(query)
         if clauses is None or (clauses.select is None and clauses.group_by is None):
-            query = (query or odsql.Query()).select(plan.row_class)
+            projection = nodes.Select(tuple(map(nodes.Field, plan.names)))
+            query = (query or odsql.Query()).select(projection)
         return cls(plan=plan, mode=mode, query=query, dataset_id=dataset_id, schema=schema)
 
     async def known(self, admission: Admission | None) -> Sequence[DatasetField]:
@@ -225,9 +226,10 @@ class ClassPages:
         """
         if not isinstance(answer, _Answer):
             return Page.from_json(answer, offset=offset, limit=limit)
-        rows: Any = answer["results"]
-        page = Page.from_json({**answer, "results": []}, offset=offset, limit=limit)
-        return evolve(page, rows=rows)
+        rows: list[Any] = []
+        page = Page.from_json({**answer, "results": rows}, offset=offset, limit=limit)
+        rows += cast("list[Any]", answer["results"])  # which are no objects any more
+        return page
 
     def _row_by_row(self, body: bytes) -> object:
         answer = load_json(body)

@@ -29,6 +29,8 @@ __all__ = ["BlockReader"]
 _EXACT = frozenset({"int", "double", "text", "date", "datetime", "geo_point_2d"})
 _MISSES = 3
 """Blocks that Arrow may refuse before it is not tried any more."""
+_SMALL = 1e15
+"""The smallest number of 16 digits; doubles hold all integers below it."""
 
 
 class BlockReader:
@@ -44,6 +46,7 @@ class BlockReader:
         self._misses = 0 if _is_exact(schema, converter) else _MISSES
         self._pyarrow = arrow.require("pyarrow")
         self._json: Any = importlib.import_module("pyarrow.json")
+        self._compute: Any = importlib.import_module("pyarrow.compute")
         self._rounded = _rounded(self._pyarrow, schema)
         self._options = self._json.ParseOptions(
             explicit_schema=self._pyarrow.schema([self._as_read(one) for one in schema]),
@@ -62,25 +65,34 @@ class BlockReader:
         lines = block.count(b"\n") + (not block.endswith(b"\n"))
         if not block.startswith(b"{") or block.count(b"\n{") != lines - 1:
             return None
-        if self._rounded is not None and self._rounded.search(block) is not None:
-            return None
-        if b"NaN" in block or b"Inf" in block:  # not JSON, but Arrow accepts it
-            return None
         options = self._json.ReadOptions(use_threads=False, block_size=len(block) + 1)
         try:
-            block.decode()  # Arrow accepts what is not UTF-8
             table = self._json.read_json(
                 io.BytesIO(block), read_options=options, parse_options=self._options
             )
-            if table.num_rows != lines:
+            table.validate(full=True)  # Arrow accepts what is not UTF-8
+            if table.num_rows != lines or not self._has_the_numbers_of(table, block):
                 return None
             batches: list[pa.RecordBatch] = table.cast(self._schema).to_batches()
-        except (
-            ValueError,
-            NotImplementedError,
-        ):  # ArrowInvalid and UnicodeDecodeError are ValueErrors
+        except (ValueError, NotImplementedError):  # ArrowInvalid is a ValueError
             return None
         return batches
+
+    def _has_the_numbers_of(self, table: pa.Table, block: bytes) -> bool:
+        """Return whether no decimal is rounded or was not JSON; searching all text takes longer."""
+        columns = [
+            one for one in table.flatten().columns if self._pyarrow.types.is_floating(one.type)
+        ]
+        if all(self._is_small(one) for one in columns):
+            return True
+        if b"NaN" in block or b"Inf" in block:  # not JSON, but Arrow accepts it
+            return False
+        return self._rounded is None or self._rounded.search(block) is None
+
+    def _is_small(self, column: pa.ChunkedArray) -> bool:
+        """Return whether all values are numbers of less than 16 digits before the point."""
+        found = self._compute.all(self._compute.less(self._compute.abs(column), _SMALL)).as_py()
+        return found is not False  # None: all are null
 
     def _as_read(self, one: pa.Field) -> pa.Field:
         """Return the column that Arrow reads: it has no days, but casts texts to them exactly."""

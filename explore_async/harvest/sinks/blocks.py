@@ -91,8 +91,10 @@ class BlockReader:
 
     def _is_small(self, column: pa.ChunkedArray) -> bool:
         """Return whether all values are numbers of less than 16 digits before the point."""
-        found = self._compute.all(self._compute.less(self._compute.abs(column), _SMALL)).as_py()
-        return found is not False  # None: all are null
+        if self._compute.all(self._compute.is_finite(column)).as_py() is False:
+            return False
+        ends = self._compute.min_max(column).as_py()  # None if all values are null
+        return ends["min"] is None or (ends["min"] > -_SMALL and ends["max"] < _SMALL)
 
     def _as_read(self, one: pa.Field) -> pa.Field:
         """Return the column that Arrow reads: it has no days, but casts texts to them exactly."""

@@ -43,6 +43,8 @@ __all__ = ["TableFiles", "arrow_file", "columns_of", "parquet_file"]
 
 _BATCH = 8_192
 _ROW_GROUP = 65_536
+_GROUP_BYTES = 32 * 1024 * 1024
+"""Fewer rows are a row group if they take as much memory; some rows have long texts or shapes."""
 _KEPT = "_misfits"
 _ADVICE = "hint: write null for such values with --misfits null, or keep them with --misfits text."
 
@@ -113,7 +115,7 @@ class _File:
         self._reader = BlockReader(files.schema, files.converter)
         self._bounds = Bounds(files.schema)
         self._held: list[pa.RecordBatch] = []
-        self._waiting = 0
+        self._waiting = self._bytes = 0
 
     async def steps(self, source: Source) -> AsyncGenerator[Callable[[], list[bytes]], None]:
         """Yield the work of encoding, for the thread of this file."""
@@ -137,7 +139,7 @@ class _File:
             return self._add(self._rows(block))
         for batch in batches:
             self._hold(batch)
-        return self._group() if self._waiting >= _ROW_GROUP else []
+        return self._group_if_full()
 
     def _rows(self, block: bytes) -> list[Row]:
         """Return the rows of whole lines, converted one by one."""
@@ -154,20 +156,25 @@ class _File:
         """Take rows, and return the bytes of a row group if there are enough."""
         if rows:
             self._hold(self._batch(rows))
-        return self._group() if self._waiting >= _ROW_GROUP else []
+        return self._group_if_full()
 
     def _hold(self, batch: pa.RecordBatch) -> None:
         self._held.append(batch)
         self.rows += batch.num_rows
         self._waiting += batch.num_rows
+        self._bytes += batch.nbytes
 
     def end(self) -> list[bytes]:
         """Return the rest of the file."""
         rest = self._group() if self._waiting else []
         return [*rest, *self._encoder.end(self._bounds.metadata())]
 
+    def _group_if_full(self) -> list[bytes]:
+        full = self._waiting >= _ROW_GROUP or self._bytes >= _GROUP_BYTES
+        return self._group() if full else []
+
     def _group(self) -> list[bytes]:
-        batches, self._held, self._waiting = self._held, [], 0
+        batches, self._held, self._waiting, self._bytes = self._held, [], 0, 0
         return self._encoder.add(batches)
 
     def _batch(self, rows: list[Row]) -> pa.RecordBatch:
@@ -314,6 +321,8 @@ class _Pyarrow:
     def add(self, batches: Sequence[pa.RecordBatch]) -> list[bytes]:
         table = arrow.joined(batches, self.schema)
         self.writer.write_table(table, **self.options)
+        # Else memory grows with each block that was read since the last row group.
+        arrow.require("pyarrow").default_memory_pool().release_unused()
         return self.pieces.taken()
 
     def end(self, metadata: dict[str, str]) -> list[bytes]:

@@ -135,6 +135,22 @@ async def test_a_row_group_is_written_while_rows_arrive(
     assert parquet.read_table(path).num_rows == 1_000
 
 
+@pytest.mark.parametrize("strategy", ["export", "pages"])
+async def test_a_row_group_has_a_maximum_size(
+    client: ExploreClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: Any
+) -> None:
+    """Rows with long texts or shapes would take too much memory otherwise."""
+    monkeypatch.setattr(source, "_BLOCK", 10_000)
+    monkeypatch.setattr(tables, "_BATCH", 100)
+    monkeypatch.setattr(tables, "_GROUP_BYTES", 20_000)
+    manifest = await harvest(client, "trees", tmp_path, file_format="parquet", strategy=strategy)
+    [path] = paths(tmp_path, manifest)
+    found = parquet.read_metadata(path)
+    assert found.num_row_groups >= 3
+    assert all(found.row_group(at).total_byte_size < 40_000 for at in range(found.num_row_groups))
+    assert parquet.read_table(path).num_rows == 1_000
+
+
 @pytest.mark.parametrize("file_format", ["parquet", "geoparquet"])
 async def test_an_export_that_a_portal_breaks_off_is_fetched_again(
     portal: Portal, client: ExploreClient, tmp_path: Path, file_format: str

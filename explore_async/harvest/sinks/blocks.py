@@ -29,6 +29,8 @@ __all__ = ["BlockReader"]
 _EXACT = frozenset({"int", "double", "text", "date", "datetime", "geo_point_2d"})
 _MISSES = 3
 """Blocks that Arrow may refuse before it is not tried any more."""
+_CHUNK = 512 * 1024
+"""The bytes that one processor reads at a time; Arrow refuses a line of more than two chunks."""
 _SMALL = 1e15
 """The smallest number of 16 digits; doubles hold all integers below it."""
 
@@ -65,10 +67,13 @@ class BlockReader:
         lines = block.count(b"\n") + (not block.endswith(b"\n"))
         if not block.startswith(b"{") or block.count(b"\n{") != lines - 1:
             return None
-        options = self._json.ReadOptions(use_threads=False, block_size=len(block) + 1)
+        options = self._json.ReadOptions(use_threads=True, block_size=_CHUNK)
         try:
             table = self._json.read_json(
-                io.BytesIO(block), read_options=options, parse_options=self._options
+                io.BytesIO(block),
+                read_options=options,
+                parse_options=self._options,
+                memory_pool=self._pyarrow.system_memory_pool(),
             )
             table.validate(full=True)  # Arrow accepts what is not UTF-8
             if table.num_rows != lines or not self._has_the_numbers_of(table, block):

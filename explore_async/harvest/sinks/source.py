@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Source"]
 
-_BLOCK = 1024 * 1024
+_BLOCK = 4 * 1024 * 1024
 _LONGEST = 16 * 1024 * 1024
 
 
@@ -50,7 +50,7 @@ class Source:
             yield stream.rows()
 
     async def blocks(self) -> AsyncGenerator[bytes, None]:
-        """Yield an export of JSON Lines in blocks of whole lines, each of about 1 MiB.
+        """Yield an export of JSON Lines in blocks of whole lines, each of about 4 MiB.
 
         The last block comes when the end of the export is known to be complete. With it comes the
         line with which a portal breaks an export off, so that line is never taken for a row.

@@ -15,6 +15,7 @@ import importlib
 import json
 from contextlib import aclosing
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import field, frozen
@@ -30,7 +31,7 @@ from explore_async.results.files import OwnThread, PartFile
 from explore_async.results.row_readers import load_exact
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 __all__ = ["TableFiles", "arrow_file", "columns_of", "parquet_file"]
 
 _BATCH = 8_192
+_PIECE = 1_000
+"""Rows of a block that become Python objects at a time: these take more memory than their text."""
 _ROW_GROUP = 65_536
 _GROUP_BYTES = 32 * 1024 * 1024
 """Fewer rows are a row group if they take as much memory; some rows have long texts or shapes."""
@@ -134,23 +137,22 @@ class _File:
         yield partial(self._add, held)
 
     def _add_block(self, block: bytes) -> list[bytes]:
-        batches = self._reader.read(block)
+        batches: Iterable[pa.RecordBatch] | None = self._reader.read(block)
         if batches is None:
-            return self._add(self._rows(block))
+            rows = self._rows(block)
+            batches = map(self._batch, iter(lambda: list(islice(rows, _PIECE)), []))
         for batch in batches:
             self._hold(batch)
         return self._group_if_full()
 
-    def _rows(self, block: bytes) -> list[Row]:
-        """Return the rows of whole lines, converted one by one."""
+    def _rows(self, block: bytes) -> Iterator[Row]:
+        """Yield the rows of whole lines, converted one by one."""
         converter = self._files.converter
-        rows = []
         for line in block.splitlines():
             if line.strip():
                 row = _row(line)
                 converter.restore(row, line)
-                rows.append(converter.exact_row(row))
-        return rows
+                yield converter.exact_row(row)
 
     def _add(self, rows: list[Row]) -> list[bytes]:
         """Take rows, and return the bytes of a row group if there are enough."""

@@ -132,6 +132,21 @@ def test_a_column_of_json_text_is_read_one_by_one(kind: str) -> None:
     assert BlockReader(schema, converter).read(b'{"a": "x"}\n') is None
 
 
+def test_a_block_is_read_in_chunks_in_the_order_of_its_lines() -> None:
+    """By several processors at once."""
+    rows = [{"i": number, "t": "x" * 1_000} for number in range(1_500)]
+    found = BlockReader(SCHEMA, CONVERTER).read(block(rows))
+    assert found is not None
+    assert len(found) > 1
+    assert arrow.joined(found, SCHEMA).column("i").to_pylist() == list(range(1_500))
+
+
+def test_a_line_of_several_chunks_is_read_by_itself() -> None:
+    """Arrow would refuse it."""
+    rows = [{"i": 1, "t": "x" * 2_000_000}, {"i": 2}]
+    assert BlockReader(SCHEMA, CONVERTER).read(block(rows)) is None
+
+
 def test_after_some_refusals_arrow_is_not_asked_again() -> None:
     """Each would cost the time of reading twice."""
     reader = BlockReader(SCHEMA, CONVERTER)

@@ -17,6 +17,7 @@ from tests.explore_async.cli.shell import ROWS, run
 from tests.platforms import posix
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -141,7 +142,21 @@ def test_on_a_terminal_a_line_changes(url: str, monkeypatch: pytest.MonkeyPatch)
     assert told == ["trees: 0 of 10 rows, 4,998 calls left", f"\r{' ' * 37}\r", "trees: complete"]
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Let signals end this process.
+
+    A shell starts programs in the background with SIGINT ignored, and `run` leaves that as it is.
+    """
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
 @posix
+@pytest.mark.usefixtures("heeded")
 def test_the_first_signal_drains_and_the_second_stops() -> None:
     """A harvest finishes what is in flight, unless it is asked again."""
     drained = asyncio.Event()
@@ -157,6 +172,7 @@ def test_the_first_signal_drains_and_the_second_stops() -> None:
 
 
 @posix
+@pytest.mark.usefixtures("heeded")
 def test_drained_work_may_end_by_itself() -> None:
     """Then its result counts."""
     drained = asyncio.Event()

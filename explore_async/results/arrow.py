@@ -454,6 +454,7 @@ def _column(arrow: Any, one: DatasetField, type_: str) -> Any:
     kinds = {
         "int": arrow.int64(),
         "double": arrow.float64(),
+        "boolean": arrow.bool_(),
         "datetime": arrow.timestamp("us", tz="UTC"),
         "geo_point_2d": arrow.struct([("lon", arrow.float64()), ("lat", arrow.float64())]),
     }

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BlockReader"]
 
-_EXACT = frozenset({"int", "double", "text", "date", "datetime", "geo_point_2d"})
+_EXACT = frozenset({"int", "double", "boolean", "text", "date", "datetime", "geo_point_2d"})
 _MISSES = 3
 """Blocks that Arrow may refuse before it is not tried any more."""
 _CHUNK = 512 * 1024

@@ -143,7 +143,7 @@ def test_a_block_is_read_in_chunks_in_the_order_of_its_lines() -> None:
 
 def test_a_line_of_several_chunks_is_read_by_itself() -> None:
     """Arrow would refuse it."""
-    rows = [{"i": 1, "t": "x" * 2_000_000}, {"i": 2}]
+    rows: list[dict[str, Any]] = [{"i": 1, "t": "x" * 2_000_000}, {"i": 2}]
     assert BlockReader(SCHEMA, CONVERTER).read(block(rows)) is None
 
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from explore_async.harvest.sinks import Written
 
 KINDS = {
-    "i": "int", "d": "double", "b": "boolean", "t": "text", "day": "date", "at": "datetime", "many": "text",
-    "p": "geo_point_2d", "s": "geo_shape",
+    "i": "int", "d": "double", "b": "boolean", "t": "text", "day": "date",
+    "at": "datetime", "many": "text", "p": "geo_point_2d", "s": "geo_shape",
 }  # fmt: skip
 FIELDS = [
     DatasetField(
@@ -46,7 +46,7 @@ FIELDS = [
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 TEXTS = st.text(max_size=5) | st.sampled_from(
-    ["", "\n", "\r\n", '"', ",", "NaN", "null", "𝔸🌳", "\0"]
+    ["", "\n", "\r\n", '"', ",", "NaN", "null", "🌳", "\0"]
 )
 LONGITUDES, LATITUDES = st.floats(-180, 180), st.floats(-90, 90)
 POSITIONS = st.tuples(LONGITUDES, LATITUDES).map(list)
@@ -199,8 +199,9 @@ async def test_a_misfit_is_treated_alike_everywhere(
     tmp_path: Path, name: str, file_format: str, *, paged: bool
 ) -> None:
     """An error by default, else null, and its text if that is wanted."""
-    good = {"i": 1, "d": 1.5, "b": True, "t": "a", "day": "2024-01-31", "at": "2024-01-31T00:00:00+00:00",
-            "many": ["a"], "p": {"lon": 1.0, "lat": 2.0}, "s": None}  # fmt: skip
+    good = {"i": 1, "d": 1.5, "b": True, "t": "a", "day": "2024-01-31",
+            "at": "2024-01-31T00:00:00+00:00", "many": ["a"],
+            "p": {"lon": 1.0, "lat": 2.0}, "s": None}  # fmt: skip
     rows = [good, {**good, name: MISFITS[name]}]
     with pytest.raises(DecodeError, match=f"{name}.*") as caught:
         await written(rows, tmp_path, [file_format], paged=paged)

@@ -4,10 +4,11 @@
         manifest = await harvest(client, "trees", "data", file_format="parquet")
 
 It is above the client, and nothing below knows of it. In the order of a harvest: `plan` chooses how
-to get all rows, with `splitting` and `counting` for the `partitions`; `journal` remembers what is
-finished, in one of the `folders`, which may be `remote`; `run` has the `units` fetched, here or by
-`dask`; `sinks` write the files; `manifest` says what is there at the end, and `events` what happens
-until then. `harvesting` is the way in. `dlt` loads rows with dlt instead.
+to get all rows, with `splitting` and `counting` for the `partitions`, and `since` what to keep of a
+previous harvest; `journal` remembers what is finished, in one of the `folders`, which may be
+`remote`; `run` has the `units` fetched, here or by `dask`; `sinks` write the files; `manifest` says
+what is there at the end, and `events` what happens until then. `harvesting` is the way in, and
+`options` checks what it is given. `dlt` loads rows with dlt instead.
 """
 
 from explore_async.harvest.events import (
@@ -21,13 +22,14 @@ from explore_async.harvest.events import (
     Split,
 )
 from explore_async.harvest.harvesting import Harvest, harvest, plan_harvest
-from explore_async.harvest.manifest import HarvestedFile, Manifest, State
+from explore_async.harvest.manifest import Cursor, HarvestedFile, Manifest, Since, State
 from explore_async.harvest.partitions import Partition
 from explore_async.harvest.plan import HarvestPlan
 
 __all__ = [
     "Changed",
     "Committed",
+    "Cursor",
     "Finished",
     "Harvest",
     "HarvestEvent",
@@ -38,6 +40,7 @@ __all__ = [
     "Planned",
     "Resumed",
     "Retried",
+    "Since",
     "Split",
     "State",
     "harvest",

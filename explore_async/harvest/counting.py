@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from odsql import Query
     from odsql.builder.expressions import Grouping
 
-__all__ = ["Bucket", "Counter", "Extent", "finest"]
+__all__ = ["ORDERED", "Bucket", "Counter", "Extent", "finest", "read_bound"]
 
 _FIELDS_AT_ONCE = 20
 _GROUPS = 20_000
 _SECOND = timedelta(seconds=1)
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
-_ORDERED = frozenset({"int", "double", "date", "datetime"})
+ORDERED = frozenset({"int", "double", "date", "datetime"})
 _ROWS = "n"
 
 
@@ -112,7 +112,7 @@ class Counter:
         for at, one in enumerate(fields):
             value = F[one.name]
             wanted += [count(value).as_(f"n{at}"), count(value, distinct=True).as_(f"d{at}")]
-            if one.type in _ORDERED:
+            if one.type in ORDERED:
                 wanted += [min_(value).as_(f"l{at}"), max_(value).as_(f"h{at}")]
         self._spend()
         row = await self.dataset.records(self._narrowed(slices).select(*wanted)).first()
@@ -199,16 +199,16 @@ def _extent(row: dict[str, Any], at: int, kind: str) -> Extent | None:
     filled, distinct = row.get(f"n{at}"), row.get(f"d{at}")
     if not isinstance(filled, int) or not isinstance(distinct, int | float):
         return None
-    if kind not in _ORDERED or not filled:
+    if kind not in ORDERED or not filled:
         return Extent(filled, int(distinct))
     try:
-        low, high = (_bound(row.get(f"{end}{at}"), kind) for end in "lh")
+        low, high = (read_bound(row.get(f"{end}{at}"), kind) for end in "lh")
     except (ValueError, TypeError):
         return None
     return Extent(filled, int(distinct), low, high)
 
 
-def _bound(value: Any, kind: str) -> Bound:
+def read_bound(value: Any, kind: str) -> Bound:
     """Read a value of a field.
 
     Raises:
@@ -277,7 +277,7 @@ def _bucket(group: dict[str, Any], kind: str) -> Bucket:
     if not isinstance(label, str) or label[:1] not in "[]":
         raise TypeError
     lower = label[1:].partition(", ")[0]
-    return Bucket(_bound(int(lower) if kind == "int" else lower, kind), _rows(group))
+    return Bucket(read_bound(int(lower) if kind == "int" else lower, kind), _rows(group))
 
 
 def _key(group: dict[str, Any]) -> object:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -30,6 +31,7 @@ __all__ = [
     "Log",
     "storage_error",
     "storing",
+    "sync_file",
     "sync_folder",
     "write_all",
     "write_whole",
@@ -115,6 +117,9 @@ class Folder(Protocol):
     def rename(self, name: str, to: str) -> None:
         """Rename a file that was kept; it replaces another one."""
 
+    def copy(self, name: str, to: Path) -> None:
+        """Put a file in a place of this machine where there is none, whole or not at all."""
+
 
 class LocalFolder:
     """A folder of the disk.
@@ -165,6 +170,20 @@ class LocalFolder:
         with storing(self.path / to):
             (self.path / name).replace(self.path / to)
             sync_folder(self.path)
+
+    def copy(self, name: str, to: Path) -> None:
+        """Link a file, or copy it to another file system."""
+        source = self.path / name
+        if not source.is_file():
+            raise StorageError(f"{source} is gone. Harvest without --since into another folder.")
+        with storing(to):
+            try:
+                to.hardlink_to(source)
+            except OSError:
+                part = to.with_name(f".{to.name}.part")
+                shutil.copyfile(source, part)
+                sync_file(part)
+                part.replace(to)
 
 
 class _LocalLog:
@@ -293,6 +312,12 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_file(path: Path) -> None:
+    """Make the content of a file outlast a failure of power."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def write_whole(path: Path, content: bytes) -> None:

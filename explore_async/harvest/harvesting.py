@@ -7,9 +7,11 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from explore_async.errors import ConfigurationError
 from explore_async.harvest.events import Finished
-from explore_async.harvest.plan import make_plan
-from explore_async.harvest.run import Options, run
+from explore_async.harvest.options import Options
+from explore_async.harvest.run import run
+from explore_async.harvest.since import asked_for, begin
 from explore_async.harvest.units import Here
 from explore_async.http.policy import Retry
 from explore_async.operations import query_of
@@ -22,9 +24,9 @@ if TYPE_CHECKING:
 
     from explore_async.client import ExploreClient
     from explore_async.harvest.events import HarvestEvent
-    from explore_async.harvest.manifest import Manifest
-    from explore_async.harvest.plan import HarvestPlan, Strategy
-    from explore_async.harvest.run import Drift
+    from explore_async.harvest.manifest import Manifest, Strategy
+    from explore_async.harvest.options import Drift
+    from explore_async.harvest.plan import HarvestPlan
     from explore_async.harvest.sinks import Compression, Misfits
     from explore_async.harvest.units import Engine
     from odsql.builder.query import QueryClauses
@@ -61,20 +63,10 @@ class Harvest:
         return self._manifest().__await__()
 
     def __aiter__(self) -> AsyncIterator[HarvestEvent]:
-        return self._events()
+        return self.events()
 
-    def drain(self) -> None:
-        """End after the partitions in flight; others that are left are an error."""
-        self._draining = True
-
-    async def _manifest(self) -> Manifest:
-        async with aclosing(self._events()) as events:
-            async for event in events:
-                if isinstance(event, Finished):
-                    return event.manifest
-        raise AssertionError  # a run ends with Finished or an error
-
-    def _events(self) -> AsyncGenerator[HarvestEvent, None]:
+    def events(self) -> AsyncGenerator[HarvestEvent, None]:
+        """Return the events; close them with `contextlib.aclosing` to leave a loop early."""
         self._draining = False
         return run(
             self._client.dataset(self._dataset_id),
@@ -84,6 +76,35 @@ class Harvest:
             url=self._client.base_url,
             draining=lambda: self._draining,
         )
+
+    @property
+    def dataset_id(self) -> str:
+        """The dataset."""
+        return self._dataset_id
+
+    async def plan(self) -> HarvestPlan:
+        """Return the plan that it would follow from the beginning.
+
+        This takes requests, as the plan says, but fetches no rows except a sample.
+
+        Raises:
+            ConfigurationError: the plan is refused, or there is no previous harvest to begin with.
+            ExploreError: a request failed, after any retries.
+        """
+        asked = asked_for(self._dataset_id, self._query, self._options, self._client.base_url)
+        dataset = self._client.dataset(self._dataset_id)
+        return (await begin(dataset, self._query, self._options, asked)).plan
+
+    def drain(self) -> None:
+        """End after the partitions in flight; others that are left are an error."""
+        self._draining = True
+
+    async def _manifest(self) -> Manifest:
+        async with aclosing(self.events()) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    return event.manifest
+        raise AssertionError  # a run ends with Finished or an error
 
 
 def harvest(
@@ -99,6 +120,8 @@ def harvest(
     partition_rows: int | None = None,
     split_by: Sequence[str] = (),
     max_requests: int | None = None,
+    since: str | os.PathLike[str] | None = None,
+    cursor_field: str | None = None,
     drift: Drift = "fail",
     resume: bool = False,
     wait_for_quota: bool = False,
@@ -125,6 +148,10 @@ def harvest(
             and 9,500 with pages.
         split_by: the fields that cut the dataset, the first one first.
         max_requests: refuse a plan that takes more requests.
+        since: a previous harvest whose files are kept as far as nothing changed: its
+            `manifest.json`, its folder, or the folder of all datasets.
+        cursor_field: a field with one number or date whose values only grow. With it, a harvest
+            since this one fetches only the rows from its largest value on.
         drift: what to do if the dataset changes meanwhile: `fail`, `retry-partition` or `accept`.
         resume: go on with an unfinished harvest in this folder; a complete one is returned.
         wait_for_quota: wait until the portal's quota is reset instead of raising `QuotaExceeded`.
@@ -138,6 +165,8 @@ def harvest(
         StorageError: the disk is full or broken; what is finished is kept.
         ExploreError: a request failed, after any retries; what is finished is kept.
     """
+    if isinstance(split_by, str):
+        raise ConfigurationError("split_by must be a list of names of fields.")
     options = Options(
         file_format=file_format,
         compression=compression,
@@ -146,14 +175,15 @@ def harvest(
         partition_rows=partition_rows,
         split_by=tuple(split_by),
         max_requests=max_requests,
+        since=None if since is None else _place(since),
+        cursor_field=cursor_field,
         drift=drift,
         resume=resume,
         engine=engine or Here(),
     )
     if wait_for_quota:
         client = client.with_options(retry=Retry(max_wait=math.inf, deadline=math.inf))
-    place = folder if isinstance(folder, str) else Path(folder)
-    return Harvest(client, dataset_id, place, query_of(query, clauses) or Query(), options)
+    return Harvest(client, dataset_id, _place(folder), query_of(query, clauses) or Query(), options)
 
 
 async def plan_harvest(
@@ -161,21 +191,35 @@ async def plan_harvest(
     dataset_id: str,
     query: Query | None = None,
     *,
+    file_format: str = "jsonl",
+    compression: Compression = None,
+    misfits: Misfits = "fail",
     strategy: Strategy | None = None,
     partition_rows: int | None = None,
     split_by: Sequence[str] = (),
     max_requests: int | None = None,
+    since: str | os.PathLike[str] | None = None,
+    cursor_field: str | None = None,
     **clauses: Unpack[QueryClauses],
 ) -> HarvestPlan:
-    """Return the plan that `harvest` with these arguments would follow.
-
-    It takes requests, as the plan says, but fetches no rows except a sample.
-    """
-    return await make_plan(
-        client.dataset(dataset_id),
-        query_of(query, clauses) or Query(),
+    """Return the plan that `harvest` with these arguments would follow; see `Harvest.plan`."""
+    return await harvest(
+        client,
+        dataset_id,
+        "",
+        query,
+        file_format=file_format,
+        compression=compression,
+        misfits=misfits,
         strategy=strategy,
         partition_rows=partition_rows,
         split_by=split_by,
         max_requests=max_requests,
-    )
+        since=since,
+        cursor_field=cursor_field,
+        **clauses,
+    ).plan()
+
+
+def _place(folder: str | os.PathLike[str]) -> str | Path:
+    return folder if isinstance(folder, str) else Path(folder)

@@ -185,6 +185,7 @@ class Journal:
                 sha256=entry["sha256"],
                 where=partition.where,
                 misfits=entry["misfits"],
+                tail=partition.tail,
             )
         elif "again" in entry:
             del self.done[entry["again"]]

@@ -7,7 +7,7 @@ harvest.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import orjson
 from attrs import asdict, frozen
@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 
     from explore_async.harvest.folders import Folder
 
-__all__ = ["MANIFEST", "HarvestedFile", "Manifest", "State"]
+__all__ = [
+    "MANIFEST",
+    "Cursor",
+    "HarvestedFile",
+    "Manifest",
+    "Outcome",
+    "Since",
+    "State",
+    "Strategy",
+]
+
+Strategy: TypeAlias = Literal["export", "exports", "pages"]
+Outcome: TypeAlias = Literal["unchanged", "grown", "replaced"]
 
 MANIFEST = "manifest.json"
 _VERSION = 1
@@ -77,6 +89,8 @@ class HarvestedFile:
         sha256: its SHA-256 in hexadecimal, as `sha256sum` prints it.
         where: the condition of its rows besides the query; None for all rows.
         misfits: by column, how many values did not fit its type and are null instead.
+        tail: whether its rows have the largest value of the cursor or none, so that later rows may
+            belong to it.
     """
 
     path: str
@@ -85,6 +99,48 @@ class HarvestedFile:
     sha256: str
     where: str | None
     misfits: Mapping[str, int]
+    tail: bool = False
+
+
+@frozen(kw_only=True)
+class Cursor:
+    """How far a harvest has read a field whose values only grow.
+
+    Attributes:
+        field: the field.
+        last: its largest value, as text. Rows with a smaller one are in files that the next harvest
+            may keep; the others are in files marked as `tail`.
+    """
+
+    field: str
+    last: str
+
+
+@frozen(kw_only=True)
+class Since:
+    """What a harvest took over from a previous one.
+
+    Attributes:
+        folder: the folder of the previous harvest.
+        outcome: `unchanged` if all files were kept; `grown` if those with old rows were kept, and
+            the rows after them were fetched; `replaced` if all rows were fetched.
+        rows: the rows that were kept.
+        changes: what differs from the previous harvest, in words.
+    """
+
+    folder: str
+    outcome: Outcome
+    rows: int
+    changes: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, value: Any) -> Since:
+        """Read what JSON has of one.
+
+        Raises:
+            KeyError, TypeError: it is something else.
+        """
+        return cls(**{**value, "changes": tuple(value["changes"])})
 
 
 @frozen(kw_only=True)
@@ -102,18 +158,26 @@ class Manifest:
         state: what the portal said when the last row had been received.
         changes: what changed at the portal meanwhile and was accepted; empty if nothing did.
         files: the files.
+        compression: the compression of `jsonl` and `csv`.
+        misfits_policy: what was done with values that do not fit the type of their field.
+        cursor: how far the cursor was read; None without one.
+        since: what was taken over from a previous harvest; None without one.
     """
 
     dataset_id: str
     url: str
     query: tuple[tuple[str, str], ...]
     format: str
-    strategy: str
+    strategy: Strategy
     rows: int
     bytes: int
     state: State
     changes: tuple[str, ...]
     files: tuple[HarvestedFile, ...]
+    compression: str | None = None
+    misfits_policy: str = "fail"
+    cursor: Cursor | None = None
+    since: Since | None = None
 
     @property
     def misfits(self) -> dict[str, int]:
@@ -155,6 +219,10 @@ class Manifest:
         value["changes"] = tuple(value["changes"])
         value["files"] = tuple(HarvestedFile(**one) for one in value["files"])
         value["state"] = State.from_json(value["state"])
+        if cursor := value.get("cursor"):
+            value["cursor"] = Cursor(**cursor)
+        if since := value.get("since"):
+            value["since"] = Since.from_json(since)
         return cls(**value)
 
 

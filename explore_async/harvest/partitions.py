@@ -166,15 +166,23 @@ class Partition:
         number: its place in the plan, from 0.
         where: the condition as ODSQL; None for all rows of the query.
         expected: the number of its rows when it was counted.
+        tail: whether later rows may belong to it; see `HarvestedFile`.
     """
 
     number: int
     where: str | None
     expected: int
+    tail: bool = False
 
     def to_json(self) -> dict[str, object]:
         """Return the partition as an object for JSON."""
-        return {"partition": self.number, "where": self.where, "expected": self.expected}
+        tail = {"tail": True} if self.tail else {}
+        return {
+            "partition": self.number,
+            "where": self.where,
+            "expected": self.expected,
+            **tail,
+        }
 
     @classmethod
     def from_json(cls, value: Any) -> Partition:
@@ -188,7 +196,7 @@ class Partition:
             raise TypeError
         if where is not None and not isinstance(where, str):
             raise TypeError
-        return cls(number=number, where=where, expected=expected)
+        return cls(number=number, where=where, expected=expected, tail="tail" in value)
 
 
 def joined(slices: Sequence[Slice]) -> Condition | None:

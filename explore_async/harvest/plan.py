@@ -23,7 +23,7 @@ A plan holds for the state of the dataset when it was made; `run` checks whether
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from attrs import evolve, field, frozen
 
@@ -37,31 +37,34 @@ from explore_async.errors import (
     TransportError,
 )
 from explore_async.harvest.counting import Counter
-from explore_async.harvest.manifest import State
+from explore_async.harvest.manifest import State, Strategy
 from explore_async.harvest.partitions import Partition, joined
 from explore_async.harvest.splitting import Part, Splitter, candidates
-from odsql import Query
+from odsql import Query, render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from explore_async.dataset import Dataset
+    from explore_async.harvest.manifest import Since
     from explore_async.models import DatasetField, DatasetInfo
 
 __all__ = [
+    "CHECKS",
     "PAGE_ROWS",
     "HarvestPlan",
-    "Strategy",
+    "both",
     "count_rows",
     "filters_of",
     "is_whole",
     "make_plan",
     "observe",
+    "refuse_dear",
     "split_up",
 ]
 
-Strategy: TypeAlias = Literal["export", "exports", "pages"]
-
+CHECKS = 2
+"""The requests that tell the state of a dataset."""
 EXPORT_ROWS = 1_000_000
 """The rows of an export from which on it is split, because so much may be lost at once."""
 PAGE_ROWS = 9_500
@@ -69,7 +72,6 @@ PAGE_ROWS = 9_500
 _WINDOW = 10_000
 _PAGE = 100
 _SAMPLE = 100
-_CHECKS = 2
 _CHOSEN = "it was chosen"
 
 
@@ -90,6 +92,7 @@ class HarvestPlan:
         bytes: about how many bytes of JSON Lines the rows are; None if unknown.
         split_by: the fields that cut the dataset, the first one first.
         notes: what to know about it.
+        since: what is taken over from a previous harvest; None without one.
     """
 
     dataset_id: str
@@ -104,6 +107,7 @@ class HarvestPlan:
     bytes: int | None
     split_by: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    since: Since | None = None
 
     @property
     def rows(self) -> int:
@@ -168,6 +172,7 @@ async def make_plan(
     partition_rows: int | None = None,
     split_by: Sequence[str] = (),
     max_requests: int | None = None,
+    observed: tuple[DatasetInfo, State] | None = None,
 ) -> HarvestPlan:
     """Plan a harvest; this sends requests that count rows, but fetches none but a sample.
 
@@ -180,15 +185,16 @@ async def make_plan(
         split_by: the fields that cut the dataset, the first one first; empty for those with the
             most different values.
         max_requests: refuse a plan that takes more requests, planning included.
+        observed: what `observe` returned; None to ask now.
 
     Raises:
         ConfigurationError: an argument is out of range, the plan takes too many requests, or no
             field cuts the dataset into partitions that fit.
     """
-    _refuse(query, strategy, partition_rows, split_by)
-    info, state = await observe(dataset, query)
+    _refuse(query, strategy, partition_rows)
+    info, state = await observe(dataset, query) if observed is None else observed
     counter = Counter(dataset, filters_of(query), max_requests)
-    counter.requests += _CHECKS
+    counter.requests += CHECKS if observed is None else 0
     usable, row, size = await _sampled(dataset, query, counter, state, strategy)
     if partition_rows is None:
         partition_rows = EXPORT_ROWS if usable else PAGE_ROWS
@@ -205,13 +211,22 @@ async def make_plan(
         splitter = Splitter(counter, partition_rows)
         draft = await _draft(splitter, info, state, split_by, usable=usable, chosen=strategy)
     plan = _finished(info, draft, state, counter, row, size)
+    refuse_dear(plan, max_requests)
+    return plan
+
+
+def refuse_dear(plan: HarvestPlan, max_requests: int | None) -> None:
+    """Refuse a plan that takes more requests than are allowed.
+
+    Raises:
+        ConfigurationError: it does.
+    """
     if max_requests is not None and plan.quota > max_requests:
         raise ConfigurationError(
             f"The harvest would take {plan.quota:,} requests, of which {plan.planning_requests:,} "
             f"are spent, but {max_requests:,} are allowed; no row was fetched. Allow more with "
             "--max-requests, or narrow the query."
         )
-    return plan
 
 
 async def split_up(
@@ -230,7 +245,10 @@ async def split_up(
     parts = await splitter.split(Part((), await counter.rows()), fields)
     if len(parts) < 2:
         raise ConfigurationError(_no_cut(partition.expected, most, [one.name for one in fields]))
-    return [evolve(one, where=_and(partition.where, one.where)) for one in _partitions(parts)]
+    return [
+        evolve(one, where=both(partition.where, one.where), tail=partition.tail)
+        for one in _partitions(parts)
+    ]
 
 
 def filters_of(query: Query) -> Query:
@@ -247,20 +265,13 @@ def is_whole(query: Query) -> bool:
     return limited or clauses.order_by is not None or clauses.group_by is not None
 
 
-def _refuse(
-    query: Query,
-    strategy: str | None,
-    partition_rows: int | None,
-    split_by: Sequence[str],
-) -> None:
+def _refuse(query: Query, strategy: str | None, partition_rows: int | None) -> None:
     if strategy is not None and strategy not in get_args(Strategy):
         raise ConfigurationError(
             f"The strategy is {strategy!r}; it must be one of {', '.join(get_args(Strategy))}."
         )
     if partition_rows is not None and partition_rows < 1:
         raise ConfigurationError(f"partition_rows is {partition_rows}; it must be at least 1.")
-    if isinstance(split_by, str):
-        raise ConfigurationError("split_by must be a list of names of fields.")
     if query.clauses.offset is not None or query.clauses.facet:
         raise ConfigurationError(
             "A harvest takes all rows of a query, so it accepts neither offset nor facet."
@@ -374,7 +385,7 @@ def _finished(
         fields=info.fields,
         columns=columns,
         planning_requests=counter.requests,
-        requests=requests + _CHECKS,
+        requests=requests + CHECKS,
         bytes=size,
         split_by=tuple(dict.fromkeys(one.field for part in draft.parts for one in part.slices)),
         notes=draft.notes,
@@ -394,15 +405,10 @@ def _text(condition: object) -> str | None:
     return None if condition is None else str(condition)
 
 
-def _and(first: str | None, second: str | None) -> str | None:
+def both(first: Any, second: Any) -> str | None:
+    """Return the condition of rows that match two conditions, as ODSQL; None matches all."""
     made = Query().where(first).where(second).clauses.where
-    return None if made is None else _text_of(made)
-
-
-def _text_of(where: Any) -> str:
-    from odsql import render
-
-    return render(where)
+    return None if made is None else render(made)
 
 
 def _reason_for_one(total: int, chosen: Strategy | None, *, usable: bool, whole: bool) -> str:

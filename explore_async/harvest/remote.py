@@ -32,7 +32,7 @@ from urllib.request import url2pathname
 import orjson
 
 from explore_async.errors import ConfigurationError, ExploreError, StorageError
-from explore_async.harvest.folders import Folder, LocalFolder
+from explore_async.harvest.folders import Folder, LocalFolder, storing, sync_file
 from explore_async.results import arrow
 
 if TYPE_CHECKING:
@@ -176,6 +176,15 @@ class RemoteFolder:
         """Rename a file that was kept; object stores copy it."""
         with self.reaching(to):
             self.store.mv(self.path(name), self.path(to))
+
+    def copy(self, name: str, to: Path) -> None:
+        """Download a file."""
+        part = to.with_name(f".{to.name}.part")
+        with self.reaching(name):
+            self.store.get_file(self.path(name), str(part))
+        with storing(to):
+            sync_file(part)
+            part.replace(to)
 
     def path(self, name: str) -> str:
         """Return the path of a file in the store."""

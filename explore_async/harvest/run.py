@@ -23,9 +23,9 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any
 
-from attrs import asdict, evolve, field, frozen
+from attrs import asdict, evolve
 
 from explore_async.errors import (
     ConfigurationError,
@@ -52,40 +52,39 @@ from explore_async.harvest.events import (
 )
 from explore_async.harvest.folders import LocalFolder, storing
 from explore_async.harvest.journal import Journal
-from explore_async.harvest.manifest import MANIFEST, HarvestedFile, Manifest, State
-from explore_async.harvest.partitions import Partition
-from explore_async.harvest.plan import (
-    PAGE_ROWS,
-    Strategy,
-    count_rows,
-    is_whole,
-    make_plan,
-    observe,
-    split_up,
+from explore_async.harvest.manifest import (
+    MANIFEST,
+    Cursor,
+    HarvestedFile,
+    Manifest,
+    Since,
+    State,
 )
+from explore_async.harvest.partitions import Partition
+from explore_async.harvest.plan import PAGE_ROWS, count_rows, is_whole, observe, split_up
 from explore_async.harvest.remote import folder_at
-from explore_async.harvest.units import DRIFT_ADVICE, Engine, Fetched, Here, Unit, part_name
+from explore_async.harvest.since import asked_for, asked_of, begin, keep_file, refuse_itself
+from explore_async.harvest.sinks.values import Written
+from explore_async.harvest.units import DRIFT_ADVICE, Fetched, Unit, part_name
 from explore_async.models import safe_name
 from explore_async.results.files import OwnThread
 from odsql import F
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from explore_async.dataset import Dataset
     from explore_async.harvest.folders import Folder
-    from explore_async.harvest.sinks import Compression, Misfits, Sink
+    from explore_async.harvest.manifest import Strategy
+    from explore_async.harvest.options import Drift, Options
+    from explore_async.harvest.sinks import Sink
     from explore_async.harvest.units import Fetcher
     from explore_async.models import DatasetField
     from odsql import Query
 
-__all__ = ["Drift", "Options", "run"]
-
-Drift: TypeAlias = Literal["fail", "retry-partition", "accept"]
-"""What to do if the dataset changes: `fail`; fetch what may have changed again; or `accept` it, and
-name the changes in the manifest."""
+__all__ = ["run"]
 
 _ATTEMPTS = 3
 _ROUNDS = 3
@@ -94,28 +93,6 @@ _FEWEST = 1_000
 """An export with fewer rows is not split because it breaks off."""
 _IN_FLIGHT: dict[Strategy, int] = {"export": 1, "exports": 4, "pages": 3}
 """Partitions at a time; the client limits the requests."""
-
-
-@frozen(kw_only=True)
-class Options:
-    """The options of a harvest; see `harvest`."""
-
-    file_format: str = "jsonl"
-    compression: Compression = None
-    misfits: Misfits = "fail"
-    strategy: Strategy | None = None
-    partition_rows: int | None = None
-    split_by: tuple[str, ...] = ()
-    max_requests: int | None = None
-    drift: Drift = "fail"
-    resume: bool = False
-    engine: Engine = field(factory=Here)
-
-    def __attrs_post_init__(self) -> None:
-        if self.drift not in get_args(Drift):
-            raise ConfigurationError(
-                f"drift is {self.drift!r}; it must be one of {', '.join(get_args(Drift))}."
-            )
 
 
 async def run(
@@ -144,10 +121,11 @@ async def run(
             "reads there, or a folder of this machine."
         )
     thread = OwnThread("journal")
+    refuse_itself(home, options.since)
     owned = home.owned()
     await thread.run(owned.__enter__)
     try:
-        asked = _asked(dataset, query, options, url)
+        asked = asked_for(dataset.dataset_id, query, options, url)
         if (manifest := await thread.run(partial(Manifest.read, home))) is not None:
             _refuse_unless_resumed(manifest, home, asked, resume=options.resume)
             await thread.run(partial(_tidy_finished, home, manifest))
@@ -173,18 +151,6 @@ def _tidy_finished(home: Folder, manifest: Manifest) -> None:
     _tidy(home, {file.path for file in manifest.files})
 
 
-def _asked(dataset: Dataset, query: Query, options: Options, url: str) -> dict[str, Any]:
-    """Return what must be the same when a harvest goes on."""
-    return {
-        "dataset": dataset.dataset_id,
-        "url": url,
-        "query": [list(pair) for pair in query.params()],
-        "format": options.file_format,
-        "compression": options.compression,
-        "misfits": options.misfits,
-    }
-
-
 def _refuse_unless_resumed(
     manifest: Manifest, home: Folder, asked: dict[str, Any], *, resume: bool
 ) -> None:
@@ -193,13 +159,7 @@ def _refuse_unless_resumed(
             f"{home} holds a complete harvest of {manifest.rows:,} rows. Choose another folder, or "
             "move it away."
         )
-    before = {
-        "dataset": manifest.dataset_id,
-        "url": manifest.url,
-        "query": [list(pair) for pair in manifest.query],
-        "format": manifest.format,
-    }
-    _refuse_another(home, before, asked)
+    _refuse_another(home, asked_of(manifest), asked)
 
 
 def _tidy(home: Folder, known: set[str]) -> None:
@@ -248,18 +208,24 @@ class _Run:
         self._sink: Sink
         self._job: Unit
         self._strategy: Strategy
+        self._kept: dict[int, HarvestedFile] = {}
+        self._since: Since | None = None
+        self._cursor: Cursor | None = None
         self._unique: str | None = None
 
     async def events(self) -> AsyncGenerator[HarvestEvent, None]:
         """Run to the end."""
-        yield await self._begun()
+        begun = await self._begun()
+        yield begun
+        fetches = not isinstance(begun, Planned) or bool(begun.plan.partitions)
         for left in reversed(range(_ROUNDS)):
             async with aclosing(self._round()) as events:
                 async for event in events:
                     yield event
             if self._journal.pending:
                 raise self._unfinished()
-            changes = await self._changed()
+            # If all files are kept, the portal has just said that nothing changed.
+            changes = await self._changed() if fetches else []
             if changes:
                 yield await self._handled(changes, left)
             if not self._journal.pending:
@@ -288,6 +254,7 @@ class _Run:
             return await self._planned()
         self._changes += changes
         self._state = now
+        self._take_over(journal.header)
         self._settle(info.fields, journal.header["columns"], journal.header["strategy"])
         await self._thread.run(self._tidy)
         return Resumed(
@@ -297,28 +264,32 @@ class _Run:
         )
 
     async def _planned(self) -> Planned:
-        options = self._options
-        plan = await make_plan(
-            self._dataset,
-            self._query,
-            strategy=options.strategy,
-            partition_rows=options.partition_rows,
-            split_by=options.split_by,
-            max_requests=options.max_requests,
-        )
-        self._state = plan.state
-        self._settle(plan.fields, plan.columns, plan.strategy)
+        beginning = await begin(self._dataset, self._query, self._options, self._asked)
+        plan = beginning.plan
+        self._state = self._now = plan.state
         header = {
             **self._asked,
             "strategy": plan.strategy,
             "columns": plan.columns,
             "state": asdict(plan.state),
+            "cursor": beginning.cursor and asdict(beginning.cursor),
+            "since": plan.since and asdict(plan.since),
+            "kept": [asdict(file) for file in beginning.kept],
         }
+        self._take_over(header)
+        self._settle(plan.fields, plan.columns, plan.strategy)
         self._journal = await self._thread.run(
-            partial(Journal.create, self._home, header, plan.partitions)
+            partial(Journal.create, self._home, header, beginning.partitions)
         )
         await self._thread.run(self._tidy)
         return Planned(plan=plan)
+
+    def _take_over(self, header: Mapping[str, Any]) -> None:
+        """Note what the journal says of a previous harvest."""
+        cursor, since = header.get("cursor"), header.get("since")
+        self._cursor = Cursor(**cursor) if cursor else None
+        self._since = Since.from_json(since) if since else None
+        self._kept = {at: HarvestedFile(**one) for at, one in enumerate(header.get("kept", ()))}
 
     def _settle(
         self, fields: Sequence[DatasetField], columns: Sequence[str], strategy: Strategy
@@ -370,6 +341,8 @@ class _Run:
             yield partial(self._fetch, one)
 
     async def _fetch(self, partition: Partition) -> list[HarvestEvent]:
+        if partition.number in self._kept:
+            return [await self._thread.run(partial(self._keep, partition))]
         events: list[HarvestEvent] = []
         for attempt in range(1, _ATTEMPTS + 1):
             try:
@@ -413,6 +386,18 @@ class _Run:
         made = await self._thread.run(partial(self._journal.split, partition.number, into))
         return Split(partition=partition, into=tuple(made), why=error.message)
 
+    def _keep(self, partition: Partition) -> Committed:
+        """Take a file over from the previous harvest; runs in the thread of the journal."""
+        assert self._since is not None  # noqa: S101 - files are kept of a previous harvest
+        file = self._kept[partition.number]
+        suffix = file.path[file.path.index(".") :]
+        name = self._home.part(f"part-{partition.number:05}", suffix)
+        keep_file(self._since.folder, file, self._home.place(name))
+        written = Written(
+            rows=file.rows, bytes=file.bytes, sha256=file.sha256, misfits=file.misfits
+        )
+        return self._commit(Fetched(name=name, written=written, partition=partition))
+
     def _commit(self, fetched: Fetched) -> Committed:
         """Note that a partition is finished; runs in the thread that writes the journal."""
         journal, partition, name = self._journal, fetched.partition, fetched.name
@@ -428,6 +413,7 @@ class _Run:
             sha256=fetched.written.sha256,
             where=partition.where,
             misfits=fetched.written.misfits,
+            tail=partition.tail,
         )
         try:
             journal.commit(partition, file)
@@ -466,6 +452,7 @@ class _Run:
         if before.data_processed == self._now.data_processed:
             stale = await self._stale()
             for number in stale:
+                self._kept.pop(number, None)
                 await self._thread.run(partial(self._journal.again, number, "; ".join(changes)))
             if stale or self._journal.received == self._now.total:
                 self._changes += changes
@@ -520,6 +507,10 @@ class _Run:
             state=self._now,
             changes=tuple(self._changes),
             files=files,
+            compression=self._options.compression,
+            misfits_policy=self._options.misfits,
+            cursor=self._cursor,
+            since=self._since,
         )
         await self._thread.run(partial(self._close, manifest))
         return manifest

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve, frozen
 
 from explore_async.errors import ConfigurationError
-from explore_async.harvest.counting import Counter, Extent, finest
+from explore_async.harvest.counting import ORDERED, Counter, Extent, finest
 from explore_async.harvest.partitions import (
     Between,
     Bound,
@@ -49,7 +49,6 @@ _LONGEST = 2_000
 """The characters of a condition on a text; the line of a request may have about 8,000 bytes."""
 _MOST_FIELDS = 6
 _COUNTABLE = 20_000
-_ORDERED = ("int", "double", "date", "datetime")
 
 
 @frozen
@@ -93,7 +92,7 @@ def candidates(fields: Sequence[DatasetField], split_by: Sequence[str] = ()) -> 
 
 def _can_cut(one: DatasetField) -> bool:
     many = one.annotations.get("multivalued", False) is not False
-    return not many and one.type in {*_ORDERED, "text"}
+    return not many and one.type in {*ORDERED, "text"}
 
 
 @frozen

@@ -11,7 +11,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from explore_async.errors import IntegrityError
 from explore_async.harvest.folders import sync_folder
@@ -61,6 +61,11 @@ class DuckDBTable:
             IntegrityError: it has another number of rows.
             OSError: it cannot be written.
         """
+        if len(files) == 1 and files[0].path.endswith(".duckdb"):
+            # It was kept of a previous harvest.
+            (folder / files[0].path).replace(folder / _NAME)
+            sync_folder(folder)
+            return (evolve(files[0], path=_NAME),)
         thread = OwnThread("database")
         part = folder / f".{_NAME}.part"
         try:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 STRIDE = 5
-OPERATIONS = ("write", "fsync", "replace", "ftruncate", "unlink")
+OPERATIONS = ("write", "fsync", "replace", "ftruncate", "unlink", "link")
 
 
 def kill_at(moment: int) -> Callable[[], int]:
@@ -72,12 +72,17 @@ def forked(url: str, folder: Path, moment: int, options: dict[str, Any]) -> int:
 
 
 def main(url: str, folder: Path, moments: int) -> None:
-    """Kill harvests of both kinds at so many moments."""
-    for offset, strategy in enumerate(("exports", "pages")):
-        options: dict[str, Any] = {"strategy": strategy, "partition_rows": 40}
-        assert forked(url, folder / f"{strategy}-whole", 0, options) == 0
+    """Kill harvests of each kind at so many moments; the third keeps files of the first."""
+    kinds: dict[str, dict[str, Any]] = {
+        "exports": {"strategy": "exports"},
+        "pages": {"strategy": "pages"},
+        "since": {"since": folder / "exports-whole"},
+    }
+    for offset, (kind, chosen) in enumerate(kinds.items()):
+        options = {"partition_rows": 40, **chosen}
+        assert forked(url, folder / f"{kind}-whole", 0, options) == 0
         for moment in range(1, moments + 1):
-            place = folder / f"{strategy}-{moment}"
+            place = folder / f"{kind}-{moment}"
             first = forked(url, place, STRIDE * moment - offset, options)
             assert first in (0, -signal.SIGKILL), first
             second = forked(url, place, moment % 7 + 2, options)

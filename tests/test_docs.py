@@ -64,14 +64,16 @@ def test_the_blocks_about_the_client_print_what_the_page_shows(
     asyncio.run(read())
 
 
-def test_the_block_about_harvests_prints_what_the_page_shows(
+def test_the_blocks_about_harvests_print_what_the_page_shows(
     served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It writes to the current directory."""
+    """They write to the current directory."""
     monkeypatch.chdir(tmp_path)
-    (source, output), _ = blocks("harvest.md")
-    asyncio.run(run(source.replace(SERVED, served), {"__name__": "docs"}))
-    assert capsys.readouterr().out == output
+    *harvests, _ = blocks("harvest.md")
+    assert len(harvests) == 2
+    for source, output in harvests:
+        asyncio.run(run(source.replace(SERVED, served), {"__name__": "docs"}))
+        assert capsys.readouterr().out == output
 
 
 def test_the_block_about_dlt_prints_what_the_page_shows(
@@ -81,7 +83,7 @@ def test_the_block_about_dlt_prints_what_the_page_shows(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
-    _, (source, output) = blocks("harvest.md")
+    *_, (source, output) = blocks("harvest.md")
     exec(compile(source.replace(SERVED, served), "docs", "exec"), {"__name__": "docs"})
     assert capsys.readouterr().out == output
 

@@ -34,8 +34,9 @@ PUBLIC = {
         Unauthorized Unlisted WindowExceeded log_events
     """,
     "explore_async.harvest": """
-        Changed Committed Finished Harvest HarvestEvent HarvestPlan HarvestedFile Manifest
-        Partition Planned Resumed Retried Split State harvest plan_harvest
+        Changed Committed Cursor Failed Finished Harvest HarvestEvent HarvestPlan HarvestedFile
+        Harvests Manifest Partition Planned Resumed Retried Since Split State harvest harvest_all
+        plan_harvest
     """,
     "explore_async.harvest.dask": """
         DaskEngine

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-import time
+from collections import Counter
+from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Any
 
 import click
 from attrs import define, field
 
+from explore_async.cli.harvested import HarvestDisplay, described, total_of
 from explore_async.cli.options import (
     connect,
     examples,
@@ -19,21 +20,24 @@ from explore_async.cli.options import (
     shape_options,
 )
 from explore_async.cli.running import run
+from explore_async.cli.tables import printable
+from explore_async.models import safe_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
 
     from explore_async.cli.options import Target
-    from explore_async.events import Event
-    from explore_async.harvest import Harvest, HarvestEvent, HarvestPlan, Manifest
+    from explore_async.client import ExploreClient
+    from explore_async.harvest import Harvest, HarvestEvent, HarvestPlan, Harvests
     from explore_async.harvest.dask import DaskEngine
 
 __all__ = ["harvest"]
 
+_OPTIONS = (
+    "file_format", "compression", "misfits", "strategy", "partition_rows", "split_by",
+    "max_requests", "since", "cursor_field", "drift", "resume", "wait_for_quota",
+)  # fmt: skip
 _FORMATS = ("jsonl", "csv", "parquet", "geoparquet", "arrow", "duckdb")
-_SHOWN = 10
-_BETWEEN = 0.1  # seconds between two states of the line on a terminal
-_STEP = 0.1  # share of the rows between two lines elsewhere
 
 
 @click.command(
@@ -70,6 +74,25 @@ _STEP = 0.1  # share of the rows between two lines elsewhere
 )
 @click.option("--resume", is_flag=True, help="Go on with an unfinished harvest in the folder.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and what it costs; fetch nothing.")
+@click.option(
+    "--since",
+    metavar="MANIFEST",
+    help="Keep the files of a previous harvest that did not change: its manifest.json, its folder, "
+    "or the folder of all datasets.",
+)
+@click.option(
+    "--cursor-field",
+    metavar="FIELD",
+    help="Field whose values only grow. With it, a later harvest with --since fetches only the "
+    "rows from its last value on.",
+)
+@click.option(
+    "--at-once",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Number of datasets that are harvested at a time.",
+)
 @click.option(
     "--max-requests",
     type=click.IntRange(min=1),
@@ -117,7 +140,12 @@ _STEP = 0.1  # share of the rows between two lines elsewhere
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Scheduler of the cluster, for --engine dask.")
 def harvest(
-    datasets: tuple[str, ...], url: str | None, output: str | None, dry_run: bool, **given: Any
+    datasets: tuple[str, ...],
+    url: str | None,
+    output: str | None,
+    dry_run: bool,
+    at_once: int,
+    **given: Any,
 ) -> None:
     """Harvest whole datasets into folders, resumable and verified.
 
@@ -128,25 +156,34 @@ def harvest(
 
     If one of several datasets fails, the others are harvested all the same; the exit status is 1.
     """
-    names = ("strategy", "partition_rows", "split_by", "max_requests")
-    planning = {name: given.pop(name) for name in names}
-    running = {
-        name: given.pop(name)
-        for name in ("file_format", "compression", "resume", "wait_for_quota", "drift", "misfits")
-    }
+    running = {name: given.pop(name) for name in _OPTIONS}
     running["engine"] = _engine(given.pop("engine"), given.pop("scheduler"))
     targets = [read_target(dataset, url, **given) for dataset in datasets]
+    _refuse_one_folder(targets)
     if dry_run:
-        run(_plans(targets, planning))
-        return
-    if output is None:
+        failed = run(_plans(targets, running))
+    elif output is None:
         msg = "Pass the folder to write to with -o."
         raise click.UsageError(msg)
-    work = _Work(output, {**planning, **running})
-    run(work.harvests(targets), drain=work.drain)
-    if work.failed:
-        msg = f"{len(work.failed)} of {len(targets)} datasets failed: {', '.join(work.failed)}."
-        raise click.ClickException(msg)
+    else:
+        work = _Work(output, at_once, running)
+        run(work.harvests(targets), drain=work.drain)
+        failed = work.failed
+    if failed:
+        msg = f"{len(failed)} of {len(targets)} datasets failed: {', '.join(failed)}."
+        raise click.ClickException(printable(msg))
+
+
+def _refuse_one_folder(targets: list[Target]) -> None:
+    """Refuse datasets whose folders have one name.
+
+    Raises:
+        UsageError: there are two.
+    """
+    name, number = Counter(safe_name(one.dataset_id) for one in targets).most_common(1)[0]
+    if number > 1:
+        msg = f"{number} of the datasets would be written to the folder {name}. Pass each one once."
+        raise click.UsageError(msg)
 
 
 def _engine(name: str, scheduler: str | None) -> DaskEngine | None:
@@ -163,210 +200,98 @@ def _engine(name: str, scheduler: str | None) -> DaskEngine | None:
     return DaskEngine(scheduler)
 
 
-async def _plans(targets: list[Target], planning: dict[str, Any]) -> None:
-    from explore_async.harvest import plan_harvest
+async def _plans(targets: list[Target], running: dict[str, Any]) -> list[str]:
+    """Print the plan of each dataset; return those that have none.
 
-    for target in targets:
-        async with connect(target.url) as client:
-            plan = await plan_harvest(client, target.dataset_id, target.query, **planning)
-        click.echo(
-            "\n\n".join(["", _described(plan)]) if target is not targets[0] else _described(plan)
-        )
+    If there is only one, its error is raised.
+    """
+    from explore_async.errors import ExploreError
+    from explore_async.harvest import harvest
 
-
-def _described(plan: HarvestPlan) -> str:
-    number = len(plan.partitions)
-    lines = [
-        f"dataset    {plan.dataset_id}",
-        f"strategy   {plan.strategy}: {plan.reason}",
-        f"rows       {plan.rows:,} in {_number(number, 'partition')}",
-        f"requests   {plan.quota:,}, of which {plan.planning_requests:,} are spent on planning",
-    ]
-    if plan.bytes is not None:
-        lines.append(f"size       about {_size(plan.bytes)} as JSON Lines")
-    if plan.split_by and number > 1:
-        lines.append(f"split by   {', '.join(plan.split_by)}")
-    lines += [f"note       {note}" for note in plan.notes]
-    if number > 1:
-        lines += ["", *(f"{one.expected:>9,}  {one.where}" for one in plan.partitions[:_SHOWN])]
-    if number > _SHOWN:
-        lines.append(f"... and {number - _SHOWN:,} more")
-    return "\n".join(lines)
+    plans: list[HarvestPlan] = []
+    failed = []
+    async with AsyncExitStack() as stack:
+        clients = await _clients(targets, stack)
+        for one in targets:
+            work = harvest(clients[one.url], one.dataset_id, "", one.query, **running)
+            try:
+                plan = await work.plan()
+            except ExploreError as error:
+                if len(targets) == 1:
+                    raise
+                failed.append(one.dataset_id)
+                click.echo(printable(f"{one.dataset_id}: {error}"), err=True)
+                continue
+            click.echo(f"\n{described(plan)}" if plans else described(plan))
+            plans.append(plan)
+    if len(plans) > 1:
+        click.echo(f"\n{total_of(plans)}")
+    return failed
 
 
-def _number(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def _size(number: int) -> str:
-    size = float(number)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    raise AssertionError
+async def _clients(targets: list[Target], stack: AsyncExitStack) -> dict[str, ExploreClient]:
+    """Return one client for each portal, because its limits are for all datasets."""
+    urls = dict.fromkeys(one.url for one in targets)
+    return {url: await stack.enter_async_context(connect(url)) for url in urls}
 
 
 @define
 class _Work:
-    """The harvests of several datasets, one after the other.
+    """The harvests of all datasets.
 
     Attributes:
         output: the folder, or the URL of a store.
+        at_once: how many run at a time.
         options: the options of each harvest.
         failed: the datasets that failed.
     """
 
     output: str
+    at_once: int
     options: dict[str, Any]
     failed: list[str] = field(factory=list)
-    _running: Harvest | None = None
-    _draining: bool = False
+    _running: Harvests | None = None
+    _display: HarvestDisplay | None = None
 
     def drain(self) -> None:
         """End after the partitions in flight."""
-        click.echo("Finishing what is in flight. Press Ctrl-C again to stop at once.", err=True)
-        self._draining = True
-        if self._running is not None:
+        if self._running is not None and self._display is not None:
+            self._display.say("Finishing what is in flight. Press Ctrl-C again to stop at once.")
             self._running.drain()
 
     async def harvests(self, targets: list[Target]) -> None:
         """Harvest all datasets; if there is only one, its error is raised."""
-        from explore_async.cli.tables import printable
-        from explore_async.errors import ExploreError
+        from explore_async.harvest import harvest, harvest_all
 
-        for target in targets:
-            if self._draining:
-                self.failed.append(target.dataset_id)
-                continue
-            try:
-                await self._harvest(target)
-            except ExploreError as error:
-                if len(targets) == 1:
-                    raise
-                self.failed.append(target.dataset_id)
-                click.echo(f"{target.dataset_id}: {printable(str(error))}", err=True)
-
-    async def _harvest(self, target: Target) -> None:
-        from explore_async.harvest import harvest
-
-        async with connect(target.url) as client:
-            self._running = harvest(
-                client, target.dataset_id, self.output, target.query, **self.options
+        async with AsyncExitStack() as stack:
+            clients = await _clients(targets, stack)
+            works = [
+                harvest(clients[one.url], one.dataset_id, self.output, one.query, **self.options)
+                for one in targets
+            ]
+            self._running = harvest_all(works, at_once=self.at_once)
+            self._display = HarvestDisplay(
+                [one.dataset_id for one in targets], lambda: _calls_left(clients.values())
             )
-            lines = _Lines(target.dataset_id, lambda: client.quota.remaining)
-            end = client.subscribe(lines.hear)
-            try:
-                async for event in self._running:
-                    lines.tell(event)
-            finally:
-                end()
-                lines.clear()
+            stack.callback(self._display.clear)
+            for client in clients.values():
+                stack.callback(client.subscribe(self._display.hear))
+            events = await stack.enter_async_context(aclosing(self._running.events()))
+            async for one, event in events:
+                self._tell(one, event, alone=len(targets) == 1)
+
+    def _tell(self, one: Harvest, event: HarvestEvent, *, alone: bool) -> None:
+        from explore_async.harvest import Failed
+
+        if isinstance(event, Failed):
+            if alone:
+                raise event.error
+            self.failed.append(one.dataset_id)
+        if self._display is not None:
+            self._display.tell(one.dataset_id, event)
 
 
-class _Lines:
-    """What happens, on standard error: lines, and on a terminal one more that changes."""
-
-    def __init__(self, dataset_id: str, calls_left: Callable[[], int | None]) -> None:
-        self._name = dataset_id
-        self._calls_left = calls_left
-        self._live = sys.stderr.isatty()
-        self._begun = self._drawn = time.monotonic()
-        self._bytes = self._rows = self._fetched = self._total = 0
-        self._said = 0.0
-        self._width = 0
-
-    def hear(self, event: Event) -> None:
-        """Take an event of the client."""
-        from explore_async.events import BytesEvent, PageEvent
-
-        if isinstance(event, BytesEvent | PageEvent):
-            self._bytes = event.received if isinstance(event, BytesEvent) else self._bytes
-            self._draw()
-
-    def tell(self, event: HarvestEvent) -> None:
-        """Print what a harvest tells."""
-        from explore_async.cli.tables import printable
-        from explore_async.harvest import (
-            Changed,
-            Committed,
-            Finished,
-            Planned,
-            Resumed,
-            Retried,
-            Split,
-        )
-
-        match event:
-            case Planned(plan=plan):
-                self._total = plan.rows
-                parts = _number(len(plan.partitions), "partition")
-                self._say(
-                    f"{plan.rows:,} rows by {plan.strategy} ({plan.reason}), {parts}, "
-                    f"{_number(plan.requests, 'request')}"
-                )
-            case Resumed():
-                self._rows = event.rows
-                self._say(
-                    f"going on with {event.finished:,} of {event.partitions:,} partitions finished"
-                )
-            case Committed():
-                self._fetched += event.file.rows
-                self._rows, self._total = event.rows, event.total
-                self._progress()
-            case Retried():
-                self._say(f"partition {event.partition.number} again: {printable(event.why)}")
-            case Split():
-                self._say(
-                    f"partition {event.partition.number} in {len(event.into)} parts: "
-                    f"{printable(event.why)}"
-                )
-            case Changed():
-                self._say(f"{'; '.join(map(printable, event.changes))}")
-            case Finished(manifest=manifest):
-                self._say(_complete(manifest))
-
-    def clear(self) -> None:
-        """Remove the line that changes."""
-        if self._width:
-            click.echo("\r" + " " * self._width + "\r", nl=False, err=True)
-            self._width = 0
-
-    def _progress(self) -> None:
-        if self._live:
-            self._draw()
-            return
-        share = self._rows / self._total if self._total else 1.0
-        if self._rows < self._total and share >= self._said + _STEP:
-            self._said = share
-            self._say(f"{self._rows:,} of {self._total:,} rows")
-
-    def _say(self, text: str) -> None:
-        self.clear()
-        click.echo(f"{self._name}: {text}", err=True)
-
-    def _draw(self) -> None:
-        now = time.monotonic()
-        if not self._live or now < self._drawn + _BETWEEN:
-            return
-        self._drawn = now
-        rate = self._fetched / (now - self._begun)
-        left = f", {(self._total - self._rows) / rate:.0f} s left" if rate else ""
-        received = f", {_size(self._bytes)} received" if self._bytes else ""
-        calls = self._calls_left()
-        quota = "" if calls is None else f", {calls:,} calls left"
-        line = f"{self._name}: {self._rows:,} of {self._total:,} rows{received}{left}{quota}"
-        self.clear()
-        self._width = len(line)
-        click.echo(line, nl=False, err=True)
-
-
-def _complete(manifest: Manifest) -> str:
-    changed = f"; changed meanwhile: {'; '.join(manifest.changes)}" if manifest.changes else ""
-    misfits = "".join(
-        f"; {count:,} values of {name} did not fit" for name, count in manifest.misfits.items()
-    )
-    return (
-        f"complete: {manifest.rows:,} rows, {manifest.bytes:,} bytes in "
-        f"{_number(len(manifest.files), 'file')}{misfits}{changed}"
-    )
+def _calls_left(clients: Iterable[ExploreClient]) -> int | None:
+    """Return the calls that the portal with the fewest has left; None if none says."""
+    left = [client.quota.remaining for client in clients]
+    return min((one for one in left if one is not None), default=None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from attrs import frozen
 
 if TYPE_CHECKING:
+    from explore_async.errors import ExploreError
     from explore_async.harvest.manifest import HarvestedFile, Manifest
     from explore_async.harvest.partitions import Partition
     from explore_async.harvest.plan import HarvestPlan
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Changed",
     "Committed",
+    "Failed",
     "Finished",
     "HarvestEvent",
     "Planned",
@@ -42,11 +44,13 @@ class Resumed:
         finished: the partitions that are finished.
         partitions: all partitions.
         rows: the rows of the finished ones.
+        total: the rows of all.
     """
 
     finished: int
     partitions: int
     rows: int
+    total: int
 
 
 @frozen(kw_only=True)
@@ -118,4 +122,17 @@ class Finished:
     manifest: Manifest
 
 
-HarvestEvent: TypeAlias = Planned | Resumed | Committed | Retried | Split | Changed | Finished
+@frozen(kw_only=True)
+class Failed:
+    """One of several harvests failed; the others go on.
+
+    Attributes:
+        error: why.
+    """
+
+    error: ExploreError
+
+
+HarvestEvent: TypeAlias = (
+    Planned | Resumed | Committed | Retried | Split | Changed | Finished | Failed
+)

@@ -418,7 +418,7 @@ def _reason_for_one(total: int, chosen: Strategy | None, *, usable: bool, whole:
         return "the exports of this dataset are closed or broken"
     if whole:
         return "a query with a limit, an order or groups is one export"
-    return f"one request brings all {total:,} rows"
+    return f"one request brings {'the only row' if total == 1 else f'all {total:,} rows'}"
 
 
 def _no_cut(rows: int, most: int, names: Sequence[str]) -> str:

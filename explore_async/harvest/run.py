@@ -261,6 +261,7 @@ class _Run:
             finished=len(journal.done),
             partitions=len(journal.partitions),
             rows=journal.received,
+            total=journal.expected,
         )
 
     async def _planned(self) -> Planned:

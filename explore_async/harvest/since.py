@@ -430,11 +430,14 @@ def _cursor(query: Query, info: DatasetInfo, name: str) -> DatasetField:
 def _combined(plans: list[HarvestPlan], state: State, spent: int, *, first: int) -> HarvestPlan:
     """Return one plan for all; its partitions are numbered from `first`."""
     parts = [one for plan in plans for one in plan.partitions]
-    strategy = plans[0].strategy
+    strategy, reason = plans[0].strategy, plans[0].reason
+    if strategy == "export" and len(parts) > 1:
+        strategy, reason = "exports", "rows with the largest value of the cursor are apart"
     sizes = [plan.bytes for plan in plans if plan.bytes is not None]
     return evolve(
         plans[0],
-        strategy="exports" if strategy == "export" and len(parts) > 1 else strategy,
+        strategy=strategy,
+        reason=reason,
         state=state,
         partitions=tuple(evolve(one, number=at) for at, one in enumerate(parts, start=first)),
         planning_requests=spent + sum(plan.planning_requests for plan in plans),

@@ -11,9 +11,10 @@ from __future__ import annotations
 import importlib
 import re
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from explore_async.portal.databases import Databases
 from explore_async.portal.entries import add_entries, add_keys
@@ -202,7 +203,7 @@ def _registered(
         fields,
         table,
         uid=None,
-        metas=said.metas,
+        metas=_dated(file),
         features=features,
         count=count,
         data_visible=said.data_visible,
@@ -210,3 +211,10 @@ def _registered(
         attachments=said.attachments,
         alternative_exports=said.alternative_exports,
     )
+
+
+def _dated(file: ServedFile) -> dict[str, Any]:
+    """Return the metadata, which say when the rows changed: when the file did."""
+    changed = datetime.fromtimestamp(file.path.stat().st_mtime, UTC)
+    default = {"data_processed": changed.isoformat(), **file.said.metas["default"]}
+    return {**file.said.metas, "default": default}

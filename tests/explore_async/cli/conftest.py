@@ -18,6 +18,7 @@ FIELDS = (
     PortalField("country", "text", "Country", annotations={"facet": []}),
     PortalField("population", "int", "Population"),
 )
+DATED = {"default": {"data_processed": "2026-01-01T00:00:00+00:00"}}
 
 
 @pytest.fixture(scope="session")
@@ -27,8 +28,11 @@ def url() -> Iterator[str]:
     with Store() as store:
         store.add("odd", [{"name": "1_uai", "type": "text"}], [{"1_uai": "\x9b31m"}])
         store.add("cities", FIELDS, ROWS)
-        store.add("trees", declared, [{"name": f"tree {number:03}"} for number in range(150)])
-        store.add("many", declared, [{"name": f"{number}"} for number in range(10_001)])
+        trees = [{"name": f"tree {number:03}"} for number in range(150)]
+        store.add("trees", declared, trees, metas=DATED)
+        store.add(
+            "many", declared, [{"name": f"{number}"} for number in range(10_001)], metas=DATED
+        )
         store.add(
             "places", [{"name": "at", "type": "geo_point_2d"}], [{"at": {"lon": 2.5, "lat": 48.5}}]
         )

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from typing import TYPE_CHECKING
 
-import click
 import orjson
 import pytest
 
@@ -127,19 +125,42 @@ def test_the_same_command_with_resume_can_be_run_until_it_succeeds(
     assert run(*command).exit_code == 1
 
 
-def test_on_a_terminal_a_line_changes(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is removed before other lines are printed."""
-    from explore_async.cli import harvest
+def test_what_did_not_change_is_kept(url: str, tmp_path: Path) -> None:
+    """Of all datasets in a folder; a dry run says so, too."""
+    command = ("harvest", "many", "trees", "--url", url)
+    assert run(*command, "-o", str(tmp_path / "1"), "--cursor-field", "population").exit_code == 1
+    assert run(*command, "-o", str(tmp_path / "2")).exit_code == 0
+    since = ("--since", str(tmp_path / "2"))
+    told = run(*command, "--dry-run", *since).stdout
+    assert "since      unchanged: 10,001 rows are kept, and nothing is fetched" in told
+    assert (
+        told.splitlines()[-1]
+        == "total      0 rows of 2 datasets in 4 requests, about 0 bytes as JSON Lines"
+    )
+    result = run(*command, "-o", str(tmp_path / "3"), *since)
+    assert result.exit_code == 0, result.stderr
+    assert sorted(result.stderr.splitlines())[2:] == [
+        "trees: complete: 150 rows, 3,150 bytes in 1 file",
+        "trees: unchanged: 150 rows are kept, and nothing is fetched",
+    ]
 
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(harvest, "_BETWEEN", 0.0)
-    told: list[str] = []
-    monkeypatch.setattr(click, "echo", lambda text, **_: told.append(text))
-    lines = harvest._Lines("trees", lambda: 4_998)
-    lines._total = 10
-    lines._draw()
-    lines._say("complete")
-    assert told == ["trees: 0 of 10 rows, 4,998 calls left", f"\r{' ' * 37}\r", "trees: complete"]
+
+def test_a_dry_run_of_several_datasets_ends_with_the_total(url: str) -> None:
+    """One that fails does not stop the others."""
+    result = run("harvest", "cities", "absent", "trees", "--url", url, "--dry-run")
+    assert result.exit_code == 1
+    assert "absent: " in result.stderr
+    assert result.stdout.count("\n\n") == 2
+    assert result.stdout.splitlines()[-1].startswith(
+        "total      153 rows of 2 datasets in 12 requests, about "
+    )
+
+
+def test_two_datasets_with_one_folder_are_refused(url: str, tmp_path: Path) -> None:
+    """One would keep the other out."""
+    result = run("harvest", "a:b", "a;b", "--url", url, "-o", str(tmp_path))
+    assert result.exit_code == 2
+    assert "2 of the datasets would be written to the folder a_b" in result.stderr
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from datetime import date, datetime
@@ -423,10 +424,20 @@ def test_portal_toml_describes_datasets_and_fields(tmp_path: Path) -> None:
          "annotations": {"facet": True, "hierarchical": "/", "sortable": True}},
         {"name": "year", "description": None, "label": "year", "type": "date", "annotations": {}},
     ]  # fmt: skip
-    assert found["metas"]["default"] == {
+    default = found["metas"]["default"]
+    assert default.pop("data_processed")
+    assert default == {
         "title": "Stations", "description": "All.", "keyword": ["rail"], "license": "CC0",
         "records_count": 1,
     }  # fmt: skip
+
+
+def test_rows_changed_when_the_file_did(tmp_path: Path) -> None:
+    """So a harvest notices that it has other rows."""
+    path = written(tmp_path / "a.csv", "x\n1\n")
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    found = described(tmp_path, "a")["metas"]["default"]
+    assert found["data_processed"] == "2023-11-14T22:13:20+00:00"
 
 
 def test_a_dataset_that_is_not_visible_is_not_served(tmp_path: Path) -> None:

@@ -35,8 +35,8 @@ PUBLIC = {
     """,
     "explore_async.harvest": """
         Changed Committed Cursor Failed Finished Harvest HarvestEvent HarvestPlan HarvestedFile
-        Harvests Manifest Partition Planned Resumed Retried Since Split State harvest harvest_all
-        plan_harvest
+        Harvests Listed Manifest Mirror MirrorEvent MirrorFinished MirrorReport Mirrored Partition
+        Planned Resumed Retried Since Split State harvest harvest_all mirror plan_harvest
     """,
     "explore_async.harvest.dask": """
         DaskEngine

@@ -35,6 +35,7 @@ _COMMANDS = {
     "files": "List the files of a dataset, or download them.",
     "harvest": "Harvest whole datasets into folders, resumable and verified.",
     "info": "Show a dataset: title, records, dates, licence and fields.",
+    "mirror": "Mirror a portal in folders that each run brings up to date.",
     "records": "Print rows of a dataset.",
     "schema": "Save the schemas of datasets and compare them with a portal.",
     "serve": "Run a local portal with your files, or with the cities of the world.",

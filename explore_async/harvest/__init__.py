@@ -8,7 +8,8 @@ to get all rows, with `splitting` and `counting` for the `partitions`, and `sinc
 previous harvest; `journal` remembers what is finished, in one of the `folders`, which may be
 `remote`; `run` has the `units` fetched, here or by `dask`; `sinks` write the files; `manifest` says
 what is there at the end, and `events` what happens until then. `harvesting` is the way in, with
-`several` for many datasets, and `options` checks what it is given. `dlt` loads rows with dlt
+`several` for many datasets and `mirroring` for a whole portal in a `mirror_folder`, and `options`
+checks what it is given. `dlt` loads rows with dlt
 instead.
 """
 
@@ -25,6 +26,14 @@ from explore_async.harvest.events import (
 )
 from explore_async.harvest.harvesting import Harvest, harvest, plan_harvest
 from explore_async.harvest.manifest import Cursor, HarvestedFile, Manifest, Since, State
+from explore_async.harvest.mirror_events import (
+    Listed,
+    Mirrored,
+    MirrorEvent,
+    MirrorFinished,
+    MirrorReport,
+)
+from explore_async.harvest.mirroring import Mirror, mirror
 from explore_async.harvest.partitions import Partition
 from explore_async.harvest.plan import HarvestPlan
 from explore_async.harvest.several import Harvests, harvest_all
@@ -40,7 +49,13 @@ __all__ = [
     "HarvestPlan",
     "HarvestedFile",
     "Harvests",
+    "Listed",
     "Manifest",
+    "Mirror",
+    "MirrorEvent",
+    "MirrorFinished",
+    "MirrorReport",
+    "Mirrored",
     "Partition",
     "Planned",
     "Resumed",
@@ -50,5 +65,6 @@ __all__ = [
     "State",
     "harvest",
     "harvest_all",
+    "mirror",
     "plan_harvest",
 ]

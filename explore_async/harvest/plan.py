@@ -61,6 +61,7 @@ __all__ = [
     "observe",
     "refuse_dear",
     "split_up",
+    "state_of",
 ]
 
 CHECKS = 2
@@ -143,15 +144,18 @@ async def observe(dataset: Dataset, query: Query) -> tuple[DatasetInfo, State]:
             f"The portal shows the description of {info.dataset_id}, but not its rows. "
             f"{ForbiddenAccess.advice}"
         )
-    total = await count_rows(dataset, query)
+    return info, state_of(info, await count_rows(dataset, query))
+
+
+def state_of(info: DatasetInfo, total: int) -> State:
+    """Return the state of a dataset with so many rows of a query."""
     default = info.metas.get("default")
     processed = default.get("data_processed") if isinstance(default, dict) else None
-    state = State(
+    return State(
         total=total,
         data_processed=None if processed is None else str(processed),
         fields=tuple((one.name, _kind(one)) for one in info.fields),
     )
-    return info, state
 
 
 async def count_rows(dataset: Dataset, query: Query) -> int:

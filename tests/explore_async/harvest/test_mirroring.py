@@ -1,0 +1,543 @@
+"""Mirrors: each dataset in a folder of its own, brought up to date by later runs."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from contextlib import aclosing, asynccontextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from explore_async import ExploreClient, Retry
+from explore_async.errors import (
+    ConfigurationError,
+    ExploreError,
+    IncompleteHarvestError,
+    IntegrityError,
+    NotFound,
+    QuotaExceeded,
+    StorageError,
+)
+from explore_async.events import DoneEvent, Event
+from explore_async.harvest import (
+    Listed,
+    Manifest,
+    Mirrored,
+    MirrorFinished,
+    MirrorReport,
+    mirror,
+)
+from explore_async.harvest.mirror_folder import MirrorFolder
+from explore_async.testing import Portal
+from odsql import Query
+from tests.explore_async.harvest.test_run import disk_of
+from tests.explore_async.harvest.trees import FIELDS, METAS, multiset, rows_of, trees
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+NAMES = ("ash", "birch", "cedar", "elm", "fir")
+LATER = {"default": {"data_processed": "2026-02-02T00:00:00+00:00"}}
+
+
+@pytest.fixture
+async def portal() -> AsyncIterator[Portal]:
+    """A portal with five datasets."""
+    async with Portal(
+        {name: trees(20) for name in NAMES},
+        fields=dict.fromkeys(NAMES, FIELDS),
+        metas=dict.fromkeys(NAMES, METAS),
+    ) as one:
+        yield one
+
+
+@pytest.fixture
+async def client(portal: Portal) -> AsyncIterator[ExploreClient]:
+    """A client that gives up at once."""
+    async with portal.client(retry=Retry.never()) as one:
+        yield one
+
+
+class CrashError(Exception):
+    """Ends the program where it is raised."""
+
+
+def change(portal: Portal, name: str, rows: list[dict[str, Any]], **options: Any) -> None:
+    """Replace a dataset of the portal."""
+    portal.store.remove(name)
+    portal.store.add(name, FIELDS, rows, **{"metas": LATER, **options})
+
+
+def outcomes(report: MirrorReport) -> dict[str, str]:
+    """Return what became of each dataset."""
+    return {one.dataset_id: one.outcome for one in report.datasets}
+
+
+def assert_mirrored(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
+    """Check the rows of a dataset, and that nothing is left of an interruption."""
+    manifest = Manifest.read(folder / name)
+    assert manifest is not None
+    assert multiset(rows_of(folder, manifest)) == multiset(rows)
+    assert orjson.loads((folder / name / "dataset.json").read_bytes())["dataset_id"] == name
+    left = {path.name for path in (folder / name).iterdir()} - {"attachments"}
+    files = {file.path for file in manifest.files}
+    assert left == {"manifest.json", "dataset.json", ".harvest.lock", *files}
+    assert not list((folder / ".mirror" / "old").iterdir())
+
+
+async def test_each_dataset_has_a_folder_and_the_catalog_a_file(
+    client: ExploreClient, tmp_path: Path
+) -> None:
+    """The report is a file, too."""
+    events = [event async for event in mirror(client, tmp_path)]
+    listed, *done, finished = events
+    assert listed == Listed(datasets=NAMES)
+    assert isinstance(finished, MirrorFinished)
+    assert sorted(map(repr, done)) == sorted(map(repr, finished.report.datasets))
+    assert outcomes(finished.report) == dict.fromkeys(NAMES, "new")
+    for name in NAMES:
+        assert_mirrored(tmp_path, name, trees(20))
+    lines = (tmp_path / "catalog.jsonl").read_bytes().splitlines()
+    assert [orjson.loads(line)["dataset_id"] for line in lines] == list(NAMES)
+    written = orjson.loads((tmp_path / "mirror.json").read_bytes())
+    assert written["url"] == client.base_url
+    assert [one["rows"] for one in written["datasets"]] == [20] * 5
+    assert not list((tmp_path / ".mirror" / "new").iterdir())
+
+
+async def test_what_did_not_change_is_not_requested(
+    client: ExploreClient, portal: Portal, tmp_path: Path
+) -> None:
+    """The catalog says so, with one request for 100 datasets."""
+    await mirror(client, tmp_path)
+    before = len(portal.requests)
+    report = await mirror(client, tmp_path)
+    assert len(portal.requests) == before + 1
+    assert outcomes(report) == dict.fromkeys(NAMES, "unchanged")
+    assert len(report.of("unchanged")) == 5
+
+
+async def test_what_changed_is_replaced_and_what_is_new_is_added(
+    client: ExploreClient, portal: Portal, tmp_path: Path
+) -> None:
+    """What the catalog does not list any more is kept, and reported each time."""
+    await mirror(client, tmp_path)
+    change(portal, "birch", trees(30))
+    portal.store.add("pine", FIELDS, trees(3), metas=METAS)
+    portal.store.remove("fir")
+    report = await mirror(client, tmp_path)
+    assert outcomes(report) == {
+        "ash": "unchanged", "birch": "changed", "cedar": "unchanged", "elm": "unchanged",
+        "pine": "new",
+    }  # fmt: skip
+    [birch] = report.of("changed")
+    assert "the number of rows changed from 20 to 30" in birch.changes
+    for name, rows in {"birch": 30, "pine": 3, "fir": 20, "ash": 20}.items():
+        assert_mirrored(tmp_path, name, trees(rows))
+    assert report.gone == ("fir",)
+    assert (await mirror(client, tmp_path)).gone == ("fir",)
+    portal.store.add("fir", FIELDS, trees(20), metas=METAS)
+    again = await mirror(client, tmp_path)
+    assert again.gone == ()
+    assert outcomes(again)["fir"] == "unchanged"
+
+
+async def test_other_metadata_are_written_without_the_rows(
+    client: ExploreClient, portal: Portal, tmp_path: Path
+) -> None:
+    """A new title is no reason to fetch a dataset."""
+    await mirror(client, tmp_path)
+    title = {"default": {**METAS["default"], "title": "Ashes"}}
+    change(portal, "ash", trees(20), metas=title)
+    report = await mirror(client, tmp_path)
+    assert outcomes(report)["ash"] == "unchanged"
+    written = orjson.loads((tmp_path / "ash" / "dataset.json").read_bytes())
+    assert written["metas"]["default"]["title"] == "Ashes"
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({"include": ["*r*"]}, {"birch", "cedar", "fir"}),
+        ({"exclude": ["ash", "?ir"]}, {"birch", "cedar", "elm"}),
+        ({"include": ["a*", "b*"], "exclude": ["birch"]}, {"ash"}),
+        ({"query": Query(where="dataset_id in ('elm', 'fir')")}, {"elm", "fir"}),
+    ],
+)
+async def test_datasets_are_chosen_by_globs_and_conditions(
+    client: ExploreClient, tmp_path: Path, options: dict[str, Any], wanted: set[str]
+) -> None:
+    """Those that are left out by other filters are not gone."""
+    await mirror(client, tmp_path)
+    plan = await mirror(client, tmp_path, **options).plan()
+    assert {one.dataset_id for one in plan} == wanted
+    report = await mirror(client, tmp_path, **options)
+    assert set(outcomes(report)) == wanted
+    assert report.gone == ()
+
+
+async def test_a_plan_reads_only_the_catalog(
+    client: ExploreClient, portal: Portal, tmp_path: Path
+) -> None:
+    """And writes nothing."""
+    assert {one.outcome for one in await mirror(client, tmp_path / "new").plan()} == {"new"}
+    assert not (tmp_path / "new").exists()
+    await mirror(client, tmp_path)
+    change(portal, "ash", trees(1))
+    before = len(portal.requests)
+    plan = await mirror(client, tmp_path).plan()
+    assert Counter(one.outcome for one in plan) == {"changed": 1, "unchanged": 4}
+    assert len(portal.requests) == before + 1
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+async def test_one_that_fails_does_not_stop_the_others(
+    client: ExploreClient, portal: Portal, tmp_path: Path, status: int
+) -> None:
+    """It keeps what it had, and the next run tries it again."""
+    await mirror(client, tmp_path)
+    for name in NAMES:
+        change(portal, name, trees(25))
+    portal.fail(None, status=status, path="*/cedar*")
+    report = await mirror(client, tmp_path)
+    assert outcomes(report) == {**dict.fromkeys(NAMES, "changed"), "cedar": "failed"}
+    [failed] = report.of("failed")
+    assert isinstance(failed.error, ExploreError)
+    assert getattr(failed.error, "status", None) == status
+    assert_mirrored(tmp_path, "cedar", trees(20))
+    assert_mirrored(tmp_path, "fir", trees(25))
+    written = orjson.loads((tmp_path / "mirror.json").read_bytes())
+    assert written["datasets"][2]["error"] == failed.error.message
+    portal.recover()
+    assert outcomes(await mirror(client, tmp_path))["cedar"] == "changed"
+    assert_mirrored(tmp_path, "cedar", trees(25))
+
+
+async def test_a_dataset_whose_rows_are_closed_is_described(
+    client: ExploreClient, portal: Portal, tmp_path: Path
+) -> None:
+    """Rows that are there already stay."""
+    portal.store.add("secret", FIELDS, trees(3), metas=METAS, data_visible=False)
+    portal.store.add("link", [], [])
+    await mirror(client, tmp_path)
+    change(portal, "ash", trees(3), data_visible=False)
+    report = await mirror(client, tmp_path)
+    closed = {one.dataset_id: one.rows for one in report.of("closed")}
+    assert closed == {"ash": 20, "secret": None, "link": None}
+    assert {path.name for path in (tmp_path / "secret").iterdir()} == {"dataset.json"}
+    assert_mirrored(tmp_path, "ash", trees(20))
+
+
+async def test_a_full_disk_stops_all(
+    client: ExploreClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would stop each; with more space it goes on."""
+    monkeypatch.setattr(os, "write", disk_of(12_000))
+    with pytest.raises(StorageError, match="No space left"):
+        await mirror(client, tmp_path)
+    monkeypatch.undo()
+    assert not (tmp_path / "mirror.json").exists()
+    report = await mirror(client, tmp_path)
+    assert not report.of("failed")
+    for name in NAMES:
+        assert_mirrored(tmp_path, name, trees(20))
+
+
+async def test_a_quota_that_is_used_up_stops_all(
+    client: ExploreClient, portal: Portal, tmp_path: Path
+) -> None:
+    """On the next day it goes on with what is left."""
+    portal.quota(20)
+    with pytest.raises(QuotaExceeded):
+        await mirror(client, tmp_path)
+    portal.clock.advance(86_400)
+    portal.quota(100)
+    before = len(portal.requests)
+    report = await mirror(client, tmp_path)
+    assert not report.of("failed")
+    assert len(portal.requests) - before < 31
+    for name in NAMES:
+        assert_mirrored(tmp_path, name, trees(20))
+
+
+async def test_a_drain_ends_what_runs_and_begins_no_other(
+    client: ExploreClient, tmp_path: Path
+) -> None:
+    """What is in its place stays, and the next run goes on."""
+    work = mirror(client, tmp_path, at_once=1)
+    with pytest.raises(IncompleteHarvestError, match="stopped with 1 of 5 datasets"):
+        async for event in work:
+            if isinstance(event, Mirrored):
+                work.drain()
+    assert_mirrored(tmp_path, "ash", trees(20))
+    assert not (tmp_path / "mirror.json").exists()
+    assert Counter(outcomes(await mirror(client, tmp_path)).values()) == {
+        "unchanged": 1, "new": 4,
+    }  # fmt: skip
+
+
+async def test_two_mirrors_into_one_folder_exclude_each_other(
+    client: ExploreClient, tmp_path: Path
+) -> None:
+    """The folder is free when the first one ends."""
+    async with aclosing(mirror(client, tmp_path).events()) as events:
+        await anext(events)
+        with pytest.raises(ConfigurationError, match="Another harvest is writing"):
+            await mirror(client, tmp_path)
+    await mirror(client, tmp_path)
+
+
+async def test_the_mirror_of_another_portal_is_refused(
+    client: ExploreClient, tmp_path: Path
+) -> None:
+    """Its datasets would be mixed with those of this one."""
+    await mirror(client, tmp_path)
+    async with Portal({"oak": trees(1)}, fields={"oak": FIELDS}) as other:
+        async with other.client() as moved:
+            with pytest.raises(ConfigurationError, match="is a mirror of"):
+                await mirror(moved, tmp_path)
+
+
+async def test_another_format_replaces_all(client: ExploreClient, tmp_path: Path) -> None:
+    """Also what an interrupted run with the old one left."""
+    async with aclosing(mirror(client, tmp_path, at_once=1).events()) as events:
+        async for event in events:
+            if isinstance(event, Mirrored):
+                break
+    (tmp_path / ".mirror" / "new" / "elm").mkdir()
+    (tmp_path / ".mirror" / "new" / "elm" / "journal.jsonl").write_text("{}\n")
+    report = await mirror(client, tmp_path, file_format="csv")
+    assert Counter(outcomes(report).values()) == {"changed": 1, "new": 4}
+    assert (tmp_path / "ash" / "part-00000.csv").exists()
+    assert not (tmp_path / "ash" / "part-00000.jsonl").exists()
+
+
+async def test_a_dataset_that_changes_twice_is_never_stale(
+    client: ExploreClient, portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was fetched before an interruption is used only if it is as the catalog says."""
+
+    def crash(self: MirrorFolder, dataset_id: str) -> None:
+        raise CrashError
+
+    monkeypatch.setattr(MirrorFolder, "publish", crash)
+    with pytest.raises(CrashError):
+        await mirror(client, tmp_path, include=["ash"])
+    monkeypatch.undo()
+    assert Manifest.read(tmp_path / ".mirror" / "new" / "ash") is not None
+    before = len(portal.requests)
+    await mirror(client, tmp_path, include=["ash"])
+    assert len(portal.requests) == before + 1
+    monkeypatch.setattr(MirrorFolder, "publish", crash)
+    change(portal, "ash", trees(30))
+    with pytest.raises(CrashError):
+        await mirror(client, tmp_path, include=["ash"])
+    monkeypatch.undo()
+    newest = {"default": {"data_processed": "2026-03-03T00:00:00+00:00"}}
+    change(portal, "ash", trees(40), metas=newest)
+    await mirror(client, tmp_path, include=["ash"])
+    assert_mirrored(tmp_path, "ash", trees(40))
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+async def test_a_replacement_that_was_interrupted_is_ended(
+    client: ExploreClient, portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    steps: int,
+) -> None:  # fmt: skip
+    """After each of its steps, nothing is lost."""
+    await mirror(client, tmp_path, include=["ash"])
+    change(portal, "ash", trees(30))
+
+    def stop(self: MirrorFolder, dataset_id: str) -> None:
+        renames = [
+            (self.home(dataset_id), tmp_path / ".mirror" / "old" / dataset_id),
+            (self.staged(dataset_id), self.home(dataset_id)),
+        ]
+        for source, target in renames[:steps]:
+            source.rename(target)
+        raise CrashError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MirrorFolder, "publish", stop)
+        with pytest.raises(CrashError):
+            await mirror(client, tmp_path, include=["ash"])
+    report = await mirror(client, tmp_path, include=["ash"])
+    assert outcomes(report) == {"ash": "unchanged" if steps else "changed"}
+    assert_mirrored(tmp_path, "ash", trees(30))
+
+
+async def test_without_a_new_folder_the_old_one_comes_back(
+    client: ExploreClient, tmp_path: Path
+) -> None:
+    """As if someone had removed the new one by hand."""
+    await mirror(client, tmp_path)
+    (tmp_path / "ash").rename(tmp_path / ".mirror" / "old" / "ash")
+    await mirror(client, tmp_path)
+    assert_mirrored(tmp_path, "ash", trees(20))
+
+
+# ---------------------------------------------------------------- attachments
+
+
+def attached(portal: Portal, folder: Path, *names: str, rows: int = 20) -> None:
+    """Give a dataset attachments."""
+    files = [{"file": str(folder / name), "id": name.replace(".", "_")} for name in names]
+    change(portal, "ash", trees(rows), metas=METAS, attachments=files)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder with two documents."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "guide.pdf").write_bytes(b"guide")
+    (folder / "map.png").write_bytes(b"map")
+    return folder
+
+
+async def test_attachments_are_downloaded_once(
+    client: ExploreClient, portal: Portal, tmp_path: Path, files: Path
+) -> None:
+    """Those that the catalog does not list any more are removed."""
+    attached(portal, files, "guide.pdf", "map.png")
+    target = tmp_path / "mirror"
+    await mirror(client, target)
+    place = target / "ash" / "attachments"
+    assert {path.name: path.read_bytes() for path in place.iterdir()} == {
+        "guide.pdf": b"guide", "map.png": b"map",
+    }  # fmt: skip
+    before = len(portal.requests)
+    attached(portal, files, "map.png")
+    await mirror(client, target)
+    assert len(portal.requests) == before + 1
+    assert [path.name for path in place.iterdir()] == ["map.png"]
+    attached(portal, files, "map.png", rows=30)
+    await mirror(client, target)
+    assert not [one for one in portal.requests[before:] if "/attachments/" in one.path]
+    assert (place / "map.png").read_bytes() == b"map"
+    attached(portal, files)
+    await mirror(client, target)
+    assert not place.exists()
+
+
+async def test_an_attachment_that_fails_fails_its_dataset(
+    client: ExploreClient, portal: Portal, tmp_path: Path, files: Path
+) -> None:
+    """Its rows are not fetched again."""
+    attached(portal, files, "guide.pdf")
+    portal.fail(1, status=404, path="*/attachments/*")
+    report = await mirror(client, tmp_path / "mirror")
+    [failed] = report.of("failed")
+    assert isinstance(failed.error, NotFound)
+    before = len(portal.requests)
+    await mirror(client, tmp_path / "mirror")
+    assert len(portal.requests) == before + 2
+    assert_mirrored(tmp_path / "mirror", "ash", trees(20))
+
+
+async def test_attachments_with_one_name_are_different_files(
+    client: ExploreClient, portal: Portal, tmp_path: Path, files: Path
+) -> None:
+    """The second one begins with its identifier."""
+    entries = [
+        {"file": str(files / "guide.pdf"), "id": "one", "title": "doc.pdf"},
+        {"file": str(files / "map.png"), "id": "two", "title": "doc.pdf"},
+    ]
+    change(portal, "ash", trees(20), attachments=entries)
+    await mirror(client, tmp_path / "mirror")
+    place = tmp_path / "mirror" / "ash" / "attachments"
+    assert (place / "doc.pdf").read_bytes() == b"guide"
+    assert (place / "two-doc.pdf").read_bytes() == b"map"
+
+
+# ---------------------------------------------------------------- names and arguments
+
+
+async def test_a_dataset_whose_folder_is_another_ones_fails(tmp_path: Path) -> None:
+    """Also if they differ in the case of letters only; the first of them is there."""
+    names = ["trees", "Trees", "a b", "a+b", "mirror.json"]
+    async with Portal(
+        {name: trees(2) for name in names}, fields=dict.fromkeys(names, FIELDS)
+    ) as portal:
+        async with portal.client() as client:
+            work = mirror(client, tmp_path)
+            planned = {one.dataset_id: one.outcome for one in await work.plan()}
+            report = await work
+    wrong = {one.dataset_id: str(one.error) for one in report.of("failed")}
+    assert len(wrong) == 3
+    assert planned == outcomes(report)
+    assert "its folder would be mirror.json" in wrong["mirror.json"]
+    assert sum("would be that of" in message for message in wrong.values()) == 2
+
+
+async def test_a_catalog_that_lists_a_dataset_twice_is_an_error(
+    client: ExploreClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It changed between two pages, so another one may be missing."""
+    rows = await client.datasets().to_list()
+
+    @asynccontextmanager
+    async def shifted() -> AsyncIterator[AsyncIterator[Any]]:
+        async def pages() -> AsyncIterator[Any]:
+            for row in (*rows[:3], *rows[2:4]):
+                yield row
+
+        yield pages()
+
+    monkeypatch.setattr(client, "datasets", lambda _: SimpleNamespace(open=shifted))
+    with pytest.raises(IntegrityError, match="lists cedar twice"):
+        await mirror(client, tmp_path)
+    assert not (tmp_path / "catalog.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"at_once": 0}, "at_once is 0"),
+        ({"include": "a*"}, "lists of globs"),
+        ({"file_format": "xlsx"}, "The format is 'xlsx'"),
+        ({"drift": "ignore"}, "drift is 'ignore'"),
+        ({"query": Query(limit=5)}, "takes filters only"),
+        ({"folder": "s3://bucket/portal"}, "needs a folder of this machine"),
+    ],
+)
+async def test_what_a_mirror_cannot_do_is_refused_at_once(
+    client: ExploreClient, portal: Portal, options: dict[str, Any], message: str
+) -> None:
+    """Nothing is sent."""
+    with pytest.raises(ConfigurationError, match=message):
+        mirror(client, **{"folder": "unused", **options})
+    assert not portal.requests
+
+
+async def test_a_broken_report_is_one_error(client: ExploreClient, tmp_path: Path) -> None:
+    """It says what to do."""
+    (tmp_path / "mirror.json").write_text("[")
+    with pytest.raises(StorageError, match="holds no JSON object"):
+        await mirror(client, tmp_path)
+    (tmp_path / "mirror.json").write_text('{"mirror": 9}')
+    with pytest.raises(StorageError, match="not of this version"):
+        await mirror(client, tmp_path)
+
+
+async def test_a_dataset_that_changed_meanwhile_begins_anew(
+    client: ExploreClient, portal: Portal, tmp_path: Path
+) -> None:
+    """What was fetched of it is of several moments, and is not gone on with."""
+    changed: list[str] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, DoneEvent) and "/ash/exports/" in event.url and len(changed) < 2:
+            changed.append(event.url)
+            change(portal, "ash", trees(25))
+
+    client.subscribe(hear)
+    report = await mirror(client, tmp_path, drift="fail", include=["ash"])
+    [failed] = report.of("failed")
+    assert isinstance(failed.error, IntegrityError)
+    assert outcomes(await mirror(client, tmp_path, drift="fail", include=["ash"])) == {"ash": "new"}
+    assert_mirrored(tmp_path, "ash", trees(25))

@@ -12,6 +12,8 @@ of a harvest is that of `harvest` alone, with its planning, checksums and flushe
   the same with `sync`, because a harvest is on the disk when it ends;
 * in pages, against the time that 8 requests in flight take at least, if each takes as long as one
   alone; planning and the last check are left out;
+* a mirror of small datasets, against the time that 8 requests in flight take at least for the
+  requests that it sends;
 * planning of the local portal's rows in partitions of at most 9,999 rows.
 
 Of the times of several rounds, the best of each contestant are compared, and the spread is that of
@@ -59,6 +61,7 @@ GOALS = {
     "parquet, peak MiB": 200.0,
     "jsonl, peak MiB": 64.0,
     "pages / shortest time": 1 / 0.85,
+    "mirror / shortest time": 1 / 0.8,
     "count requests / partition": 3.0,
     "partitions / fewest": 1.2,
 }
@@ -77,11 +80,11 @@ def main() -> None:
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("--smoke", action="store_true", help="run everything once, with few rows")
     options.add_argument("--serve", type=float, help=argparse.SUPPRESS)
-    chosen = options.parse_args()
-    if chosen.serve is not None:
-        asyncio.run(_serve(chosen.serve))
+    given = options.parse_args()
+    if given.serve is not None:
+        asyncio.run(_serve(given.serve))
         return
-    smoke = chosen.smoke
+    smoke = given.smoke
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         count = 2_000 if smoke else 1_000_000
@@ -91,6 +94,10 @@ def main() -> None:
         count = 10_000 if smoke else 200_000
         found = {"pages / shortest time": asyncio.run(_pages(home, count))}
         print_goals(f"{count // 100:,} pages, {LATENCY * 1000:.0f} ms latency", found, GOALS)
+        count, chosen = (10, "trees-*-?") if smoke else (_DATASETS, "*")
+        found = asyncio.run(_mirror(home, count, chosen))
+        title = f"mirror of {count} datasets, {LATENCY * 1000:.0f} ms latency"
+        print_goals(title, found, GOALS)
         count = 20_000 if smoke else 5_000_000
         found = asyncio.run(_planning(home, count, count // 500 - 1))
         print_goals(f"planning {count:,} rows", found, GOALS)
@@ -213,16 +220,56 @@ async def _pages(folder: Path, count: int) -> float:
     """Return the time of a harvest of pages, as a ratio to the shortest that is possible."""
     with _serving(LATENCY) as url:
         name = f"trees-{count}"
-        async with aiohttp.ClientSession() as session:
-            page = f"{url}{PATH}/{name}/records?limit=100"
-            times = []
-            for _ in range(20):
-                began = perf_counter()
-                async with session.get(page) as response:
-                    await response.read()
-                times.append(perf_counter() - began)
+        alone = await _alone(f"{url}{PATH}/{name}/records?limit=100")
         seconds, _ = await asyncio.to_thread(_harvested, url, name, "jsonl", folder, "pages")
-    return seconds / (median(times) * count / 100 / IN_FLIGHT)
+    return seconds / (alone * count / 100 / IN_FLIGHT)
+
+
+async def _alone(url: str) -> float:
+    """Return the seconds of one request while there is no other."""
+    times = []
+    async with aiohttp.ClientSession() as session:
+        for _ in range(20):
+            began = perf_counter()
+            async with session.get(url) as response:
+                await response.read()
+            times.append(perf_counter() - began)
+    return median(times)
+
+
+async def _mirror(folder: Path, count: int, chosen: str) -> dict[str, float]:
+    """Return the time of a mirror, as a ratio to the shortest that is possible."""
+    with _serving(LATENCY) as url:
+        one = f"{url}{PATH}/trees-{_SMALL}-0"
+        kinds = (one, f"{one}/records?limit=0", f"{one}/exports/jsonl")
+        alone = sum([await _alone(kind) for kind in kinds]) / len(kinds)
+        code = _MIRROR.format(url=url, target=folder / "mirror", chosen=chosen)
+        seconds, requests, datasets = json.loads(await asyncio.to_thread(cold_output, code))
+    assert datasets == count
+    return {
+        "mirror / shortest time": seconds / (alone * requests / IN_FLIGHT),
+        "requests / dataset": requests / count,
+    }
+
+
+_SMALL, _DATASETS = 300, 500
+"""The rows of a small dataset, and how many of them the catalog lists."""
+
+_MIRROR = """\
+import asyncio, json
+from time import perf_counter
+from explore_async import ExploreClient
+from explore_async.harvest import mirror
+
+async def main():
+    async with ExploreClient("{url}") as client:
+        began = perf_counter()
+        report = await mirror(client, r"{target}", include=["{chosen}"])
+        seconds = perf_counter() - began
+        print(json.dumps([seconds, client.stats.requests, len(report.of("new"))]))
+
+asyncio.run(main())
+"""
 
 
 async def _planning(folder: Path, count: int, most: int) -> dict[str, float]:
@@ -252,26 +299,37 @@ def _serving(latency: float = 0.0) -> Iterator[str]:
             process.kill()
 
 
+def _dataset(name: str, fields: list[dict[str, object]]) -> dict[str, object]:
+    visible = {"dataset_id": name, "has_records": True, "data_visible": True}
+    return {**visible, "fields": fields, "metas": {}}
+
+
 async def _serve(latency: float) -> None:
-    """Serve datasets `trees-N` of N rows, whose bodies are ready."""
+    """Serve datasets `trees-N` of N rows, whose bodies are ready, and a catalog of small ones."""
     some = rows(0, 100_000)
     blocks = [
         b"".join(orjson.dumps(row) + b"\n" for row in some[start : start + 1000])
         for start in range(0, len(some), 1000)
     ]
     lines = [orjson.dumps(row) for row in some]
-    fields = [
+    fields: list[dict[str, object]] = [
         {"name": name, "label": name, "type": TYPES.get(name, "text"), "annotations": {}}
         for name in some[0]
     ]
 
     def size(request: web.Request) -> int:
-        return int(request.match_info["name"].partition("-")[2])
+        return int(request.match_info["name"].split("-")[1])
+
+    async def catalog(request: web.Request) -> web.Response:
+        await asyncio.sleep(latency)
+        start, limit = int(request.query.get("offset", 0)), int(request.query["limit"])
+        numbers = range(start, min(_DATASETS, start + limit))
+        results = [_dataset(f"trees-{_SMALL}-{number}", fields) for number in numbers]
+        return web.json_response({"total_count": _DATASETS, "results": results})
 
     async def info(request: web.Request) -> web.Response:
-        name = request.match_info["name"]
-        described = {"dataset_id": name, "has_records": True, "data_visible": True}
-        return web.json_response({**described, "fields": fields, "metas": {}})
+        await asyncio.sleep(latency)
+        return web.json_response(_dataset(request.match_info["name"], fields))
 
     async def records(request: web.Request) -> web.Response:
         await asyncio.sleep(latency)
@@ -297,17 +355,21 @@ async def _serve(latency: float) -> None:
         return web.Response(body=body, content_type="application/json")
 
     async def export(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(latency)
         response = web.StreamResponse(headers={"Content-Type": "application/jsonl"})
         await response.prepare(request)
         limit = int(request.query.get("limit", -1))
         if limit >= 0:
-            await response.write(b"".join(orjson.dumps(row) + b"\n" for row in some[:limit]))
+            await response.write(b"".join(line + b"\n" for line in lines[:limit]))
             return response
-        for number in range(size(request) // 1000):
+        count = size(request)
+        for number in range(count // 1000):
             await response.write(blocks[number % len(blocks)])
+        await response.write(b"".join(line + b"\n" for line in lines[: count % 1000]))
         return response
 
     app = web.Application()
+    app.router.add_get(PATH, catalog)
     app.router.add_get(PATH + "/{name}", info)
     app.router.add_get(PATH + "/{name}/records", records)
     app.router.add_get(PATH + "/{name}/exports/jsonl", export)

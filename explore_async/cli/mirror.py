@@ -91,7 +91,7 @@ _STEP = 0.1  # share of the datasets between two lines without a terminal
 @click.option(
     "--at-once",
     type=click.IntRange(min=1),
-    default=8,
+    default=12,
     show_default=True,
     help="Number of datasets that are harvested at a time.",
 )

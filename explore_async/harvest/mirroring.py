@@ -61,7 +61,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Mirror", "mirror"]
 
-AT_ONCE = 8
+AT_ONCE = 12
+"""More than a client's requests in flight, because some datasets are being written meanwhile."""
 _BROKEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 """The errors of a disk that would stop each dataset."""
 

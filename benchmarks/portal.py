@@ -345,9 +345,11 @@ def load_cities(base: str, path: Path, database: duckdb.DuckDBPyConnection) -> N
 
 
 @contextmanager
-def serving(*paths: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def serving(
+    *paths: Path, options: Sequence[str] = ()
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run the portal; yield the URL of its datasets, and its process."""
-    command = [sys.executable, "-m", "explore_async", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "explore_async", "serve", "--port", "0", *options]
     with subprocess.Popen(
         [*command, *map(str, paths)],
         stdout=subprocess.PIPE,

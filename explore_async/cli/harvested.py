@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
-from explore_async.cli.live import LiveLine, counted, pace, size
+from explore_async.cli.live import LiveLine, Received, counted, pace, size
 from explore_async.cli.tables import printable
 
 if TYPE_CHECKING:
@@ -95,16 +95,12 @@ class HarvestDisplay:
         self._calls_left = calls_left
         self._clock = clock
         self._begun = clock()
-        self._begun_datasets = 0
-        self._bytes: dict[tuple[int, int], int] = {}
+        self._received = Received()
         self._line = LiveLine(clock)
 
     def hear(self, event: Event) -> None:
         """Take an event of a client."""
-        from explore_async.events import BytesEvent, PageEvent
-
-        if isinstance(event, BytesEvent | PageEvent):
-            self._bytes[event.client, event.call] = event.received
+        if self._received.hear(event):
             self._line.draw(self._state)
 
     def tell(self, name: str, event: HarvestEvent) -> None:
@@ -181,11 +177,10 @@ class HarvestDisplay:
         # Until all are planned, nobody knows what is left.
         left = total - rows if all(one.total or one.ended for one in every) else None
         fetched = sum(one.fetched for one in every)
-        received = sum(self._bytes.values())
         calls = self._calls_left()
         return printable(
             f"{first}{':' if len(self._all) == 1 else ','} {rows:,} of {total:,} rows"
-            f"{f', {size(received)} received' if received else ''}"
+            f"{self._received}"
             f"{pace(fetched, left, self._clock() - self._begun, 'rows')}"
             f"{'' if calls is None else f', {calls:,} calls left'}"
         )

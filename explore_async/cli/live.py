@@ -14,7 +14,9 @@ from explore_async.cli.tables import cut, width_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LiveLine", "counted", "pace", "size"]
+    from explore_async.events import Event
+
+__all__ = ["LiveLine", "Received", "counted", "pace", "size"]
 
 _BETWEEN = 0.1  # seconds between two states of the line
 _WIDTH = 80
@@ -54,6 +56,31 @@ class LiveLine:
         if self._width:
             click.echo("\r" + " " * self._width + "\r", nl=False, err=True)
             self._width = 0
+
+
+class Received:
+    """Counts the bytes of all calls, also of those that have not ended."""
+
+    def __init__(self) -> None:
+        self._ended = 0
+        self._running: dict[tuple[int, int], int] = {}
+
+    def hear(self, event: Event) -> bool:
+        """Take an event of a client; return whether it changed the number."""
+        from explore_async.events import BytesEvent, DoneEvent
+
+        call = (event.client, event.call)
+        if isinstance(event, BytesEvent):
+            self._running[call] = event.received
+        elif isinstance(event, DoneEvent):
+            self._running.pop(call, None)
+            self._ended += event.received
+        return isinstance(event, BytesEvent | DoneEvent)
+
+    def __str__(self) -> str:
+        """Return what a line says of it; empty if nothing was received."""
+        number = self._ended + sum(self._running.values())
+        return f", {size(number)} received" if number else ""
 
 
 def counted(number: int, noun: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from explore_async.cli.live import LiveLine, counted, pace, size
+from explore_async.cli.live import LiveLine, Received, counted, pace, size
 from explore_async.cli.options import connect, examples, read_catalog
 from explore_async.cli.running import run
 from explore_async.cli.tables import printable
@@ -191,15 +191,12 @@ class MirrorDisplay:
         self._begun = clock()
         self._datasets = self._done = 0
         self._said = 0.0
-        self._bytes: dict[int, int] = {}
+        self._received = Received()
         self._line = LiveLine(clock)
 
     def hear(self, event: Event) -> None:
         """Take an event of the client."""
-        from explore_async.events import BytesEvent, PageEvent
-
-        if isinstance(event, BytesEvent | PageEvent):
-            self._bytes[event.call] = event.received
+        if self._received.hear(event):
             self._line.draw(self._state)
 
     def tell(self, event: MirrorEvent) -> None:
@@ -234,12 +231,11 @@ class MirrorDisplay:
             self._line.say(f"{self._done:,} of {counted(self._datasets, 'dataset')}")
 
     def _state(self) -> str:
-        received = sum(self._bytes.values())
         calls = self._calls_left()
         left = self._datasets - self._done
         return (
             f"{self._done:,} of {counted(self._datasets, 'dataset')}"
-            f"{f', {size(received)} received' if received else ''}"
+            f"{self._received}"
             f"{pace(self._done, left, self._clock() - self._begun, 'datasets')}"
             f"{'' if calls is None else f', {calls:,} calls left'}"
         )

@@ -9,9 +9,9 @@ import click
 import pytest
 
 from explore_async.cli.harvested import HarvestDisplay
-from explore_async.cli.live import counted, pace, size
+from explore_async.cli.live import Received, counted, pace, size
 from explore_async.errors import IntegrityError
-from explore_async.events import BytesEvent
+from explore_async.events import BytesEvent, DoneEvent, RequestEvent
 from explore_async.harvest import (
     Changed,
     Committed,
@@ -155,3 +155,17 @@ def test_numbers_are_readable() -> None:
     assert [size(one) for one in (0, 999, 1_000, 2_500_000, 5 * 10**12)] == [
         "0 bytes", "999 bytes", "1.0 kB", "2.5 MB", "5000.0 GB",
     ]  # fmt: skip
+
+
+def test_bytes_are_counted_once() -> None:
+    """Those of a call that ended, and those of a call that goes on."""
+    received = Received()
+    assert str(received) == ""
+    for call in (1, 2):
+        received.hear(BytesEvent(call=call, url="", at=0, received=1_000))
+        received.hear(BytesEvent(call=call, url="", at=0, received=3_000))
+    assert str(received) == ", 6.0 kB received"
+    done = DoneEvent(call=1, url="", at=0, attempts=1, seconds=1, received=5_000, outcome="ok")
+    assert received.hear(done)
+    assert str(received) == ", 8.0 kB received"
+    assert not received.hear(RequestEvent(call=3, url="", at=0, attempt=1))

@@ -40,11 +40,14 @@ def attribute_names(
 
 
 def class_name(dataset_id: str, taken: Collection[str]) -> str:
-    """Return a name for the class of a dataset: `prix-carburants` is `PrixCarburants`."""
+    """Return a name for the class of a dataset: `prix-carburants` is `PrixCarburants`.
+
+    The name of the class of rows, `PrixCarburantsRow`, is free, too.
+    """
     words = re.split(r"[\W_]+", normalize("NFKC", dataset_id), flags=re.ASCII)
     name = "".join(one[0].upper() + one[1:] for one in words if one)
     allowed = name.isidentifier() and not keyword.iskeyword(name)
-    return _free(name if allowed else f"Dataset{name}", taken)
+    return _free(name if allowed else f"Dataset{name}", taken, ("", "Row"))
 
 
 def _attribute(name: str, taken: Collection[str]) -> str:
@@ -57,10 +60,10 @@ def _attribute(name: str, taken: Collection[str]) -> str:
     return f"{mended}_" if keyword.iskeyword(mended) or mended in taken else mended
 
 
-def _free(name: str, taken: Collection[str]) -> str:
+def _free(name: str, taken: Collection[str], endings: Sequence[str] = ("",)) -> str:
     number = 2
     free = name
-    while free in taken:
+    while any(f"{free}{ending}" in taken for ending in endings):
         free = f"{name}_{number}"
         number += 1
     return free

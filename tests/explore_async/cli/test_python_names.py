@@ -54,3 +54,8 @@ def test_earlier_attributes_are_kept() -> None:
 )
 def test_a_dataset_has_a_name_of_a_class(dataset_id: str, name: str) -> None:
     assert class_name(dataset_id, {"Stations"}) == name
+
+
+def test_the_name_of_the_class_of_rows_is_free_too() -> None:
+    """`StationsRow` may be the class of the dataset `stations-row`."""
+    assert class_name("stations", {"StationsRow", "StationsRowRow"}) == "Stations_2"

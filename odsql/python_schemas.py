@@ -12,6 +12,7 @@ from attrs import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TypeGuard
 
 __all__ = ["PythonFields", "python_fields"]
 
@@ -66,7 +67,7 @@ def _read(node: ast.ClassDef) -> PythonFields:
     if not (dataset_id and isinstance(dataset_id, str)):
         msg = f'line {node.lineno}: {node.name} needs a dataset_id="..."'
         raise ValueError(msg)
-    fields = dict(_field(one) for one in node.body if isinstance(one, ast.Assign))
+    fields = dict(_field(one) for one in node.body if _is_assignment(one))
     schema = {
         "dataset_id": dataset_id,
         "fields": [
@@ -77,8 +78,13 @@ def _read(node: ast.ClassDef) -> PythonFields:
     return PythonFields(node.name, schema, {one["name"]: name for name, one in fields.items()})
 
 
-def _field(node: ast.Assign) -> tuple[str, Mapping[str, Any]]:
-    call, target = node.value, node.targets[0]
+def _is_assignment(node: ast.stmt) -> TypeGuard[ast.Assign | ast.AnnAssign]:
+    return isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
+
+
+def _field(node: ast.Assign | ast.AnnAssign) -> tuple[str, Mapping[str, Any]]:
+    call = node.value
+    target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
     if isinstance(call, ast.Call) and isinstance(target, ast.Name):
         given = dict(zip(_PARAMETERS, map(_constant, call.args), strict=False))
         given |= {str(one.arg): _constant(one.value) for one in call.keywords}

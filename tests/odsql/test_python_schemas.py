@@ -51,6 +51,12 @@ def test_the_names_in_python_are_known() -> None:
     assert found.attributes == {"1_uai": "uai", "prix_valeur": "price"}
 
 
+def test_a_field_may_have_an_annotation() -> None:
+    """It is one of the schema, as it is when the file runs."""
+    annotated = SOURCE.replace("uai = ", "uai: TextField = ")
+    assert [one.schema for one in python_fields(annotated)] == [STATIONS.to_json()]
+
+
 def test_other_programs_in_a_folder_are_left_alone(tmp_path: Path) -> None:
     """Those of other versions of Python, too."""
     (tmp_path / "stations.py").write_text(SOURCE, "utf-8")

@@ -17,7 +17,7 @@ import datetime
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast, get_origin
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from attrs import evolve, frozen
@@ -422,7 +422,12 @@ def _from_clauses(clauses: Clauses) -> Query:
 
 
 def _is_updater(value: object) -> TypeGuard[Updater]:
-    return callable(value) and not isinstance(value, Expression | type)
+    return callable(value) and not isinstance(value, Expression) and not _is_class(value)
+
+
+def _is_class(value: object) -> bool:
+    """Return whether a value is a class, also one like `Page[Station]`."""
+    return isinstance(get_origin(value) or value, type)
 
 
 def _condition(value: Any) -> Any:
@@ -462,7 +467,7 @@ def _nodes_of(given: Any, kind: type[Any], parse: Callable[[str], Any]) -> Seque
         return items
     if isinstance(given, Expression):
         return (_item(given),)
-    if isinstance(given, type) and kind is nodes.Select:
+    if kind is nodes.Select and _is_class(given):
         from odsql.builder.classes import row_fields  # rarely needed
 
         return [checked(nodes.Field(one.name)) for one in row_fields(given)]

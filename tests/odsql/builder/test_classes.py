@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NotRequired, TypedDict
+from dataclasses import InitVar, dataclass, field
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    NotRequired,
+    TypedDict,
+    TypeVar,
+)
 
 import attrs
 import msgspec
 import pydantic
 import pytest
+import typing_extensions
 
 from odsql import BuildError, Field, Query
 from odsql.builder.classes import kind_of, row_fields
@@ -83,6 +94,117 @@ def test_a_class_selects_its_fields(kind: str) -> None:
 
 
 @dataclass
+class Qualified:
+    """With what type checkers want to know, and a value that only `__init__` takes."""
+
+    uai: Annotated[str, Field("1_uai")] | None
+    year: Final[int]
+    month: InitVar[int] = 1
+
+
+class ReadOnlyRow(typing_extensions.TypedDict):
+    """With keys that nobody may change."""
+
+    uai: typing_extensions.ReadOnly[Annotated[str | None, Field("1_uai")]]
+    year: Annotated[typing_extensions.ReadOnly[int], "an integer"]
+    month: typing_extensions.ReadOnly[NotRequired[int]]
+
+
+@pytest.mark.parametrize("row_class", [Qualified, ReadOnlyRow])
+def test_what_qualifies_a_type_is_none_of_it(row_class: Any) -> None:
+    """The name of a field is found in a union, too."""
+    found = [(one.name, one.required) for one in row_fields(row_class)]
+    assert found == [("1_uai", True), ("year", True), ("month", False)]
+    assert row_fields(row_class)[0].hint == str | None
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class Base(Generic[T]):
+    """With a variable that stands for a list in the class below."""
+
+    several: list[T]
+
+
+@dataclass
+class Middle(Base[list[T]], Generic[T]):
+    """With the same variable for another type."""
+
+    one: T | None
+
+
+@dataclass
+class Whole(Middle[int]):
+    """With no variable left."""
+
+
+class GenericDict(TypedDict, Generic[T]):
+    """With a variable."""
+
+    several: list[list[T]]
+    one: T | None
+
+
+class WholeDict(GenericDict[int]):
+    """With no variable left."""
+
+
+class GenericModel(pydantic.BaseModel, Generic[T]):
+    """With a variable."""
+
+    several: list[list[T]]
+    one: T | None
+
+
+class WholeModel(GenericModel[int]):
+    """With no variable left."""
+
+
+@pytest.mark.parametrize(
+    "row_class",
+    [Middle[int], Whole, GenericDict[int], WholeDict, GenericModel[int], WholeModel],
+)
+def test_variables_in_types_are_replaced(row_class: Any) -> None:
+    assert [one.hint for one in row_fields(row_class)] == [list[list[int]], int | None]
+    assert Query().select(row_class).params() == [("select", "several, one")]
+
+
+def before(value: object) -> object:
+    return value
+
+
+class Aliases(pydantic.BaseModel):
+    """With several aliases, and validators that run before pydantic's."""
+
+    uai: str = pydantic.Field(validation_alias=pydantic.AliasChoices("1_uai", "uai"))
+    year: int = 0
+    _before = pydantic.field_validator("year", mode="before")(before)
+
+
+def test_the_first_alias_of_a_model_is_the_field() -> None:
+    """What a validator that runs first takes is not known."""
+    assert [(one.name, one.hint) for one in row_fields(Aliases)] == [("1_uai", str), ("year", Any)]
+
+
+class Path(pydantic.BaseModel):
+    """With an alias inside a value."""
+
+    width: int = pydantic.Field(validation_alias=pydantic.AliasPath("file", "width"))
+
+
+def test_a_model_in_a_function_knows_its_types() -> None:
+    class Inner(pydantic.BaseModel):
+        year: int
+
+    class Outer(pydantic.BaseModel):
+        inner: Inner
+
+    assert row_fields(Outer)[0].hint is Inner
+
+
+@dataclass
 class Twice:
     """Two attributes of one field."""
 
@@ -108,6 +230,7 @@ class Unresolved:
         (Twice, "more than one attribute for the field a"),
         (Empty, "has no fields"),
         (Unresolved, "cannot be resolved"),
+        (Path, "no name of a field"),
         (int, "is not a class of rows"),
         (3, "is not a class of rows"),
     ],

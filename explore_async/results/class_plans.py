@@ -9,7 +9,7 @@ parses, so that no row needs a look at the class:
 | `date` | a day, also as midnight UTC, which some portals send; not a year or a month alone |
 | `datetime` | a moment with a zone |
 | `GeoPoint`, `tuple[float, float]` as (lon, lat), `shapely.Point` | a point |
-| other classes of shapely | a GeoJSON geometry or feature |
+| other classes of shapely, and unions of them | a GeoJSON geometry or feature |
 | `list`, `set`, `frozenset`, `tuple[X, ...]`, `dict[str, X]` | several values, an object |
 | `Enum`, `Literal` | one of the values |
 | another class of these kinds | an object, such as that of a file field |
@@ -18,10 +18,14 @@ parses, so that no row needs a look at the class:
 Nothing is converted beyond that: the text "5" does not fit an `int`, and 5.0 does not either. An
 integer fits a `float`, and any number, or the text of one, a `Decimal`, with all its digits.
 
+A converter of attrs is given what it says that it takes, or else the type of the attribute. A
+validator of pydantic that runs before others is given the value of the JSON.
+
 Most classes are *direct*: msgspec makes their instances. Others are read into a twin of the class,
 a Struct whose instances are then passed to the class: those with names of their own, with a type
-from the table that msgspec does not know, with converters or validators of attrs, and models of
-pydantic, which run their validators. Both read the same rows.
+from the table that msgspec does not know, with converters or validators of attrs, with an
+`__init__` of their own, and models of pydantic, which run their validators. Both read the same
+rows.
 
 cattrs is not used for the others: it takes rows that are decoded already, which is more than twice
 the time for an attrs class and more than that of a twin, and it makes an `int` of the text "5".
@@ -35,6 +39,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
@@ -45,26 +50,31 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
 import msgspec
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from explore_async.errors import ConfigurationError
 from explore_async.http.decoding import snippet
 from explore_async.results.conversion import GeoPoint
 from explore_async.results.misfits import Misfit
 from odsql.builder.classes import RowField, kind_of, row_fields
+from odsql.builder.generic_classes import class_of
 from odsql.syntax.errors import BuildError
 
 __all__ = ["MISFITS", "ClassPlan", "decoder", "plan_of"]
 
 MISFITS = (
     *(msgspec.MsgspecError, ValueError, TypeError),
-    *(ArithmeticError, LookupError, RecursionError),
+    *(ArithmeticError, AssertionError, LookupError, RecursionError),
 )
 """What msgspec and a class may raise for a row that does not fit."""
 
 _MIDNIGHT = re.compile(rb'"(\d{4}-\d{2}-\d{2})T00:00:00(?:\.0+)?(?:Z|\+00:00)"')
-_PLAIN = frozenset({int, float, bool, str, Decimal, date, time, UUID, NoneType, Any, object})
+_PLAIN = frozenset({int, float, bool, str, Decimal, date, time, UUID, NoneType, Any})
 _SEVERAL = frozenset({list, set, frozenset, tuple, dict})
+# The modules of the bases of all geometries.
+_GEOMETRIES = frozenset({"shapely.lib", "shapely.geometry.base"})
+_BEFORE = frozenset({"BeforeValidator", "PlainValidator", "WrapValidator"})
+_UNREADABLE = (TypeError, NotImplementedError, LookupError)
 _UNION: Any = Union
 _LIST: Any = list
 _DICT: Any = dict
@@ -173,7 +183,7 @@ class ClassPlan:
         try:
             return msgspec.json.encode(row, enc_hook=repr).decode()
         except MISFITS:  # an integer of more than 64 bits, or a class with a field of bytes
-            return [getattr(row, one.attribute) for one in self.fields]
+            return [getattr(row, one.attribute, None) for one in self.fields]
 
     def _read_by_field(self, raw: bytes) -> Any:
         try:
@@ -196,7 +206,9 @@ class ClassPlan:
             return self.row_class(**values)
         except MISFITS as error:
             wanted = f"what the class accepts ({snippet(str(error).encode())})"
-            return self._misfit(self._blamed(error), wanted, snippet(raw))
+            blamed = self._blamed(error)
+            came = raw if blamed is None else bytes(row.get(blamed.name, raw))
+            return self._misfit(blamed, wanted, snippet(came))
 
     def _blamed(self, refusal: Exception) -> RowField | None:
         """Return the field that pydantic blames."""
@@ -222,12 +234,13 @@ def plan_of(row_class: Any) -> ClassPlan:
         ConfigurationError: it is not a class of rows, or has a type that rows cannot become.
     """
     try:
-        return _cached(row_class) if isinstance(row_class, type) else _plan(row_class)
+        return _plan(row_class) if kind_of(row_class) is None else _cached(row_class)
     except BuildError as error:
         raise ConfigurationError(f"{error}.") from None
     except RecursionError:
+        name = class_of(row_class).__qualname__
         raise ConfigurationError(
-            f"{row_class.__qualname__} contains itself. Use dict[str, Any] for the inner one."
+            f"{name} contains itself. Use dict[str, Any] for the inner one."
         ) from None
 
 
@@ -243,19 +256,16 @@ def decoder(type_: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(type_, dec_hook=_shape)
 
 
-def _compiled(row_class: type[Any], found: tuple[RowField, ...]) -> ClassPlan:
-    model = kind_of(row_class) == "model"
-    columns = []
-    for one in found:
-        wire = _wire(one.hint, f"{row_class.__qualname__}.{one.attribute}", model=model)
-        columns.append(_Column(one, wire, _alone(wire, row_class, one)))
-    direct = all(map(_is_direct, columns)) and not _has_hooks(row_class)
+def _compiled(declared: Any, found: tuple[RowField, ...]) -> ClassPlan:
+    row_class = class_of(declared)
+    columns = [_column(row_class, one) for one in found]
+    direct = all(map(_is_direct, columns)) and not _has_hooks(row_class) and _is_readable(declared)
     key = _get if kind_of(row_class) == "dict" else attrgetter
     return ClassPlan(
         row_class=row_class,
         fields=found,
         direct=direct,
-        wire=row_class if direct else _twin(row_class, columns),
+        wire=declared if direct else _twin(row_class, columns),
         columns=tuple(columns),
         arguments=tuple(one.argument for one in found),
         finishes=tuple((c.field.argument, c.wire.finish) for c in columns if c.wire.finish),
@@ -266,6 +276,16 @@ def _compiled(row_class: type[Any], found: tuple[RowField, ...]) -> ClassPlan:
 
 def _get(key: str) -> Callable[[dict[str, Any]], Any]:
     return lambda row: row.get(key)
+
+
+def _column(row_class: type[Any], one: RowField) -> _Column:
+    if one.taken is not None:
+        # What a converter says that it takes may be more than rows can become, such as an Iterable.
+        with suppress(ConfigurationError):
+            return _column(row_class, evolve(one, hint=one.taken, taken=None))
+    place = f"{row_class.__qualname__}.{one.attribute}"
+    wire = _wire(one.hint, place, model=kind_of(row_class) == "model")
+    return _Column(one, wire, _alone(wire, row_class, one))
 
 
 def _alone(wire: _Wire, row_class: type[Any], one: RowField) -> Callable[[bytes], Any]:
@@ -283,22 +303,36 @@ def _is_direct(column: _Column) -> bool:
     return column.wire.finish is None and one.argument == one.attribute and one.name == one.encoded
 
 
+def _is_readable(declared: Any) -> bool:
+    """Return whether msgspec can make instances, though it may know the type of each field."""
+    try:
+        decoder(declared)
+    except _UNREADABLE:  # such as a default that takes `self`, an `InitVar`, or `ReadOnly`
+        return False
+    return True
+
+
 def _has_hooks(row_class: Any) -> bool:
     """Return whether making an instance runs code that msgspec would not run."""
     kind = kind_of(row_class)
     if kind == "attrs":
-        # Classes with an `__init__` of their own have the other method, too.
-        return hasattr(row_class, "__attrs_init__") or any(
+        return _has_own_init(row_class) or any(
             one.converter is not None or one.validator is not None or not one.init
             for one in row_class.__attrs_attrs__
         )
     if kind == "dataclass":
-        made_by_it = row_class.__dataclass_params__.init
-        return not made_by_it or any(not one.init for one in dataclasses.fields(row_class))
+        fields = dataclasses.fields(row_class)
+        return _has_own_init(row_class) or any(not one.init for one in fields)
     if kind == "struct":
         options = row_class.__struct_config__
         return bool(options.array_like) or options.tag is not None
     return kind == "model"
+
+
+def _has_own_init(row_class: Any) -> bool:
+    """Return whether `__init__` is not the one that attrs or dataclasses have written."""
+    file = getattr(getattr(row_class.__init__, "__code__", None), "co_filename", "")
+    return not (file == "<string>" or file.startswith("<attrs generated"))
 
 
 def _twin(row_class: type[Any], columns: list[_Column]) -> Any:
@@ -319,20 +353,16 @@ def _twin(row_class: type[Any], columns: list[_Column]) -> Any:
 
 def _wire(hint: Any, place: str, *, model: bool = False) -> _Wire:
     """Return how msgspec reads a type; a model checks types itself that are unknown here."""
-    hint = getattr(hint, "__supertype__", getattr(hint, "__value__", hint))
+    hint = _without_aliases(hint)
     origin = get_origin(hint)
     if origin is Annotated:
         return _annotated(hint, place, model=model)
     if origin in (Union, UnionType):
         return _union(get_args(hint), place, model=model)
-    if hint is datetime:
-        return _Wire(Annotated[datetime, msgspec.Meta(tz=True)], moment=True)
-    if hint is date:
-        return _Wire(date, day=True)
+    if hint in _SPECIAL:
+        return _SPECIAL[hint]
     if hint in _PLAIN or origin is Literal or _is_plain(hint):
         return _Wire(hint)
-    if hint == tuple[float, float]:
-        return _Wire(GeoPoint | tuple[float, float], finish=_lon_lat)
     if (origin or hint) in _SEVERAL:
         return _several(hint, origin or hint, place, model=model)
     if kind_of(hint) is not None:
@@ -345,16 +375,40 @@ def _wire(hint: Any, place: str, *, model: bool = False) -> _Wire:
     )
 
 
+def _same(value: Any) -> Any:
+    return value
+
+
+def _lon_lat(value: Any) -> tuple[float, float]:
+    return (value.lon, value.lat) if isinstance(value, GeoPoint) else value
+
+
+_SPECIAL: dict[Any, _Wire] = {
+    datetime: _Wire(Annotated[datetime, msgspec.Meta(tz=True)], moment=True),
+    date: _Wire(date, day=True),
+    tuple[float, float]: _Wire(GeoPoint | tuple[float, float], finish=_lon_lat),
+    object: _Wire(Any, finish=_same),  # which msgspec takes for a class of its own
+}
+
+
+def _without_aliases(hint: Any) -> Any:
+    """Return what a NewType or a type alias stands for."""
+    while (inner := getattr(hint, "__supertype__", getattr(hint, "__value__", hint))) is not hint:
+        hint = inner
+    return hint
+
+
 def _is_plain(hint: Any) -> bool:
-    return isinstance(hint, type) and (
-        issubclass(hint, Enum | GeoPoint)
-        or any(base.__module__ == "shapely.geometry.base" for base in hint.__mro__)
-    )
+    return _is_geometry(hint) or (isinstance(hint, type) and issubclass(hint, Enum | GeoPoint))
+
+
+def _is_geometry(hint: Any) -> bool:
+    return isinstance(hint, type) and any(one.__module__ in _GEOMETRIES for one in hint.__mro__)
 
 
 def _nested(plan: ClassPlan) -> _Wire:
     if plan.direct and not plan._moments:  # noqa: SLF001 - of the same module
-        return _Wire(plan.row_class)
+        return _Wire(plan.wire)
     if plan.direct:
         # Inside a class, nothing would look for moments without a zone.
         columns = list(plan._columns)  # noqa: SLF001 - of the same module
@@ -364,6 +418,8 @@ def _nested(plan: ClassPlan) -> _Wire:
 
 def _annotated(hint: Any, place: str, *, model: bool) -> _Wire:
     inner, *extras = get_args(hint)
+    if model and any(type(one).__name__ in _BEFORE for one in extras):
+        return _Wire(Any)
     wire = _wire(inner, place, model=model)
     limits = [one for one in extras if isinstance(one, msgspec.Meta)]
     if not limits:
@@ -372,7 +428,10 @@ def _annotated(hint: Any, place: str, *, model: bool) -> _Wire:
 
 
 def _union(members: tuple[Any, ...], place: str, *, model: bool) -> _Wire:
-    wires = [_wire(one, place, model=model) for one in members]
+    shapes = tuple(filter(_is_geometry, members))
+    wires = [_wire(one, place, model=model) for one in members if one not in shapes[1:]]
+    if len(shapes) > 1:
+        wires[wires.index(_Wire(shapes[0]))] = _one_of(shapes)
     finishing = [one for one in wires if one.finish is not None]
     others = [one for one in wires if one.finish is None and one.type is not NoneType]
     if finishing and (others or len(finishing) > 1):
@@ -382,7 +441,24 @@ def _union(members: tuple[Any, ...], place: str, *, model: bool) -> _Wire:
         )
     finish = _unless_none(finishing[0].finish) if finishing else None
     type_ = _UNION[tuple(one.type for one in wires)]
-    return _Wire(type_, finish, any(one.moment for one in wires), any(one.day for one in wires))
+    day, moment = any(one.day for one in wires), any(one.moment for one in wires)
+    if moment and len(others) > 1:
+        # A value that is no moment cannot be asked for its zone, so a twin demands it.
+        return _Wire(type_, _same, day=day)
+    return _Wire(type_, finish, moment, day)
+
+
+def _one_of(shapes: tuple[type[Any], ...]) -> _Wire:
+    """Return how to read a geometry of one of these classes: as one of any class first."""
+    base = next(one for one in shapes[0].__mro__ if one.__module__ in _GEOMETRIES)
+
+    def checked(made: Any) -> Any:
+        if isinstance(made, shapes):
+            return made
+        msg = f"not a {' or a '.join(one.__name__ for one in shapes)}"
+        raise TypeError(msg)
+
+    return _Wire(base, finish=checked)
 
 
 def _unless_none(finish: Finish | None) -> Finish:
@@ -396,7 +472,9 @@ def _several(hint: Any, origin: Any, place: str, *, model: bool) -> _Wire:
         return _Wire(hint)
     wires = [_wire(one, place, model=model) for one in arguments if one is not Ellipsis]
     if all(one.finish is None and not one.moment for one in wires):
-        return _Wire(hint, day=any(one.day for one in wires))
+        types = [one.type for one in wires]
+        read = origin[(*types, ...) if Ellipsis in arguments else tuple(types)]
+        return _Wire(read, day=any(one.day for one in wires))
     if origin is dict:
         key, value = wires
         finish = value.finish or _same
@@ -416,14 +494,6 @@ def _several(hint: Any, origin: Any, place: str, *, model: bool) -> _Wire:
     )
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
-def _lon_lat(value: Any) -> tuple[float, float]:
-    return (value.lon, value.lat) if isinstance(value, GeoPoint) else value
-
-
 def _shape(hint: Any, value: Any) -> Any:
     """Make a geometry of shapely.
 
@@ -434,7 +504,8 @@ def _shape(hint: Any, value: Any) -> Any:
 
     try:
         if value.keys() >= {"lon", "lat"}:
-            made = Point(float(value["lon"]), float(value["lat"]))
+            point = msgspec.convert(value, GeoPoint)
+            made = Point(point.lon, point.lat)
         else:
             made = shape(value["geometry"] if value["type"] == "Feature" else value)
     except Exception as error:  # noqa: BLE001 - shapely raises many kinds

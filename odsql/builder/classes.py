@@ -18,8 +18,8 @@ Only the class itself is looked at: attrs, msgspec and pydantic are not imported
 from __future__ import annotations
 
 import dataclasses
-from inspect import get_annotations, signature
-from types import UnionType
+from inspect import Parameter, get_annotations, signature
+from types import SimpleNamespace, UnionType
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -212,11 +212,14 @@ def _taken_by(converter: Any) -> Any:
     """Return the type of what a converter takes; None if it does not say it."""
     function = getattr(converter, "converter", converter)
     try:
-        first, *_ = signature(function).parameters
-        taken = get_type_hints(function, include_extras=True).get(first)
+        first, *_ = signature(function).parameters.values()
+        # Only this one, because what a converter returns may not be known where it is.
+        asked = SimpleNamespace(__annotations__={"first": first.annotation})
+        known = getattr(function, "__globals__", None)
+        taken = get_type_hints(asked, known, include_extras=True)["first"]
     except Exception:  # noqa: BLE001 - as above; the type of the attribute stands for it then
         return None
-    return None if taken in (Any, object) else taken
+    return None if taken in (Any, object, Parameter.empty) else taken
 
 
 def _of_dataclass(row_class: Any, hints: Mapping[str, Any]) -> Iterator[RowField]:

@@ -176,6 +176,17 @@ class ClassPlan:
         except MISFITS:
             return self._read_by_field(raw)
 
+    def takes(self, name: str, raw: bytes) -> bool:
+        """Return whether the class takes the JSON of a value for a field."""
+        column = next((one for one in self._columns if one.field.name == name), None)
+        if column is None:
+            return False
+        try:
+            _read(column, raw)
+        except MISFITS:
+            return False
+        return True
+
     def values(self, row: Any) -> object:
         """Return the values of an instance, to compare rows of classes that cannot be compared."""
         if isinstance(row, Misfit | dict):

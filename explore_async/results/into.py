@@ -12,7 +12,8 @@ The design, in the order in which a row meets it:
    the page as the server has sent it. What a caller receives is decided when the page is
    delivered, by `misfits`: `raise` a `MisfitError`, or `skip` the row, or `collect` its error.
 5. Exports have no pages: each row is decoded from its JSON; a row of CSV becomes JSON by the schema
-   first. Everything else is the same, so that all ways of reading give equal rows.
+   first, and a column that the query computes by the type in the class. Everything else is the
+   same, so that all ways of reading give equal rows.
 
 Rows that are left out are counted in `misfits` of the records or of the export, and the first of a
 reading is logged as a warning.
@@ -21,6 +22,7 @@ reading is logged as a warning.
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -36,10 +38,11 @@ from explore_async.operations import clauses_of
 from explore_async.results.class_plans import MISFITS, decoder, plan_of
 from explore_async.results.misfits import Misfit, Misfits, OnMisfit
 from odsql import nodes
+from odsql.schema import TECHNICAL_FIELDS
 from odsql.syntax.errors import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
     from explore_async.http.gate import Admission
     from explore_async.models import DatasetField, Row
@@ -51,6 +54,7 @@ __all__ = ["ClassPages", "ClassRows", "Into"]
 _TRUTHS = {"true": "true", "false": "false"}
 _OBJECTS = frozenset({"geo_shape", "file", "image", "json_blob"})
 _NUMBERS = frozenset({"int", "double", "decimal"})
+_STRING_OR_CONSTANT = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b')
 
 
 @frozen(kw_only=True)
@@ -156,20 +160,36 @@ class Into:
 
 def _columns(query: odsql.Query | None, names: Sequence[str]) -> list[str] | None:
     """Return the columns of a result; None if only the server can name them."""
-    clauses = clauses_of(query)
-    clauses = clauses or odsql.Query().clauses
-    items = [one for clause in (clauses.select, clauses.group_by) if clause for one in clause.items]
     columns: list[str] = []
-    for one in items:
+    for one in _items(query):
         if isinstance(one, nodes.Labelled):
             columns.append(one.label)
         elif isinstance(one, nodes.Field):
-            columns += [one.name] if one.name in names else []
+            columns += [one.name] if one.name in {*names, *TECHNICAL_FIELDS} else []
         elif isinstance(one, nodes.Star):
             columns += names
         else:
             return None
     return columns
+
+
+def _items(query: odsql.Query | None) -> Iterator[nodes.Node]:
+    clauses = clauses_of(query) or odsql.Query().clauses
+    for clause in (clauses.select, clauses.group_by):
+        if clause is not None:
+            yield from clause.items
+
+
+def _kinds(query: odsql.Query | None, fields: Sequence[DatasetField]) -> dict[str, DatasetField]:
+    """Return the fields that the columns of a result are; those that are computed are none."""
+    known = {one.name: one for one in fields}
+    kinds = dict(known)
+    for one in _items(query):
+        if isinstance(one, nodes.Labelled):
+            kinds.pop(one.label, None)
+            if isinstance(one.expression, nodes.Field) and one.expression.name in known:
+                kinds[one.label] = known[one.expression.name]
+    return kinds
 
 
 class _Head(msgspec.Struct):
@@ -273,12 +293,17 @@ class ClassRows:
     misfits: Misfits
     _raw: deque[bytes] = field(init=False, factory=deque)
     _seen: list[int] = field(init=False, factory=lambda: [0])
+    _kinds: Mapping[str, DatasetField] = field(init=False)
+
+    @_kinds.default
+    def _kinds_of_columns(self) -> Mapping[str, DatasetField]:
+        return _kinds(self.into.query, self.fields)
 
     def restore(self, row: Row, raw: bytes) -> None:  # noqa: ARG002 - as that of a Converter
         """Keep the JSON of a row until it is taken."""
         self._raw.append(raw)
 
-    def exact_row(self, row: Row) -> Any:
+    def exact_row(self, row: Row) -> Any:  # noqa: ARG002 - as that of a Converter
         """Return the instance for a row of JSON; None if it is left out.
 
         Raises:
@@ -287,8 +312,8 @@ class ClassRows:
         raw = self._raw.popleft()
         read = self.into.plan.read(raw)
         if isinstance(read, Misfit) and (b"NaN" in raw or b"Infinity" in raw):
-            # The caller has asked to read them as null.
-            read = self.into.plan.read(json.dumps(row).encode())
+            # The caller has asked to read them as null. The numbers beside them keep their digits.
+            read = self.into.plan.read(_STRING_OR_CONSTANT.sub(_null_for_constants, raw))
         return self._taken(read)
 
     def text_row(self, row: Row) -> Any:
@@ -297,10 +322,7 @@ class ClassRows:
         Raises:
             MisfitError: the row does not fit.
         """
-        kinds = {one.name: one for one in self.fields}
-        cells = (
-            f"{_quoted(name)}:{self._json(kinds.get(name), cell)}" for name, cell in row.items()
-        )
+        cells = (f"{_quoted(name)}:{self._json(name, cell)}" for name, cell in row.items())
         return self._taken(self.into.plan.read(f"{{{','.join(cells)}}}".encode()))
 
     def _taken(self, read: Any) -> Any:
@@ -311,21 +333,35 @@ class ClassRows:
         self.misfits.add(read.error(index), self.into.mode)
         return None
 
-    def _json(self, known: DatasetField | None, cell: object) -> str:
-        """Return a cell as the JSON that the server sends for its field."""
+    def _json(self, name: str, cell: object) -> str:
+        """Return a cell as the JSON that the server sends for its column."""
         if cell is None:
             return "null"
         text = str(cell)
-        kind = "" if known is None else known.type
-        if known is None or known.annotations.get("multivalued", False) is False:
-            return _cell_as_json(kind, text)
+        known = self._kinds.get(name)
+        if known is None:
+            return self._json_for_the_class(name, text)
+        if known.annotations.get("multivalued", False) is False:
+            return _cell_as_json(known.type, text)
         parts = text.split(self.list_separator)
-        return f"[{','.join(_cell_as_json(kind, one) for one in parts)}]"
+        return f"[{','.join(_cell_as_json(known.type, one) for one in parts)}]"
+
+    def _json_for_the_class(self, name: str, text: str) -> str:
+        """Return a cell of no known type as a number or boolean if the class wants one."""
+        plain = _TRUTHS.get(text.lower()) or (text if _is_json(text, "double") else None)
+        if plain is None or not self.into.plan.takes(name, plain.encode()):
+            return _quoted(text)
+        return plain
+
+
+def _null_for_constants(found: re.Match[bytes]) -> bytes:
+    return found[0] if found[0].startswith(b'"') else b"null"
 
 
 def _cell_as_json(kind: str, text: str) -> str:
     if kind in _OBJECTS or kind in _NUMBERS:
-        return text if _is_json(text, kind) else _quoted(text)
+        plain = text if _is_json(text, kind) else _quoted(text)
+        return _as_feature(plain) if kind == "geo_shape" else plain
     if kind == "boolean":
         return _TRUTHS.get(text.lower()) or _quoted(text)
     if kind == "geo_point_2d" and text.count(",") == 1:
@@ -333,6 +369,13 @@ def _cell_as_json(kind: str, text: str) -> str:
         if _is_json(lat, "double") and _is_json(lon, "double"):
             return f'{{"lon":{lon},"lat":{lat}}}'
     return _quoted(text)
+
+
+def _as_feature(shape: str) -> str:
+    """Return the feature that JSON has where CSV has its geometry alone."""
+    if not shape.startswith("{") or '"Feature"' in shape:
+        return shape
+    return f'{{"type":"Feature","geometry":{shape},"properties":{{}}}}'
 
 
 def _is_json(text: str, kind: str) -> bool:

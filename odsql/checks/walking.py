@@ -12,7 +12,7 @@ from odsql.checks import spelling
 from odsql.checks.comparing import check_comparison, check_items, check_range, family
 from odsql.checks.plans import PLANS
 from odsql.checks.shapes import read_shape
-from odsql.schema import SchemaField
+from odsql.schema import TECHNICAL_FIELDS, SchemaField
 from odsql.syntax import nodes
 from odsql.syntax.dates import date_problem, is_bare_day
 
@@ -83,14 +83,10 @@ def _field(node: nodes.Field, state: State) -> Known:
     return known
 
 
-_TECHNICAL = frozenset(("recordid", "record_timestamp", "record_size"))
-"""Fields that portals know although no schema has them."""
-
-
 def check_name(name: str, node: nodes.Node, state: State) -> None:
     """Report a name that is not a field of the schema."""
     schema = state.schema
-    if schema is None or name in _TECHNICAL:
+    if schema is None or name in TECHNICAL_FIELDS:
         return
     near = schema.nearest(name)
     same = [one for one in near if one.lower() == name.lower()]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pickle
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import attrs
 import pytest
 
 from explore_async import ConfigurationError, ExploreClient, GeoPoint, MisfitError
+from explore_async.results.into import ClassRows, Into
+from explore_async.results.misfits import Misfits
 from explore_async.testing import Portal
 from odsql import F, Field, Query
 
@@ -134,6 +137,38 @@ class Total:
     total: int
 
 
+@attrs.frozen
+class Computed:
+    """A row with labels, some of which are also fields."""
+
+    kind: str
+    total: int
+    height: float
+
+
+@attrs.frozen
+class Shape:
+    """A row with a shape."""
+
+    shape: dict[str, Any]
+
+
+@attrs.frozen
+class Technical:
+    """A row with its identifier."""
+
+    recordid: str
+
+
+@attrs.frozen
+class Price:
+    """A row with numbers."""
+
+    name: str
+    exact: Decimal
+    price: float | None
+
+
 GROUPS = [Total("elm", 84), Total("oak", 166)]
 
 
@@ -152,12 +187,63 @@ async def test_an_unknown_field_is_an_error_before_the_first_page(
 async def test_labels_of_the_query_are_fields_of_the_class(client: ExploreClient) -> None:
     dataset = client.dataset("trees")
     query = Query(select="kind, count(*) as total", group_by="kind", order_by="kind")
-    assert await dataset.records(query, into=Total).to_list() == [
-        Total("elm", 84),
-        Total("oak", 166),
-    ]
+    assert await dataset.records(query, into=Total).to_list() == GROUPS
     with pytest.raises(ConfigurationError, match="Total asks for total"):
         await dataset.records(into=Total, select="kind").to_list()
+
+
+@pytest.mark.parametrize("file_format", ["jsonl", "json", "csv"])
+async def test_exports_read_what_a_query_computes(client: ExploreClient, file_format: str) -> None:
+    """A column of CSV that has no type is what the class wants; an alias has that of its field."""
+    dataset = client.dataset("trees")
+    grouped = Query(
+        select="kind, count(*) as total, avg(height) as height", group_by="kind", order_by="kind"
+    )
+    async with dataset.export(file_format, grouped, into=Computed) as stream:
+        assert [row async for row in stream.rows()] == [
+            Computed("elm", 84, 125.0),
+            Computed("oak", 166, 125.0),
+        ]
+    aliases = "`count` as kind, `count` as total, height"
+    async with dataset.export(file_format, into=Computed, select=aliases) as stream:
+        with pytest.raises(MisfitError, match="kind must be str, but holds 0"):
+            await anext(stream.rows())
+
+
+@pytest.mark.parametrize("file_format", ["jsonl", "json", "csv"])
+async def test_a_shape_is_the_same_in_every_export(file_format: str) -> None:
+    shape = {"type": "Point", "coordinates": [2.5, 48.0]}
+    fields = {"trees": [{"name": "shape", "type": "geo_shape"}]}
+    async with Portal({"trees": [{"shape": shape}]}, fields=fields) as portal:
+        async with portal.client() as client:
+            dataset = client.dataset("trees")
+            expected = await dataset.records(into=Shape).to_list()
+            async with dataset.export(file_format, into=Shape) as stream:
+                assert [row async for row in stream.rows()] == expected
+    assert expected == [Shape({"type": "Feature", "geometry": shape, "properties": {}})]
+
+
+@pytest.mark.parametrize("select", [None, "recordid", "*, recordid"])
+async def test_a_class_may_ask_for_what_portals_know_of_each_row(
+    client: ExploreClient, select: str | None
+) -> None:
+    """No schema has these fields."""
+    dataset = client.dataset("trees")
+    (row,) = await dataset.records(into=Technical, select=select, max_rows=1).to_list()
+    assert len(row.recordid) == 40
+    with pytest.raises(ConfigurationError, match="asks for recordid"):
+        await dataset.records(into=Technical, select="*").first()
+
+
+def test_numbers_keep_their_digits_beside_a_nan() -> None:
+    """And texts that contain one stay as they are."""
+    row = rb'{"name":"\u00e9 \"NaN","exact":0.12345678901234567890,"price":-Infinity,"more":NaN}'
+    schema: Any = None
+    into = Into.of(Price, "raise", None, dataset_id="trees", schema=schema)
+    rows = ClassRows(into=into, fields=(), list_separator=",", misfits=Misfits())
+    rows.restore({}, row)
+    expected = Price('\xe9 "NaN', Decimal("0.12345678901234567890"), None)
+    assert rows.exact_row({}) == expected
 
 
 async def test_a_misfit_is_one_error_that_says_what_came(client: ExploreClient) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
-__all__ = ["TECHNICAL_FIELDS", "Schema", "SchemaError", "SchemaField", "load_schemas"]
+__all__ = ["Schema", "SchemaError", "SchemaField", "load_schemas"]
 
 TECHNICAL_FIELDS = frozenset({"recordid", "record_timestamp", "record_size"})
 """Fields that portals know although no schema has them."""

@@ -189,10 +189,10 @@ class ClassPlan:
 
     def values(self, row: Any) -> object:
         """Return the values of an instance, to compare rows of classes that cannot be compared."""
-        if isinstance(row, Misfit | dict):
+        if isinstance(row, (Misfit, dict)):
             return row
         try:
-            return msgspec.json.encode(row, enc_hook=repr).decode()
+            return _ENCODED(row).decode()
         except MISFITS:  # an integer of more than 64 bits, or a class with a field of bytes
             return [getattr(row, one.attribute, None) for one in self.fields]
 
@@ -236,6 +236,9 @@ class ClassPlan:
             wanted=wanted,
             came=came,
         )
+
+
+_ENCODED = msgspec.json.Encoder(enc_hook=repr).encode
 
 
 def plan_of(row_class: Any) -> ClassPlan:

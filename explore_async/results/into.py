@@ -36,7 +36,7 @@ from explore_async.http.decoding import load_json
 from explore_async.models import Page, as_object
 from explore_async.operations import clauses_of
 from explore_async.results.class_plans import MISFITS, decoder, plan_of
-from explore_async.results.misfits import Misfit, Misfits, OnMisfit
+from explore_async.results.misfits import Misfit, Misfits, OnMisfit, WithMisfits
 from odsql import nodes
 from odsql.schema import TECHNICAL_FIELDS
 from odsql.syntax.errors import shown
@@ -246,9 +246,10 @@ class ClassPages:
         """
         if not isinstance(answer, _Answer):
             return Page.from_json(answer, offset=offset, limit=limit)
-        rows: list[Any] = []
+        read = cast("list[Any]", answer["results"])
+        rows = type(read)()
         page = Page.from_json({**answer, "results": rows}, offset=offset, limit=limit)
-        rows += cast("list[Any]", answer["results"])  # which are no objects any more
+        rows += read  # which are no objects any more
         return page
 
     def _row_by_row(self, body: bytes) -> object:
@@ -262,7 +263,8 @@ class ClassPages:
             raw = msgspec.json.decode(body, type=_Head).results
         except MISFITS as error:
             raise orjson.JSONDecodeError(str(error), body.decode(errors="replace"), 0) from None
-        return _Answer({**answer, "results": [self._plan.read(bytes(one)) for one in raw]})
+        read = WithMisfits(self._plan.read(bytes(one)) for one in raw)
+        return _Answer({**answer, "results": read})
 
 
 def _page_decoder(plan: ClassPlan) -> msgspec.json.Decoder[Any]:

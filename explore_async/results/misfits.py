@@ -6,7 +6,7 @@ This is apart from `into`, so that readings without a class load nothing of it.
 from __future__ import annotations
 
 from logging import getLogger
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import frozen
 
@@ -15,7 +15,7 @@ from explore_async.errors import MisfitError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Misfit", "Misfits", "OnMisfit"]
+__all__ = ["Misfit", "Misfits", "OnMisfit", "WithMisfits"]
 
 OnMisfit = Literal["raise", "skip", "collect"]
 """What to do with a row that does not fit its class."""
@@ -45,6 +45,10 @@ class Misfit:
             wanted=self.wanted,
             came=self.came,
         )
+
+
+class WithMisfits(list[Any]):
+    """Rows with misfits among them; a page of any other list has none, and is not searched."""
 
 
 class Misfits:

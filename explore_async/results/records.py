@@ -31,7 +31,7 @@ from explore_async.errors import (
 )
 from explore_async.fanout.readings import Job
 from explore_async.models import Page, R
-from explore_async.results.misfits import Misfit, Misfits
+from explore_async.results.misfits import Misfit, Misfits, WithMisfits
 from explore_async.results.page_checks import PageCheck, refuse_wrong_length
 from explore_async.results.plan import Plan
 from explore_async.results.showing import shown
@@ -307,12 +307,13 @@ class Records(Generic[R]):
         async with aclosing(await self._kept_pages()) as pages:
             async for page in pages:
                 rows = self._bookmark.rows
-                for row in rows if self._into is None else self._each_fitting(rows, page):
+                mixed = type(page.rows) is WithMisfits
+                for row in self._each_fitting(rows, page) if mixed else rows:
                     yield row
 
     def _fitting(self, page: Page[Any]) -> Page[R]:
         """Return the page without the rows that do not fit their class."""
-        if self._into is None or Misfit not in set(map(type, page.rows)):
+        if type(page.rows) is not WithMisfits:
             return page
         return evolve(page, rows=list(self._each_fitting(iter(page.rows), page)))
 

@@ -81,6 +81,7 @@ AttrsRow = attrs.make_class(
     {name: attrs.field(type=hint) for name, hint in COLUMNS.items()},
     frozen=True,
     kw_only=True,
+    slots=True,  # as `@attrs.frozen` makes them
 )
 DataclassRow = make_dataclass("DataclassRow", COLUMNS.items(), slots=True)
 CLASSES: dict[str, type[Any]] = {

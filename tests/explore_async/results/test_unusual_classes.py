@@ -84,6 +84,14 @@ class Unannotated:
     count = attrs.field()  # type: ignore[var-annotated]
 
 
+@attrs.define
+class Private:
+    """A class whose arguments have other names than its attributes."""
+
+    _day: date
+    size: int = attrs.field(alias="height")
+
+
 def test_what_making_an_instance_runs_is_run() -> None:
     assert read(Doubled, b'{"count":5}').count == 10
     assert read(DoubledBelow, b'{"count":5}').count == 10
@@ -91,6 +99,8 @@ def test_what_making_an_instance_runs_is_run() -> None:
     assert read(Sum, b'{"count":5}').count == 5
     assert read(Following, b'{"count":5}').after == 6
     assert read(Unannotated, b'{"count":5}').count == 5
+    private = Private(date(2024, 1, 31), height=6)
+    assert read(Private, b'{"_day":"2024-01-31T00:00:00Z","size":6}') == private
 
 
 @dataclass

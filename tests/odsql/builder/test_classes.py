@@ -11,6 +11,7 @@ from typing import (
     Final,
     Generic,
     NotRequired,
+    Required,
     TypedDict,
     TypeVar,
 )
@@ -116,6 +117,26 @@ def test_what_qualifies_a_type_is_none_of_it(row_class: Any) -> None:
     found = [(one.name, one.required) for one in row_fields(row_class)]
     assert found == [("1_uai", True), ("year", True), ("month", False)]
     assert row_fields(row_class)[0].hint == str | None
+
+
+class Keywords(msgspec.Struct, kw_only=True):
+    """With a default before a field without one."""
+
+    year: int = 0
+    uai: str
+
+
+class MayBeAbsent(TypedDict, total=False):
+    """With one key that may not."""
+
+    year: int
+    uai: Required[str]
+
+
+@pytest.mark.parametrize("row_class", [Keywords, MayBeAbsent])
+def test_a_field_without_a_default_is_required_wherever_it_is(row_class: Any) -> None:
+    found = [(one.name, one.required) for one in row_fields(row_class)]
+    assert found == [("year", False), ("uai", True)]
 
 
 T = TypeVar("T")

@@ -14,17 +14,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explore_async import DatasetInfo, ExploreClient, GeoPoint
-from explore_async.cli.python_classes import PulledDataset, python_source
+from explore_async.cli.python_classes import PulledDataset, pull_datasets, python_source
 from explore_async.cli.schemas import schema_of
 from explore_async.portal import PortalField, Store
 from odsql import BuildError, Query, Schema
 from odsql.python_schemas import python_fields
 from tests.explore_async.cli.shell import run
-from tests.explore_async.doubles import served
+from tests.explore_async.doubles import json_body, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from aiohttp import web
+
+    from tests.explore_async.doubles import FakePortal
 
 FIELDS = (
     PortalField("1_uai", "text", "Code UAI", annotations={"facet": []}),
@@ -106,6 +110,7 @@ def url() -> Iterator[str]:
     with Store() as store:
         store.add("prix-stations", FIELDS, ROWS, metas={"default": {"title": "Prix des stations"}})
         store.add("trees", [{"name": "height", "type": "int"}], [{"height": 5}])
+        store.add("empty", [{"name": "height", "type": "int"}], [])
         with served(store) as address:
             yield address
 
@@ -163,6 +168,47 @@ def test_names_that_were_changed_in_the_file_are_kept(url: str, stations: Path) 
         "Prices",
         "Trees",
     ]
+
+
+def test_a_new_dataset_does_not_take_the_name_of_a_class_in_the_file(
+    url: str, stations: Path
+) -> None:
+    """Though it would come first, or has the name that the other was given."""
+    stations.write_text(SOURCE.replace("PrixStations", "Empty"), "utf-8")
+    assert pull(url, stations, "empty", "prix-stations")[0] == 0
+    assert {
+        one.schema["dataset_id"]: one.class_name
+        for one in python_fields(stations.read_text("utf-8"))
+    } == {
+        "prix-stations": "Empty",
+        "empty": "Empty_2",
+    }
+
+
+def test_a_dataset_without_rows_may_have_nulls(url: str, tmp_path: Path) -> None:
+    path = tmp_path / "empty.py"
+    pull(url, path, "empty")
+    assert "    height: int | None\n" in path.read_text("utf-8")
+
+
+async def test_nulls_are_counted_in_few_requests(portal: FakePortal, client: ExploreClient) -> None:
+    """Where a portal refuses to count, a field may be null."""
+    info = {"dataset_id": "trees", "fields": [{"name": f"f{n}", "type": "int"} for n in range(60)]}
+
+    def answer(request: web.Request) -> web.Response:
+        if not request.path.endswith("/records"):
+            return json_body(info)
+        if "f0" in request.query["select"]:
+            refusal = {"error_code": "ODSQLError", "message": "no"}
+            return json_body(refusal, status=400)
+        counts = {f"n{number}": 5 - number % 2 for number in range(50)}
+        return json_body({"total_count": 1, "results": [{"total": 5, **counts}]})
+
+    portal.override = answer
+    (found,) = await pull_datasets(client, ["trees"])
+    assert found is not None
+    assert found.filled == {f"f{number}" for number in range(50, 60, 2)}
+    assert len(portal.requests) == 3
 
 
 def test_the_order_of_the_datasets_makes_no_difference(url: str, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import attrs
 import pytest
 
-from explore_async import ConfigurationError, ExploreClient, GeoPoint, MisfitError
-from explore_async.results.into import ClassRows, Into
+from explore_async import ConfigurationError, DecodeError, ExploreClient, GeoPoint, MisfitError
+from explore_async.results.class_plans import plan_of
+from explore_async.results.into import ClassPages, ClassRows, Into
 from explore_async.results.misfits import Misfits
 from explore_async.testing import Portal
 from odsql import F, Field, Query
@@ -103,6 +104,37 @@ async def test_exports_give_the_same_rows(client: ExploreClient, file_format: st
         assert [row async for row in stream.rows()] == TREES
 
 
+@attrs.frozen
+class Whole:
+    """A row with values of every type that CSV writes in another way."""
+
+    is_open: bool | None
+    number: int | None
+    text: str | None
+    blob: Any
+
+
+@pytest.mark.parametrize("file_format", ["jsonl", "json", "csv"])
+async def test_cells_are_what_json_has(file_format: str) -> None:
+    """Null, true and objects."""
+    fields = [
+        {"name": "is_open", "type": "boolean"},
+        {"name": "number", "type": "int"},
+        {"name": "text", "type": "text"},
+        {"name": "blob", "type": "json_blob"},
+    ]
+    rows: list[dict[str, Any]] = [
+        {"is_open": True, "number": 5, "text": "5", "blob": {"a": [1, "x"]}},
+        {"is_open": False, "number": None, "text": None, "blob": None},
+        {"is_open": None, "number": -7, "text": "true", "blob": [1]},
+    ]
+    async with Portal({"trees": rows}, fields={"trees": fields}) as portal:
+        async with portal.client() as client:
+            async with client.dataset("trees").export(file_format, into=Whole) as stream:
+                found = [attrs.asdict(row) async for row in stream.rows()]
+    assert found == rows
+
+
 async def test_export_csv_reads_its_own_dialect(client: ExploreClient) -> None:
     export = client.dataset("trees").export_csv(delimiter="|", list_separator="/", into=Tree)
     async with export as stream:
@@ -144,6 +176,21 @@ class Computed:
     kind: str
     total: int
     height: float
+
+
+@attrs.frozen
+class Days:
+    """A row whose number has the name of a date."""
+
+    kind: str
+    day: int
+
+
+@attrs.frozen
+class KindOnly:
+    """A row of groups that are not counted."""
+
+    kind: str
 
 
 @attrs.frozen
@@ -192,6 +239,15 @@ async def test_labels_of_the_query_are_fields_of_the_class(client: ExploreClient
         await dataset.records(into=Total, select="kind").to_list()
 
 
+async def test_a_query_that_groups_is_no_projection_of_the_class(
+    trees: Portal, client: ExploreClient
+) -> None:
+    """Its rows have what it groups by."""
+    rows = await client.dataset("trees").records(into=KindOnly, group_by="kind").to_list()
+    assert {one.kind for one in rows} == {"elm", "oak"}
+    assert [one.params.get("select") for one in trees.requests if "limit" in one.params] == [None]
+
+
 @pytest.mark.parametrize("file_format", ["jsonl", "json", "csv"])
 async def test_exports_read_what_a_query_computes(client: ExploreClient, file_format: str) -> None:
     """A column of CSV that has no type is what the class wants; an alias has that of its field."""
@@ -204,10 +260,13 @@ async def test_exports_read_what_a_query_computes(client: ExploreClient, file_fo
             Computed("elm", 84, 125.0),
             Computed("oak", 166, 125.0),
         ]
-    aliases = "`count` as kind, `count` as total, height"
-    async with dataset.export(file_format, into=Computed, select=aliases) as stream:
+    numbers = "`count` as kind, `count` as total, height as height"
+    async with dataset.export(file_format, into=Computed, select=numbers) as stream:
         with pytest.raises(MisfitError, match="kind must be str, but holds 0"):
             await anext(stream.rows())
+    relabelled = Query(select="kind, count(*) as `day`", group_by="kind", order_by="kind")
+    async with dataset.export(file_format, relabelled, into=Days) as stream:
+        assert [row async for row in stream.rows()] == [Days("elm", 84), Days("oak", 166)]
 
 
 @pytest.mark.parametrize("file_format", ["jsonl", "json", "csv"])
@@ -281,6 +340,15 @@ async def test_misfits_that_are_left_out_are_counted_and_logged(
     assert await records.first() == OAKS[0]
     assert [one.row for one in records.misfits][:1] == [0]
     assert "Row 0 does not fit Oak" in caplog.text
+    assert caplog.text.count("A row is left out") == 5  # once a reading; `first` needs two
+
+
+async def test_the_row_of_a_misfit_is_its_index_in_the_result(client: ExploreClient) -> None:
+    query = Query(offset=1)
+    records = client.dataset("trees").records(query, into=Oak, misfits="collect", page_size=10)
+    await records.to_list()
+    wrong = [number for number in range(1, 250) if number % 3 == 0]
+    assert [one.row for one in records.misfits] == wrong
 
 
 @pytest.mark.parametrize("file_format", ["jsonl", "json", "csv"])
@@ -306,6 +374,18 @@ async def test_a_record_by_its_identifier_comes_out_in_the_class(client: Explore
     assert await dataset.record(record_id, into=Tree) == TREES[0]
     with pytest.raises(MisfitError, match=r"^The row does not fit Oak"):
         await dataset.record(record_id, into=Oak)
+
+
+def test_what_is_no_page_of_rows_is_an_error() -> None:
+    """And what a server adds to a page is kept."""
+    pages = ClassPages(plan_of(KindOnly))
+    page = pages.page(
+        pages.decode(b'{"total_count":1,"results":[{"kind":"oak"}],"links":[]}'), offset=0, limit=1
+    )
+    assert (page.rows, page.extra) == ([KindOnly("oak")], {"links": []})
+    for wrong in (b"[]", b"{}", b'{"results":[5]}', b'{"results":{}}', b'{"results":null}'):
+        with pytest.raises(DecodeError, match=r"response|row|results"):
+            pages.page(pages.decode(wrong), offset=0, limit=1)
 
 
 async def test_wrong_uses_are_refused_before_anything_is_sent(

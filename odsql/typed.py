@@ -88,7 +88,11 @@ if TYPE_CHECKING:
         """A field of numbers."""
 
     class DateField(TypedField[date, date]):
-        """A field of dates or datetimes."""
+        """A field of dates or datetimes, of which portals take no list."""
+
+        def isin(self, values: Iterable[Never]) -> Condition:  # type: ignore[override]
+            """Lists hold no dates; join `==` with `|`, or use `between`."""
+            raise NotImplementedError
 
     class BooleanField(TypedField[bool, Never]):
         """A field of true and false, which is a condition itself."""

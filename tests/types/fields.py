@@ -66,6 +66,7 @@ Stations.name < "x"  # error
 Stations.name > Stations.price  # error
 Stations.at.between("a", dt.date(2024, 1, 31))  # error
 Stations.price.isin(["a"])  # error
+Stations.day.isin([dt.date(2024, 1, 31)])  # error
 Query(where=Stations.at == "2024-01-31")  # error
 Query().where(Stations.name == 5)  # error
 (Stations.at == "2024-01-31") & (Stations.price > 1)  # error

@@ -42,7 +42,7 @@ from odsql.schema import TECHNICAL_FIELDS
 from odsql.syntax.errors import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from explore_async.http.gate import Admission
     from explore_async.models import DatasetField, Row
@@ -108,22 +108,29 @@ class Into:
             ConfigurationError: the class asks for a field that the result will not have.
         """
         fields = (await self.schema(admission)).fields
-        columns = _columns(self.query, [one.name for one in fields])
-        unknown = [one for one in self.plan.names if columns is not None and one not in columns]
-        if unknown:
-            names = (one.name for one in fields)
-            raise ConfigurationError(self._advice(unknown[0], {*names, *(columns or ())}))
+        names = [one.name for one in fields]
+        columns = _columns(self.query, names)
+        if columns is None:
+            return fields
+        for one in self.plan.fields:
+            # With a default, a field may be left out by the query, but not be unknown.
+            if one.name not in columns and (one.required or one.name not in names):
+                raise ConfigurationError(self._advice(one.name, names, columns))
         return fields
 
-    def _advice(self, name: str, columns: Iterable[str]) -> str:
-        described = [{"name": one, "type": ""} for one in sorted(columns)]
+    def _advice(self, name: str, names: Sequence[str], columns: Sequence[str]) -> str:
+        asks = f"{self.plan.row_class.__name__} asks for {name}, which"
+        if name in names:
+            return (
+                f"{asks} the query leaves out. Add it to `select`, or give the attribute a default."
+            )
+        described = [{"name": one, "type": ""} for one in sorted({*names, *columns})]
         among = odsql.Schema.from_json({"dataset_id": self.dataset_id, "fields": described})
         near = among.nearest(name)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         return (
-            f"{self.plan.row_class.__name__} asks for {name}, which the result of "
-            f"{self.dataset_id} does not have.{hint} Correct the class; for another name in "
-            f'Python write Annotated[..., Field("name")].'
+            f"{asks} the result of {self.dataset_id} does not have.{hint} Correct the class; for "
+            'another name in Python write Annotated[..., Field("name")].'
         )
 
     def decode_only(self, body: bytes) -> object:

@@ -162,6 +162,21 @@ class Misspelt:
 
 
 @attrs.frozen
+class MisspeltDefault:
+    """A class whose default would stand for every value."""
+
+    heigth: float = 0.0
+
+
+@attrs.frozen
+class Counted:
+    """A class with a default."""
+
+    kind: str
+    count: int = -1
+
+
+@attrs.frozen
 class Total:
     """A row of groups."""
 
@@ -237,6 +252,16 @@ async def test_labels_of_the_query_are_fields_of_the_class(client: ExploreClient
     assert await dataset.records(query, into=Total).to_list() == GROUPS
     with pytest.raises(ConfigurationError, match="Total asks for total"):
         await dataset.records(into=Total, select="kind").to_list()
+
+
+async def test_a_query_may_leave_out_what_has_a_default(client: ExploreClient) -> None:
+    """But not what a row must have, and the dataset must know both."""
+    dataset = client.dataset("trees")
+    assert await dataset.records(into=Counted, select="kind").first() == Counted("elm")
+    with pytest.raises(ConfigurationError, match="asks for kind, which the query leaves out"):
+        await dataset.records(into=Counted, select="`count`").first()
+    with pytest.raises(ConfigurationError, match=r"MisspeltDefault asks for heigth.* mean height"):
+        await dataset.records(into=MisspeltDefault).first()
 
 
 async def test_a_query_that_groups_is_no_projection_of_the_class(

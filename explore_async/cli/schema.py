@@ -76,6 +76,8 @@ def pull(
     address = read_address(url)
     wanted = datasets if address.dataset_id is None else (address.dataset_id, *datasets)
     before = {} if module is None else python_files(module)
+    if module is not None and not before and not check:
+        _refuse_other_programs(module)
     wanted = tuple(dict.fromkeys(wanted or before))
     if not wanted:
         msg = "No dataset is given. Pass identifiers after the URL, or the address of a dataset."
@@ -85,6 +87,13 @@ def pull(
         run(_pull(address.base_url, wanted, output))
     else:
         run(_pull_python(address.base_url, wanted, module, before, check=check))
+
+
+def _refuse_other_programs(module: Path) -> None:
+    """Refuse to replace a file that holds something, but no class that was pulled."""
+    if module.exists() and module.read_text(encoding="utf-8").strip():
+        msg = f"{module} has no class of fields, so it is another program. Name another file."
+        raise click.ClickException(msg)
 
 
 async def _pull(url: str, datasets: tuple[str, ...], output: Path) -> None:

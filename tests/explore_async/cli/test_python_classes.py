@@ -272,6 +272,18 @@ def test_a_file_that_is_not_python_is_not_replaced(url: str, tmp_path: Path) -> 
     assert path.read_text("utf-8") == "DatasetFields("
 
 
+def test_another_program_is_not_replaced(url: str, tmp_path: Path) -> None:
+    """But an empty file is."""
+    path = tmp_path / "stations.py"
+    path.write_text("print('hello')\n", "utf-8")
+    status, printed = pull(url, path, "trees")
+    assert status == 1
+    assert "stations.py has no class of fields" in printed
+    assert path.read_text("utf-8") == "print('hello')\n"
+    path.write_text("\n", "utf-8")
+    assert pull(url, path, "trees")[0] == 0
+
+
 def test_fields_of_years_and_months_are_texts() -> None:
     """Python has no type for them."""
     annotations = {"timeserie_precision": "year"}

@@ -91,7 +91,7 @@ def pull(
 
 def _refuse_other_programs(module: Path) -> None:
     """Refuse to replace a file that holds something, but no class that was pulled."""
-    if module.exists() and module.read_text(encoding="utf-8").strip():
+    if module.exists() and module.read_bytes().strip():
         msg = f"{module} has no class of fields, so it is another program. Name another file."
         raise click.ClickException(msg)
 

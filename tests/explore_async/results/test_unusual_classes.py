@@ -249,6 +249,18 @@ def test_a_name_inside_a_union_is_the_name_of_the_field() -> None:
 
 
 @attrs.frozen
+class Limited:
+    """A class that is read through a twin, with a limit."""
+
+    size: Annotated[int, Field("height"), msgspec.Meta(ge=1)]
+
+
+def test_limits_of_msgspec_hold_under_other_names() -> None:
+    assert read(Limited, b'{"height":1}') == Limited(1)
+    assert read(Limited, b'{"height":0}').field == "height"
+
+
+@attrs.frozen
 class Shaped:
     """A class with geometries of several kinds."""
 

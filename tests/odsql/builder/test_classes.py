@@ -209,6 +209,17 @@ def test_the_first_alias_of_a_model_is_the_field() -> None:
     assert [(one.name, one.hint) for one in row_fields(Aliases)] == [("1_uai", str), ("year", Any)]
 
 
+class AnyBefore(pydantic.BaseModel):
+    """With a validator for all that comes."""
+
+    year: int
+    _before = pydantic.field_validator("*", mode="before")(before)
+
+
+def test_a_validator_may_be_for_every_attribute() -> None:
+    assert [one.hint for one in row_fields(AnyBefore)] == [Any]
+
+
 class Path(pydantic.BaseModel):
     """With an alias inside a value."""
 

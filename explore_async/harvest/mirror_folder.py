@@ -16,13 +16,20 @@ was interrupted there.
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from explore_async.errors import ConfigurationError, StorageError
-from explore_async.harvest.folders import FolderLock, storing, sync_folder, write_whole
+from explore_async.harvest.folders import (
+    FolderLock,
+    LocalFolder,
+    storing,
+    sync_folder,
+    write_whole,
+)
 from explore_async.harvest.manifest import Manifest
 from explore_async.models import safe_name
 
@@ -113,6 +120,28 @@ class MirrorFolder:
         """Return the manifest of a folder; None without one."""
         return Manifest.read(folder)
 
+    def refuse_strange(self, home: Path) -> None:
+        """Refuse to replace what no mirror made.
+
+        Raises:
+            ConfigurationError: the place of a dataset holds something else.
+        """
+        if not os.path.lexists(home):
+            return
+        # A link cannot be replaced by a folder without losing what it was for.
+        is_folder = home.is_dir() and not home.is_symlink()
+        if is_folder and ((home / _DATASET).exists() or not any(home.iterdir())):
+            return
+        raise ConfigurationError(
+            f"{home} was not made by a mirror, so it is not replaced. Move it away, or leave the "
+            "dataset out with --exclude."
+        )
+
+    def is_whole(self, folder: Path, manifest: Manifest) -> bool:
+        """Return whether the files of a manifest are there, with their sizes."""
+        sizes = LocalFolder(folder).sizes()
+        return all(sizes.get(file.path) == file.bytes for file in manifest.files)
+
     def entry(self, dataset_id: str) -> dict[str, Any]:
         """Return the dataset object of the last run; empty if there is none."""
         return _json(self.home(dataset_id) / _DATASET) or {}
@@ -143,9 +172,11 @@ class MirrorFolder:
         return True
 
     def forget(self, dataset_id: str) -> None:
-        """Remove a harvest that is not in its place yet."""
-        with storing(self.new):
-            shutil.rmtree(self.staged(dataset_id))
+        """Remove a harvest that is not in its place yet, if there is one."""
+        staged = self.staged(dataset_id)
+        with storing(staged):
+            if staged.exists():
+                shutil.rmtree(staged)
 
     def publish(self, dataset_id: str) -> None:
         """Put a folder in its place, instead of an older one."""

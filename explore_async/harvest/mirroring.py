@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from attrs import frozen
+from attrs import evolve, frozen
 
 from explore_async.errors import (
     ConfigurationError,
@@ -65,6 +65,7 @@ AT_ONCE = 12
 """More than a client's requests in flight, because some datasets are being written meanwhile."""
 _BROKEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 """The errors of a disk that would stop each dataset."""
+_BROKEN_FILES = "files are missing, or have other sizes than the manifest says"
 
 
 @frozen(kw_only=True)
@@ -303,13 +304,16 @@ class Mirror:
                 "out with --exclude, and harvest it by itself."
             )
         home = self._folder.home(one.dataset_id)
+        await thread.run(partial(self._folder.refuse_strange, home))
         manifest = await thread.run(partial(self._folder.manifest, home))
         if one.is_closed:
             return _mirrored(one, "closed", manifest)
-        if self._is_current(one, manifest):
-            return _mirrored(one, "unchanged", manifest)
-        outcome: Change = "new" if manifest is None else "changed"
-        return Mirrored(dataset_id=one.dataset_id, outcome=outcome, rows=one.count)
+        if manifest is None:
+            return Mirrored(dataset_id=one.dataset_id, outcome="new", rows=one.count)
+        changed = Mirrored(dataset_id=one.dataset_id, outcome="changed", rows=one.count)
+        if not await thread.run(partial(self._folder.is_whole, home, manifest)):
+            return evolve(changed, changes=(_BROKEN_FILES,))
+        return _mirrored(one, "unchanged", manifest) if self._is_current(one, manifest) else changed
 
     def _is_current(self, one: _Entry, manifest: Manifest | None) -> bool:
         options = self._choice.options
@@ -321,17 +325,20 @@ class Mirror:
         folder, home = self._folder, self._folder.home(one.dataset_id)
         planned = await self._planned(one, thread)
         if planned.outcome in ("closed", "unchanged"):
-            await self._describe(one, home, thread)
+            await self._redescribe(one, home, thread)
             return planned
         staged = folder.staged(one.dataset_id)
         made = await thread.run(partial(folder.manifest, staged))
-        if made is not None and not self._is_current(one, made):
+        # Of files that are broken, none is kept, also not by a harvest that began before.
+        broken = bool(planned.changes)
+        if broken or (made is not None and not self._is_current(one, made)):
             await thread.run(partial(folder.forget, one.dataset_id))
-        since = home if planned.outcome == "changed" else None
+        since = home if planned.outcome == "changed" and not broken else None
         manifest = await self._harvested(one, since, thread)
         await self._describe(one, staged, thread)
         await thread.run(partial(folder.publish, one.dataset_id))
-        return _mirrored(one, planned.outcome, manifest)
+        done = _mirrored(one, planned.outcome, manifest)
+        return evolve(done, changes=planned.changes or done.changes)
 
     async def _harvested(self, one: _Entry, since: Path | None, thread: OwnThread) -> Manifest:
         options = self._choice.options
@@ -356,6 +363,16 @@ class Mirror:
             raise
         finally:
             self._running.discard(work)
+
+    async def _redescribe(self, one: _Entry, home: Path, thread: OwnThread) -> None:
+        """Write the description of a dataset whose rows stay as they are."""
+        if await thread.run(home.exists):
+            await self._describe(one, home, thread)
+            return
+        # A new folder appears with all of it, so that the next run knows it as one of the mirror.
+        await thread.run(partial(self._folder.forget, one.dataset_id))
+        await self._describe(one, self._folder.staged(one.dataset_id), thread)
+        await thread.run(partial(self._folder.publish, one.dataset_id))
 
     async def _describe(self, one: _Entry, folder: Path, thread: OwnThread) -> None:
         """Write the dataset object and the attachments into a folder."""

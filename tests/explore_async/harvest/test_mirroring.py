@@ -27,31 +27,24 @@ from explore_async.harvest import (
     Manifest,
     Mirrored,
     MirrorFinished,
-    MirrorReport,
     mirror,
 )
 from explore_async.harvest.mirror_folder import MirrorFolder
 from explore_async.testing import Portal
 from odsql import Query
+from tests.explore_async.harvest.mirrors import NAMES, assert_mirrored, change, five, outcomes
 from tests.explore_async.harvest.test_run import disk_of
-from tests.explore_async.harvest.trees import FIELDS, METAS, multiset, rows_of, trees
+from tests.explore_async.harvest.trees import FIELDS, METAS, trees
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-NAMES = ("ash", "birch", "cedar", "elm", "fir")
-LATER = {"default": {"data_processed": "2026-02-02T00:00:00+00:00"}}
-
 
 @pytest.fixture
 async def portal() -> AsyncIterator[Portal]:
     """A portal with five datasets."""
-    async with Portal(
-        {name: trees(20) for name in NAMES},
-        fields=dict.fromkeys(NAMES, FIELDS),
-        metas=dict.fromkeys(NAMES, METAS),
-    ) as one:
+    async with five() as one:
         yield one
 
 
@@ -64,29 +57,6 @@ async def client(portal: Portal) -> AsyncIterator[ExploreClient]:
 
 class CrashError(Exception):
     """Ends the program where it is raised."""
-
-
-def change(portal: Portal, name: str, rows: list[dict[str, Any]], **options: Any) -> None:
-    """Replace a dataset of the portal."""
-    portal.store.remove(name)
-    portal.store.add(name, FIELDS, rows, **{"metas": LATER, **options})
-
-
-def outcomes(report: MirrorReport) -> dict[str, str]:
-    """Return what became of each dataset."""
-    return {one.dataset_id: one.outcome for one in report.datasets}
-
-
-def assert_mirrored(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
-    """Check the rows of a dataset, and that nothing is left of an interruption."""
-    manifest = Manifest.read(folder / name)
-    assert manifest is not None
-    assert multiset(rows_of(folder, manifest)) == multiset(rows)
-    assert orjson.loads((folder / name / "dataset.json").read_bytes())["dataset_id"] == name
-    left = {path.name for path in (folder / name).iterdir()} - {"attachments"}
-    files = {file.path for file in manifest.files}
-    assert left == {"manifest.json", "dataset.json", ".harvest.lock", *files}
-    assert not list((folder / ".mirror" / "old").iterdir())
 
 
 async def test_each_dataset_has_a_folder_and_the_catalog_a_file(
@@ -437,6 +407,20 @@ async def test_an_attachment_that_fails_fails_its_dataset(
     await mirror(client, tmp_path / "mirror")
     assert len(portal.requests) == before + 2
     assert_mirrored(tmp_path / "mirror", "ash", trees(20))
+
+
+async def test_a_new_dataset_without_rows_appears_with_all_its_attachments(
+    client: ExploreClient, portal: Portal, tmp_path: Path, files: Path
+) -> None:
+    """Or not yet, so that the next run goes on."""
+    attachments = [{"file": str(files / name), "id": name[:3]} for name in ("guide.pdf", "map.png")]
+    change(portal, "ash", trees(20), data_visible=False, attachments=attachments)
+    portal.fail(1, status=404, path="*/attachments/map")
+    target = tmp_path / "mirror"
+    assert outcomes(await mirror(client, target))["ash"] == "failed"
+    assert not (target / "ash").exists()
+    assert outcomes(await mirror(client, target))["ash"] == "closed"
+    assert {path.name for path in (target / "ash").iterdir()} == {"attachments", "dataset.json"}
 
 
 async def test_attachments_with_one_name_are_different_files(

@@ -1,0 +1,94 @@
+"""The folder of a mirror: what is there is never lost, and what is broken is mended."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from explore_async import ExploreClient, Retry
+from explore_async.errors import ConfigurationError
+from explore_async.harvest import harvest, mirror
+from tests.explore_async.harvest.mirrors import assert_mirrored, change, five
+from tests.explore_async.harvest.trees import trees
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from explore_async.testing import Portal
+
+
+@pytest.fixture
+async def portal() -> AsyncIterator[Portal]:
+    """A portal with five datasets."""
+    async with five() as one:
+        yield one
+
+
+@pytest.fixture
+async def client(portal: Portal) -> AsyncIterator[ExploreClient]:
+    """A client that gives up at once."""
+    async with portal.client(retry=Retry.never()) as one:
+        yield one
+
+
+@pytest.mark.parametrize("kind", ["folder", "harvest", "file", "link", "broken link"])
+async def test_what_no_mirror_made_is_not_replaced(
+    client: ExploreClient, portal: Portal, tmp_path: Path, kind: str
+) -> None:
+    """A plan says so, and the other datasets are mirrored."""
+    home, other = tmp_path / "portal" / "ash", tmp_path / "other"
+    await mirror(client, tmp_path / "portal", exclude=["ash"])
+    if kind == "harvest":
+        await harvest(client, "ash", tmp_path / "portal", where="number = 3")
+    elif kind == "folder":
+        home.mkdir()
+        (home / "thesis.txt").write_text("mine")
+    elif kind == "file":
+        home.write_text("mine")
+    elif kind == "link":
+        await mirror(client, other, include=["ash"])
+        home.symlink_to(other / "ash")
+    else:
+        home.symlink_to(other)
+    before = home.lstat(), [path.name for path in home.glob("*")]
+    change(portal, "ash", trees(30))
+    change(portal, "fir", trees(30))
+    planned = await mirror(client, tmp_path / "portal").plan()
+    assert [one.dataset_id for one in planned if one.outcome == "failed"] == ["ash"]
+    for _ in range(2):
+        [failed] = (await mirror(client, tmp_path / "portal")).of("failed")
+        assert isinstance(failed.error, ConfigurationError)
+        assert "was not made by a mirror" in failed.error.message
+    assert before == (home.lstat(), [path.name for path in home.glob("*")])
+    assert_mirrored(tmp_path / "portal", "fir", trees(30))
+
+
+async def test_an_empty_folder_is_filled(client: ExploreClient, tmp_path: Path) -> None:
+    """Nothing is lost."""
+    (tmp_path / "ash").mkdir()
+    await mirror(client, tmp_path, include=["ash"])
+    assert_mirrored(tmp_path, "ash", trees(20))
+
+
+async def test_files_that_are_missing_or_cut_off_are_fetched_again(
+    client: ExploreClient, portal: Portal, tmp_path: Path
+) -> None:
+    """Whether the portal changed or not, and also by a run that was interrupted before."""
+    await mirror(client, tmp_path)
+    interrupted = harvest(client, "ash", tmp_path / ".mirror" / "new", since=tmp_path / "ash")
+    async with aclosing(interrupted.events()) as events:
+        await anext(events)
+    [ash] = (tmp_path / "ash").glob("part-*")
+    ash.unlink()
+    [fir] = (tmp_path / "fir").glob("part-*")
+    fir.write_bytes(fir.read_bytes()[:-1])
+    change(portal, "fir", trees(30))
+    report = await mirror(client, tmp_path)
+    assert [one.dataset_id for one in report.of("changed")] == ["ash", "fir"]
+    for one in report.of("changed"):
+        assert one.changes == ("files are missing, or have other sizes than the manifest says",)
+    assert_mirrored(tmp_path, "ash", trees(20))
+    assert_mirrored(tmp_path, "fir", trees(30))

@@ -7,7 +7,8 @@ A stream is an asynchronous generator, such as the events of one harvest. The gu
   timeouts and locks between two items;
 * no failure stops the others: the end of a stream says what went wrong, if it is an `ExploreError`;
   any other exception is a mistake in the program, and ends everything;
-* no stray tasks: when the merged stream is closed, all streams are closed.
+* no stray tasks: when the merged stream is closed, all streams are closed. An `ExploreError` that
+  one raises then is dropped, because nobody reads on; a mistake is raised.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class End:
     """The end of the stream with this index, and why if it failed."""
 
     index: int
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 def refuse_none_at_once(at_once: int) -> None:
@@ -81,10 +82,19 @@ async def merged(
             yield one
             passed.set()
     finally:
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await _close(tasks)
+
+
+async def _close(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Close the streams of all tasks; raise a mistake that one made meanwhile."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+    failures = [task.exception() for task in tasks if not task.cancelled()]
+    for failure in failures:
+        if failure is not None and not isinstance(failure, ExploreError):
+            raise failure
 
 
 async def _run_all(
@@ -92,18 +102,24 @@ async def _run_all(
     taken: asyncio.Queue[tuple[Item[T] | End, asyncio.Event]],
 ) -> None:
     """Run one stream after the other, until none is left for any task."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine runs in a task
 
     async def give(one: Item[T] | End) -> None:
+        if task.cancelling():  # nobody would take it
+            raise asyncio.CancelledError
         passed = asyncio.Event()
         taken.put_nowait((one, passed))
         await passed.wait()
 
     for index, stream in upcoming:
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             async with aclosing(stream()) as items:
                 async for item in items:
                     await give(Item(index, item))
-        except Exception as failure:  # noqa: BLE001 - the reader raises what is no ExploreError
-            error = failure
+        except (Exception, asyncio.CancelledError) as failure:
+            if task.cancelling():
+                raise
+            error = failure  # the reader raises what is no ExploreError
         await give(End(index, error))

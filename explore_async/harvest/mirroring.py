@@ -392,7 +392,7 @@ class Mirror:
         await thread.run(partial(self._folder.describe, folder, one.content, list(files)))
 
 
-def _stops_all(error: Exception) -> bool:
+def _stops_all(error: BaseException) -> bool:
     """Return whether an error would stop each dataset."""
     if isinstance(error, StorageError) and isinstance(error.__cause__, OSError):
         return error.__cause__.errno in _BROKEN

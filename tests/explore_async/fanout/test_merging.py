@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explore_async.errors import ConfigurationError, IntegrityError
+from explore_async.errors import ConfigurationError, IntegrityError, StorageError
 from explore_async.fanout.merging import End, Item, merged, refuse_none_at_once
 
 if TYPE_CHECKING:
@@ -150,6 +150,74 @@ async def test_closing_it_closes_all_streams() -> None:
         await anext(items)
     assert sorted(closed) == ["a", "b"]
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def closed_after_one(stream: Callable[[], AsyncGenerator[int, None]]) -> None:
+    """Read one item of a stream that is merged with another, and close both."""
+    streams: list[Callable[[], AsyncGenerator[int, None]]] = [stream, partial(counting, 9)]
+    both = merged(streams, at_once=2)
+    async with asyncio.timeout(5), aclosing(both) as items:
+        await anext(items)
+
+
+async def test_an_error_of_a_stream_that_is_closed_is_dropped() -> None:
+    """Nobody waits for it, and nobody waits for its reader."""
+
+    async def stream() -> AsyncGenerator[int, None]:
+        try:
+            yield 1
+        finally:
+            msg = "The disk is full."
+            raise StorageError(msg)
+
+    await closed_after_one(stream)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_mistake_of_a_stream_that_is_closed_is_raised() -> None:
+    """After all are closed."""
+
+    async def stream() -> AsyncGenerator[int, None]:
+        try:
+            yield 1
+        finally:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await closed_after_one(stream)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_stream_that_goes_on_when_it_is_closed_is_not_waited_for() -> None:
+    """What it yields is not taken."""
+
+    async def stream() -> AsyncGenerator[int, None]:
+        with suppress(asyncio.CancelledError):
+            yield 1
+            await asyncio.Event().wait()
+        yield 2
+
+    async def delayed() -> AsyncGenerator[int, None]:
+        await asyncio.sleep(0)
+        yield 3
+
+    async with asyncio.timeout(5), aclosing(merged([stream, delayed], at_once=2)) as items:
+        assert await anext(items) == Item(0, 1)
+        assert await anext(items) == Item(1, 3)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_stream_that_is_cancelled_from_within_is_a_mistake() -> None:
+    """As one that awaits a task that somebody cancelled; the reader does not wait for ever."""
+
+    async def stream() -> AsyncGenerator[int, None]:
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        yield await future
+
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(5):
+            await anext(merged([stream], at_once=1))
 
 
 @pytest.mark.parametrize("at_once", [0, -1, 1.5, "2"])

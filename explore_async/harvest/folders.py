@@ -361,7 +361,8 @@ def storing(path: Path) -> Iterator[None]:
 
 def storage_error(path: Path, error: OSError) -> StorageError:
     """Return the error for a disk that failed."""
+    why = error.strerror or error
     return StorageError(
-        f"Cannot write {path}: {error.strerror}. What is finished is kept: free space, and go on "
-        "with --resume."
+        f"Cannot write {path}: {why}. What is finished is kept: free space, and go on with "
+        "--resume."
     )

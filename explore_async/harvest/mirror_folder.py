@@ -86,18 +86,25 @@ class MirrorFolder:
         """Return the folder of a dataset that is not in its place yet."""
         return self.new / safe_name(dataset_id)
 
+    def refuse_another(self, url: str) -> None:
+        """Refuse to mirror a portal into the mirror of another one.
+
+        Raises:
+            ConfigurationError: the folder is one.
+        """
+        before = self.report()
+        if before is not None and before["url"] != url:
+            raise ConfigurationError(
+                f"{self.path} is a mirror of {before['url']}, not of {url}. Choose another folder."
+            )
+
     def begin(self, asked: dict[str, Any]) -> None:
         """End what was interrupted; forget harvests that were asked for with something else.
 
         Raises:
             ConfigurationError: the folder is the mirror of another portal.
         """
-        before = self.report()
-        if before is not None and before["url"] != asked["url"]:
-            raise ConfigurationError(
-                f"{self.path} is a mirror of {before['url']}, not of {asked['url']}. Choose "
-                "another folder."
-            )
+        self.refuse_another(asked["url"])
         with storing(self.path):
             self.new.mkdir(exist_ok=True)
             self._old.mkdir(exist_ok=True)
@@ -158,17 +165,17 @@ class MirrorFolder:
             if place.is_dir() and not names:
                 place.rmdir()
             content = orjson.dumps(orjson.loads(entry), option=orjson.OPT_INDENT_2) + b"\n"
-            if _content(folder / _DATASET) != content:
+            if LocalFolder(folder).read(_DATASET) != content:
                 write_whole(folder / _DATASET, content)
 
     def reuse(self, old: Path, new: Path) -> bool:
-        """Link an attachment of the last run; return whether it is there."""
+        """Link or copy an attachment of the last run; return whether it is there."""
         if not old.is_file():
             return False
         if old != new:
             with storing(new):
                 new.unlink(missing_ok=True)
-                new.hardlink_to(old)
+            LocalFolder(old.parent).copy(old.name, new)
         return True
 
     def forget(self, dataset_id: str) -> None:
@@ -198,7 +205,7 @@ class MirrorFolder:
             StorageError: it cannot be read.
         """
         found = _json(self.path / _MIRROR)
-        if found is not None and found.get("mirror") != _VERSION:
+        if found is not None and not _is_report(found):
             raise StorageError(
                 f"{self.path / _MIRROR} is not of this version. Move the folder away, and mirror "
                 "the portal again."
@@ -213,17 +220,19 @@ class MirrorFolder:
             write_whole(self.path / _MIRROR, content + b"\n")
 
 
-def _content(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
+def _is_report(found: dict[str, Any]) -> bool:
+    wanted = {"url": str, "filters": dict, "datasets": list, "gone": list}
+    shaped = all(isinstance(found.get(name), kind) for name, kind in wanted.items())
+    return found.get("mirror") == _VERSION and shaped
 
 
 def _json(path: Path) -> dict[str, Any] | None:
     """Return a JSON object; None without one.
 
     Raises:
-        StorageError: the file holds something else.
+        StorageError: the file cannot be read, or holds something else.
     """
-    content = _content(path)
+    content = LocalFolder(path.parent).read(path.name)
     if content is None:
         return None
     try:

@@ -160,10 +160,12 @@ class Mirror:
         """Return what would be done with each dataset; only the catalog is read.
 
         Raises:
+            ConfigurationError: the folder is a mirror of another portal.
             ExploreError: the catalog cannot be read.
         """
         thread = OwnThread("mirror")
         try:
+            await thread.run(partial(self._folder.refuse_another, self._client.base_url))
             return tuple([await self._expected(one, thread) for one in await self._entries()])
         finally:
             thread.let_go()
@@ -341,6 +343,10 @@ class Mirror:
         return evolve(done, changes=planned.changes or done.changes)
 
     async def _harvested(self, one: _Entry, since: Path | None, thread: OwnThread) -> Manifest:
+        if self._draining:  # since this dataset began
+            raise IncompleteHarvestError(
+                f"The harvest of {one.dataset_id} was not begun.", finished=0, planned=0
+            )
         options = self._choice.options
         work = harvest(
             self._client,

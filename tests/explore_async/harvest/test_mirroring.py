@@ -250,6 +250,23 @@ async def test_a_drain_ends_what_runs_and_begins_no_other(
     }  # fmt: skip
 
 
+async def test_a_dataset_that_was_being_looked_at_does_not_begin_after_a_drain(
+    client: ExploreClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It might take hours."""
+    work = mirror(client, tmp_path)
+    seen: list[str] = []
+
+    def look(self: MirrorFolder, home: Path) -> None:
+        seen.append(home.name)
+        work.drain()
+
+    monkeypatch.setattr(MirrorFolder, "refuse_strange", look)
+    with pytest.raises(IncompleteHarvestError, match="stopped with 0 of 5 datasets"):
+        await work
+    assert "ash" in seen
+
+
 async def test_two_mirrors_into_one_folder_exclude_each_other(
     client: ExploreClient, tmp_path: Path
 ) -> None:
@@ -268,8 +285,9 @@ async def test_the_mirror_of_another_portal_is_refused(
     await mirror(client, tmp_path)
     async with Portal({"oak": trees(1)}, fields={"oak": FIELDS}) as other:
         async with other.client() as moved:
-            with pytest.raises(ConfigurationError, match="is a mirror of"):
-                await mirror(moved, tmp_path)
+            for work in (mirror(moved, tmp_path), mirror(moved, tmp_path).plan()):
+                with pytest.raises(ConfigurationError, match="is a mirror of"):
+                    await work
 
 
 async def test_another_format_replaces_all(client: ExploreClient, tmp_path: Path) -> None:
@@ -394,6 +412,23 @@ async def test_attachments_are_downloaded_once(
     assert not place.exists()
 
 
+async def test_where_attachments_cannot_be_linked_they_are_copied(
+    client: ExploreClient, portal: Portal, tmp_path: Path, files: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """As on a disk that has no hard links."""
+
+    def refuse(self: Path, target: Path) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr("pathlib.Path.hardlink_to", refuse)
+    attached(portal, files, "guide.pdf")
+    await mirror(client, tmp_path / "mirror")
+    attached(portal, files, "guide.pdf", rows=30)
+    assert outcomes(await mirror(client, tmp_path / "mirror"))["ash"] == "changed"
+    assert (tmp_path / "mirror" / "ash" / "attachments" / "guide.pdf").read_bytes() == b"guide"
+
+
 async def test_an_attachment_that_fails_fails_its_dataset(
     client: ExploreClient, portal: Portal, tmp_path: Path, files: Path
 ) -> None:
@@ -503,8 +538,13 @@ async def test_a_broken_report_is_one_error(client: ExploreClient, tmp_path: Pat
     (tmp_path / "mirror.json").write_text("[")
     with pytest.raises(StorageError, match="holds no JSON object"):
         await mirror(client, tmp_path)
-    (tmp_path / "mirror.json").write_text('{"mirror": 9}')
-    with pytest.raises(StorageError, match="not of this version"):
+    for text in ('{"mirror": 9}', '{"mirror": 1}', f'{{"mirror": 1, "url": "{client.base_url}"}}'):
+        (tmp_path / "mirror.json").write_text(text)
+        with pytest.raises(StorageError, match="not of this version"):
+            await mirror(client, tmp_path)
+    (tmp_path / "mirror.json").unlink()
+    (tmp_path / "mirror.json").mkdir()
+    with pytest.raises(StorageError, match="Cannot read"):
         await mirror(client, tmp_path)
 
 

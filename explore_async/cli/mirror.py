@@ -118,6 +118,12 @@ def mirror(
     Datasets that are gone from the portal are kept, and listed.
     """
     target = read_catalog(url, where=where, refine=refine)
+    if target.dataset_id:
+        msg = (
+            f"The URL is that of the dataset {target.dataset_id}. Pass the URL of the portal, and "
+            f"--include {target.dataset_id}."
+        )
+        raise click.UsageError(printable(msg))
     work = _Work(target, output, given)
     failed = run(work.plan()) if dry_run else run(work.mirrored(), drain=work.drain)
     if failed:
@@ -206,7 +212,7 @@ class MirrorDisplay:
         match event:
             case Listed(datasets=datasets):
                 self._datasets = len(datasets)
-                self._line.say(f"{counted(len(datasets), 'dataset')} in the catalog")
+                self._line.say(f"{counted(len(datasets), 'dataset')} to mirror")
             case Mirrored():
                 self._done += 1
                 if event.outcome == "failed":

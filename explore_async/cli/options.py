@@ -94,7 +94,7 @@ def read_target(dataset: str, url: str | None, **clauses: Any) -> Target:
 
 
 def read_catalog(url: str | None, **clauses: Any) -> Target:
-    """Return the catalog of a portal; the URL may be an address with filters.
+    """Return the catalog of a portal; the URL may be an address with filters, or of a dataset.
 
     Raises:
         UsageError: no portal is given.
@@ -102,7 +102,7 @@ def read_catalog(url: str | None, **clauses: Any) -> Target:
     from explore_async.addresses import read_address
 
     address = read_address(_portal(url))
-    return Target(address.base_url, "", _combined(address.query, **clauses))
+    return Target(address.base_url, address.dataset_id or "", _combined(address.query, **clauses))
 
 
 def _portal(url: str | None) -> str:

@@ -193,8 +193,8 @@ class Mirror:
                         yield made
             if len(done) < len(entries):
                 raise IncompleteHarvestError(
-                    f"The mirror was stopped with {len(done):,} of {len(entries):,} datasets. They "
-                    "are kept: run it again to go on.",
+                    f"The mirror was stopped after {len(done):,} of {len(entries):,} datasets. "
+                    "What is finished is kept: run it again to go on.",
                     finished=len(done),
                     planned=len(entries),
                 )

@@ -29,7 +29,7 @@ def test_a_portal_is_mirrored_and_brought_up_to_date(url: str, tmp_path: Path) -
     result = run(*command, "--exclude", "places", "--at-once", "1")
     assert result.exit_code == 0, result.stderr
     assert result.stderr.splitlines() == [
-        "3 datasets in the catalog",
+        "3 datasets to mirror",
         "cities: new, 3 rows, 169 bytes",
         "1 of 3 datasets",
         "trees: new, 150 rows, 3.1 kB",
@@ -67,6 +67,7 @@ def test_the_condition_is_one_of_the_catalog(url: str, tmp_path: Path) -> None:
         ((), "Missing argument 'URL'"),
         (("http://127.0.0.1:1",), "Missing option '-o'"),
         (("http://127.0.0.1:1", "-o", "x", "--at-once", "0"), "0 is not in the range"),
+        (("http://127.0.0.1:1/explore/dataset/elm/table/", "-o", "x"), "--include elm"),
     ],
 )
 def test_what_is_missing_is_named(arguments: tuple[str, ...], message: str) -> None:
@@ -100,7 +101,7 @@ def test_failures_and_what_is_gone_are_told(monkeypatch: pytest.MonkeyPatch) -> 
         shown.tell(event)
     assert shown.failed == ["fir"]
     assert told == [
-        "2 datasets in the catalog",
+        "2 datasets to mirror",
         "ash: changed, 2 rows, 5.0 kB (one; two)",
         "1 of 2 datasets",
         f"fir: failed: {str(ABSENT.error).replace(chr(27), ' ')}",
@@ -121,7 +122,7 @@ def test_on_a_terminal_a_line_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     shown.clear()
     lines = [line for line in told if not line.startswith("\r")]
     assert lines == [
-        "3 datasets in the catalog",
+        "3 datasets to mirror",
         "1 of 3 datasets, 0 datasets/s, 6 s left, 70 calls left",
         "1 of 3 datasets, 2.0 kB received, 0 datasets/s, 10 s left, 70 calls left",
     ]

@@ -239,7 +239,7 @@ async def test_a_drain_ends_what_runs_and_begins_no_other(
 ) -> None:
     """What is in its place stays, and the next run goes on."""
     work = mirror(client, tmp_path, at_once=1)
-    with pytest.raises(IncompleteHarvestError, match="stopped with 1 of 5 datasets"):
+    with pytest.raises(IncompleteHarvestError, match="stopped after 1 of 5 datasets"):
         async for event in work:
             if isinstance(event, Mirrored):
                 work.drain()
@@ -262,7 +262,7 @@ async def test_a_dataset_that_was_being_looked_at_does_not_begin_after_a_drain(
         work.drain()
 
     monkeypatch.setattr(MirrorFolder, "refuse_strange", look)
-    with pytest.raises(IncompleteHarvestError, match="stopped with 0 of 5 datasets"):
+    with pytest.raises(IncompleteHarvestError, match="stopped after 0 of 5 datasets"):
         await work
     assert "ash" in seen
 

@@ -217,7 +217,10 @@ async def begin(
         return Beginning(plan=await _planned(dataset, query, options))
     previous = await _previous(options.since, dataset.dataset_id)
     info, state = await observe(dataset, query)
-    start = _Start(dataset, query, options, info, state)
+    cursor = None
+    if options.cursor_field is not None:
+        cursor = _cursor(query, info, options.cursor_field)
+    start = _Start(dataset, query, options, info, state, cursor)
     manifest = None if previous is None else previous.manifest
     differences = [] if previous is None else _differences(manifest, state, asked)
     if previous is not None and manifest is not None and not differences:
@@ -243,7 +246,7 @@ async def _previous(since: str | Path | None, dataset_id: str) -> _Previous | No
 def _differences(manifest: Manifest | None, state: State, asked: dict[str, Any]) -> list[str]:
     """Return why files are not all kept, in words."""
     if manifest is None:
-        return ["it was not harvested before"]
+        return ["no complete harvest of it was found"]
     before = asked_of(manifest)
     found = [
         f"the {name} was {value!r} and is {asked[name]!r}"
@@ -307,6 +310,7 @@ class _Start:
     options: Options
     info: DatasetInfo
     state: State
+    cursor: DatasetField | None
 
     def kept_all(self, manifest: Manifest) -> HarvestPlan:
         """Return a plan that fetches nothing."""
@@ -325,13 +329,14 @@ class _Start:
 
     async def after(self, previous: Manifest | None, differences: list[str]) -> Beginning:
         """Return a plan for the rows that cannot be kept; add to the differences why."""
-        if self.options.cursor_field is None:
+        field = self.cursor
+        if field is None:
             return Beginning(plan=await self._whole(CHECKS))
-        field = _cursor(self.query, self.info, self.options.cursor_field)
         counter = Counter(self.dataset, filters_of(self.query), self.options.max_requests)
         counter.requests += CHECKS
         extent = (await counter.extents([field])).get(field.name)
         if extent is None or extent.high is None:
+            differences.append(f"the portal tells no largest value of {field.name}")
             return Beginning(plan=await self._whole(counter.requests))
         kept, low = await self._kept(previous, field, extent.high, counter, differences)
         rows = sum(file.rows for file in kept)
@@ -364,10 +369,15 @@ class _Start:
             differences.append(f"the previous harvest did not use the cursor {field.name}")
             return (), None
         last: Any = read_bound(previous.cursor.last, field.type)
+        if last > high:
+            differences.append(
+                f"the largest value of {field.name} was {previous.cursor.last} and is {_text(high)}"
+            )
+            return (), None
         kept = tuple(file for file in previous.files if not file.tail)
         rows = sum(file.rows for file in kept)
         counted = await counter.rows([Between(field.name, None, last)])
-        if counted != rows or last > high:
+        if counted != rows:
             differences.append(
                 f"of the rows with {field.name} < {previous.cursor.last}, {rows:,} were harvested, "
                 f"and the portal has {counted:,} now"

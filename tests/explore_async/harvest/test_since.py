@@ -162,6 +162,24 @@ async def test_rows_that_are_gone_are_reported(
     )
 
 
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (trees(1_000)[:-10], "the largest value of number was 333 and is 329"),
+        ([], "the portal tells no largest value of number"),
+    ],
+)
+async def test_a_largest_value_that_is_gone_is_reported(
+    client: ExploreClient, portal: Portal, tmp_path: Path, rows: list[dict[str, Any]], said: str
+) -> None:
+    """With the one that is there instead."""
+    await harvest(client, "trees", tmp_path / "1", cursor_field="number")
+    set_rows(portal, rows, processed=LATER)
+    plan = await plan_harvest(client, "trees", cursor_field="number", since=tmp_path / "1")
+    assert plan.since is not None
+    assert plan.since.changes[-1] == said
+
+
 async def test_another_schema_replaces_all(client: ExploreClient, tmp_path: Path) -> None:
     """It is reported with both schemas."""
     await harvest(client, "trees", tmp_path / "1", cursor_field="number")
@@ -233,7 +251,7 @@ async def test_a_dataset_that_was_not_harvested_before_is_fetched(
     """As one that is new in a portal."""
     (tmp_path / "1").mkdir()
     second = await harvest(client, "trees", tmp_path / "2", since=tmp_path / "1")
-    assert outcome(second).changes == ("it was not harvested before",)
+    assert outcome(second).changes == ("no complete harvest of it was found",)
     assert_complete(tmp_path / "2", second, trees(1_000))
 
 
@@ -271,9 +289,11 @@ async def test_a_harvest_into_the_folder_of_the_previous_one_is_refused(
 async def test_a_cursor_has_one_number_or_date(
     client: ExploreClient, tmp_path: Path, name: str
 ) -> None:
-    """The error lists the fields that do."""
-    with pytest.raises(ConfigurationError, match=f"{name} cannot be a cursor.*number, height"):
-        await harvest(client, "trees", tmp_path, cursor_field=name)
+    """The error lists the fields that do, also if nothing changed."""
+    await harvest(client, "trees", tmp_path / "1")
+    for since in (None, tmp_path / "1"):
+        with pytest.raises(ConfigurationError, match=f"{name} cannot be a cursor.*number, height"):
+            await harvest(client, "trees", tmp_path / "2", cursor_field=name, since=since)
 
 
 async def test_a_query_that_is_one_as_a_whole_has_no_cursor(client: ExploreClient) -> None:

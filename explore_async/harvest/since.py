@@ -52,7 +52,7 @@ from explore_async.harvest.plan import (
 from explore_async.harvest.remote import folder_at
 from explore_async.models import safe_name
 from explore_async.results.files import OwnThread
-from odsql import F
+from odsql import F, nodes
 
 if TYPE_CHECKING:
     from explore_async.dataset import Dataset
@@ -223,11 +223,13 @@ async def begin(
     start = _Start(dataset, query, options, info, state, cursor)
     manifest = None if previous is None else previous.manifest
     differences = [] if previous is None else _differences(manifest, state, asked)
+    if previous is not None and _asks_the_time(query):
+        differences.append("the query has other rows at another time, because of now()")
     if previous is not None and manifest is not None and not differences:
         plan = start.kept_all(manifest)
         made = Beginning(plan=plan, kept=manifest.files, cursor=manifest.cursor)
     else:
-        usable = manifest is not None and _comparable(manifest, state, asked)
+        usable = manifest is not None and _comparable(manifest, state, query, asked)
         made = await start.after(manifest if usable else None, differences)
     refuse_dear(made.plan, options.max_requests)
     return made if previous is None else _told(made, previous, differences)
@@ -261,12 +263,21 @@ def _differences(manifest: Manifest | None, state: State, asked: dict[str, Any])
     return found
 
 
-def _comparable(manifest: Manifest, state: State, asked: dict[str, Any]) -> bool:
+def _asks_the_time(query: Query) -> bool:
+    """Return whether a query has the function `now`."""
+    clauses = query.clauses
+    trees = (clauses.select, clauses.where, clauses.group_by, clauses.order_by)
+    found = (node for tree in trees if tree is not None for node in nodes.walk(tree))
+    return any(isinstance(node, nodes.Call) and node.name == "now" for node in found)
+
+
+def _comparable(manifest: Manifest, state: State, query: Query, asked: dict[str, Any]) -> bool:
     """Return whether files of a previous harvest may stand beside new ones."""
     before = asked_of(manifest)
     same = all(value == asked.get(name, value) for name, value in before.items())
+    same = same and manifest.state.fields == state.fields
     # A DuckDB database is one file with all rows.
-    return same and manifest.state.fields == state.fields and manifest.format != "duckdb"
+    return same and manifest.format != "duckdb" and not _asks_the_time(query)
 
 
 def _told(made: Beginning, previous: _Previous, differences: list[str]) -> Beginning:

@@ -218,6 +218,18 @@ async def test_files_of_another_kind_are_not_kept(
     assert plan.rows > 900
 
 
+@pytest.mark.parametrize("cursor", [None, "number"])
+async def test_a_query_that_asks_the_time_is_fetched_again(
+    client: ExploreClient, tmp_path: Path, cursor: str | None
+) -> None:
+    """It has other rows later, maybe as many, although the portal changed nothing."""
+    asked = {"where": "seen < now()", "cursor_field": cursor}
+    first, second = await twice(client, tmp_path, **asked)
+    assert outcome(second).outcome == "replaced"
+    assert outcome(second).changes[-1].endswith("because of now()")
+    assert second.rows == first.rows > 0
+
+
 async def test_where_the_portal_does_not_date_its_rows_all_are_fetched(tmp_path: Path) -> None:
     """Without `data_processed`, equal numbers do not mean equal rows."""
     async with Portal({"trees": trees(10)}, fields={"trees": FIELDS}) as portal:

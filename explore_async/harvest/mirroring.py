@@ -339,7 +339,9 @@ class Mirror:
         manifest = await self._harvested(one, since, thread)
         await self._describe(one, staged, thread)
         await thread.run(partial(folder.publish, one.dataset_id))
-        done = _mirrored(one, planned.outcome, manifest)
+        # The catalog may count other rows than the dataset has.
+        same = manifest.since is not None and manifest.since.outcome == "unchanged"
+        done = _mirrored(one, "unchanged" if same else planned.outcome, manifest)
         return evolve(done, changes=planned.changes or done.changes)
 
     async def _harvested(self, one: _Entry, since: Path | None, thread: OwnThread) -> Manifest:

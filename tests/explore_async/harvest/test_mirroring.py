@@ -116,6 +116,17 @@ async def test_what_changed_is_replaced_and_what_is_new_is_added(
     assert outcomes(again)["fir"] == "unchanged"
 
 
+async def test_a_catalog_that_counts_other_rows_than_there_are_changes_nothing(
+    client: ExploreClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the dataset says counts."""
+    await mirror(client, tmp_path)
+    monkeypatch.setattr("explore_async.harvest.mirroring._Entry.count", 999)
+    report = await mirror(client, tmp_path)
+    assert outcomes(report) == dict.fromkeys(NAMES, "unchanged")
+    assert {one.rows for one in report.datasets} == {20}
+
+
 async def test_other_metadata_are_written_without_the_rows(
     client: ExploreClient, portal: Portal, tmp_path: Path
 ) -> None:

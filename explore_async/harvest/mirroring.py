@@ -408,15 +408,15 @@ def _stops_all(error: BaseException) -> bool:
 
 
 def _attachments(info: DatasetInfo) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the attachments with the names of their files, no two alike."""
+    """Yield the attachments with the names of their files, no two alike on any disk."""
     names: set[str] = set()
     found: Any = info.extra.get("attachments")
     for entry in found if isinstance(found, list) else ():
         one = Attachment.from_json(entry)
         name = one.file_name
-        if name in names:
+        while name.casefold() in names:
             name = f"{safe_name(one.attachment_id)}-{name}"
-        names.add(name)
+        names.add(name.casefold())
         yield name, entry
 
 

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
     from explore_async.harvest import MirrorReport
 
-__all__ = ["LATER", "NAMES", "assert_mirrored", "change", "five", "outcomes"]
+__all__ = ["LATER", "NAMES", "CrashError", "assert_mirrored", "change", "five", "outcomes"]
 
 NAMES = ("ash", "birch", "cedar", "elm", "fir")
 LATER = {"default": {"data_processed": "2026-02-02T00:00:00+00:00"}}
+
+
+class CrashError(Exception):
+    """Ends the program where it is raised."""
 
 
 def five() -> Portal:

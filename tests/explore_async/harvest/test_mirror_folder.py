@@ -10,7 +10,8 @@ import pytest
 from explore_async import ExploreClient, Retry
 from explore_async.errors import ConfigurationError
 from explore_async.harvest import harvest, mirror
-from tests.explore_async.harvest.mirrors import assert_mirrored, change, five
+from explore_async.harvest.mirror_folder import MirrorFolder
+from tests.explore_async.harvest.mirrors import CrashError, assert_mirrored, change, five, outcomes
 from tests.explore_async.harvest.trees import trees
 
 if TYPE_CHECKING:
@@ -92,3 +93,40 @@ async def test_files_that_are_missing_or_cut_off_are_fetched_again(
         assert one.changes == ("files are missing, or have other sizes than the manifest says",)
     assert_mirrored(tmp_path, "ash", trees(20))
     assert_mirrored(tmp_path, "fir", trees(30))
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+async def test_a_replacement_that_was_interrupted_is_ended(
+    client: ExploreClient, portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    steps: int,
+) -> None:  # fmt: skip
+    """After each of its steps, nothing is lost."""
+    await mirror(client, tmp_path, include=["ash"])
+    change(portal, "ash", trees(30))
+
+    def stop(self: MirrorFolder, dataset_id: str) -> None:
+        renames = [
+            (self.home(dataset_id), tmp_path / ".mirror" / "old" / dataset_id),
+            (self.staged(dataset_id), self.home(dataset_id)),
+        ]
+        for source, target in renames[:steps]:
+            source.rename(target)
+        raise CrashError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MirrorFolder, "publish", stop)
+        with pytest.raises(CrashError):
+            await mirror(client, tmp_path, include=["ash"])
+    report = await mirror(client, tmp_path, include=["ash"])
+    assert outcomes(report) == {"ash": "unchanged" if steps else "changed"}
+    assert_mirrored(tmp_path, "ash", trees(30))
+
+
+async def test_without_a_new_folder_the_old_one_comes_back(
+    client: ExploreClient, tmp_path: Path
+) -> None:
+    """As if someone had removed the new one by hand."""
+    await mirror(client, tmp_path)
+    (tmp_path / "ash").rename(tmp_path / ".mirror" / "old" / "ash")
+    await mirror(client, tmp_path)
+    assert_mirrored(tmp_path, "ash", trees(20))

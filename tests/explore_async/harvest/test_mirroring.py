@@ -32,7 +32,14 @@ from explore_async.harvest import (
 from explore_async.harvest.mirror_folder import MirrorFolder
 from explore_async.testing import Portal
 from odsql import Query
-from tests.explore_async.harvest.mirrors import NAMES, assert_mirrored, change, five, outcomes
+from tests.explore_async.harvest.mirrors import (
+    NAMES,
+    CrashError,
+    assert_mirrored,
+    change,
+    five,
+    outcomes,
+)
 from tests.explore_async.harvest.test_run import disk_of
 from tests.explore_async.harvest.trees import FIELDS, METAS, trees
 
@@ -53,10 +60,6 @@ async def client(portal: Portal) -> AsyncIterator[ExploreClient]:
     """A client that gives up at once."""
     async with portal.client(retry=Retry.never()) as one:
         yield one
-
-
-class CrashError(Exception):
-    """Ends the program where it is raised."""
 
 
 async def test_each_dataset_has_a_folder_and_the_catalog_a_file(
@@ -125,6 +128,19 @@ async def test_a_catalog_that_counts_other_rows_than_there_are_changes_nothing(
     report = await mirror(client, tmp_path)
     assert outcomes(report) == dict.fromkeys(NAMES, "unchanged")
     assert {one.rows for one in report.datasets} == {20}
+
+
+async def test_a_dataset_that_is_not_dated_is_fetched_each_time(
+    client: ExploreClient, portal: Portal, tmp_path: Path
+) -> None:
+    """As many rows may be others."""
+    undated = {"default": {"data_processed": None}}
+    change(portal, "ash", trees(20), metas=undated)
+    await mirror(client, tmp_path, include=["ash"])
+    change(portal, "ash", trees(21)[1:], metas=undated)
+    report = await mirror(client, tmp_path, include=["ash"])
+    assert outcomes(report) == {"ash": "changed"}
+    assert_mirrored(tmp_path, "ash", trees(21)[1:])
 
 
 async def test_other_metadata_are_written_without_the_rows(
@@ -342,43 +358,6 @@ async def test_a_dataset_that_changes_twice_is_never_stale(
     assert_mirrored(tmp_path, "ash", trees(40))
 
 
-@pytest.mark.parametrize("steps", [0, 1, 2])
-async def test_a_replacement_that_was_interrupted_is_ended(
-    client: ExploreClient, portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    steps: int,
-) -> None:  # fmt: skip
-    """After each of its steps, nothing is lost."""
-    await mirror(client, tmp_path, include=["ash"])
-    change(portal, "ash", trees(30))
-
-    def stop(self: MirrorFolder, dataset_id: str) -> None:
-        renames = [
-            (self.home(dataset_id), tmp_path / ".mirror" / "old" / dataset_id),
-            (self.staged(dataset_id), self.home(dataset_id)),
-        ]
-        for source, target in renames[:steps]:
-            source.rename(target)
-        raise CrashError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(MirrorFolder, "publish", stop)
-        with pytest.raises(CrashError):
-            await mirror(client, tmp_path, include=["ash"])
-    report = await mirror(client, tmp_path, include=["ash"])
-    assert outcomes(report) == {"ash": "unchanged" if steps else "changed"}
-    assert_mirrored(tmp_path, "ash", trees(30))
-
-
-async def test_without_a_new_folder_the_old_one_comes_back(
-    client: ExploreClient, tmp_path: Path
-) -> None:
-    """As if someone had removed the new one by hand."""
-    await mirror(client, tmp_path)
-    (tmp_path / "ash").rename(tmp_path / ".mirror" / "old" / "ash")
-    await mirror(client, tmp_path)
-    assert_mirrored(tmp_path, "ash", trees(20))
-
-
 # ---------------------------------------------------------------- attachments
 
 
@@ -472,16 +451,21 @@ async def test_a_new_dataset_without_rows_appears_with_all_its_attachments(
 async def test_attachments_with_one_name_are_different_files(
     client: ExploreClient, portal: Portal, tmp_path: Path, files: Path
 ) -> None:
-    """The second one begins with its identifier."""
+    """The second one begins with its identifier, also if the case of letters differs."""
     entries = [
         {"file": str(files / "guide.pdf"), "id": "one", "title": "doc.pdf"},
         {"file": str(files / "map.png"), "id": "two", "title": "doc.pdf"},
+        {"file": str(files / "map.png"), "id": "three", "title": "DOC.pdf"},
+        {"file": str(files / "map.png"), "id": "four", "title": "two-doc.pdf"},
     ]
     change(portal, "ash", trees(20), attachments=entries)
     await mirror(client, tmp_path / "mirror")
     place = tmp_path / "mirror" / "ash" / "attachments"
     assert (place / "doc.pdf").read_bytes() == b"guide"
     assert (place / "two-doc.pdf").read_bytes() == b"map"
+    assert {path.name for path in place.iterdir()} == {
+        "doc.pdf", "two-doc.pdf", "three-DOC.pdf", "four-two-doc.pdf",
+    }  # fmt: skip
 
 
 # ---------------------------------------------------------------- names and arguments
@@ -575,4 +559,22 @@ async def test_a_dataset_that_changed_meanwhile_begins_anew(
     [failed] = report.of("failed")
     assert isinstance(failed.error, IntegrityError)
     assert outcomes(await mirror(client, tmp_path, drift="fail", include=["ash"])) == {"ash": "new"}
+    assert_mirrored(tmp_path, "ash", trees(25))
+
+
+async def test_what_may_be_of_two_moments_is_fetched_again(
+    client: ExploreClient, portal: Portal, tmp_path: Path
+) -> None:
+    """A change that was accepted is in the manifest."""
+
+    def hear(event: Event) -> None:
+        if isinstance(event, DoneEvent) and "/ash/exports/" in event.url:
+            change(portal, "ash", trees(25))
+
+    end = client.subscribe(hear)
+    await mirror(client, tmp_path, drift="accept", include=["ash"])
+    end()
+    assert getattr(Manifest.read(tmp_path / "ash"), "changes", None)
+    assert outcomes(await mirror(client, tmp_path, include=["ash"])) == {"ash": "changed"}
+    assert outcomes(await mirror(client, tmp_path, include=["ash"])) == {"ash": "unchanged"}
     assert_mirrored(tmp_path, "ash", trees(25))

@@ -394,7 +394,7 @@ class _Start:
                 f"and the portal has {counted:,} now"
             )
             return (), None
-        return kept, last if kept else None
+        return kept, last
 
     async def _plans(
         self, field: DatasetField, low: Bound | None, high: Bound, added: int, tail: int

@@ -100,6 +100,7 @@ async def test_only_rows_from_the_last_value_on_are_fetched(
         client, "trees", tmp_path / "3", cursor_field=cursor, since=tmp_path / "2"
     )
     assert outcome(third).outcome == "unchanged"
+    assert third.cursor == second.cursor  # so the next one can grow
     assert_complete(tmp_path / "3", third, rows)
 
 
@@ -348,6 +349,7 @@ async def test_a_previous_file_that_was_changed_is_refused(
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(StorageError, match="another size than its manifest says"):
         await harvest(client, "trees", tmp_path / "2", since=tmp_path / "1")
+    assert not list((tmp_path / "2" / "trees").glob("part-*"))
     file.unlink()
     with pytest.raises(StorageError, match=r"part-00000.jsonl is gone"):
         await harvest(client, "trees", tmp_path / "2", since=tmp_path / "1", resume=True)
@@ -418,11 +420,28 @@ async def test_the_plan_costs_what_it_says(
     assert isinstance(planned, Planned)
     assert len(portal.requests) - before == planned.plan.quota
     assert planned.plan.rows == 301
+    assert planned.plan.strategy == "exports"
     with pytest.raises(ConfigurationError, match="are allowed; no row was fetched"):
         await plan_harvest(
             client, "trees", cursor_field="number", since=tmp_path / "1",
             max_requests=planned.plan.quota - 1,
         )  # fmt: skip
+
+
+async def test_where_exports_are_closed_they_are_tried_once(
+    client: ExploreClient, portal: Portal, tmp_path: Path
+) -> None:
+    """The rows below the largest value and the others are fetched in one way."""
+    portal.fail(None, status=403, path="*/exports/*")
+    await harvest(client, "trees", tmp_path / "1", cursor_field="number")
+    set_rows(portal, trees(1_300), processed=LATER)
+    second = await harvest(
+        client, "trees", tmp_path / "2", cursor_field="number", since=tmp_path / "1"
+    )
+    assert outcome(second).outcome == "grown"
+    assert second.strategy == "pages"
+    assert len([one for one in portal.requests if "/exports/" in one.path]) == 2
+    assert_complete(tmp_path / "2", second, trees(1_300))
 
 
 async def test_files_are_kept_across_stores(client: ExploreClient, tmp_path: Path) -> None:

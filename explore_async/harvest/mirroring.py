@@ -19,6 +19,7 @@ did. Datasets that the catalog does not list any more are kept, and reported as 
 from __future__ import annotations
 
 import errno
+import math
 from contextlib import aclosing
 from fnmatch import fnmatchcase
 from functools import partial
@@ -44,6 +45,7 @@ from explore_async.harvest.options import Options
 from explore_async.harvest.plan import filters_of, state_of
 from explore_async.harvest.since import asked_for, asked_of
 from explore_async.harvest.sinks import make_sink
+from explore_async.http.policy import Retry
 from explore_async.models import Attachment, DatasetInfo, safe_name
 from explore_async.results.files import OwnThread
 from odsql import Query
@@ -76,7 +78,6 @@ class _Choice:
     include: tuple[str, ...]
     exclude: tuple[str, ...]
     options: Options
-    wait_for_quota: bool
 
     def has(self, dataset_id: str) -> bool:
         """Return whether the globs choose a dataset."""
@@ -360,7 +361,6 @@ class Mirror:
             drift=options.drift,
             since=since,
             resume=True,
-            wait_for_quota=self._choice.wait_for_quota,
         )
         self._running.add(work)
         try:
@@ -499,6 +499,7 @@ def mirror(
         include=tuple(include),
         exclude=tuple(exclude),
         options=options,
-        wait_for_quota=wait_for_quota,
     )
+    if wait_for_quota:
+        client = client.with_options(retry=Retry(max_wait=math.inf, deadline=math.inf))
     return Mirror(client, MirrorFolder(Path(folder)), choice, at_once)

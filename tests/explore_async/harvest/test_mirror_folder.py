@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from explore_async import ExploreClient, Retry
-from explore_async.errors import ConfigurationError
+from explore_async.errors import ConfigurationError, StorageError
 from explore_async.harvest import harvest, mirror
 from explore_async.harvest.mirror_folder import MirrorFolder
+from explore_async.testing import Portal
 from tests.explore_async.harvest.mirrors import CrashError, assert_mirrored, change, five, outcomes
-from tests.explore_async.harvest.trees import trees
+from tests.explore_async.harvest.trees import FIELDS, trees
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-    from explore_async.testing import Portal
 
 
 @pytest.fixture
@@ -130,3 +129,42 @@ async def test_without_a_new_folder_the_old_one_comes_back(
     (tmp_path / "ash").rename(tmp_path / ".mirror" / "old" / "ash")
     await mirror(client, tmp_path)
     assert_mirrored(tmp_path, "ash", trees(20))
+
+
+async def test_of_a_dataset_that_is_closed_before_it_is_there_no_rows_appear(
+    client: ExploreClient, portal: Portal, tmp_path: Path
+) -> None:
+    """Although some of them were fetched by a run that was interrupted."""
+    await mirror(client, tmp_path, exclude=["ash"])
+    async with aclosing(harvest(client, "ash", tmp_path / ".mirror" / "new").events()) as events:
+        await anext(events)
+    change(portal, "ash", trees(20), data_visible=False)
+    assert outcomes(await mirror(client, tmp_path))["ash"] == "closed"
+    assert [path.name for path in (tmp_path / "ash").iterdir()] == ["dataset.json"]
+
+
+async def test_the_mirror_of_another_portal_is_refused(
+    client: ExploreClient, tmp_path: Path
+) -> None:
+    """Its datasets would be mixed with those of this one."""
+    await mirror(client, tmp_path)
+    async with Portal({"oak": trees(1)}, fields={"oak": FIELDS}) as other:
+        async with other.client() as moved:
+            for work in (mirror(moved, tmp_path), mirror(moved, tmp_path).plan()):
+                with pytest.raises(ConfigurationError, match="is a mirror of"):
+                    await work
+
+
+async def test_a_broken_report_is_one_error(client: ExploreClient, tmp_path: Path) -> None:
+    """It says what to do."""
+    (tmp_path / "mirror.json").write_text("[")
+    with pytest.raises(StorageError, match="holds no JSON object"):
+        await mirror(client, tmp_path)
+    for text in ('{"mirror": 9}', '{"mirror": 1}', f'{{"mirror": 1, "url": "{client.base_url}"}}'):
+        (tmp_path / "mirror.json").write_text(text)
+        with pytest.raises(StorageError, match="not of this version"):
+            await mirror(client, tmp_path)
+    (tmp_path / "mirror.json").unlink()
+    (tmp_path / "mirror.json").mkdir()
+    with pytest.raises(StorageError, match="Cannot read"):
+        await mirror(client, tmp_path)

@@ -230,13 +230,14 @@ async def test_a_dataset_whose_rows_are_closed_is_described(
 
 
 async def test_a_full_disk_stops_all(
-    client: ExploreClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: ExploreClient, portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would stop each; with more space it goes on."""
     monkeypatch.setattr(os, "write", disk_of(12_000))
     with pytest.raises(StorageError, match="No space left"):
-        await mirror(client, tmp_path)
+        await mirror(client, tmp_path, at_once=1)
     monkeypatch.undo()
+    assert not [one for one in portal.requests if "/fir" in one.path]
     assert not (tmp_path / "mirror.json").exists()
     report = await mirror(client, tmp_path)
     assert not report.of("failed")
@@ -259,6 +260,19 @@ async def test_a_quota_that_is_used_up_stops_all(
     assert len(portal.requests) - before < 31
     for name in NAMES:
         assert_mirrored(tmp_path, name, trees(20))
+
+
+async def test_a_mirror_can_wait_for_the_quota(
+    client: ExploreClient, portal: Portal, tmp_path: Path, files: Path
+) -> None:
+    """Before each of its requests: of the catalog, the rows and the attachments."""
+    attached(portal, files, "guide.pdf", "map.png")
+    await client.datasets().count()
+    portal.quota(1)
+    await client.datasets().count()
+    report = await mirror(client, tmp_path / "mirror", include=["ash"], wait_for_quota=True)
+    assert outcomes(report) == {"ash": "new"}
+    assert len(portal.clock.waits) == 9
 
 
 async def test_a_drain_ends_what_runs_and_begins_no_other(
@@ -303,18 +317,6 @@ async def test_two_mirrors_into_one_folder_exclude_each_other(
         with pytest.raises(ConfigurationError, match="Another harvest is writing"):
             await mirror(client, tmp_path)
     await mirror(client, tmp_path)
-
-
-async def test_the_mirror_of_another_portal_is_refused(
-    client: ExploreClient, tmp_path: Path
-) -> None:
-    """Its datasets would be mixed with those of this one."""
-    await mirror(client, tmp_path)
-    async with Portal({"oak": trees(1)}, fields={"oak": FIELDS}) as other:
-        async with other.client() as moved:
-            for work in (mirror(moved, tmp_path), mirror(moved, tmp_path).plan()):
-                with pytest.raises(ConfigurationError, match="is a mirror of"):
-                    await work
 
 
 async def test_another_format_replaces_all(client: ExploreClient, tmp_path: Path) -> None:
@@ -397,8 +399,8 @@ async def test_attachments_are_downloaded_once(
     await mirror(client, target)
     assert not [one for one in portal.requests[before:] if "/attachments/" in one.path]
     assert (place / "map.png").read_bytes() == b"map"
-    attached(portal, files)
-    await mirror(client, target)
+    attached(portal, files, rows=30)
+    assert outcomes(await mirror(client, target))["ash"] == "unchanged"
     assert not place.exists()
 
 
@@ -417,6 +419,18 @@ async def test_where_attachments_cannot_be_linked_they_are_copied(
     attached(portal, files, "guide.pdf", rows=30)
     assert outcomes(await mirror(client, tmp_path / "mirror"))["ash"] == "changed"
     assert (tmp_path / "mirror" / "ash" / "attachments" / "guide.pdf").read_bytes() == b"guide"
+
+
+async def test_an_attachment_whose_entry_changed_is_downloaded_again(
+    client: ExploreClient, portal: Portal, tmp_path: Path, files: Path
+) -> None:
+    """Its file may have the same name."""
+    for name, content in {"guide.pdf": b"guide", "map.png": b"map"}.items():
+        entry = {"file": str(files / name), "id": name[:3], "title": "doc.pdf"}
+        change(portal, "ash", trees(20), attachments=[entry])
+        assert not (await mirror(client, tmp_path / "mirror")).of("failed")
+        place = tmp_path / "mirror" / "ash" / "attachments"
+        assert {path.name: path.read_bytes() for path in place.iterdir()} == {"doc.pdf": content}
 
 
 async def test_an_attachment_that_fails_fails_its_dataset(
@@ -526,21 +540,6 @@ async def test_what_a_mirror_cannot_do_is_refused_at_once(
     with pytest.raises(ConfigurationError, match=message):
         mirror(client, **{"folder": "unused", **options})
     assert not portal.requests
-
-
-async def test_a_broken_report_is_one_error(client: ExploreClient, tmp_path: Path) -> None:
-    """It says what to do."""
-    (tmp_path / "mirror.json").write_text("[")
-    with pytest.raises(StorageError, match="holds no JSON object"):
-        await mirror(client, tmp_path)
-    for text in ('{"mirror": 9}', '{"mirror": 1}', f'{{"mirror": 1, "url": "{client.base_url}"}}'):
-        (tmp_path / "mirror.json").write_text(text)
-        with pytest.raises(StorageError, match="not of this version"):
-            await mirror(client, tmp_path)
-    (tmp_path / "mirror.json").unlink()
-    (tmp_path / "mirror.json").mkdir()
-    with pytest.raises(StorageError, match="Cannot read"):
-        await mirror(client, tmp_path)
 
 
 async def test_a_dataset_that_changed_meanwhile_begins_anew(

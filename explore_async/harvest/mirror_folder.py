@@ -92,11 +92,19 @@ class MirrorFolder:
         Raises:
             ConfigurationError: the folder is one.
         """
-        before = self.report()
+        before = self.report() or self._begun()
         if before is not None and before["url"] != url:
             raise ConfigurationError(
                 f"{self.path} is a mirror of {before['url']}, not of {url}. Choose another folder."
             )
+
+    def _begun(self) -> dict[str, Any] | None:
+        """Return what a first run that was interrupted was asked for; None if it left no dataset.
+
+        Then its URL may have been a mistake that is being mended.
+        """
+        filled = any(self.path.glob(f"*/{_DATASET}"))
+        return _json(self._own / "asked.json") if filled else None
 
     def begin(self, asked: dict[str, Any]) -> None:
         """End what was interrupted; forget harvests that were asked for with something else.

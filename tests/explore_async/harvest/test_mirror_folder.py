@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from explore_async import ExploreClient, Retry
-from explore_async.errors import ConfigurationError, StorageError
-from explore_async.harvest import harvest, mirror
+from explore_async.errors import ConfigurationError, StorageError, TransportError
+from explore_async.harvest import Mirrored, harvest, mirror
 from explore_async.harvest.mirror_folder import MirrorFolder
 from explore_async.testing import Portal
 from tests.explore_async.harvest.mirrors import CrashError, assert_mirrored, change, five, outcomes
@@ -146,13 +146,22 @@ async def test_of_a_dataset_that_is_closed_before_it_is_there_no_rows_appear(
 async def test_the_mirror_of_another_portal_is_refused(
     client: ExploreClient, tmp_path: Path
 ) -> None:
-    """Its datasets would be mixed with those of this one."""
-    await mirror(client, tmp_path)
+    """Its datasets would be mixed with those of this one, also if its first run was interrupted."""
+    await mirror(client, tmp_path / "whole")
+    async with aclosing(mirror(client, tmp_path / "begun").events()) as events:
+        async for event in events:
+            if isinstance(event, Mirrored):
+                break
+    async with ExploreClient("http://127.0.0.1:1", retry=Retry.never()) as mistaken:
+        with pytest.raises(TransportError):
+            await mirror(mistaken, tmp_path / "wrong")
     async with Portal({"oak": trees(1)}, fields={"oak": FIELDS}) as other:
         async with other.client() as moved:
-            for work in (mirror(moved, tmp_path), mirror(moved, tmp_path).plan()):
-                with pytest.raises(ConfigurationError, match="is a mirror of"):
-                    await work
+            for folder in (tmp_path / "whole", tmp_path / "begun"):
+                for work in (mirror(moved, folder), mirror(moved, folder).plan()):
+                    with pytest.raises(ConfigurationError, match="is a mirror of"):
+                        await work
+            assert outcomes(await mirror(moved, tmp_path / "wrong")) == {"oak": "new"}
 
 
 async def test_a_broken_report_is_one_error(client: ExploreClient, tmp_path: Path) -> None:

@@ -487,7 +487,7 @@ async def test_attachments_with_one_name_are_different_files(
 
 async def test_a_dataset_whose_folder_is_another_ones_fails(tmp_path: Path) -> None:
     """Also if they differ in the case of letters only; the first of them is there."""
-    names = ["trees", "Trees", "a b", "a+b", "mirror.json"]
+    names = ["trees", "Trees", "a b", "a+b", "mirror.json", ".mirror"]
     async with Portal(
         {name: trees(2) for name in names}, fields=dict.fromkeys(names, FIELDS)
     ) as portal:
@@ -496,9 +496,10 @@ async def test_a_dataset_whose_folder_is_another_ones_fails(tmp_path: Path) -> N
             planned = {one.dataset_id: one.outcome for one in await work.plan()}
             report = await work
     wrong = {one.dataset_id: str(one.error) for one in report.of("failed")}
-    assert len(wrong) == 3
+    assert len(wrong) == 4
     assert planned == outcomes(report)
-    assert "its folder would be mirror.json" in wrong["mirror.json"]
+    for name in ("mirror.json", ".mirror"):
+        assert f"its folder would be {name}" in wrong[name]
     assert sum("would be that of" in message for message in wrong.values()) == 2
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from explore_async.cli.harvested import HarvestDisplay
+from explore_async.cli.harvested import HarvestDisplay, total_of
 from explore_async.cli.live import Received, counted, pace, size
 from explore_async.errors import IntegrityError
 from explore_async.events import BytesEvent, DoneEvent, RequestEvent
@@ -17,10 +17,14 @@ from explore_async.harvest import (
     Committed,
     Failed,
     HarvestedFile,
+    HarvestPlan,
     Partition,
+    Planned,
     Resumed,
     Retried,
+    Since,
     Split,
+    State,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +50,17 @@ def committed(rows: int, total: int, new: int) -> Committed:
         path="part-00003.jsonl", rows=new, bytes=9, sha256="", where=None, misfits={}
     )
     return Committed(partition=PARTITION, file=file, rows=rows, total=total)
+
+
+def planned(rows: int, *, kept: int | None = None, size: int | None = None) -> HarvestPlan:
+    """Return a plan for some rows besides those that are kept."""
+    since = Since(folder="before", outcome="grown", rows=kept, changes=("more",)) if kept else None
+    return HarvestPlan(
+        dataset_id="trees", strategy="export", reason="it was chosen",
+        state=State(total=rows + (kept or 0), data_processed=None, fields=()),
+        partitions=(Partition(number=0, where=None, expected=rows),), fields=(), columns=(),
+        planning_requests=3, requests=3, bytes=size, since=since,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -108,6 +123,22 @@ def test_one_line_is_for_all_datasets(told: list[str]) -> None:
         "shrubs: It failed.",
         "1 of 2 datasets, 49 of 109 rows, 6 rows/s, 10 s left",
     ]
+
+
+@pytest.mark.usefixtures("terminal")
+def test_rows_that_are_kept_are_rows_of_the_dataset(told: list[str]) -> None:
+    """They are counted before the first file is there, too."""
+    shown = display("trees")
+    shown.tell("trees", Planned(plan=planned(10, kept=90)))
+    shown.hear(BytesEvent(call=1, url="", at=0, received=1_500))
+    assert told[-1] == "trees: 0 of 100 rows, 1.5 kB received"
+
+
+def test_a_total_has_a_size_if_each_plan_has_one() -> None:
+    """Or it would be too small."""
+    known, unknown = planned(10, size=1_000), planned(5)
+    assert total_of([known, known]).endswith("12 requests, about 2.0 kB as JSON Lines")
+    assert total_of([known, unknown]) == "total      15 rows of 2 datasets in 12 requests"
 
 
 def test_without_a_terminal_each_tenth_is_a_line(told: list[str]) -> None:

@@ -67,11 +67,15 @@ def _taken_over(since: Since) -> str:
 
 @define
 class _Progress:
-    """The rows of one dataset: all, those that are there, those fetched now, and the last told."""
+    """The rows of one dataset: all, those that are there, those fetched now, and the last told.
+
+    Partitions below `first` are files that are kept, which takes no time.
+    """
 
     total: int = 0
     rows: int = 0
     fetched: int = 0
+    first: int = 0
     said: float = 0.0
     ended: bool = False
 
@@ -121,6 +125,7 @@ class HarvestDisplay:
             case Planned(plan=plan):
                 kept = 0 if plan.since is None else plan.since.rows
                 one.total, one.rows, one.fetched = plan.rows + kept, 0, 0
+                one.first = plan.partitions[0].number if plan.partitions else 0
                 self._say(name, _planned(plan))
             case Resumed():
                 one.rows, one.total = event.rows, event.total
@@ -129,7 +134,7 @@ class HarvestDisplay:
                     f"going on with {event.finished:,} of {event.partitions:,} partitions finished",
                 )
             case Committed():
-                one.fetched += event.file.rows
+                one.fetched += event.file.rows if event.partition.number >= one.first else 0
                 one.rows, one.total = event.rows, event.total
                 self._progress(name, one)
             case Retried():

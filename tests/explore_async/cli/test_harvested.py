@@ -58,8 +58,8 @@ def planned(rows: int, *, kept: int | None = None, size: int | None = None) -> H
     return HarvestPlan(
         dataset_id="trees", strategy="export", reason="it was chosen",
         state=State(total=rows + (kept or 0), data_processed=None, fields=()),
-        partitions=(Partition(number=0, where=None, expected=rows),), fields=(), columns=(),
-        planning_requests=3, requests=3, bytes=size, since=since,
+        partitions=(Partition(number=4 if kept else 0, where=None, expected=rows),),
+        fields=(), columns=(), planning_requests=3, requests=3, bytes=size, since=since,
     )  # fmt: skip
 
 
@@ -127,11 +127,13 @@ def test_one_line_is_for_all_datasets(told: list[str]) -> None:
 
 @pytest.mark.usefixtures("terminal")
 def test_rows_that_are_kept_are_rows_of_the_dataset(told: list[str]) -> None:
-    """They are counted before the first file is there, too."""
+    """But not of the rate, because they take no time."""
     shown = display("trees")
     shown.tell("trees", Planned(plan=planned(10, kept=90)))
     shown.hear(BytesEvent(call=1, url="", at=0, received=1_500))
     assert told[-1] == "trees: 0 of 100 rows, 1.5 kB received"
+    shown.tell("trees", committed(90, 100, 90))
+    assert told[-1] == "trees: 90 of 100 rows, 1.5 kB received"
 
 
 def test_a_total_has_a_size_if_each_plan_has_one() -> None:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import errno
 import math
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
@@ -175,9 +175,10 @@ class Mirror:
         """Yield the events; close them with `contextlib.aclosing` to leave a loop early."""
         self._draining = False
         thread = OwnThread("mirror")
-        owned = self._folder.owned()
-        await thread.run(owned.__enter__)
+        owned = ExitStack()
         try:
+            # If this is cancelled, the lock may be taken all the same, and is released afterwards.
+            await thread.run(partial(owned.enter_context, self._folder.owned()))
             options = self._choice.options
             asked = asked_for("", Query(), options, self._client.base_url)
             await thread.run(partial(self._folder.begin, asked))
@@ -208,7 +209,7 @@ class Mirror:
             await thread.run(partial(self._folder.finish, contents, self._written(report)))
             yield MirrorFinished(report=report)
         finally:
-            await thread.end(partial(owned.__exit__, None, None, None))
+            await thread.end(owned.close)
 
     def _outcome(self, one: _Entry, item: Item[Mirrored] | End) -> Mirrored | None:
         """Return what became of a dataset; None if that is known already, or it was stopped.

@@ -21,7 +21,7 @@ excludes this. The order of rows across files is that of the partitions.
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,6 @@ from odsql import F
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from explore_async.dataset import Dataset
@@ -122,9 +121,10 @@ async def run(
         )
     thread = OwnThread("journal")
     refuse_itself(home, options.since)
-    owned = home.owned()
-    await thread.run(owned.__enter__)
+    owned = ExitStack()
     try:
+        # If this is cancelled, the folder may be entered all the same, and is left afterwards.
+        await thread.run(partial(owned.enter_context, home.owned()))
         asked = asked_for(dataset.dataset_id, query, options, url)
         if (manifest := await thread.run(partial(Manifest.read, home))) is not None:
             _refuse_unless_resumed(manifest, home, asked, resume=options.resume)
@@ -141,9 +141,9 @@ async def run(
         await thread.end(partial(_leave, home, owned))
 
 
-def _leave(home: Folder, owned: AbstractContextManager[object]) -> None:
+def _leave(home: Folder, owned: ExitStack) -> None:
     home.log.close()
-    owned.__exit__(None, None, None)
+    owned.close()
 
 
 def _tidy_finished(home: Folder, manifest: Manifest) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from explore_async import ExploreClient, Retry
 from explore_async.errors import ConfigurationError, StorageError, TransportError
 from explore_async.harvest import Mirrored, harvest, mirror
+from explore_async.harvest.folders import FolderLock
 from explore_async.harvest.mirror_folder import MirrorFolder
 from explore_async.testing import Portal
 from tests.explore_async.harvest.mirrors import CrashError, assert_mirrored, change, five, outcomes
@@ -18,6 +22,8 @@ from tests.explore_async.harvest.trees import FIELDS, trees
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from explore_async.harvest import Harvest, Mirror
 
 
 @pytest.fixture
@@ -177,3 +183,43 @@ async def test_a_broken_report_is_one_error(client: ExploreClient, tmp_path: Pat
     (tmp_path / "mirror.json").mkdir()
     with pytest.raises(StorageError, match="Cannot read"):
         await mirror(client, tmp_path)
+
+
+async def test_what_is_cancelled_while_it_locks_its_folder_leaves_it_free(
+    client: ExploreClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mirror and a harvest: a slow disk gives them the lock when they are gone."""
+    lock = FolderLock.__enter__
+    begun, go_on, locked = (threading.Event() for _ in range(3))
+
+    def slow(self: FolderLock) -> FolderLock:
+        begun.set()
+        go_on.wait(10)
+        lock(self)
+        locked.set()
+        return self
+
+    async def cancelled(work: Mirror | Harvest) -> None:
+        for event in (begun, go_on, locked):
+            event.clear()
+        task = asyncio.ensure_future(_awaited(work))
+        await asyncio.to_thread(begun.wait, 10)
+        task.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.to_thread(locked.wait, 10)
+
+    for make in (
+        partial(mirror, client, tmp_path / "mirror"),
+        partial(harvest, client, "ash", tmp_path / "harvest"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(FolderLock, "__enter__", slow)
+            await cancelled(make())
+        await make()
+
+
+async def _awaited(work: Mirror | Harvest) -> object:
+    return await work

@@ -47,7 +47,7 @@ _STEP = 0.1  # share of the datasets between two lines without a terminal
 @click.option(
     "--include", multiple=True, metavar="GLOB", help="Mirror only these datasets. Repeatable."
 )
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out these. Repeatable.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave these out. Repeatable.")
 @click.option(
     "--where",
     multiple=True,

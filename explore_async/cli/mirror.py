@@ -144,6 +144,7 @@ class _Work:
         """Print what would be done; return the datasets that would fail."""
         async with connect(self._target.url) as client:
             planned = await self._mirror(client).plan()
+        _refuse_none(planned)
         for one in planned:
             if one.outcome != "unchanged":
                 click.echo(_described(one))
@@ -152,6 +153,8 @@ class _Work:
 
     async def mirrored(self) -> list[str]:
         """Mirror all datasets; return those that failed."""
+        from explore_async.harvest import Listed
+
         async with connect(self._target.url) as client:
             self._running = self._mirror(client)
             display = MirrorDisplay(lambda: client.quota.remaining)
@@ -159,6 +162,8 @@ class _Work:
             try:
                 async with aclosing(self._running.events()) as events:
                     async for event in events:
+                        if isinstance(event, Listed):
+                            _refuse_none(event.datasets)
                         display.tell(event)
             finally:
                 end()
@@ -175,6 +180,17 @@ class _Work:
         from explore_async.harvest import mirror
 
         return mirror(client, self._output, self._target.query, **self._options)
+
+
+def _refuse_none(datasets: Sequence[object]) -> None:
+    """Refuse filters that no dataset matches, as a wrong name would be.
+
+    Raises:
+        ClickException: there is no dataset.
+    """
+    if not datasets:
+        msg = "No dataset of the portal matches. Check --include, --exclude, --where and --refine."
+        raise click.ClickException(msg)
 
 
 class MirrorDisplay:

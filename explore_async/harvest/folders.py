@@ -363,6 +363,6 @@ def storage_error(path: Path, error: OSError) -> StorageError:
     """Return the error for a disk that failed."""
     why = error.strerror or error
     return StorageError(
-        f"Cannot write {path}: {why}. What is finished is kept: free space, and go on with "
-        "--resume."
+        f"Cannot write {path}: {why}. What is finished is kept: free space, and run it again; "
+        "`explore harvest` needs --resume for that."
     )

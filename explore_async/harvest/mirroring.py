@@ -193,23 +193,33 @@ class Mirror:
                     if made is not None:
                         done[item.index] = made
                         yield made
-            if len(done) < len(entries):
-                raise IncompleteHarvestError(
-                    f"The mirror was stopped after {len(done):,} of {len(entries):,} datasets. "
-                    "What is finished is kept: run it again to go on.",
-                    finished=len(done),
-                    planned=len(entries),
-                )
-            report = MirrorReport(
-                url=self._client.base_url,
-                datasets=tuple(done[index] for index in range(len(entries))),
-                gone=self._gone(before, entries),
-            )
+            report = self._reported(entries, done, before)
             contents = [one.content for one in entries]
             await thread.run(partial(self._folder.finish, contents, self._written(report)))
             yield MirrorFinished(report=report)
         finally:
             await thread.end(owned.close)
+
+    def _reported(
+        self, entries: list[_Entry], done: dict[int, Mirrored], before: dict[str, Any] | None
+    ) -> MirrorReport:
+        """Return the report of a run.
+
+        Raises:
+            IncompleteHarvestError: datasets are left, because it was drained.
+        """
+        if len(done) < len(entries):
+            raise IncompleteHarvestError(
+                f"The mirror was stopped after {len(done):,} of {len(entries):,} datasets. What is "
+                "finished is kept: run it again to go on.",
+                finished=len(done),
+                planned=len(entries),
+            )
+        return MirrorReport(
+            url=self._client.base_url,
+            datasets=tuple(done[index] for index in range(len(entries))),
+            gone=self._gone(before, entries),
+        )
 
     def _outcome(self, one: _Entry, item: Item[Mirrored] | End) -> Mirrored | None:
         """Return what became of a dataset; None if that is known already, or it was stopped.
@@ -325,11 +335,15 @@ class Mirror:
         return manifest is not None and asked_of(manifest) == asked and one.matches(manifest)
 
     async def _mirrored(self, one: _Entry, thread: OwnThread) -> Mirrored:
-        """Bring a dataset up to date."""
+        """Bring a dataset up to date.
+
+        Raises:
+            ExploreError: it failed; if only an attachment did, the rows are in their place.
+        """
         folder, home = self._folder, self._folder.home(one.dataset_id)
         planned = await self._planned(one, thread)
         if planned.outcome in ("closed", "unchanged"):
-            await self._redescribe(one, home, thread)
+            _raise(await self._redescribe(one, home, thread))
             return planned
         staged = folder.staged(one.dataset_id)
         made = await thread.run(partial(folder.manifest, staged))
@@ -339,8 +353,9 @@ class Mirror:
             await thread.run(partial(folder.forget, one.dataset_id))
         since = home if planned.outcome == "changed" and not broken else None
         manifest = await self._harvested(one, since, thread)
-        await self._describe(one, staged, thread)
+        failure = await self._describe(one, staged, thread)
         await thread.run(partial(folder.publish, one.dataset_id))
+        _raise(failure)
         # The catalog may count other rows than the dataset has.
         same = manifest.since is not None and manifest.since.outcome == "unchanged"
         done = _mirrored(one, "unchanged" if same else planned.outcome, manifest)
@@ -373,32 +388,59 @@ class Mirror:
         finally:
             self._running.discard(work)
 
-    async def _redescribe(self, one: _Entry, home: Path, thread: OwnThread) -> None:
+    async def _redescribe(self, one: _Entry, home: Path, thread: OwnThread) -> ExploreError | None:
         """Write the description of a dataset whose rows stay as they are."""
         if await thread.run(home.exists):
-            await self._describe(one, home, thread)
-            return
+            return await self._describe(one, home, thread)
         # A new folder appears with all of it, so that the next run knows it as one of the mirror.
         await thread.run(partial(self._folder.forget, one.dataset_id))
-        await self._describe(one, self._folder.staged(one.dataset_id), thread)
+        failure = await self._describe(one, self._folder.staged(one.dataset_id), thread)
         await thread.run(partial(self._folder.publish, one.dataset_id))
+        return failure
 
-    async def _describe(self, one: _Entry, folder: Path, thread: OwnThread) -> None:
-        """Write the dataset object and the attachments into a folder."""
+    async def _describe(self, one: _Entry, folder: Path, thread: OwnThread) -> ExploreError | None:
+        """Write the dataset object and the attachments; return why one of these failed."""
         known = await thread.run(partial(self._folder.entry, one.dataset_id))
         files = dict(_attachments(one.info))
         if files:
             await thread.run(partial((folder / ATTACHMENTS).mkdir, parents=True, exist_ok=True))
-        home = self._folder.home(one.dataset_id)
+        there: list[str] = []
+        failure = None
         for name, entry in files.items():
-            new = folder / ATTACHMENTS / name
             is_known = entry in (known.get("attachments") or ())
-            old = home / ATTACHMENTS / name
-            if is_known and await thread.run(partial(self._folder.reuse, old, new)):
+            try:
+                await self._attach(one, name, entry, folder, thread, is_known=is_known)
+            except ExploreError as error:
+                if _stops_all(error):
+                    raise
+                failure = failure or error
                 continue
-            dataset = self._client.dataset(one.dataset_id)
-            await dataset.download(Attachment.from_json(entry), new)
-        await thread.run(partial(self._folder.describe, folder, one.content, list(files)))
+            there.append(name)
+        await thread.run(partial(self._folder.describe, folder, one.content, there))
+        return failure
+
+    async def _attach(
+        self,
+        one: _Entry,
+        name: str,
+        entry: dict[str, Any],
+        folder: Path,
+        thread: OwnThread,
+        *,
+        is_known: bool,
+    ) -> None:
+        """Put an attachment into a folder; one that is known is taken from the last run."""
+        new = folder / ATTACHMENTS / name
+        old = self._folder.home(one.dataset_id) / ATTACHMENTS / name
+        if is_known and await thread.run(partial(self._folder.reuse, old, new)):
+            return
+        dataset = self._client.dataset(one.dataset_id)
+        await dataset.download(Attachment.from_json(entry), new)
+
+
+def _raise(failure: ExploreError | None) -> None:
+    if failure is not None:
+        raise failure
 
 
 def _stops_all(error: BaseException) -> bool:

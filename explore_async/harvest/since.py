@@ -251,7 +251,7 @@ def _differences(manifest: Manifest | None, state: State, asked: dict[str, Any])
         return ["no complete harvest of it was found"]
     before = asked_of(manifest)
     found = [
-        f"the {name} was {value!r} and is {asked[name]!r}"
+        f"the {name} was {_shown(value)} and is {_shown(asked[name])}"
         for name, value in before.items()
         if value != asked.get(name, value)
     ]
@@ -261,6 +261,13 @@ def _differences(manifest: Manifest | None, state: State, asked: dict[str, Any])
     if not found and state.data_processed is None:
         found.append("the portal does not say when its rows changed")
     return found
+
+
+def _shown(value: Any) -> str:
+    """Return what was asked for as a person would write it; a query is a list of pairs."""
+    if isinstance(value, list):
+        value = " & ".join(f"{name}={text}" for name, text in value)
+    return value or "none"
 
 
 def _asks_the_time(query: Query) -> bool:

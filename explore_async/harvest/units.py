@@ -189,8 +189,8 @@ async def fetch(dataset: Dataset, unit: Unit, path: Path) -> tuple[Written, Part
     now = await count_rows(dataset, query)
     if now != written.rows:
         raise IntegrityError(
-            f"Partition {number} has {written.rows:,} rows, but the portal counts {now:,}. Go on "
-            "with --resume; if it persists, report it to the portal.",
+            f"Partition {number} has {written.rows:,} rows, but the portal counts {now:,}. Run it "
+            "again; if it persists, report it to the portal.",
             expected=now,
             received=written.rows,
         )

@@ -61,6 +61,16 @@ def test_the_condition_is_one_of_the_catalog(url: str, tmp_path: Path) -> None:
     assert result.stdout.splitlines()[-1] == "1 dataset, 1 new"
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",)], ids=["run", "plan"])
+def test_filters_that_no_dataset_matches_are_an_error(
+    url: str, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    """A misspelt name would leave a mirror as it was."""
+    result = run("mirror", url, "-o", str(tmp_path), "--include", "tree", *more)
+    assert result.exit_code == 1
+    assert "No dataset of the portal matches" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -433,33 +433,57 @@ async def test_an_attachment_whose_entry_changed_is_downloaded_again(
         assert {path.name: path.read_bytes() for path in place.iterdir()} == {"doc.pdf": content}
 
 
-async def test_an_attachment_that_fails_fails_its_dataset(
+async def test_an_attachment_that_fails_fails_its_dataset_but_not_its_rows(
     client: ExploreClient, portal: Portal, tmp_path: Path, files: Path
 ) -> None:
-    """Its rows are not fetched again."""
-    attached(portal, files, "guide.pdf")
-    portal.fail(1, status=404, path="*/attachments/*")
-    report = await mirror(client, tmp_path / "mirror")
+    """The rows and the other attachments are there; the next run tries only this one."""
+    attached(portal, files, "guide.pdf", "map.png")
+    target = tmp_path / "mirror"
+    portal.fail(None, status=404, path="*/attachments/guide_pdf")
+    report = await mirror(client, target)
     [failed] = report.of("failed")
     assert isinstance(failed.error, NotFound)
+    assert_mirrored(target, "ash", trees(20))
+    place = target / "ash" / "attachments"
+    assert [path.name for path in place.iterdir()] == ["map.png"]
     before = len(portal.requests)
-    await mirror(client, tmp_path / "mirror")
+    assert outcomes(await mirror(client, target))["ash"] == "failed"
     assert len(portal.requests) == before + 2
-    assert_mirrored(tmp_path / "mirror", "ash", trees(20))
+    portal.recover()
+    assert outcomes(await mirror(client, target))["ash"] == "unchanged"
+    assert (place / "guide.pdf").read_bytes() == b"guide"
 
 
-async def test_a_new_dataset_without_rows_appears_with_all_its_attachments(
+async def test_an_attachment_whose_entry_changed_is_never_an_old_one(
     client: ExploreClient, portal: Portal, tmp_path: Path, files: Path
 ) -> None:
-    """Or not yet, so that the next run goes on."""
+    """If the new one fails, there is none."""
+    entry = {"file": str(files / "guide.pdf"), "id": "one", "title": "doc.pdf"}
+    change(portal, "ash", trees(20), metas=METAS, attachments=[entry])
+    target = tmp_path / "mirror"
+    await mirror(client, target)
+    other = {"file": str(files / "map.png"), "id": "two", "title": "doc.pdf"}
+    change(portal, "ash", trees(20), metas=METAS, attachments=[other])
+    portal.fail(1, status=404, path="*/attachments/two")
+    await mirror(client, target)
+    assert not (target / "ash" / "attachments" / "doc.pdf").exists()
+    await mirror(client, target)
+    assert (target / "ash" / "attachments" / "doc.pdf").read_bytes() == b"map"
+
+
+async def test_a_dataset_without_rows_has_its_attachments(
+    client: ExploreClient, portal: Portal, tmp_path: Path, files: Path
+) -> None:
+    """One that fails is tried again, as with rows."""
     attachments = [{"file": str(files / name), "id": name[:3]} for name in ("guide.pdf", "map.png")]
     change(portal, "ash", trees(20), data_visible=False, attachments=attachments)
     portal.fail(1, status=404, path="*/attachments/map")
     target = tmp_path / "mirror"
     assert outcomes(await mirror(client, target))["ash"] == "failed"
-    assert not (target / "ash").exists()
+    place = target / "ash" / "attachments"
+    assert [path.name for path in place.iterdir()] == ["guide.pdf"]
     assert outcomes(await mirror(client, target))["ash"] == "closed"
-    assert {path.name for path in (target / "ash").iterdir()} == {"attachments", "dataset.json"}
+    assert sorted(path.name for path in place.iterdir()) == ["guide.pdf", "map.png"]
 
 
 async def test_attachments_with_one_name_are_different_files(

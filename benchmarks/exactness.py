@@ -42,7 +42,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("--smoke", action="store_true", help="run everything once, with few rows")
     smoke = options.parse_args().smoke
-    count = 30_000 if smoke else 5_000_000
+    count = 6_000 if smoke else 5_000_000
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "stations.parquet"

@@ -7,8 +7,6 @@ that says what a table leaves out goes to standard error.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import sys
 from contextlib import contextmanager
@@ -26,6 +24,7 @@ from explore_async.cli.tables import (
     table,
     terminal_width,
 )
+from explore_async.results.csv_lines import csv_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -166,9 +165,7 @@ class _Csv:
         self._line(as_text(row.get(name)) for name in self._names)
 
     def _line(self, cells: Iterable[str]) -> None:
-        line = io.StringIO()
-        csv.writer(line, lineterminator="\n").writerow(cells)
-        text = line.getvalue()
+        text = csv_line(cells)
         # A terminal would obey control characters; a file gets them unchanged.
         sys.stdout.buffer.write((printable(text) if sys.stdout.isatty() else text).encode())
 

@@ -10,8 +10,6 @@ JSON text.
 
 from __future__ import annotations
 
-import csv
-import io
 import zlib
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +18,7 @@ from attrs import field, frozen
 
 from explore_async.harvest.sinks.values import Files, Written, as_json
 from explore_async.results import arrow
+from explore_async.results.csv_lines import csv_line
 from explore_async.results.files import PartFile
 
 if TYPE_CHECKING:
@@ -78,11 +77,12 @@ class CsvFiles(Files):
 
     async def write(self, path: Path, source: Source) -> Written:
         """Write the rows of a partition."""
-        header = _csv_line(self.columns)
+        header = csv_line(self.columns).encode()
         return await _write(path, source, self.compression, header, self._lines)
 
     def _lines(self, rows: Sequence[Row]) -> bytes:
-        return b"".join(_csv_line([_cell(row.get(one)) for one in self.columns]) for row in rows)
+        lines = (csv_line([_cell(row.get(one)) for one in self.columns]) for row in rows)
+        return "".join(lines).encode()
 
 
 async def _write(
@@ -155,12 +155,6 @@ def _json_line(row: Row) -> bytes:
         return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:  # an integer of more than 64 bits, or nested more deeply than orjson writes
         return f"{as_json(row)}\n".encode()
-
-
-def _csv_line(cells: Sequence[str]) -> bytes:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue().encode()
 
 
 def _cell(value: object) -> str:

@@ -46,7 +46,7 @@ FIELDS = [
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 TEXTS = st.text(max_size=5) | st.sampled_from(
-    ["", "\n", "\r\n", '"', ",", "NaN", "null", "🌳", "\0"]
+    ["", "\n", "\r", "\r\n", '"', ",", "NaN", "null", "🌳", "\0"]
 )
 LONGITUDES, LATITUDES = st.floats(-180, 180), st.floats(-90, 90)
 POSITIONS = st.tuples(LONGITUDES, LATITUDES).map(list)

@@ -13,6 +13,7 @@ from explore_async.cli.harvested import HarvestDisplay, described, total_of
 from explore_async.cli.options import (
     connect,
     examples,
+    file_options,
     filter_options,
     limit_option,
     portal_option,
@@ -37,7 +38,6 @@ _OPTIONS = (
     "file_format", "compression", "misfits", "strategy", "partition_rows", "split_by",
     "max_requests", "since", "cursor_field", "drift", "resume", "wait_for_quota",
 )  # fmt: skip
-_FORMATS = ("jsonl", "csv", "parquet", "geoparquet", "arrow", "duckdb")
 
 
 @click.command(
@@ -58,20 +58,7 @@ _FORMATS = ("jsonl", "csv", "parquet", "geoparquet", "arrow", "duckdb")
     help="Folder, or URL of a store such as s3://bucket/data; each dataset gets a folder of its "
     "name in it. Needed, except with --dry-run.",
 )
-@click.option(
-    "--format",
-    "file_format",
-    type=click.Choice(_FORMATS),
-    default="jsonl",
-    show_default=True,
-    help="Format of the files.",
-)
-@click.option(
-    "--compress",
-    "compression",
-    type=click.Choice(["gzip", "zstd"]),
-    help="Compression of jsonl and csv; the other formats have their own.",
-)
+@file_options(drift="fail", at_once=4)
 @click.option("--resume", is_flag=True, help="Go on with an unfinished harvest in the folder.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and what it costs; fetch nothing.")
 @click.option(
@@ -87,33 +74,9 @@ _FORMATS = ("jsonl", "csv", "parquet", "geoparquet", "arrow", "duckdb")
     "rows from its last value on.",
 )
 @click.option(
-    "--at-once",
-    type=click.IntRange(min=1),
-    default=4,
-    show_default=True,
-    help="Number of datasets that are harvested at a time.",
-)
-@click.option(
     "--max-requests",
     type=click.IntRange(min=1),
     help="Refuse a plan that takes more requests, counting included.",
-)
-@click.option(
-    "--wait-for-quota", is_flag=True, help="If the quota is used up, wait until it is reset."
-)
-@click.option(
-    "--drift",
-    type=click.Choice(["fail", "retry-partition", "accept"]),
-    default="fail",
-    show_default=True,
-    help="What to do if the dataset changes meanwhile.",
-)
-@click.option(
-    "--misfits",
-    type=click.Choice(["fail", "null", "text"]),
-    default="fail",
-    show_default=True,
-    help="What to do with values that do not fit the type of their field.",
 )
 @click.option(
     "--strategy",

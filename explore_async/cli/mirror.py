@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from explore_async.cli.live import LiveLine, Received, counted, pace, size
-from explore_async.cli.options import connect, examples, read_catalog
+from explore_async.cli.options import connect, examples, file_options, read_catalog
 from explore_async.cli.running import run
 from explore_async.cli.tables import printable
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["mirror"]
 
-_FORMATS = ("jsonl", "csv", "parquet", "geoparquet", "arrow", "duckdb")
 _OUTCOMES: tuple[Change, ...] = ("new", "changed", "unchanged", "closed", "failed")
 _STEP = 0.1  # share of the datasets between two lines without a terminal
 
@@ -60,44 +59,7 @@ _STEP = 0.1  # share of the datasets between two lines without a terminal
     metavar="FACET:VALUE",
     help="Mirror only datasets with this value of a facet of the catalog. Repeatable.",
 )
-@click.option(
-    "--format",
-    "file_format",
-    type=click.Choice(_FORMATS),
-    default="jsonl",
-    show_default=True,
-    help="Format of the files.",
-)
-@click.option(
-    "--compress",
-    "compression",
-    type=click.Choice(["gzip", "zstd"]),
-    help="Compression of jsonl and csv; the other formats have their own.",
-)
-@click.option(
-    "--misfits",
-    type=click.Choice(["fail", "null", "text"]),
-    default="fail",
-    show_default=True,
-    help="What to do with values that do not fit the type of their field.",
-)
-@click.option(
-    "--drift",
-    type=click.Choice(["fail", "retry-partition", "accept"]),
-    default="retry-partition",
-    show_default=True,
-    help="What to do if a dataset changes meanwhile.",
-)
-@click.option(
-    "--at-once",
-    type=click.IntRange(min=1),
-    default=12,
-    show_default=True,
-    help="Number of datasets that are harvested at a time.",
-)
-@click.option(
-    "--wait-for-quota", is_flag=True, help="If the quota is used up, wait until it is reset."
-)
+@file_options(drift="retry-partition", at_once=12)
 @click.option("--dry-run", is_flag=True, help="Read the catalog, and print what would be done.")
 def mirror(
     url: str,

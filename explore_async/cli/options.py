@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 __all__ = [
+    "FILE_FORMATS",
     "LAYOUTS",
     "Target",
     "all_option",
     "connect",
     "examples",
+    "file_options",
     "filter_options",
     "layout_options",
     "limit_option",
@@ -36,6 +38,8 @@ __all__ = [
     "shape_options",
 ]
 
+FILE_FORMATS = ("jsonl", "csv", "parquet", "geoparquet", "arrow", "duckdb")
+"""The formats of harvested files; a list here, because importing them takes time."""
 LAYOUTS = ("table", "jsonl", "json", "csv", "geojson")
 """The formats in which rows are printed."""
 
@@ -199,6 +203,53 @@ def limit_option(default: int | None, what: str = "rows") -> Decorator:
     shown = "" if default is None else f"; {default} by default"
     return click.option(
         "--limit", type=click.IntRange(min=0), help=f"Maximum number of {what}{shown}."
+    )
+
+
+def file_options(*, drift: str, at_once: int) -> Decorator:
+    """Add what says how datasets are harvested into files, with these defaults."""
+    return lambda command: _with_options(
+        command,
+        click.option(
+            "--format",
+            "file_format",
+            type=click.Choice(FILE_FORMATS),
+            default="jsonl",
+            show_default=True,
+            help="Format of the files.",
+        ),
+        click.option(
+            "--compress",
+            "compression",
+            type=click.Choice(["gzip", "zstd"]),
+            help="Compression of jsonl and csv; the other formats have their own.",
+        ),
+        click.option(
+            "--misfits",
+            type=click.Choice(["fail", "null", "text"]),
+            default="fail",
+            show_default=True,
+            help="What to do with values that do not fit the type of their field.",
+        ),
+        click.option(
+            "--drift",
+            type=click.Choice(["fail", "retry-partition", "accept"]),
+            default=drift,
+            show_default=True,
+            help="What to do if a dataset changes meanwhile.",
+        ),
+        click.option(
+            "--at-once",
+            type=click.IntRange(min=1),
+            default=at_once,
+            show_default=True,
+            help="Number of datasets that are harvested at a time.",
+        ),
+        click.option(
+            "--wait-for-quota",
+            is_flag=True,
+            help="If the quota is used up, wait until it is reset.",
+        ),
     )
 
 

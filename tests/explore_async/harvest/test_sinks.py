@@ -367,7 +367,7 @@ def test_options_that_do_not_suit_are_refused(options: dict[str, Any], message: 
 
 def test_every_format_has_a_sink() -> None:
     """The command line offers the same."""
-    from explore_async.cli.harvest import _FORMATS
+    from explore_async.cli.options import FILE_FORMATS
 
-    assert set(_FORMATS) == set(FORMATS)
+    assert set(FILE_FORMATS) == set(FORMATS)
     assert all(make_sink(one, name="a", fields=(), columns=()).suffix for one in FORMATS)

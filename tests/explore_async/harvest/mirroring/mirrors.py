@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
     from explore_async.harvest import MirrorReport
 
-__all__ = ["LATER", "NAMES", "CrashError", "assert_mirrored", "change", "five", "outcomes"]
+__all__ = [
+    "LATER",
+    "NAMES",
+    "CrashError",
+    "assert_mirrored",
+    "attached",
+    "change",
+    "five",
+    "outcomes",
+]
 
 NAMES = ("ash", "birch", "cedar", "elm", "fir")
 LATER = {"default": {"data_processed": "2026-02-02T00:00:00+00:00"}}
@@ -55,3 +64,9 @@ def assert_mirrored(folder: Path, name: str, rows: list[dict[str, Any]]) -> None
     files = {file.path for file in manifest.files}
     assert left == {"manifest.json", "dataset.json", ".harvest.lock", *files}
     assert not list((folder / ".mirror" / "old").iterdir())
+
+
+def attached(portal: Portal, folder: Path, *names: str, rows: int = 20) -> None:
+    """Give a dataset attachments."""
+    files = [{"file": str(folder / name), "id": name.replace(".", "_")} for name in names]
+    change(portal, "ash", trees(rows), metas=METAS, attachments=files)

@@ -16,28 +16,18 @@ from explore_async.harvest import Mirrored, harvest, mirror
 from explore_async.harvest.folders import FolderLock
 from explore_async.harvest.mirror_folder import MirrorFolder
 from explore_async.testing import Portal
-from tests.explore_async.harvest.mirrors import CrashError, assert_mirrored, change, five, outcomes
+from tests.explore_async.harvest.mirroring.mirrors import (
+    CrashError,
+    assert_mirrored,
+    change,
+    outcomes,
+)
 from tests.explore_async.harvest.trees import FIELDS, trees
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from explore_async.harvest import Harvest, Mirror
-
-
-@pytest.fixture
-async def portal() -> AsyncIterator[Portal]:
-    """A portal with five datasets."""
-    async with five() as one:
-        yield one
-
-
-@pytest.fixture
-async def client(portal: Portal) -> AsyncIterator[ExploreClient]:
-    """A client that gives up at once."""
-    async with portal.client(retry=Retry.never()) as one:
-        yield one
 
 
 @pytest.mark.parametrize("kind", ["folder", "harvest", "file", "link", "broken link"])

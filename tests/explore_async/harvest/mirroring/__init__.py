@@ -1,0 +1,1 @@
+"""Mirrors of portals, and their folders."""
